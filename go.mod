@@ -1,6 +1,7 @@
 module github.com/chainwright/chainwright
 
 go 1.26.5
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/failsafe-go/failsafe-go v0.9.8
