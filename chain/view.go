@@ -1,0 +1,79 @@
+package chain
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// Counts are the numbers of tasks by state; states that no task has are left
+// out.
+type Counts map[State]int
+
+// RunView is a run as readers see it.
+type RunView struct {
+	RunID      string              `json:"run_id"`
+	Name       string              `json:"name,omitempty"`
+	Status     State               `json:"status"`
+	Counts     Counts              `json:"counts"`
+	Tasks      []TaskView          `json:"tasks"`
+	Error      string              `json:"error,omitempty"`
+	ErrorType  executors.ErrorType `json:"error_type,omitempty"`
+	Hint       string              `json:"hint,omitempty"`
+	Warnings   []string            `json:"warnings,omitempty"`
+	CreatedAt  time.Time           `json:"created_at"`
+	DurationMS float64             `json:"duration_ms"`
+
+	// Seq is the number of the latest transition that the view contains.
+	Seq int64 `json:"-"`
+	// Call says that the run is a direct call of an executor.
+	Call bool `json:"-"`
+}
+
+// TaskView is a task of a run as readers see it. Result is the whole stored
+// result unless the reader asked for short ones only; Size is its length in
+// bytes either way.
+type TaskView struct {
+	ID          string              `json:"id"`
+	Name        string              `json:"name"`
+	Executor    string              `json:"executor"`
+	UserID      string              `json:"user_id,omitempty"`
+	ParentID    string              `json:"parent_id,omitempty"`
+	Status      State               `json:"status"`
+	Result      json.RawMessage     `json:"result,omitempty"`
+	Error       string              `json:"error,omitempty"`
+	ErrorType   executors.ErrorType `json:"error_type,omitempty"`
+	ErrorCode   string              `json:"error_code,omitempty"`
+	Field       string              `json:"field,omitempty"`
+	Hint        string              `json:"hint,omitempty"`
+	Retryable   bool                `json:"retryable,omitempty"`
+	RetryAfter  float64             `json:"retry_after,omitempty"`
+	Errors      []ElementError      `json:"errors,omitempty"`
+	Reason      string              `json:"reason,omitempty"`
+	BlockedBy   []string            `json:"blocked_by,omitempty"`
+	RootCauses  []string            `json:"root_causes,omitempty"`
+	Attempts    int                 `json:"attempts"`
+	StartedAt   *time.Time          `json:"started_at,omitempty"`
+	CompletedAt *time.Time          `json:"completed_at,omitempty"`
+
+	Size int `json:"-"`
+}
+
+// ElementError is the failure of one element of a for_each.
+type ElementError struct {
+	Index     int                 `json:"index"`
+	Error     string              `json:"error"`
+	ErrorType executors.ErrorType `json:"error_type"`
+}
+
+// RunSummary is a run in a list.
+type RunSummary struct {
+	RunID      string    `json:"run_id"`
+	Name       string    `json:"name,omitempty"`
+	Kind       string    `json:"kind"` // tree, call
+	Status     State     `json:"status"`
+	Counts     Counts    `json:"counts"`
+	CreatedAt  time.Time `json:"created_at"`
+	DurationMS float64   `json:"duration_ms"`
+}
