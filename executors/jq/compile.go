@@ -1,9 +1,13 @@
 package jq
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/itchyny/gojq"
 )
@@ -27,23 +31,62 @@ func compile(src string, names []string, opts []gojq.CompilerOption) (program *P
 	if err := refuseImports(query); err != nil {
 		return nil, err
 	}
+	w := rewriter{called: map[string]bool{}}
+	w.query(query)
+	if w.err != nil {
+		return nil, &Error{Kind: Invalid, Message: w.err.Message, Offset: -1}
+	}
+	defs := prelude(w.called)
 	if len(names) > 0 {
 		variables := make([]string, len(names))
-		defs := make([]*gojq.FuncDef, 0, len(names)+len(query.FuncDefs))
 		for i, name := range names {
 			variables[i] = "$" + name
-			defs = append(defs, &gojq.FuncDef{Name: name, Body: &gojq.Query{
-				Term: &gojq.Term{Type: gojq.TermTypeFunc, Func: &gojq.Func{Name: "$" + name}},
-			}})
+			defs = append(defs, &gojq.FuncDef{Name: name, Body: call("$" + name)})
 		}
-		query.FuncDefs = append(defs, query.FuncDefs...)
 		opts = append([]gojq.CompilerOption{gojq.WithVariables(variables)}, opts...)
 	}
-	code, err := gojq.Compile(query, opts...)
+	query.FuncDefs = append(defs, query.FuncDefs...)
+	code, err := gojq.Compile(query, append(guards(), opts...)...)
 	if err != nil {
 		return nil, invalid(err)
 	}
 	return &Program{code: code}, nil
+}
+
+//go:embed prelude.jq
+var preludeText string
+
+type guarded struct {
+	def   *gojq.FuncDef
+	calls map[string]bool
+}
+
+var guardedDefs = sync.OnceValue(func() []guarded {
+	query, err := gojq.Parse(preludeText + ".")
+	if err != nil {
+		panic(fmt.Errorf("parsing prelude.jq: %w", err))
+	}
+	defs := make([]guarded, len(query.FuncDefs))
+	for i, def := range query.FuncDefs {
+		w := rewriter{called: map[string]bool{}}
+		w.query(def.Body)
+		defs[i] = guarded{def, w.called}
+	}
+	return defs
+})
+
+// prelude returns the definitions of prelude.jq that a program which calls
+// these names needs, in their order.
+func prelude(called map[string]bool) []*gojq.FuncDef {
+	var needed []*gojq.FuncDef
+	for _, g := range slices.Backward(guardedDefs()) {
+		if called[g.def.Name] {
+			maps.Copy(called, g.calls)
+			needed = append(needed, g.def)
+		}
+	}
+	slices.Reverse(needed)
+	return needed
 }
 
 func refuseImports(query *gojq.Query) error {

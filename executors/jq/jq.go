@@ -63,14 +63,13 @@ func (p *Program) Within(b Bounds) *Program {
 // gives ctx's own error, wrapped.
 func (p *Program) Run(ctx context.Context, input any, values ...any) (outputs []any, err error) {
 	bounds := p.bounds.withDefaults()
-	limited, cancel := context.WithTimeout(ctx, bounds.Time)
-	defer cancel()
+	limited := newWatch(ctx, bounds)
 	defer func() {
 		if r := recover(); r != nil {
-			outputs, err = nil, &Error{Kind: Failed, Message: fmt.Sprintf("the program could not be run: %v", r)}
+			outputs, err = nil, &Error{Kind: Failed, Message: fmt.Sprintf("the program could not be run: %v", r), Offset: -1}
 		}
 	}()
-	size := sizer{left: bounds.Bytes}
+	size := sizer{left: bounds.Bytes, depth: maxDepth}
 	iter := p.code.RunWithContext(limited, input, values...)
 	for {
 		v, ok := iter.Next()
@@ -82,27 +81,35 @@ func (p *Program) Run(ctx context.Context, input any, values ...any) (outputs []
 			if errors.As(failure, &halt) && halt.Value() == nil {
 				return outputs, nil
 			}
-			return nil, p.explain(ctx, limited, bounds, failure)
+			return nil, explain(ctx, limited, failure)
 		}
 		if len(outputs) == bounds.Outputs {
-			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("more than %d outputs", bounds.Outputs)}
+			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("more than %d outputs", bounds.Outputs), Offset: -1}
 		}
 		v, ok = size.normal(v)
 		if !ok {
-			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("more than %d bytes of output", bounds.Bytes)}
+			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("the output is larger than %d bytes or nests deeper than %d levels", bounds.Bytes, maxDepth), Offset: -1}
 		}
 		outputs = append(outputs, v)
 	}
 }
 
-func (p *Program) explain(ctx, limited context.Context, bounds Bounds, failure error) error {
+func explain(ctx context.Context, limited *watch, failure error) error {
+	var typed *Error
 	switch {
+	case limited.err != nil:
+		return limited.err
 	case ctx.Err() != nil:
 		return fmt.Errorf("running the program: %w", context.Cause(ctx))
-	case limited.Err() != nil:
-		return &Error{Kind: TimedOut, Message: fmt.Sprintf("the program took longer than %v", bounds.Time)}
+	case errors.As(failure, &typed):
+		return typed
 	}
-	return &Error{Kind: Failed, Message: failure.Error()}
+	if raised, ok := failure.(gojq.ValueError); ok { //nolint:errorlint // the interpreter hands it over as it is
+		if _, ok := measure(raised.Value(), maxShort); !ok {
+			return &Error{Kind: Failed, Message: "the program raised an error too large to show", Offset: -1}
+		}
+	}
+	return &Error{Kind: Failed, Message: failure.Error(), Offset: -1}
 }
 
 func (b Bounds) withDefaults() Bounds {

@@ -145,3 +145,11 @@ func TestContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func tryDecode(text string) (any, bool) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	var v any
+	err := dec.Decode(&v)
+	return v, err == nil
+}

@@ -12,7 +12,7 @@ import (
 // sizer walks outputs, turns every number into a json.Number and stops when
 // the room is used up. The count is what makes it safe: a program can build a
 // value of a few nodes that is astronomically large when written out.
-type sizer struct{ left int }
+type sizer struct{ left, depth int }
 
 // normal returns v with normal numbers, copying only what changes; false
 // where v is too large.
@@ -35,6 +35,13 @@ func (s *sizer) normal(v any) (any, bool) {
 			return nil, false
 		}
 		return json.Number(v.String()), true
+	}
+	if s.depth == 0 {
+		return nil, false
+	}
+	s.depth--
+	defer func() { s.depth++ }()
+	switch v := v.(type) {
 	case []any:
 		return s.array(v)
 	case map[string]any:
