@@ -57,7 +57,7 @@ type Network struct {
 	Allow []string `yaml:"allow,omitempty" koanf:"allow"`
 }
 
-// SSH opens hosts, each by the name of a connection of kind ssh.
+// SSH opens hosts, by address or by the name of a connection of kind ssh.
 type SSH struct {
 	Hosts []string `yaml:"hosts,omitempty" koanf:"hosts"`
 }

@@ -8,7 +8,9 @@
 package policy
 
 import (
+	"errors"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 )
@@ -39,11 +41,22 @@ func (d *Denied) Error() string { return d.Message }
 // Policy is what may be done. It is safe for concurrent use; the zero value
 // is not usable, New(Config{}) is the closed default.
 type Policy struct {
-	config   Config
+	config      Config
+	guard       *guard
+	programs    []program
+	roots       []root
+	connections map[string]Connection // with ~ expanded
+	redactor    redactor
+	trail       *trail // nil where no trail is kept
+
+	verified, unverified *http.Transport
+
 	resolver *net.Resolver
 	lookup   func(string) (string, bool)
+	report   func(error)
 
-	closing sync.Once
+	closing  sync.Once
+	closeErr error
 }
 
 // Option changes what New takes from the machine.
@@ -59,21 +72,54 @@ func WithEnvironment(lookup func(string) (string, bool)) Option {
 	return func(p *Policy) { p.lookup = lookup }
 }
 
+// WithReport makes failures that no caller sees, such as a full disk under
+// the audit trail, go to report.
+func WithReport(report func(error)) Option { return func(p *Policy) { p.report = report } }
+
 // New checks the whole configuration and opens what it names. All problems
 // are reported at once, each with the key at fault.
 func New(cfg Config, opts ...Option) (*Policy, error) {
-	p := &Policy{config: cfg, lookup: os.LookupEnv}
+	p := &Policy{config: cfg, connections: map[string]Connection{}, lookup: os.LookupEnv}
 	for _, opt := range opts {
 		opt(p)
+	}
+	var bad problems
+	p.guard = newGuard(cfg.Network.Allow, &bad)
+	p.programs = newPrograms(cfg.Command.Programs, &bad)
+	p.roots = newRoots(cfg.Files.Roots, &bad)
+	p.checkConnections(&bad)
+	p.checkSecrets(&bad)
+	p.checkNames(&bad)
+	p.checkLimits(&bad)
+	p.verified, p.unverified = p.newTransport(false), p.newTransport(true)
+	if len(bad) == 0 && cfg.Audit.Path != "" && !cfg.Audit.Off {
+		var err error
+		if p.trail, err = openTrail(cfg.Audit, p.report); err != nil {
+			bad.add("audit.path", "%v", err)
+		}
+	}
+	if err := bad.err(); err != nil {
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-// Close writes what the audit trail still holds and gives back files and
-// connections. Calls after the first do nothing.
+// Close writes what the audit trail still holds and gives back folders and
+// idle connections. Calls after the first do nothing but return the same.
 func (p *Policy) Close() error {
-	p.closing.Do(func() {})
-	return nil
+	p.closing.Do(func() {
+		p.verified.CloseIdleConnections()
+		p.unverified.CloseIdleConnections()
+		var errs []error
+		for _, r := range p.roots {
+			errs = append(errs, r.dir.Close())
+		}
+		if p.trail != nil {
+			errs = append(errs, p.trail.close())
+		}
+		p.closeErr = errors.Join(errs...)
+	})
+	return p.closeErr
 }
 
 // ReadOnly reports whether only calls that change nothing are allowed.

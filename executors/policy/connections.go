@@ -1,0 +1,258 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+var (
+	databaseKinds   = []string{"sqlite", "postgres", "mysql"}
+	connectionKinds = []string{"sqlite", "postgres", "mysql", "ssh", "smtp"}
+)
+
+func (p *Policy) checkConnections(bad *problems) {
+	for _, name := range sortedKeys(p.config.Connections) {
+		c, key := p.config.Connections[name], "connections."+name
+		if !slices.Contains(connectionKinds, c.Kind) {
+			bad.add(key+".kind", "must be one of %s; got %q", strings.Join(connectionKinds, ", "), c.Kind)
+			continue
+		}
+		database := slices.Contains(databaseKinds, c.Kind)
+		switch {
+		case database && c.DSN == "" && c.DSNEnv == "":
+			bad.add(key, "needs dsn or dsn_env (a variable)")
+		case c.DSN != "" && c.DSNEnv != "":
+			bad.add(key, "has both dsn and dsn_env; one is meant")
+		case !database && c.Host == "":
+			bad.add(key+".host", "is required")
+		case c.Kind == "ssh" && c.User == "":
+			bad.add(key+".user", "is required")
+		}
+		if c.PasswordEnv != "" && c.PasswordFile != "" {
+			bad.add(key, "has both password_env and password_file; one is meant")
+		}
+		if c.Port < 0 || c.Port > 65535 {
+			bad.add(key+".port", "must be from 1 to 65535; got %d", c.Port)
+		}
+		if c.TLS != "" && !slices.Contains([]string{"starttls", "tls", "none"}, c.TLS) {
+			bad.add(key+".tls", "must be one of starttls, tls, none; got %q", c.TLS)
+		}
+		for _, file := range []struct {
+			key  string
+			path *string
+		}{{"key_file", &c.KeyFile}, {"known_hosts", &c.KnownHosts}, {"password_file", &c.PasswordFile}} {
+			if *file.path == "" {
+				continue
+			}
+			path, err := absolute(*file.path)
+			if err != nil {
+				bad.add(key+"."+file.key, "%v", err)
+				continue
+			}
+			*file.path = path
+		}
+		p.connections[name] = c
+		p.knowConnection(name, c)
+	}
+}
+
+// knowConnection redacts what a connection's DSN and password hold, as far as
+// they are there already.
+func (p *Policy) knowConnection(name string, c Connection) {
+	dsn := c.DSN
+	if dsn == "" {
+		dsn, _ = p.lookup(c.DSNEnv)
+	}
+	p.knowDSN(name, c.Kind, dsn)
+	if c.PasswordEnv != "" || c.PasswordFile != "" {
+		if password, err := p.readValue(c.PasswordEnv, c.PasswordFile); err == nil && len(password) >= minSecret {
+			p.redactor.know(name, password)
+		}
+	}
+}
+
+// knowDSN redacts the password in a DSN, and the DSN as a whole where it has
+// one.
+func (p *Policy) knowDSN(name, kind, dsn string) {
+	if kind == "sqlite" { // a path, which may hold @ and :
+		return
+	}
+	for _, password := range dsnPasswords(dsn) {
+		if len(password) >= minSecret {
+			p.redactor.know(name, password)
+			p.redactor.know(name, dsn)
+		}
+	}
+}
+
+// dsnPasswords finds the password in the forms of DSN that drivers take:
+// scheme://user:password@host, user:password@tcp(host), key=value pairs.
+func dsnPasswords(dsn string) []string {
+	var found []string
+	if u, err := url.Parse(dsn); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok {
+			found = append(found, password)
+		}
+		found = append(found, u.Query()["password"]...)
+	} else if user, _, ok := cutLast(dsn, "@"); ok {
+		if _, password, ok := strings.Cut(user, ":"); ok {
+			found = append(found, password)
+		}
+	}
+	for _, pair := range strings.Fields(dsn) {
+		if value, ok := strings.CutPrefix(pair, "password="); ok {
+			found = append(found, strings.Trim(value, "'"))
+		}
+	}
+	return found
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// Connection returns what the operator set under a name, with ~ expanded.
+func (p *Policy) Connection(name string) (Connection, error) {
+	c, ok := p.connections[name]
+	if !ok {
+		known := "there are none"
+		if names := sortedKeys(p.connections); len(names) > 0 {
+			known = "known are " + strings.Join(names, ", ")
+		}
+		return Connection{}, &Denied{
+			Message: fmt.Sprintf("there is no connection %q; %s", name, known),
+			Hint:    fmt.Sprintf("connections are set in policy.connections: {%s: {kind: ..., ...}}", name),
+		}
+	}
+	return c, nil
+}
+
+// Connections lists the names of the connections of the given kinds, or of
+// all, in order.
+func (p *Policy) Connections(kinds ...string) []string {
+	names := sortedKeys(p.connections)
+	if len(kinds) == 0 {
+		return names
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(kinds, p.connections[name].Kind) })
+}
+
+// DSN returns the DSN of a named connection, from its variable where it has
+// one. Its password is redacted from then on.
+func (p *Policy) DSN(name string) (string, error) {
+	c, err := p.Connection(name)
+	if err != nil {
+		return "", err
+	}
+	dsn := c.DSN
+	if c.DSNEnv != "" {
+		if dsn, _ = p.lookup(c.DSNEnv); dsn == "" {
+			return "", &Denied{
+				Message: fmt.Sprintf("the connection %s has no DSN: the variable %s is not set", name, c.DSNEnv),
+				Hint:    fmt.Sprintf("set the variable %s for the server's process", c.DSNEnv),
+			}
+		}
+	}
+	if dsn == "" {
+		return "", fmt.Errorf("the connection %s is of kind %s and has no DSN", name, c.Kind)
+	}
+	p.knowDSN(name, c.Kind, dsn)
+	return dsn, nil
+}
+
+// Password returns the password of a named connection; empty where none is
+// configured.
+func (p *Policy) Password(name string) (string, error) {
+	c, err := p.Connection(name)
+	if err != nil || c.PasswordEnv == "" && c.PasswordFile == "" {
+		return "", err
+	}
+	password, err := p.readValue(c.PasswordEnv, c.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("password of the connection %s: %w", name, err)
+	}
+	if password == "" {
+		return "", &Denied{Message: fmt.Sprintf("the connection %s has no password: %s is not set", name, sourceOf(c.PasswordEnv, c.PasswordFile))}
+	}
+	if len(password) >= minSecret {
+		p.redactor.know(name, password)
+	}
+	return password, nil
+}
+
+// CallerDSN refuses DSNs of callers' own unless the operator opened them.
+func (p *Policy) CallerDSN() error {
+	if p.config.Databases.CallerDSN {
+		return nil
+	}
+	return &Denied{
+		Field:   "dsn",
+		Message: "a DSN is not allowed: databases are used by the name of a connection",
+		Hint:    "name a connection of policy.connections, or set policy.databases.caller_dsn: true",
+	}
+}
+
+// SSHHost refuses a host that is not open.
+func (p *Policy) SSHHost(name string) error {
+	if slices.Contains(p.config.SSH.Hosts, name) {
+		return nil
+	}
+	return &Denied{
+		Field:   "host",
+		Message: fmt.Sprintf("the host %q is not allowed", name),
+		Hint:    fmt.Sprintf("to allow it, add it to policy.ssh.hosts: [%s]", name),
+	}
+}
+
+// DockerImage refuses an image that is not open.
+func (p *Policy) DockerImage(image string) error {
+	if slices.Contains(p.config.Docker.Images, image) {
+		return nil
+	}
+	return &Denied{
+		Field:   "image",
+		Message: fmt.Sprintf("the image %q is not allowed", image),
+		Hint:    fmt.Sprintf("to allow it, add it to policy.docker.images: [%q]", image),
+	}
+}
+
+func (p *Policy) checkNames(bad *problems) {
+	for i, host := range p.config.SSH.Hosts {
+		if h, _ := splitHost(host); !validHostName(h) && net.ParseIP(h) == nil {
+			bad.add(fmt.Sprintf("ssh.hosts[%d]", i), "%q is no host name, address or connection", host)
+		}
+	}
+	for i, image := range p.config.Docker.Images {
+		if image == "" || strings.ContainsAny(image, " \t\n") {
+			bad.add(fmt.Sprintf("docker.images[%d]", i), "%q is no image name", image)
+		}
+	}
+}
+
+var errNegative = errors.New("must not be negative")
+
+func (p *Policy) checkLimits(bad *problems) {
+	l := p.config.Limits
+	check := func(key string, n int64) {
+		if n < 0 {
+			bad.add("limits."+key, "%v; got %d", errNegative, n)
+		}
+	}
+	check("output_bytes", l.OutputBytes)
+	check("file_bytes", l.FileBytes)
+	check("max_parallel", int64(l.MaxParallel))
+	for _, id := range sortedKeys(l.Executors) {
+		e := l.Executors[id]
+		check("executors."+id+".max_parallel", int64(e.MaxParallel))
+		check("executors."+id+".timeout", int64(e.Timeout))
+		check("executors."+id+".output_bytes", e.OutputBytes)
+	}
+}

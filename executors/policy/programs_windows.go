@@ -1,0 +1,27 @@
+package policy
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+func foldProgramName(base string) string {
+	return strings.TrimSuffix(strings.ToLower(base), ".exe")
+}
+
+// isProgram takes real programs only: batch files are run by cmd.exe, which
+// reads their arguments as commands.
+func isProgram(path string, _ fs.FileInfo) bool {
+	ext := strings.ToLower(filepath.Ext(path))
+	return ext == ".exe" || ext == ".com"
+}
+
+func systemShell() (path, option string) {
+	root := os.Getenv("SystemRoot")
+	if root == "" {
+		root = `C:\Windows`
+	}
+	return filepath.Join(root, "System32", "cmd.exe"), "/c"
+}
