@@ -3,7 +3,7 @@
 //
 // A run's record is its row and its transitions, numbered from 1. Nothing is
 // rewritten: the state of a task is its latest transition, the history of its
-// attempts is all of them. Who reads folds them; see Fold.
+// attempts is all of them. Whoever reads a run folds them.
 package store
 
 import (
@@ -33,7 +33,7 @@ type Store interface {
 	// Append writes a batch. The batches of a run are written in the order
 	// of the calls. done is called exactly once, when the batch is durable or
 	// has failed: possibly before Append returns, and never for long, as it
-	// may hold up the writer.
+	// may hold up the writer. The bytes of a batch are never changed after.
 	Append(batch *Batch, done func(error))
 	// Record writes a finished call some time soon, behind the answer.
 	Record(run *Run)

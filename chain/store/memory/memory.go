@@ -1,0 +1,300 @@
+// Package memory keeps the records of runs for as long as the process lives.
+package memory
+
+import (
+	"container/list"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/chainwright/chainwright/chain/store"
+)
+
+// Options bound what is kept: the oldest runs that have ended go first.
+type Options struct {
+	Runs  int   // 10,000 where zero
+	Bytes int64 // 256 MiB where zero
+}
+
+// Open makes an empty store.
+func Open(opts Options) *Store {
+	if opts.Runs == 0 {
+		opts.Runs = 10_000
+	}
+	if opts.Bytes == 0 {
+		opts.Bytes = 256 << 20
+	}
+	return &Store{
+		opts:   opts,
+		runs:   map[string]*record{},
+		keys:   map[key]*record{},
+		owners: map[string]time.Time{},
+		order:  list.New(),
+	}
+}
+
+// Store is a store.Store in memory.
+type Store struct {
+	opts Options
+
+	mu      sync.Mutex
+	closed  bool
+	runs    map[string]*record
+	keys    map[key]*record
+	owners  map[string]time.Time
+	order   *list.List // of *record, the oldest first
+	bytes   int64
+	cancels []store.Cancel
+}
+
+var _ store.Store = (*Store)(nil)
+
+type key struct{ principal, key string }
+
+type record struct {
+	run         store.Run
+	transitions []store.Transition
+	bytes       int64
+	at          *list.Element
+}
+
+// ended is what no process works on any more.
+func ended(status string) bool { return status != "pending" && status != "in_progress" }
+
+// Create adds a run.
+func (s *Store) Create(_ context.Context, run *store.Run) (*store.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, store.ErrClosed
+	}
+	if run.Key != "" {
+		if old := s.keys[key{run.Principal, run.Key}]; old != nil {
+			return s.copyOf(old), nil
+		}
+	}
+	s.owners[run.Owner] = time.Now()
+	s.add(run)
+	return nil, nil
+}
+
+// Record adds a call that has ended.
+func (s *Store) Record(run *store.Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.add(run)
+	}
+}
+
+func (s *Store) add(run *store.Run) {
+	r := &record{run: *run, bytes: int64(256 + len(run.Tree) + len(run.Inputs) + 96*len(run.Tasks))}
+	if run.Outcome != nil {
+		r.bytes += int64(len(run.Outcome.Result))
+	}
+	s.bytes += r.bytes
+	s.runs[run.ID] = r
+	if run.Key != "" {
+		s.keys[key{run.Principal, run.Key}] = r
+	}
+	r.at = s.order.PushBack(r)
+	s.purge()
+}
+
+// purge drops the oldest runs that have ended while there are too many.
+func (s *Store) purge() {
+	for e := s.order.Front(); e != nil && (len(s.runs) > s.opts.Runs || s.bytes > s.opts.Bytes); {
+		next := e.Next()
+		if r := e.Value.(*record); ended(r.run.Status) && next != nil {
+			s.order.Remove(e)
+			delete(s.runs, r.run.ID)
+			delete(s.keys, key{r.run.Principal, r.run.Key})
+			s.bytes -= r.bytes
+		}
+		e = next
+	}
+}
+
+// Append adds a batch and calls done at once.
+func (s *Store) Append(batch *store.Batch, done func(error)) { done(s.append(batch)) }
+
+func (s *Store) append(batch *store.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	r := s.runs[batch.RunID]
+	switch {
+	case r == nil:
+		return store.ErrNotFound
+	case r.run.Owner != batch.Owner:
+		return store.ErrLost
+	}
+	r.transitions = append(r.transitions, batch.Transitions...)
+	size := int64(0)
+	for i := range batch.Transitions {
+		size += int64(128 + len(batch.Transitions[i].Result))
+	}
+	r.bytes += size
+	s.bytes += size
+	if n := len(batch.Transitions); n > 0 {
+		r.run.Seq = batch.Transitions[n-1].Seq
+	}
+	if batch.Counts != nil {
+		r.run.Counts = batch.Counts
+	}
+	if batch.Status != "" {
+		r.run.Status, r.run.Problem, r.run.CompletedAt = batch.Status, batch.Problem, batch.CompletedAt
+	}
+	s.purge()
+	return nil
+}
+
+// Claim hands a run to an owner.
+func (s *Store) Claim(_ context.Context, id, owner string, unseenSince time.Time) (*store.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return nil, store.ErrNotFound
+	}
+	if !ended(r.run.Status) && r.run.Owner != owner && s.owners[r.run.Owner].After(unseenSince) {
+		return nil, store.ErrLost
+	}
+	s.owners[owner] = time.Now()
+	r.run.Owner, r.run.Status = owner, "in_progress"
+	r.run.Problem, r.run.CompletedAt = nil, time.Time{}
+	return s.copyOf(r), nil
+}
+
+// copyOf is a run's row that the caller may keep.
+func (s *Store) copyOf(r *record) *store.Run {
+	run := r.run
+	run.OwnerSeen = s.owners[run.Owner]
+	run.Counts = maps.Clone(run.Counts)
+	return &run
+}
+
+// Run returns a run's row.
+func (s *Store) Run(_ context.Context, id string) (*store.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return nil, store.ErrNotFound
+	}
+	return s.copyOf(r), nil
+}
+
+// Transitions returns a run's transitions.
+func (s *Store) Transitions(_ context.Context, id string, after int64, maxResult int) ([]store.Transition, error) {
+	s.mu.Lock()
+	r := s.runs[id]
+	if r == nil {
+		s.mu.Unlock()
+		return nil, store.ErrNotFound
+	}
+	all := r.transitions
+	s.mu.Unlock()
+	from, _ := slices.BinarySearchFunc(all, after+1, func(t store.Transition, seq int64) int { return int(t.Seq - seq) })
+	list := slices.Clone(all[from:])
+	for i := range list {
+		list[i].Size = len(list[i].Result)
+		if list[i].Size > maxResult {
+			list[i].Result = nil
+		}
+	}
+	return list, nil
+}
+
+// Last returns a task's latest transition.
+func (s *Store) Last(_ context.Context, id string, task int) (*store.Transition, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return nil, store.ErrNotFound
+	}
+	for i := len(r.transitions) - 1; i >= 0; i-- {
+		if t := r.transitions[i]; t.Task == task {
+			t.Size = len(t.Result)
+			return &t, nil
+		}
+	}
+	return nil, nil
+}
+
+// List returns runs, the newest first.
+func (s *Store) List(_ context.Context, q store.Query) ([]store.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.order.Back()
+	if q.Before != "" {
+		r := s.runs[q.Before]
+		if r == nil {
+			return nil, nil
+		}
+		e = r.at.Prev()
+	}
+	var list []store.Run
+	for ; e != nil && len(list) < q.Limit; e = e.Prev() {
+		r := e.Value.(*record)
+		if (q.Anyone || r.run.Principal == q.Principal) &&
+			(q.Kind == "" || r.run.Kind == q.Kind) &&
+			(q.Status == "" || r.run.Status == q.Status) {
+			list = append(list, *s.copyOf(r))
+		}
+	}
+	return list, nil
+}
+
+// RequestCancel leaves a wish.
+func (s *Store) RequestCancel(_ context.Context, cancel store.Cancel) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runs[cancel.RunID] == nil {
+		return store.ErrNotFound
+	}
+	s.cancels = append(s.cancels, cancel)
+	return nil
+}
+
+// TakeCancels returns the wishes for an owner's runs and forgets them.
+func (s *Store) TakeCancels(_ context.Context, owner string) ([]store.Cancel, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var mine, others []store.Cancel
+	for _, c := range s.cancels {
+		switch r := s.runs[c.RunID]; {
+		case r == nil:
+		case r.run.Owner == owner:
+			mine = append(mine, c)
+		default:
+			others = append(others, c)
+		}
+	}
+	s.cancels = others
+	return mine, nil
+}
+
+// Beat notes that an owner is alive.
+func (s *Store) Beat(_ context.Context, owner string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owners[owner] = time.Now()
+	return nil
+}
+
+// Flush has nothing to do.
+func (s *Store) Flush(context.Context) error { return nil }
+
+// Close refuses further writes; what is there can still be read.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}

@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// Old records are looked for a while after the start and then hourly; in
+	// small pieces, so that writes get in between.
+	purgeFirst = 10 * time.Second
+	purgeEvery = time.Hour
+	purgeAgain = 20 * time.Millisecond
+	purgeRuns  = 100
+)
+
+// purge removes some of the runs that have ended and are too old or too much.
+func (w *writer) purge() {
+	removed, err := w.purgeSome()
+	if err != nil {
+		w.store.opts.OnError(fmt.Errorf("removing old records from the store %s: %w", w.store.path, err))
+	}
+	w.purgeAt = time.Now().Add(purgeEvery)
+	if removed && err == nil {
+		w.purgeAt = time.Now().Add(purgeAgain)
+	}
+}
+
+func (w *writer) purgeSome() (removed bool, err error) {
+	ctx := context.Background()
+	oldest := time.Now().Add(-w.store.opts.MaxAge).UnixNano()
+	var used int64
+	if err := w.conn.QueryRowContext(ctx, `select (page_count - freelist_count) * page_size
+		from pragma_page_count, pragma_freelist_count, pragma_page_size`).Scan(&used); err != nil {
+		return false, err
+	}
+	if used > w.store.opts.MaxBytes {
+		oldest = time.Now().UnixNano() // the oldest go, whatever their age
+	}
+	clean := op{done: func(error) {}, apply: func(w *writer) error {
+		removed = false
+		rows, err := w.conn.QueryContext(ctx, `delete from runs where key in (
+			select key from runs where status not in ('pending', 'in_progress') and completed_at <= ? order by key limit ?) returning key`, oldest, purgeRuns)
+		if err != nil {
+			return err
+		}
+		var keys []int64
+		for rows.Next() {
+			var key int64
+			if err := rows.Scan(&key); err != nil {
+				rows.Close()
+				return err
+			}
+			keys = append(keys, key)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if _, err := w.conn.ExecContext(ctx, "delete from transitions where run = ?", key); err != nil {
+				return err
+			}
+		}
+		removed = len(keys) > 0
+		if removed {
+			return nil
+		}
+		aged := time.Now().Add(-w.store.opts.MaxAge).UnixNano()
+		if _, err := w.conn.ExecContext(ctx, "delete from cancels where at < ?", aged); err != nil {
+			return err
+		}
+		_, err = w.conn.ExecContext(ctx, "delete from owners where beat_at < ? and id not in (select owner from runs)", aged)
+		return err
+	}}
+	answers := make([]error, 1)
+	return removed, w.transaction([]op{clean}, answers)
+}

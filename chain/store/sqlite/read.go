@@ -1,0 +1,209 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/chainwright/chainwright/chain/store"
+)
+
+// settled gives the connections that read, once what was queued is written.
+func (s *Store) settled(ctx context.Context) (*sql.DB, error) {
+	db, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db, s.Flush(ctx)
+}
+
+const runColumns = `r.id, kind, principal, name, user_id, coalesce(idem_key, ''), coalesce(digest, ''), owner, coalesce(o.beat_at, 0),
+	status, counts, problem, max_parallel, on_failure, seq, created_at, completed_at, attempts`
+
+// scanRun reads runColumns, and into more what the query has after them.
+func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) error {
+	var numbers, problem []byte
+	var seen, created, completed int64
+	var attempts sql.NullInt64
+	err := row.Scan(append([]any{&run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &seen,
+		&run.Status, &numbers, &problem, &run.MaxParallel, &run.OnFailure, &run.Seq, &created, &completed, &attempts}, more...)...)
+	if err != nil {
+		return err
+	}
+	run.OwnerSeen, run.CreatedAt, run.CompletedAt = moment(seen), moment(created), moment(completed)
+	if run.Problem, err = decodeProblem(problem); err != nil {
+		return err
+	}
+	if numbers != nil {
+		if err := json.Unmarshal(numbers, &run.Counts); err != nil {
+			return err
+		}
+	}
+	if run.Kind == store.KindCall {
+		run.Tasks = []store.Task{{ID: "task_1", Name: run.Name, Executor: run.Name, Parent: -1}}
+	}
+	if attempts.Valid {
+		run.Outcome = &store.Transition{State: run.Status, Attempt: int(attempts.Int64), At: run.CompletedAt, Started: run.CreatedAt, Problem: run.Problem}
+		run.Problem = nil
+		run.Counts = map[string]int{run.Status: 1}
+	}
+	return nil
+}
+
+// Run reads a run's row.
+func (s *Store) Run(ctx context.Context, id string) (*store.Run, error) {
+	db, err := s.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row := db.QueryRowContext(ctx, `select `+runColumns+`, tree, inputs, tasks, result from runs r left join owners o on o.id = r.owner where r.id = ?`, id)
+	run := &store.Run{}
+	var tasks, result []byte
+	switch err := scanRun(row, run, &run.Tree, &run.Inputs, &tasks, &result); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, store.ErrNotFound
+	case err != nil:
+		return nil, fmt.Errorf("reading run %s: %w", id, err)
+	}
+	if tasks != nil {
+		if err := json.Unmarshal(tasks, &run.Tasks); err != nil {
+			return nil, fmt.Errorf("reading the tasks of run %s: %w", id, err)
+		}
+	}
+	if run.Outcome != nil {
+		run.Outcome.Result, run.Outcome.Size = result, len(result)
+	}
+	return run, nil
+}
+
+const transitionColumns = `t.task, t.seq, t.state, t.attempt, t.at, t.started_at, coalesce(t.reason, ''), t.blocked, t.problem, t.size`
+
+func scanTransition(row interface{ Scan(...any) error }, t *store.Transition) error {
+	var at, started int64
+	var by, problem []byte
+	err := row.Scan(&t.Task, &t.Seq, &t.State, &t.Attempt, &at, &started, &t.Reason, &by, &problem, &t.Size, &t.Result)
+	if err != nil {
+		return err
+	}
+	t.At, t.Started = moment(at), moment(started)
+	if by != nil {
+		var b blockers
+		if err := json.Unmarshal(by, &b); err != nil {
+			return err
+		}
+		t.BlockedBy, t.Roots = b.By, b.Roots
+	}
+	t.Problem, err = decodeProblem(problem)
+	return err
+}
+
+// Transitions reads a run's transitions in order.
+func (s *Store) Transitions(ctx context.Context, id string, after int64, maxResult int) ([]store.Transition, error) {
+	db, err := s.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var key int64
+	if err := db.QueryRowContext(ctx, "select key from runs where id = ?", id).Scan(&key); errors.Is(err, sql.ErrNoRows) {
+		return nil, store.ErrNotFound
+	} else if err != nil {
+		return nil, fmt.Errorf("reading run %s: %w", id, err)
+	}
+	rows, err := db.QueryContext(ctx, `select `+transitionColumns+`, case when t.size <= ? then t.result end
+		from transitions t where t.run = ? and t.seq > ? order by t.seq`, maxResult, key, after)
+	if err != nil {
+		return nil, fmt.Errorf("reading the transitions of run %s: %w", id, err)
+	}
+	defer rows.Close()
+	var list []store.Transition
+	for rows.Next() {
+		list = append(list, store.Transition{})
+		if err := scanTransition(rows, &list[len(list)-1]); err != nil {
+			return nil, fmt.Errorf("reading the transitions of run %s: %w", id, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading the transitions of run %s: %w", id, err)
+	}
+	return list, nil
+}
+
+// Last reads a task's latest transition.
+func (s *Store) Last(ctx context.Context, id string, task int) (*store.Transition, error) {
+	db, err := s.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row := db.QueryRowContext(ctx, `select `+transitionColumns+`, t.result from transitions t
+		where t.run = (select key from runs where id = ?) and t.task = ? order by t.seq desc limit 1`, id, task)
+	t := &store.Transition{}
+	if err := scanTransition(row, t); errors.Is(err, sql.ErrNoRows) {
+		_, err := s.Run(ctx, id)
+		return nil, err
+	} else if err != nil {
+		return nil, fmt.Errorf("reading task %d of run %s: %w", task, id, err)
+	}
+	return t, nil
+}
+
+// List reads runs, the newest first.
+func (s *Store) List(ctx context.Context, q store.Query) ([]store.Run, error) {
+	db, err := s.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, `select `+runColumns+` from runs r left join owners o on o.id = r.owner
+		where (?1 or principal = ?2) and (?3 = '' or kind = ?3) and (?4 = '' or status = ?4)
+			and (?5 = '' or key < (select key from runs where id = ?5))
+		order by key desc limit ?6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, q.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing runs: %w", err)
+	}
+	defer rows.Close()
+	var list []store.Run
+	for rows.Next() {
+		list = append(list, store.Run{})
+		if err := scanRun(rows, &list[len(list)-1]); err != nil {
+			return nil, fmt.Errorf("listing runs: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("listing runs: %w", err)
+	}
+	return list, nil
+}
+
+// TakeCancels returns the wishes for an owner's runs and deletes them.
+func (s *Store) TakeCancels(ctx context.Context, owner string) ([]store.Cancel, error) {
+	db, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var any int
+	err = db.QueryRowContext(ctx, "select 1 from cancels where run in (select id from runs where owner = ?) limit 1", owner).Scan(&any)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("looking for cancel requests: %w", err)
+	}
+	var list []store.Cancel
+	err = s.submit(ctx, 0, func(w *writer) error {
+		list = nil
+		rows, err := w.conn.QueryContext(context.Background(), "delete from cancels where run in (select id from runs where owner = ?) returning run, task", owner)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var c store.Cancel
+			if err := rows.Scan(&c.RunID, &c.Task); err != nil {
+				return err
+			}
+			list = append(list, c)
+		}
+		return rows.Err()
+	})
+	return list, err
+}
