@@ -63,6 +63,9 @@ func parseAllowance(entry string) (allowance, error) {
 	if ip, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
 		return exactly(ip, 0), nil
 	}
+	if strings.Contains(entry, "/") {
+		return allowance{}, notAllowable(entry)
+	}
 	host, port := entry, uint16(0)
 	if h, p, err := net.SplitHostPort(entry); err == nil {
 		n, err := strconv.ParseUint(p, 10, 16)
@@ -75,9 +78,13 @@ func parseAllowance(entry string) (allowance, error) {
 		return exactly(ip, port), nil
 	}
 	if _, legacy := legacyIPv4(host); legacy || !validHostName(host) {
-		return allowance{}, fmt.Errorf("%q is no address, network (10.0.0.0/8), host name or host:port", entry)
+		return allowance{}, notAllowable(entry)
 	}
 	return allowance{host: canonicalHost(host), port: port}, nil
+}
+
+func notAllowable(entry string) error {
+	return fmt.Errorf("%q is no address, network (10.0.0.0/8), host name or host:port", entry)
 }
 
 func exactly(ip netip.Addr, port uint16) allowance {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -109,7 +110,7 @@ func (p *Policy) Program(name string, args []string) (path string, err error) {
 	for _, prog := range matches {
 		bad, ok := prog.accepts(args)
 		if !ok {
-			refused = bad
+			refused = cmp.Or(refused, bad)
 			continue
 		}
 		// The link may have been turned since; what was looked at is what runs.

@@ -39,7 +39,7 @@ func (p *Policy) checkSecrets(bad *problems) {
 			bad.add(key, "must be bound: set hosts, executors or both")
 		}
 		for i, host := range s.Hosts {
-			if h, _ := splitHost(host); !validHostName(strings.TrimPrefix(h, "*.")) && net.ParseIP(h) == nil {
+			if h, _ := splitHost(host); strings.Contains(host, "/") || !validHostName(strings.TrimPrefix(h, "*.")) && net.ParseIP(h) == nil {
 				bad.add(fmt.Sprintf("%s.hosts[%d]", key, i), "%q is no host name, *.host name, address or host:port", host)
 			}
 		}

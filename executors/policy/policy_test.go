@@ -1,0 +1,160 @@
+package policy_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+func TestEverythingIsClosedByDefault(t *testing.T) {
+	t.Parallel()
+	p := open(t, policy.Config{})
+	for _, need := range policy.Needs() {
+		if setting, open := p.Open(need); open || !strings.HasPrefix(setting, "policy.") {
+			t.Errorf("%s: open %v, setting %q", need, open, setting)
+		}
+	}
+	if _, open := p.Open("teleport"); open {
+		t.Error("an unknown need is open")
+	}
+	_, err := p.Program("git", nil)
+	denied(t, err)
+	_, err = p.Connection("orders")
+	denied(t, err)
+	denied(t, p.SSHHost("web01"))
+	denied(t, p.DockerImage("python:3.11"))
+}
+
+// The settings that refusals name must really open what they say.
+func TestSettingsOpenWhatTheyName(t *testing.T) {
+	t.Parallel()
+	for _, need := range policy.Needs() {
+		setting, _ := open(t, policy.Config{}).Open(need)
+		keys, value, _ := strings.Cut(strings.TrimPrefix(setting, "policy."), ": ")
+		text := value
+		for parts := strings.Split(keys, "."); len(parts) > 0; parts = parts[:len(parts)-1] {
+			text = "{" + parts[len(parts)-1] + ": " + text + "}"
+		}
+		text = strings.NewReplacer("~/work", t.TempDir(), "/usr/bin/git", testProgram(t), "/path/to/server", testProgram(t)).Replace(text)
+		var cfg policy.Config
+		decoder := yaml.NewDecoder(strings.NewReader(text))
+		decoder.KnownFields(true)
+		if err := decoder.Decode(&cfg); err != nil {
+			t.Fatalf("%s: %s: %v", need, text, err)
+		}
+		if _, open := open(t, cfg).Open(need); !open {
+			t.Errorf("%s is not opened by %s", need, text)
+		}
+	}
+}
+
+// testProgram is a real program: this test itself.
+func testProgram(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAllProblemsAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	var cfg policy.Config
+	data, err := os.ReadFile(filepath.Join("testdata", "broken.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(data, &cfg); err != nil {
+		t.Fatal(err)
+	}
+	_, err = policy.New(cfg, environment(map[string]string{"SHORT": "abc"}))
+	if err == nil {
+		t.Fatal("no problem was found")
+	}
+	for _, want := range []string{
+		"policy.command.programs[0].path: must be absolute",
+		"policy.command.programs[1].path: /no/such/program",
+		"policy.command.programs[2].args[1]: error parsing regexp",
+		"policy.command.programs[3].path: is required",
+		"policy.files.roots.gone.path: /no/such/folder",
+		"policy.files.roots.x: a root's name",
+		"policy.files.roots.relative.path: must be absolute",
+		"policy.network.allow[1]:",
+		"policy.network.allow[2]:",
+		"policy.network.allow[3]:",
+		"policy.connections.orders.kind: must be one of",
+		"policy.connections.blank: needs dsn",
+		"policy.connections.mail.host: is required",
+		"policy.connections.mail.tls: must be one of",
+		"policy.connections.mail.port: must be from",
+		"policy.secrets.UNBOUND: must be bound",
+		"policy.secrets.SHORT: the value of the variable SHORT is shorter than 4 characters",
+		"policy.secrets.NOWHERE: needs env",
+		"policy.secrets.BOTH: has both",
+		"policy.secrets.WRONG.hosts[0]:",
+		"policy.limits.output_bytes: must not be negative",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not reported: %s", want)
+		}
+	}
+	if strings.Contains(err.Error(), "abc") {
+		t.Error("the report gives a secret away")
+	}
+	t.Log(err)
+}
+
+// The two decoders of the configuration must agree on every key.
+func TestTagsAgree(t *testing.T) {
+	t.Parallel()
+	var check func(reflect.Type)
+	check = func(typ reflect.Type) {
+		switch typ.Kind() {
+		case reflect.Map, reflect.Slice:
+			check(typ.Elem())
+		case reflect.Struct:
+			for i := range typ.NumField() {
+				f := typ.Field(i)
+				name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+				if name == "" || name != f.Tag.Get("koanf") || name != strings.ToLower(name) {
+					t.Errorf("%s.%s: yaml %q, koanf %q", typ.Name(), f.Name, name, f.Tag.Get("koanf"))
+				}
+				check(f.Type)
+			}
+		default:
+		}
+	}
+	check(reflect.TypeFor[policy.Config]())
+}
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	p := open(t, policy.Config{
+		Command:     policy.Command{Programs: []policy.Program{{Path: testProgram(t), Args: []string{"^x$"}}}},
+		Files:       policy.Files{Roots: map[string]policy.Root{"work": {Path: root, Write: true}}},
+		Secrets:     map[string]policy.Secret{"KEY": {Env: "KEY", Hosts: []string{"h.example"}}, "GONE": {Env: "GONE", Hosts: []string{"h"}}},
+		Connections: map[string]policy.Connection{"orders": {Kind: "postgres", DSN: "postgres://u:passw0rd@h/db"}},
+	}, environment(map[string]string{"KEY": "the-value"}))
+	var all strings.Builder
+	for _, s := range p.Describe() {
+		all.WriteString(s.Name + " = " + s.Value + "\n")
+	}
+	for _, want := range []string{testProgram(t), "work: " + root + " (read and write)", "GONE (for h, not set)", "KEY (for h.example)", "orders (postgres)", "policy.audit = off", "policy.network.allow = closed"} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("not described: %s", want)
+		}
+	}
+	for _, secret := range []string{"the-value", "passw0rd"} {
+		if strings.Contains(all.String(), secret) {
+			t.Errorf("%s is given away", secret)
+		}
+	}
+}
