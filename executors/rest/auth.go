@@ -1,0 +1,72 @@
+package rest
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+type auth struct {
+	Type     string `json:"type"`
+	Token    string `json:"token"`
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Key      string `json:"key"`
+	Value    string `json:"value"`
+	Location string `json:"location"`
+}
+
+// inQuery reports whether the credential is a query parameter.
+func (a *auth) inQuery() bool { return a.Type == "apikey" && a.Location == "query" }
+
+// apply checks the credentials and adds them to the headers. One that goes in
+// the query is only checked against it.
+func (a *auth) apply(header http.Header, query url.Values) error {
+	switch a.Type {
+	case "bearer":
+		if a.Token == "" {
+			return invalid("auth.token", "auth.token is required with auth.type bearer")
+		}
+		return setCredential(header, "auth.token", "Authorization", "Bearer "+a.Token)
+	case "basic":
+		if a.Username == "" && a.Password == "" {
+			return invalid("auth.username", "auth.username is required with auth.type basic")
+		}
+		if strings.Contains(a.Username, ":") {
+			return invalid("auth.username", "auth.username holds a colon, which basic authentication can't carry")
+		}
+		pair := base64.StdEncoding.EncodeToString([]byte(a.Username + ":" + a.Password))
+		return setCredential(header, "auth", "Authorization", "Basic "+pair)
+	default:
+		if a.Value == "" {
+			return invalid("auth.value", "auth.value is required with auth.type apikey")
+		}
+		if a.inQuery() {
+			if query.Has(a.Key) {
+				return invalid("auth.key", "auth.key: the query has a parameter %q already", a.Key)
+			}
+			return nil
+		}
+		named, err := readHeaders(map[string]any{a.Key: a.Value})
+		if err != nil {
+			return invalid("auth.key", "auth.key and auth.value must make a header that may be given; got the name %q", a.Key)
+		}
+		for name, values := range named {
+			return setCredential(header, "auth.value", name, values[0])
+		}
+		return nil
+	}
+}
+
+func setCredential(header http.Header, field, name, value string) error {
+	if _, given := header[name]; given {
+		return invalid(field, "%s and headers.%s both set the header %s; give one", field, name, name)
+	}
+	checked, err := headerValue(field, value)
+	if err != nil {
+		return err
+	}
+	header[name] = []string{checked}
+	return nil
+}

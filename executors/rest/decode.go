@@ -1,0 +1,143 @@
+package rest
+
+import (
+	"bytes"
+	"fmt"
+	"mime"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/executors/strictjson"
+)
+
+// form is how a body is given to the caller.
+type form int
+
+const (
+	asFile form = iota
+	asText
+	asJSON
+	guess // there is no content type
+)
+
+// textTypes are text, though they are not text/*.
+var textTypes = map[string]bool{
+	"application/xml": true, "application/javascript": true, "application/ecmascript": true, "application/x-javascript": true,
+	"application/yaml": true, "application/x-yaml": true, "application/toml": true, "application/graphql": true,
+	"application/x-ndjson": true, "application/ndjson": true, "application/jsonl": true, "application/json-seq": true,
+	"application/x-www-form-urlencoded": true, "application/sql": true, "application/x-sh": true, "application/csv": true,
+	"application/x-pem-file": true, "application/pem-certificate-chain": true, "application/jwt": true,
+}
+
+// readType splits a content type. One that can't be parsed whole still
+// counts by what is before its parameters.
+func readType(header string) (mediaType, charset string, as form) {
+	mediaType, params, err := mime.ParseMediaType(header)
+	if err != nil {
+		mediaType, _, _ = strings.Cut(header, ";")
+		mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+	}
+	charset = params["charset"]
+	switch {
+	case mediaType == "":
+		return "", charset, guess
+	case mediaType == "application/json", mediaType == "text/json", strings.HasSuffix(mediaType, "+json"):
+		return mediaType, charset, asJSON
+	case strings.HasPrefix(mediaType, "text/"), strings.HasSuffix(mediaType, "+xml"), strings.HasSuffix(mediaType, "+yaml"), textTypes[mediaType]:
+		return mediaType, charset, asText
+	}
+	return mediaType, charset, asFile
+}
+
+// decodeInto puts the body into the output as what its content type says, or
+// as what it can be given as where it is not that, with a warning.
+func (c content) decodeInto(out *output, header string) {
+	out.Size, out.Truncated = int64(len(c.data)), c.cut
+	mediaType, charset, as := readType(header)
+	switch {
+	case c.none, len(c.data) == 0 && as != asText:
+		return
+	case c.encoding != "":
+		out.warn("the body is given as it came, since its content-encoding %q is not known here", c.encoding)
+		out.setFile(c.data, mediaType)
+		return
+	case as == guess && (!utf8.Valid(c.data) || bytes.IndexByte(c.data, 0) >= 0), as == asFile:
+		out.setFile(c.data, mediaType)
+		return
+	}
+	text, warning, ok := toUTF8(c.data, charset, c.cut)
+	if !ok {
+		out.warn("%s", warning)
+		out.setFile(c.data, mediaType)
+		return
+	}
+	if as == asJSON || as == guess {
+		err := strictjson.Check(text)
+		if err == nil && !c.cut {
+			out.JSON = text
+			return
+		}
+		if as == asJSON && !c.cut {
+			warning = fmt.Sprintf("the body is given as text, since it is not the JSON that its content type says: %v", err)
+		}
+	}
+	if warning != "" {
+		out.warn("%s", warning)
+	}
+	out.setText(text)
+}
+
+// maxEncoded is how long text or a file may get when it is written as JSON,
+// so that an output stays under the cap of the door with its headers.
+const maxEncoded = 10<<20 - maxHeaderBytes*2
+
+func (out *output) setText(text []byte) {
+	if end := escapedEnd(text, maxEncoded); end < len(text) {
+		text, out.Truncated = text[:end], true
+	}
+	whole := string(text)
+	out.Text = &whole
+}
+
+func (out *output) setFile(data []byte, mediaType string) {
+	if most := maxEncoded / 4 * 3; len(data) > most {
+		data, out.Truncated = data[:most], true
+	}
+	if mediaType == "" {
+		mediaType = "application/octet-stream"
+	}
+	out.File = &file{ContentBase64: data, ContentType: mediaType, Size: int64(len(data))}
+}
+
+func (out *output) warn(format string, args ...any) {
+	if out.Warning != "" {
+		out.Warning += "; "
+	}
+	out.Warning += fmt.Sprintf(format, args...)
+}
+
+// escapedEnd is how much of a text fits into limit bytes of a JSON string.
+func escapedEnd(text []byte, limit int) int {
+	if 6*len(text) <= limit {
+		return len(text)
+	}
+	for i := 0; i < len(text); {
+		size := 1
+		switch b := text[i]; {
+		case b == '"', b == '\\', b == '\n', b == '\r', b == '\t', b == '\b', b == '\f':
+			limit -= 2
+		case b < ' ', b == '<', b == '>', b == '&':
+			limit -= 6
+		case b < utf8.RuneSelf:
+			limit--
+		default:
+			_, size = utf8.DecodeRune(text[i:])
+			limit -= 2 * size // U+2028 and U+2029 are escaped
+		}
+		if limit < 0 {
+			return i
+		}
+		i += size
+	}
+	return len(text)
+}

@@ -1,0 +1,108 @@
+package rest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// ownedHeaders are set by the client from the address and the body, or speak
+// to the next hop only. A caller who could set Host could reach another site
+// behind the address that a secret is bound to.
+var ownedHeaders = []string{
+	"Connection", "Content-Length", "Expect", "Host", "Http2-Settings", "Keep-Alive", "Proxy-Authenticate",
+	"Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+}
+
+// safeHeaders may go along to another host than the one they were given for.
+// Everything else may be a credential.
+var safeHeaders = []string{"Accept", "Accept-Language", "Accept-Encoding", "Content-Type", "User-Agent"}
+
+// readHeaders turns the input's headers into request headers. Names that
+// differ only in case are one name, and may be given once.
+func readHeaders(given map[string]any) (http.Header, error) {
+	header := make(http.Header, len(given)+4)
+	for _, name := range sortedKeys(given) {
+		field := "headers." + name
+		if !isToken(name) {
+			return nil, invalid("headers", "header name %q: only letters, digits and -_.!#$%%&'*+^`|~ are allowed", name)
+		}
+		canonical := http.CanonicalHeaderKey(name)
+		if slices.Contains(ownedHeaders, canonical) {
+			return nil, invalid(field, "%s can't be given: it follows from the address, the body and the connection", field)
+		}
+		if _, twice := header[canonical]; twice {
+			return nil, invalid(field, "%s is given twice, in different cases", field)
+		}
+		value, err := headerValue(field, scalar(given[name]))
+		if err != nil {
+			return nil, err
+		}
+		header[canonical] = []string{value}
+	}
+	return header, nil
+}
+
+// isToken holds for the names that HTTP knows (RFC 9110, 5.6.2).
+func isToken(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+func headerValue(field, value string) (string, error) {
+	if strings.ContainsFunc(value, isControl) {
+		return "", invalid(field, "%s holds a control character such as a line break, which headers can't carry", field)
+	}
+	return strings.Trim(value, " \t"), nil
+}
+
+// withoutUnsafe is what of the headers may go to another host.
+func withoutUnsafe(header http.Header) http.Header {
+	kept := make(http.Header, len(safeHeaders))
+	for _, name := range safeHeaders {
+		if values, ok := header[name]; ok {
+			kept[name] = values
+		}
+	}
+	return kept
+}
+
+// setDefault sets a header that the caller has not.
+func setDefault(header http.Header, name, value string) {
+	if _, given := header[name]; !given {
+		header[name] = []string{value}
+	}
+}
+
+// maxHeaderBytes caps the response headers in the output; the rest of a
+// server that sends more is not worth the caller's context.
+const maxHeaderBytes = 64 << 10
+
+// flatten gives response headers one text each under lower-case names.
+// Repeated ones are joined with ", ", and set-cookie with line breaks, since
+// its values hold commas.
+func flatten(header http.Header) (flat map[string]string, cut bool) {
+	flat = make(map[string]string, len(header))
+	left := maxHeaderBytes
+	for _, name := range sortedKeys(header) {
+		separator := ", "
+		if name == "Set-Cookie" {
+			separator = "\n"
+		}
+		value := strings.ToValidUTF8(strings.Join(header[name], separator), "\uFFFD")
+		if left -= len(name) + len(value); left < 0 {
+			return flat, true
+		}
+		flat[strings.ToLower(name)] = value
+	}
+	return flat, false
+}
+
+func invalid(field, format string, args ...any) error {
+	return executors.Errorf(executors.ValidationError, format, args...).WithField(field)
+}

@@ -1,0 +1,110 @@
+package rest
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// maxEncodings bounds how often a body can be compressed over.
+const maxEncodings = 3
+
+// content is what was read of a body.
+type content struct {
+	data []byte
+	cut  bool // there is more
+	none bool // the answer can have no body
+	// encoding is a content encoding that is not undone, "" for none.
+	encoding string
+}
+
+// readBody reads a body up to limit bytes, decompressed. What came is given
+// beside an error too.
+func readBody(way hops, limit int64) (content, error) {
+	if way.last.method == http.MethodHead || way.StatusCode == http.StatusNoContent ||
+		way.StatusCode == http.StatusResetContent || way.StatusCode == http.StatusNotModified {
+		return content{none: true}, nil
+	}
+	reader, encoding, err := decompress(way.Response)
+	if err != nil {
+		return content{}, err
+	}
+	// One byte over the limit tells a body that ends there from one that goes on.
+	var into bytes.Buffer
+	if known := way.ContentLength; known > 0 && encoding == "" {
+		into.Grow(int(min(known, limit)) + bytes.MinRead)
+	}
+	_, err = into.ReadFrom(io.LimitReader(reader, limit+1))
+	got := content{data: into.Bytes(), encoding: encoding}
+	if int64(len(got.data)) > limit {
+		got.data, got.cut = got.data[:limit], true
+		return got, nil
+	}
+	got.cut = err != nil
+	return got, compressionError(err)
+}
+
+// decompress undoes the content encodings that are known, from the last to
+// the first, and names the first one that is not.
+func decompress(resp *http.Response) (reader io.Reader, unknown string, err error) {
+	encodings := strings.Split(strings.Join(resp.Header.Values("Content-Encoding"), ","), ",")
+	reader = resp.Body
+	if len(encodings) > maxEncodings {
+		return reader, strings.Join(encodings, ","), nil
+	}
+	for i := len(encodings) - 1; i >= 0; i-- {
+		switch name := strings.ToLower(strings.TrimSpace(encodings[i])); name {
+		case "", "identity":
+		case "gzip", "x-gzip":
+			buffered := bufio.NewReader(reader)
+			if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
+				return buffered, "", nil // an empty body is not compressed
+			}
+			if reader, err = gzip.NewReader(buffered); err != nil {
+				return nil, "", compressionError(err)
+			}
+		case "deflate":
+			reader = inflate(reader)
+		default:
+			return reader, name, nil
+		}
+	}
+	return reader, "", nil
+}
+
+// inflate reads both things that servers call deflate: zlib, as it should
+// be, and bare deflate.
+func inflate(from io.Reader) io.Reader {
+	buffered := bufio.NewReader(from)
+	head, err := buffered.Peek(2)
+	if err == nil && head[0]&0x0f == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
+		if reader, err := zlib.NewReader(buffered); err == nil {
+			return reader
+		}
+	}
+	if errors.Is(err, io.EOF) && len(head) == 0 {
+		return buffered
+	}
+	return flate.NewReader(buffered)
+}
+
+func compressionError(err error) error {
+	var corrupt flate.CorruptInputError
+	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, zlib.ErrChecksum) ||
+		errors.Is(err, zlib.ErrHeader) || errors.As(err, &corrupt) {
+		return executors.Errorf(executors.ExecutionError, "the body is not compressed as its content-encoding says: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the body: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// statuses are ranges of codes that count as success, both ends included.
+type statuses struct {
+	ranges [][2]int
+	text   string
+}
+
+// readStatuses reads expect_status: 404, "404", "2xx", "200-204".
+func readStatuses(given []any) (statuses, error) {
+	var all statuses
+	var texts []string
+	for i, v := range given {
+		text := scalar(v)
+		low, high, isRange := strings.Cut(text, "-")
+		switch {
+		case strings.HasSuffix(text, "xx"):
+			low, high = text[:1]+"00", text[:1]+"99"
+		case !isRange:
+			high = low
+		}
+		from, err1 := strconv.Atoi(low)
+		to, err2 := strconv.Atoi(high)
+		if err1 != nil || err2 != nil || from > to {
+			return statuses{}, invalid(fmt.Sprintf("expect_status[%d]", i),
+				`expect_status[%d] must be a code (404), a class ("2xx") or a range ("200-204"); got %q`, i, text)
+		}
+		all.ranges = append(all.ranges, [2]int{from, to})
+		texts = append(texts, text)
+	}
+	all.text = strings.Join(texts, ", ")
+	return all, nil
+}
+
+// accept reports whether a status is a success: what was asked for, or else
+// everything under 400.
+func (s statuses) accept(code int) bool {
+	if len(s.ranges) == 0 {
+		return code < 400
+	}
+	for _, r := range s.ranges {
+		if r[0] <= code && code <= r[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// judge marks the output and gives the failure that its status is, if any.
+func (c *client) judge(way hops, out *output) error {
+	code := way.StatusCode
+	if out.Success = c.expect.accept(code); out.Success {
+		return nil
+	}
+	message := fmt.Sprintf("%s answered %s", way.last.name(), strings.TrimSpace(strconv.Itoa(code)+" "+http.StatusText(code)))
+	if len(c.expect.ranges) > 0 {
+		message += ", expected " + c.expect.text
+	}
+	if said := excerpt(out); said != "" {
+		message += ": " + said
+	}
+	failure := executors.Errorf(kindOf(code), "%s", message).WithCode(strconv.Itoa(code))
+	switch code {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		failure.Retry(retryAfter(way.Header.Get("Retry-After"), time.Now()))
+	case http.StatusUnauthorized:
+		failure.WithHint("give credentials in auth, or check the ones given")
+	}
+	return failure
+}
+
+func kindOf(code int) executors.ErrorType {
+	switch code {
+	case http.StatusUnauthorized:
+		return executors.AuthenticationError
+	case http.StatusForbidden:
+		return executors.PermissionDenied
+	case http.StatusNotFound:
+		return executors.NotFound
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
+		return executors.TimeoutError
+	}
+	return executors.ExecutionError
+}
+
+// excerpt is the beginning of what the server said, on one line.
+func excerpt(out *output) string {
+	const longest = 200
+	said := string(out.JSON[:min(len(out.JSON), 4*longest)])
+	if out.Text != nil {
+		said = (*out.Text)[:min(len(*out.Text), 4*longest)]
+	}
+	said = strings.Join(strings.Fields(strings.ToValidUTF8(said, "")), " ")
+	if len(said) <= longest {
+		return said
+	}
+	cut := longest
+	for !utf8.RuneStart(said[cut]) {
+		cut--
+	}
+	return said[:cut] + "…"
+}
