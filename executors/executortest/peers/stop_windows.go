@@ -1,0 +1,6 @@
+package peers
+
+import "os"
+
+// stop ends a program; there is no asking on Windows.
+func stop(process *os.Process) error { return process.Kill() }
