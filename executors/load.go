@@ -1,18 +1,31 @@
 package executors
 
 import (
-	"encoding/json"
+	"errors"
+	"fmt"
 	"io/fs"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/chainwright/chainwright/executors/nearest"
+	"github.com/chainwright/chainwright/executors/schema"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// LoadDefinition reads the definition in a YAML file. Errors name the file
-// and the line.
+// LoadDefinition reads the definition in a YAML file. All its problems are
+// reported at once, each with the file and the line.
 func LoadDefinition(fsys fs.FS, name string) (*Definition, error) {
-	return nil, &fs.PathError{Op: "load", Path: name, Err: fs.ErrInvalid}
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("reading a definition: %w", err)
+	}
+	return ParseDefinition(name, data)
 }
 
-// MustLoad is LoadDefinition of definition.yaml for the variables of built-in
-// executors; it panics where that fails.
+// MustLoad is LoadDefinition of definition.yaml, for the variables of built-in
+// executors. It panics where that fails.
 func MustLoad(fsys fs.FS) *Definition {
 	def, err := LoadDefinition(fsys, "definition.yaml")
 	if err != nil {
@@ -21,11 +34,195 @@ func MustLoad(fsys fs.FS) *Definition {
 	return def
 }
 
-// EffectOf gives the annotations of the call with these inputs.
-func (d *Definition) EffectOf(inputs map[string]any) Annotations { return d.Annotations }
+// ParseDefinition reads the text of a definition; file begins its errors.
+func ParseDefinition(file string, data []byte) (*Definition, error) {
+	root, err := strictjson.ParseYAML(data)
+	l := loader{file: file}
+	if err != nil {
+		l.wrap(nil, err)
+		return nil, errors.Join(l.problems...)
+	}
+	def := l.definition(root)
+	if len(l.problems) > 0 {
+		return nil, errors.Join(l.problems...)
+	}
+	return def, nil
+}
 
-// ReadOnlyInput gives the input schema narrowed to the calls that change
-// nothing, and false where there are none.
-func (d *Definition) ReadOnlyInput() (json.RawMessage, bool) {
-	return d.Input.JSON(), d.Annotations.ReadOnly
+// loader reads one file, and collects what is wrong with it.
+type loader struct {
+	file     string
+	problems []error
+}
+
+// problem notes what is wrong at a node.
+func (l *loader) problem(at *yaml.Node, format string, args ...any) {
+	l.problems = append(l.problems, fmt.Errorf("%s:%d: %s", l.file, at.Line, fmt.Sprintf(format, args...)))
+}
+
+// wrap notes an error, at its own line where it has one.
+func (l *loader) wrap(at *yaml.Node, err error) {
+	var syntax *strictjson.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		l.problems = append(l.problems, fmt.Errorf("%s:%d: %s", l.file, syntax.Line, syntax.Message))
+	case at != nil:
+		l.problem(at, "%v", err)
+	default:
+		l.problems = append(l.problems, fmt.Errorf("%s: %w", l.file, err))
+	}
+}
+
+// field is one key that a mapping may have.
+type field struct {
+	name     string
+	required bool
+	read     func(*yaml.Node)
+}
+
+// mapping reads the keys of a mapping. Keys that are not among the fields are
+// problems which name the nearest that is, and so are missing ones.
+func (l *loader) mapping(node *yaml.Node, what string, fields ...field) {
+	node = follow(node)
+	if node.Kind != yaml.MappingNode {
+		l.problem(node, "%s must be a mapping", what)
+		return
+	}
+	seen := make(map[string]bool, len(fields))
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		found := false
+		for _, each := range fields {
+			if each.name == key.Value {
+				found = true
+				if seen[key.Value] {
+					l.problem(key, "key %q is there twice", key.Value)
+				} else {
+					each.read(follow(value))
+				}
+				seen[key.Value] = true
+				break
+			}
+		}
+		if !found {
+			l.unknownKey(key, what, fields)
+		}
+	}
+	for _, each := range fields {
+		if each.required && !seen[each.name] {
+			l.problem(node, "%s needs %q", what, each.name)
+		}
+	}
+}
+
+func (l *loader) unknownKey(key *yaml.Node, what string, fields []field) {
+	names := make([]string, len(fields))
+	for i, each := range fields {
+		names[i] = each.name
+	}
+	hint := nearest.Hint(key.Value, names)
+	if hint == "" {
+		hint = "known are " + strings.Join(names, ", ")
+	}
+	l.problem(key, "%s has no key %q; %s", what, key.Value, hint)
+}
+
+// follow gives what an alias stands for.
+func follow(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+var (
+	idForm      = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+	toolsetForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
+)
+
+func (l *loader) definition(root *yaml.Node) *Definition {
+	def := new(Definition)
+	var effects, examples *yaml.Node
+	later := func(to **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *to = n } }
+	before := len(l.problems)
+	l.mapping(root, "a definition",
+		field{"id", true, l.form(&def.ID, idForm, "1 to 40 lower-case letters, digits and _")},
+		field{"title", true, l.text(&def.Title)},
+		field{"description", true, l.text(&def.Description)},
+		field{"tags", false, l.texts(&def.Tags)},
+		field{"toolset", true, l.form(&def.Toolset, toolsetForm, "1 to 40 lower-case letters, digits, _ and -")},
+		field{"annotations", true, func(n *yaml.Node) { def.Annotations = l.annotations(n) }},
+		field{"effects", false, later(&effects)},
+		field{"input_schema", true, l.schema(&def.Input, "input_schema")},
+		field{"output_schema", true, l.schema(&def.Output, "output_schema")},
+		field{"examples", false, later(&examples)},
+		field{"timeout", true, func(n *yaml.Node) { def.Timeout = l.timeout(n) }},
+		field{"retry", false, func(n *yaml.Node) { def.Retry = l.retry(n) }},
+		field{"needs", false, l.needs(&def.Needs)},
+		field{"destination", false, l.text(&def.Destination)},
+		field{"accepts_dependencies", false, l.boolean(&def.AcceptsDependencies)},
+	)
+	def.Description = strings.TrimSpace(def.Description)
+	if len(l.problems) > before {
+		return nil
+	}
+	if effects != nil {
+		def.Effects = l.effects(effects, def)
+	}
+	if examples != nil {
+		def.Examples = l.examples(examples)
+	}
+	if def.Destination != "" && !def.Input.HasProperty(def.Destination) {
+		l.problem(root, "destination names %q, which is not in input_schema", def.Destination)
+	}
+	return def
+}
+
+// schema compiles a schema whose root is an object, and finds the line of what
+// is wrong in it.
+func (l *loader) schema(to **Schema, name string) func(*yaml.Node) {
+	return func(node *yaml.Node) {
+		raw, err := strictjson.AppendJSON(nil, node)
+		if err != nil {
+			l.wrap(node, err)
+			return
+		}
+		compiled, err := schema.Compile(name, raw)
+		var wrong *schema.CompileError
+		switch {
+		case errors.As(err, &wrong):
+			l.problem(at(node, wrong.Pointer), "%s: %s", name, wrong.Message)
+		case err != nil:
+			l.problem(node, "%v", err)
+		case !compiled.IsObject():
+			l.problem(node, `%s must have "type: object" and "properties" at its root`, name)
+		default:
+			*to = compiled
+		}
+	}
+}
+
+// at goes down from a node by keys and indexes, as far as they lead.
+func at(node *yaml.Node, pointer []string) *yaml.Node {
+	for _, token := range pointer {
+		node = follow(node)
+		next := (*yaml.Node)(nil)
+		for i := 0; i < len(node.Content); i++ {
+			switch node.Kind {
+			case yaml.MappingNode:
+				if i%2 == 0 && node.Content[i].Value == token {
+					next = node.Content[i+1]
+				}
+			case yaml.SequenceNode:
+				if fmt.Sprint(i) == token {
+					next = node.Content[i]
+				}
+			}
+		}
+		if next == nil {
+			break
+		}
+		node = next
+	}
+	return node
 }

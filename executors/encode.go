@@ -1,0 +1,50 @@
+package executors
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/chainwright/chainwright/executors/strictjson"
+)
+
+// buffers are kept from one call to the next, but for those that have grown
+// past what most results need.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const keepBuffer = 256 << 10
+
+// encodeValue writes a value as JSON, without the escapes that are for HTML.
+func encodeValue(v any) (json.RawMessage, error) {
+	buffer := buffers.Get().(*bytes.Buffer)
+	buffer.Reset()
+	encoder := json.NewEncoder(buffer)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, fmt.Errorf("encoding a result: %w", err)
+	}
+	raw := bytes.Clone(bytes.TrimSuffix(buffer.Bytes(), []byte("\n")))
+	if buffer.Cap() <= keepBuffer {
+		buffers.Put(buffer)
+	}
+	return raw, nil
+}
+
+// encode writes a value that came out of JSON, which can't fail.
+func encode(v any) json.RawMessage {
+	raw, err := encodeValue(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+// decode reads JSON that was checked before; it gives nil for anything else.
+func decode(raw json.RawMessage) any {
+	v, err := strictjson.Decode(raw)
+	if err != nil {
+		return nil
+	}
+	return v
+}

@@ -1,0 +1,90 @@
+// Package nearest finds what someone probably meant: the known names that are
+// most like one that is not known.
+package nearest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// tooLong is the length past which a name is not compared: nobody mistypes
+// that, and the cost grows with the square.
+const tooLong = 100
+
+// To gives at most three of the known names, the most alike first, and none
+// where nothing is alike.
+func To(name string, known []string) []string {
+	if name == "" || len(name) > tooLong {
+		return nil
+	}
+	type candidate struct {
+		name  string
+		score int
+	}
+	var found []candidate
+	wanted := strings.ToLower(name)
+	for _, each := range known {
+		if len(each) > tooLong {
+			continue
+		}
+		if score, ok := score(wanted, strings.ToLower(each)); ok {
+			found = append(found, candidate{each, score})
+		}
+	}
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(a.name, b.name))
+	})
+	var names []string
+	for _, each := range found[:min(len(found), 3)] {
+		names = append(names, each.name)
+	}
+	return names
+}
+
+// Hint is the most alike name as a question, empty where there is none:
+// did you mean "timeout"?
+func Hint(name string, known []string) string {
+	if names := To(name, known); len(names) > 0 {
+		return fmt.Sprintf("did you mean %q?", names[0])
+	}
+	return ""
+}
+
+// score is how far two names are apart, and whether they are alike at all.
+func score(a, b string) (int, bool) {
+	distance := distance(a, b)
+	if distance <= max(1, min(len(a), len(b))/3) {
+		return distance, true
+	}
+	// "rest" is meant for "rest_executor", "file" for "file_reader".
+	if len(a) >= 3 && (strings.Contains(b, a) || len(b) >= 3 && strings.Contains(a, b)) {
+		return 50 + distance, true
+	}
+	return 0, false
+}
+
+// distance counts the letters to add, drop, change or swap with the next one.
+func distance(a, b string) int {
+	previous, current := make([]int, len(b)+1), make([]int, len(b)+1)
+	before := make([]int, len(b)+1)
+	for j := range current {
+		current[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before, previous, current = previous, current, before
+		current[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			current[j] = min(previous[j]+1, current[j-1]+1, previous[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				current[j] = min(current[j], before[j-2]+1)
+			}
+		}
+	}
+	return current[len(b)]
+}

@@ -1,0 +1,157 @@
+package schema
+
+import (
+	"maps"
+	"slices"
+)
+
+// filler is where a schema has defaults: the tree of its properties and items,
+// without the branches that have none.
+type filler struct {
+	defaults []defaultValue
+	inside   []inner
+	items    *filler
+	also     []*filler // allOf and references
+}
+
+type defaultValue struct {
+	name  string
+	value any
+	deep  bool // an array or object, which each value gets a copy of
+}
+
+type inner struct {
+	name   string
+	filler *filler
+}
+
+// fillerOf finds the defaults of a schema. References are followed so far and
+// no further: a schema that leads back to itself has a bound that way.
+func fillerOf(root, doc any, depth int) *filler {
+	const deepest = 32
+	object, ok := doc.(map[string]any)
+	if !ok || depth > deepest {
+		return nil
+	}
+	f := new(filler)
+	properties, _ := object["properties"].(map[string]any)
+	for _, name := range sortedKeys(properties) {
+		property, _ := properties[name].(map[string]any)
+		if value, ok := property["default"]; ok {
+			_, list := value.([]any)
+			_, object := value.(map[string]any)
+			f.defaults = append(f.defaults, defaultValue{name, value, list || object})
+		}
+		if in := fillerOf(root, properties[name], depth+1); in != nil {
+			f.inside = append(f.inside, inner{name, in})
+		}
+	}
+	f.items = fillerOf(root, object["items"], depth+1)
+	all, _ := object["allOf"].([]any)
+	if ref, ok := object["$ref"].(string); ok {
+		if target, ok := resolve(root, ref); ok {
+			all = append(slices.Clone(all), target)
+		}
+	}
+	for _, each := range all {
+		if in := fillerOf(root, each, depth+1); in != nil {
+			f.also = append(f.also, in)
+		}
+	}
+	if f.defaults == nil && f.inside == nil && f.items == nil && f.also == nil {
+		return nil
+	}
+	return f
+}
+
+// fill gives v with its defaults, and whether that is another value than v.
+// Nothing of v is changed but where it is said to be owned: then v itself is.
+func (f *filler) fill(v any, owned bool) (any, bool) {
+	if f == nil {
+		return v, false
+	}
+	changed := false
+	switch value := v.(type) {
+	case map[string]any:
+		if filled, ok := f.object(value, owned); ok {
+			v, changed = filled, true
+		}
+	case []any:
+		if filled, ok := f.array(value, owned); ok {
+			v, changed = filled, true
+		}
+	}
+	for _, each := range f.also {
+		if filled, ok := each.fill(v, owned); ok {
+			v, changed = filled, true
+		}
+	}
+	return v, changed
+}
+
+func (f *filler) object(v map[string]any, owned bool) (map[string]any, bool) {
+	changed := false
+	set := func(name string, value any) {
+		if !changed && !owned {
+			v = maps.Clone(v)
+		}
+		if v == nil {
+			v = map[string]any{}
+		}
+		changed = true
+		v[name] = value
+	}
+	for i := range f.defaults {
+		each := &f.defaults[i]
+		if _, ok := v[each.name]; ok {
+			continue
+		}
+		value := each.value
+		if each.deep {
+			value = clone(value)
+		}
+		set(each.name, value)
+	}
+	for _, each := range f.inside {
+		if value, ok := v[each.name]; ok {
+			if filled, ok := each.filler.fill(value, owned); ok {
+				set(each.name, filled)
+			}
+		}
+	}
+	return v, changed
+}
+
+func (f *filler) array(v []any, owned bool) ([]any, bool) {
+	changed := false
+	for i := range v {
+		filled, ok := f.items.fill(v[i], owned)
+		if !ok {
+			continue
+		}
+		if !changed && !owned {
+			v = slices.Clone(v)
+		}
+		changed = true
+		v[i] = filled
+	}
+	return v, changed
+}
+
+func clone(v any) any {
+	switch v := v.(type) {
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = clone(element)
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for key, element := range v {
+			object[key] = clone(element)
+		}
+		return object
+	}
+	return v
+}
