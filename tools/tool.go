@@ -20,8 +20,11 @@ type Tool struct {
 	Annotations   executors.Annotations
 	Toolset       string
 	// Handle answers one call; it never returns a Go error.
-	Handle func(ctx context.Context, req *Request) *Result
+	Handle Handler
 }
+
+// Handler answers one call of a tool.
+type Handler func(ctx context.Context, req *Request) *Result
 
 // Request is one call of a tool.
 type Request struct {
@@ -32,10 +35,20 @@ type Request struct {
 	OnProgress func(executors.Progress)
 }
 
+// The states that an answer can be in: how the work that it tells of stands.
+const (
+	StatusCompleted  = "completed"
+	StatusFailed     = "failed"
+	StatusCancelled  = "cancelled"
+	StatusInProgress = "in_progress"
+	StatusPending    = "pending"
+	StatusSkipped    = "skipped"
+)
+
 // Result is the one envelope that every tool answers with; see Encode for
 // its JSON form.
 type Result struct {
-	Status     string // completed, failed, cancelled, in_progress, pending
+	Status     string
 	Result     json.RawMessage
 	Err        *executors.Error
 	RunID      string
@@ -44,6 +57,12 @@ type Result struct {
 	Preview    string
 	Warnings   []string
 	Next       *Next
+	// Rest is the call that reads the result in pages; it becomes Next where
+	// the result is too long to be sent.
+	Rest *Next
+	// Told: Err belongs to the run that was asked about, and the call itself
+	// did what it was asked.
+	Told bool
 }
 
 // Next is the call that goes on from here.

@@ -1,0 +1,232 @@
+package tools
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// The tools that stand for all executors where only a few tools are wanted.
+const (
+	FindExecutor     = "find_executor"
+	DescribeExecutor = "describe_executor"
+	RunExecutor      = "run_executor"
+)
+
+// discovery gives the three tools.
+func (s *Set) discovery() []Tool {
+	tool := func(name string, handle func(def *executors.Definition) Handler) Tool {
+		def := s.runs.defs[name]
+		return Tool{
+			Name: name, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
+			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, Handle: handle(def),
+		}
+	}
+	return []Tool{tool(DescribeExecutor, s.describe), tool(FindExecutor, s.find), tool(RunExecutor, s.runExecutor)}
+}
+
+// reachable reports whether discovery may lead to an executor: it is usable,
+// and neither the server's selection nor the request's takes it away.
+func (s *Set) reachable(ctx context.Context, def *executors.Definition) bool {
+	if !s.usable(def) {
+		return false
+	}
+	for _, selection := range []*Selection{&s.opts.Selection, CallerFrom(ctx).Narrow} {
+		if selection == nil {
+			continue
+		}
+		byToolset := Selection{Toolsets: selection.Toolsets, Exclude: selection.Exclude}
+		if len(selection.Toolsets) > 0 {
+			byToolset.Tools = selection.Tools
+		}
+		if !byToolset.takes(def.ID, def.Toolset) {
+			return false
+		}
+		if _, readable := def.ReadOnlyInput(); selection.ReadOnly && !readable {
+			return false
+		}
+	}
+	return true
+}
+
+// found is an executor as find_executor lists it.
+type found struct {
+	ID          string                `json:"id"`
+	Title       string                `json:"title"`
+	Description string                `json:"description"`
+	Toolset     string                `json:"toolset"`
+	Annotations executors.Annotations `json:"annotations"`
+
+	score int
+}
+
+func (s *Set) find(own *executors.Definition) Handler {
+	return func(ctx context.Context, req *Request) *Result {
+		args, err := resolve(own, req.Arguments)
+		if err != nil {
+			return Failure(err)
+		}
+		words := strings.FieldsFunc(strings.ToLower(text(args, "query")), func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r < 128
+		})
+		var list []found
+		for _, executor := range s.opts.Registry.All() {
+			def := executor.Definition()
+			if !s.reachable(ctx, def) {
+				continue
+			}
+			if score := relevance(def, words); score > 0 || len(words) == 0 {
+				list = append(list, found{def.ID, def.Title, firstSentence(def.Description), def.Toolset, def.Annotations, score})
+			}
+		}
+		slices.SortStableFunc(list, func(a, b found) int { return cmp.Compare(b.score, a.score) })
+		more := max(0, len(list)-integer(args, "limit"))
+		list = list[:len(list)-more]
+		return encoded(struct {
+			Executors []found `json:"executors"`
+			More      int     `json:"more,omitempty"`
+		}{append([]found{}, list...), more})
+	}
+}
+
+// relevance counts how well words tell of an executor; its id and its tags
+// weigh more than its description.
+func relevance(def *executors.Definition, words []string) int {
+	id, title, description := strings.ToLower(def.ID), strings.ToLower(def.Title), strings.ToLower(def.Description)
+	score := 0
+	for _, word := range words {
+		switch {
+		case strings.Contains(id, word):
+			score += 8
+		case slices.Contains(def.Tags, word):
+			score += 6
+		case strings.Contains(title, word):
+			score += 4
+		case len(word) > 2 && strings.Contains(description, word):
+			score++
+		}
+	}
+	return score
+}
+
+func firstSentence(description string) string {
+	if end := strings.Index(description, ". "); end > 0 {
+		description = description[:end+1]
+	}
+	return cut(strings.TrimSpace(description), 300)
+}
+
+func (s *Set) describe(own *executors.Definition) Handler {
+	return func(ctx context.Context, req *Request) *Result {
+		args, err := resolve(own, req.Arguments)
+		if err != nil {
+			return Failure(err)
+		}
+		def, err := s.reach(ctx, text(args, "executor"))
+		if err != nil {
+			return Failure(err)
+		}
+		return encoded(s.description(ctx, def))
+	}
+}
+
+func (s *Set) runExecutor(own *executors.Definition) Handler {
+	return func(ctx context.Context, req *Request) *Result {
+		args, err := resolve(own, req.Arguments, "inputs")
+		if err != nil {
+			return Failure(err)
+		}
+		def, err := s.reach(ctx, text(args, "executor"))
+		if err != nil {
+			return Failure(err)
+		}
+		inputs, encodeErr := encode(args["inputs"])
+		if args["inputs"] == nil {
+			inputs = nil
+		}
+		if encodeErr != nil {
+			return Failure(executors.AsError(fmt.Errorf("reading the inputs: %w", encodeErr)))
+		}
+		res := s.call(ctx, def.ID, inputs, req)
+		if res.Err != nil && res.Err.Type == executors.ValidationError && res.Err.Hint == "" {
+			res.Err.Hint = "describe_executor has the input schema of " + def.ID
+		}
+		return res
+	}
+}
+
+// reach finds an executor that discovery may lead to.
+func (s *Set) reach(ctx context.Context, id string) (*executors.Definition, *executors.Error) {
+	executor, ok := s.opts.Registry.Lookup(id)
+	if ok && s.reachable(ctx, executor.Definition()) {
+		return executor.Definition(), nil
+	}
+	if setting, closed := s.opts.Registry.Closed(id); ok && closed {
+		return nil, executors.Errorf(executors.PermissionDenied, "%s is closed by policy", id).
+			WithField("executor").WithHint(setting + " opens it")
+	}
+	err := executors.Errorf(executors.NotFound, "there is no executor %q here", id).WithField("executor")
+	if near := s.opts.Registry.Nearest(id); len(near) > 0 {
+		return nil, err.WithHint("did you mean " + strings.Join(near, " or ") + "?")
+	}
+	return nil, err.WithHint("find_executor lists them")
+}
+
+// description is an executor as describe_executor and executor://{id} tell
+// it.
+type description struct {
+	ID          string                `json:"id"`
+	Title       string                `json:"title"`
+	Description string                `json:"description"`
+	Toolset     string                `json:"toolset"`
+	Tags        []string              `json:"tags,omitempty"`
+	Annotations executors.Annotations `json:"annotations"`
+	Closed      string                `json:"opened_by,omitempty"`
+	Timeout     float64               `json:"timeout_seconds,omitempty"`
+	Ceiling     float64               `json:"timeout_ceiling_seconds,omitempty"`
+	Input       json.RawMessage       `json:"input_schema"`
+	Output      json.RawMessage       `json:"output_schema,omitempty"`
+	Examples    []example             `json:"examples,omitempty"`
+}
+
+type example struct {
+	Title  string          `json:"title,omitempty"`
+	Inputs json.RawMessage `json:"inputs"`
+	Result json.RawMessage `json:"result,omitempty"`
+}
+
+func (s *Set) description(ctx context.Context, def *executors.Definition) description {
+	d := description{
+		ID: def.ID, Title: def.Title, Description: def.Description, Toolset: def.Toolset, Tags: def.Tags,
+		Annotations: def.Annotations, Timeout: def.Timeout.Default.Seconds(), Ceiling: def.Timeout.Ceiling.Seconds(),
+		Input: def.Input.JSON(),
+	}
+	narrow := CallerFrom(ctx).Narrow
+	if s.opts.ReadOnly || s.opts.Registry.Policy().ReadOnly() || narrow != nil && narrow.ReadOnly {
+		if raw, ok := def.ReadOnlyInput(); ok {
+			d.Input = raw
+		}
+	}
+	d.Closed, _ = s.opts.Registry.Closed(def.ID)
+	if def.Output != nil {
+		d.Output = def.Output.JSON()
+	}
+	for _, each := range def.Examples {
+		d.Examples = append(d.Examples, example(each))
+	}
+	return d
+}
+
+// encoded is the answer of a tool that only reads what this server knows.
+func encoded(v any) *Result {
+	raw, err := encode(v)
+	if err != nil {
+		return Failure(executors.AsError(fmt.Errorf("encoding the answer: %w", err)))
+	}
+	return &Result{Status: StatusCompleted, Result: raw}
+}

@@ -1,0 +1,66 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// The forms of the resources' addresses.
+const (
+	RunResource      = "run://{id}"
+	ResultResource   = "run://{id}/tasks/{task}/result"
+	ExecutorResource = "executor://{id}"
+)
+
+// Resource is something that can be read by its address.
+type Resource struct {
+	URI, Name, Title, Description string
+}
+
+// ExecutorResources gives the published executors as resources, in the order
+// of their ids.
+func (s *Set) ExecutorResources(ctx context.Context) []Resource {
+	var list []Resource
+	for _, executor := range s.opts.Registry.All() {
+		def := executor.Definition()
+		if s.reachable(ctx, def) {
+			list = append(list, Resource{
+				URI: "executor://" + def.ID, Name: def.ID, Title: def.Title, Description: firstSentence(def.Description),
+			})
+		}
+	}
+	return list
+}
+
+// ReadExecutor gives an executor's description as JSON, whether policy leaves
+// the executor open or not.
+func (s *Set) ReadExecutor(ctx context.Context, id string) (json.RawMessage, *executors.Error) {
+	executor, ok := s.opts.Registry.Lookup(id)
+	if !ok {
+		_, err := s.reach(ctx, id)
+		return nil, err
+	}
+	raw, err := encode(s.description(ctx, executor.Definition()))
+	return raw, executors.AsError(err)
+}
+
+// ReadRun gives a run as JSON, with all its results.
+func (s *Set) ReadRun(ctx context.Context, id string) (json.RawMessage, *executors.Error) {
+	view, err := s.opts.Runner.Run(ctx, id, CallerFrom(ctx).Principal)
+	if err != nil {
+		return nil, executors.AsError(err)
+	}
+	raw, err := encode(view)
+	return raw, executors.AsError(err)
+}
+
+// ReadResult gives the whole result of a task; null where it has none.
+func (s *Set) ReadResult(ctx context.Context, id, task string) (json.RawMessage, *executors.Error) {
+	raw, _, err := s.opts.Runner.TaskResult(ctx, id, task, CallerFrom(ctx).Principal)
+	if err == nil && raw == nil {
+		raw = json.RawMessage("null")
+	}
+	return raw, executors.AsError(err)
+}

@@ -1,0 +1,217 @@
+package tools
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// answer is a run as the outcome of the call that started it.
+func (r *runs) answer(view *chain.RunView) *Result {
+	res := &Result{Status: string(view.Status), RunID: view.RunID, Warnings: view.Warnings, Rest: r.readRest(view.RunID, "", 0)}
+	if !view.Status.Ended() {
+		res.Next = r.next(GetRun, map[string]any{"run_id": view.RunID, "wait_seconds": 60}, "the run goes on; this waits for its end")
+	}
+	res.Err = failureOf(view)
+	whole := true
+	for i := range view.Tasks {
+		whole = whole && (view.Tasks[i].Result != nil || view.Tasks[i].Size == 0)
+	}
+	raw, err := encode(view)
+	if err != nil {
+		res.Err = executors.AsError(fmt.Errorf("encoding the run: %w", err))
+		return res
+	}
+	if whole && len(raw) < MaxResult-envelopeRoom {
+		res.Result = raw
+		return res
+	}
+	res.Truncated, res.Preview = true, brief(view)
+	if res.Rest != nil && view.Status.Ended() {
+		res.Next = res.Rest
+	}
+	return res
+}
+
+// told is a run as the subject of the call: that it failed is what the caller
+// asked to know.
+func (r *runs) told(view *chain.RunView) *Result {
+	res := r.answer(view)
+	res.Told = true
+	return res
+}
+
+// brief is a run without its results.
+func brief(view *chain.RunView) string {
+	short := *view
+	short.Tasks = make([]chain.TaskView, len(view.Tasks))
+	for i, task := range view.Tasks {
+		short.Tasks[i] = chain.TaskView{
+			ID: task.ID, Name: task.Name, Executor: task.Executor, Status: task.Status, Attempts: task.Attempts,
+			Error: cut(task.Error, 200), ErrorType: task.ErrorType, Reason: task.Reason, BlockedBy: task.BlockedBy,
+		}
+	}
+	raw, err := encode(short)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+// failureOf is why a run failed: its own error, or those of its tasks.
+func failureOf(view *chain.RunView) *executors.Error {
+	switch view.Status {
+	case chain.Failed, chain.Cancelled:
+	default:
+		return nil
+	}
+	kind := view.ErrorType
+	var failed []string
+	for i := range view.Tasks {
+		task := &view.Tasks[i]
+		if task.Status != chain.Failed {
+			continue
+		}
+		kind = cmp.Or(kind, task.ErrorType)
+		if len(failed) < 3 {
+			failed = append(failed, task.ID+": "+cut(task.Error, 500))
+		}
+	}
+	message := view.Error
+	switch {
+	case message != "":
+	case view.Status == chain.Cancelled:
+		message, kind = "the run was cancelled", executors.Cancelled
+	default:
+		message = fmt.Sprintf("%d of %d tasks failed", view.Counts[chain.Failed], len(view.Tasks))
+		if len(failed) > 0 {
+			message += ": " + strings.Join(failed, "; ")
+		}
+	}
+	err := executors.Errorf(cmp.Or(kind, executors.ExecutionError), "%s", message)
+	err.Hint = view.Hint
+	if err.Hint == "" && view.Status == chain.Failed {
+		err.Hint = "retry_run runs what failed again, and keeps what completed"
+	}
+	return err
+}
+
+// next is a call to go on with; nil where that tool is not published.
+func (r *runs) next(tool string, arguments map[string]any, why string) *Next {
+	if snapshot := r.set.current.Load(); snapshot != nil {
+		if _, ok := snapshot.byName[tool]; !ok {
+			return nil
+		}
+	}
+	return &Next{Tool: tool, Arguments: arguments, Why: why}
+}
+
+// readRest is the call that reads a page of a result.
+func (r *runs) readRest(runID, task string, offset int) *Next {
+	arguments := map[string]any{"run_id": runID, "offset": offset}
+	if task != "" {
+		arguments["task"] = task
+	}
+	return r.next(GetRun, arguments, "the result is too long for one answer; this reads it in pages")
+}
+
+// reportRoom is how much of a report is sent at most; problems past it are
+// only counted.
+const reportRoom = MaxResult * 3 / 4
+
+// encodeReport gives a validation report's JSON, shortened to what an answer
+// can hold.
+func encodeReport(report chain.Report) json.RawMessage {
+	room := reportRoom
+	problems := fit(report.Problems, &room)
+	warnings := fit(report.Warnings, &room)
+	raw, err := encode(struct {
+		Valid    bool              `json:"valid"`
+		Problems []json.RawMessage `json:"problems"`
+		Warnings []json.RawMessage `json:"warnings"`
+		Count    int               `json:"problem_count,omitempty"`
+	}{report.Valid(), problems, warnings, len(report.Problems)})
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+func fit(problems []chain.Problem, room *int) []json.RawMessage {
+	list := []json.RawMessage{}
+	for _, problem := range problems {
+		raw, err := encode(problem)
+		if err != nil {
+			continue
+		}
+		if *room -= len(raw); *room < 0 {
+			break
+		}
+		list = append(list, raw)
+	}
+	return list
+}
+
+func warningTexts(report chain.Report) []string {
+	var list []string
+	for _, warning := range report.Warnings {
+		text := warning.Message
+		if warning.Path != "" {
+			text = warning.Path + ": " + text
+		}
+		if warning.Hint != "" {
+			text += " (" + warning.Hint + ")"
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+// The arguments of a tool, once they are valid.
+
+func text(args map[string]any, name string) string {
+	value, _ := args[name].(string)
+	return value
+}
+
+func number(args map[string]any, name string) (float64, bool) {
+	value, ok := args[name].(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := value.Float64()
+	return f, err == nil
+}
+
+func integer(args map[string]any, name string) int {
+	value, _ := number(args, name)
+	return int(value)
+}
+
+func seconds(args map[string]any, name string) time.Duration {
+	value, _ := number(args, name)
+	return time.Duration(value * float64(time.Second))
+}
+
+func compare(a, b string) int { return strings.Compare(a, b) }
+
+func kindOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "a boolean"
+	case string:
+		return "a string"
+	case json.Number:
+		return "a number"
+	case []any:
+		return "an array"
+	}
+	return "an object"
+}

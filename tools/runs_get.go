@@ -1,0 +1,132 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// defaultPage is how many bytes a page has where the caller names no limit.
+const defaultPage = 24 << 10
+
+// get reads a run, the result of one of its tasks, or a page of either.
+func (r *runs) get(ctx context.Context, req *Request) *Result {
+	args, err := resolve(r.defs[GetRun], req.Arguments)
+	if err != nil {
+		return Failure(err)
+	}
+	id, task := text(args, "run_id"), text(args, "task")
+	_, paged := args["offset"]
+	if _, limited := args["limit"]; limited {
+		paged = true
+	}
+	if wait := seconds(args, "wait_seconds"); wait > 0 || (task == "" && !paged) {
+		res := r.follow(ctx, id, wait, req)
+		res.Told = res.Told || res.Result != nil || res.Truncated
+		if task == "" && !paged || res.IsError() {
+			return res
+		}
+	}
+	if task != "" {
+		return r.getTask(ctx, id, task, args, paged, req)
+	}
+	view, readErr := r.set.opts.Runner.Run(ctx, id, req.Principal)
+	if readErr != nil {
+		return Failure(executors.AsError(readErr))
+	}
+	if view.Call && len(view.Tasks) == 1 {
+		return r.getTask(ctx, id, view.Tasks[0].ID, args, paged, req)
+	}
+	raw, encodeErr := encode(view)
+	if encodeErr != nil {
+		return Failure(executors.AsError(fmt.Errorf("encoding the run: %w", encodeErr)))
+	}
+	return r.page(page{RunID: id, Status: string(view.Status)}, raw, args)
+}
+
+func (r *runs) getTask(ctx context.Context, id, ref string, args map[string]any, paged bool, req *Request) *Result {
+	raw, task, err := r.set.opts.Runner.TaskResult(ctx, id, ref, req.Principal)
+	if err != nil {
+		return Failure(executors.AsError(err))
+	}
+	short := *task
+	short.Result = nil
+	if paged {
+		return r.page(page{RunID: id, Status: string(task.Status), Task: &short, ref: ref}, raw, args)
+	}
+	short.Result = raw
+	body, encodeErr := encode(struct {
+		RunID string          `json:"run_id"`
+		Task  *chain.TaskView `json:"task"`
+	}{id, &short})
+	if encodeErr != nil {
+		return Failure(executors.AsError(fmt.Errorf("encoding the task: %w", encodeErr)))
+	}
+	return &Result{
+		Status: string(task.Status), RunID: id, Result: body, Preview: preview(raw, len(body)), Rest: r.readRest(id, ref, 0),
+	}
+}
+
+// preview is the beginning of a result that the answer will not hold.
+func preview(raw json.RawMessage, encoded int) string {
+	if encoded < MaxResult-envelopeRoom {
+		return ""
+	}
+	return string(raw[:min(len(raw), previewSize+16)])
+}
+
+// page is a part of a result's JSON text.
+type page struct {
+	RunID  string          `json:"run_id"`
+	Status string          `json:"status"`
+	Task   *chain.TaskView `json:"task,omitempty"`
+	Text   string          `json:"text"`
+	Offset int             `json:"offset"`
+	Next   *int            `json:"next_offset,omitempty"`
+	Total  int             `json:"total_bytes"`
+
+	ref string
+}
+
+// page answers with the part of raw that the arguments ask for: as much of it
+// as an answer holds, cut between characters. Following next_offset reads
+// every byte once.
+func (r *runs) page(p page, raw json.RawMessage, args map[string]any) *Result {
+	whole := string(raw)
+	limit := integer(args, "limit")
+	if limit == 0 {
+		limit = defaultPage
+	}
+	p.Total = len(whole)
+	p.Offset = boundary(whole, min(integer(args, "offset"), len(whole)))
+	head, err := encode(p)
+	if err != nil {
+		return Failure(executors.AsError(fmt.Errorf("encoding the page: %w", err)))
+	}
+	end := boundary(whole, min(p.Offset+limit, len(whole)))
+	if end == p.Offset && end < len(whole) {
+		end = after(whole, end)
+	}
+	end = p.Offset + fitting(whole[p.Offset:end], MaxResult-len(head)-2*envelopeRoom)
+	p.Text = whole[p.Offset:end]
+	if end < len(whole) {
+		p.Next = &end
+	}
+	body, err := encode(p)
+	if err != nil {
+		return Failure(executors.AsError(fmt.Errorf("encoding the page: %w", err)))
+	}
+	res := &Result{Status: p.Status, RunID: p.RunID, Result: body}
+	if p.Next != nil {
+		if res.Next = r.readRest(p.RunID, p.ref, end); res.Next != nil {
+			res.Next.Why = "the next page"
+			if _, ok := args["limit"]; ok {
+				res.Next.Arguments["limit"] = limit
+			}
+		}
+	}
+	return res
+}

@@ -1,0 +1,101 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/nearest"
+)
+
+// treeFiles are the endings that a saved tree's file may have.
+var treeFiles = []string{".json", ".yaml", ".yml"}
+
+// tree reads the tree that a call gives: whole in tasks, or by the name of a
+// saved one in tree.
+func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.Error) {
+	tasks, whole := args["tasks"]
+	name := text(args, "tree")
+	switch {
+	case whole && name != "":
+		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks and tree are both given; only one is allowed").WithField("tree")
+	case whole:
+		tree, report := chain.ParseValue(tasks, r.set.opts.Registry)
+		return tree, report, nil
+	case name == "":
+		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks is required: an array of tasks, or give tree, the name of a saved one").WithField("tasks")
+	}
+	data, err := r.saved(name)
+	if err != nil {
+		return nil, chain.Report{}, err
+	}
+	tree, report := chain.Parse(data, r.set.opts.Registry, chain.ParseOptions{})
+	return tree, report, nil
+}
+
+// saved reads a saved tree by its name.
+func (r *runs) saved(name string) ([]byte, *executors.Error) {
+	names := r.set.SavedTrees()
+	if r.set.opts.Trees != nil && fs.ValidPath(name) && !strings.Contains(name, "/") {
+		for _, ending := range treeFiles {
+			data, err := fs.ReadFile(r.set.opts.Trees, name+ending)
+			if err == nil {
+				return data, nil
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return nil, executors.Errorf(executors.ExecutionError, "reading the saved tree %q: %w", name, err).WithField("tree")
+			}
+		}
+	}
+	refused := executors.Errorf(executors.NotFound, "there is no saved tree %q", name).WithField("tree")
+	switch hint := nearest.Hint(name, names); {
+	case hint != "":
+		refused.Hint = hint
+	case len(names) > 0:
+		refused.Hint = "saved are: " + strings.Join(names[:min(len(names), 20)], ", ")
+	default:
+		refused.Hint = "no tree is saved on this server; give the tree itself in tasks"
+	}
+	return nil, refused
+}
+
+// SavedTrees gives the names of the trees that can be run by name.
+func (s *Set) SavedTrees() []string {
+	if s.opts.Trees == nil {
+		return nil
+	}
+	entries, err := fs.ReadDir(s.opts.Trees, ".")
+	if err != nil {
+		s.opts.Log.Warn().Err(err).Msg("the folder of saved trees can't be read")
+		return nil
+	}
+	var names []string
+	for _, entry := range entries {
+		if ending := path.Ext(entry.Name()); !entry.IsDir() && slices.Contains(treeFiles, ending) {
+			names = append(names, strings.TrimSuffix(entry.Name(), ending))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// refuseExcluded refuses a tree with executors that were taken away by name:
+// a tree is no way around that.
+func (r *runs) refuseExcluded(ctx context.Context, tree *chain.Tree) *executors.Error {
+	excluded := r.set.opts.Exclude
+	if narrow := CallerFrom(ctx).Narrow; narrow != nil {
+		excluded = slices.Concat(excluded, narrow.Exclude)
+	}
+	for i := range tree.Tasks {
+		if task := &tree.Tasks[i]; slices.Contains(excluded, task.Executor) {
+			return executors.Errorf(executors.PermissionDenied, "task %s uses %s, which is excluded on this server", task.ID, task.Executor).
+				WithHint("--exclude-tools names it")
+		}
+	}
+	return nil
+}
