@@ -1,0 +1,124 @@
+package data
+
+import (
+	"context"
+	"maps"
+	"strconv"
+)
+
+// maxRows bounds what a join gives: two short lists can match each with each.
+const maxRows = 1_000_000
+
+// join gives an object for each match of an element of data with one of with:
+// the fields of both. A field of with that data has too, and with another
+// value, is there as with_NAME. A null or missing key matches nothing.
+func join(ctx context.Context, in Input, elements []element) (any, error) {
+	left, right, err := newJoinKeys(in.On)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := in.With.([]any)
+	if !ok {
+		return nil, invalid("with", "must be an array for the operation join; got %s", kind(in.With))
+	}
+	index := make(map[string][]map[string]any, len(list))
+	for i, v := range list {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return nil, invalid("with["+strconv.Itoa(i)+"]", "must be an object; got %s", kind(v))
+		}
+		if id, ok := joinKey(right, object); ok {
+			index[id] = append(index[id], object)
+		}
+	}
+	rows := []any{}
+	for i, e := range elements {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		object, ok := e.value.(map[string]any)
+		if !ok {
+			return nil, invalid("data["+strconv.Itoa(e.index)+"]", "must be an object; got %s", kind(e.value))
+		}
+		var matches []map[string]any
+		if id, ok := joinKey(left, object); ok {
+			matches = index[id]
+		}
+		if len(rows)+len(matches) >= maxRows {
+			return nil, invalid("on", "the join gives more than %d rows", maxRows).WithHint("join on a key that is unique in data or in with")
+		}
+		for _, match := range matches {
+			rows = append(rows, combine(object, match))
+		}
+		if len(matches) == 0 && in.How == "left" {
+			rows = append(rows, object)
+		}
+	}
+	return rows, nil
+}
+
+// newJoinKeys reads the option on: the paths of the key on both sides.
+func newJoinKeys(on any) (left, right []selector, err error) {
+	add := func(option, l, r string) error {
+		a, err := newSelector(option, l)
+		if err != nil {
+			return err
+		}
+		b, err := newSelector(option, r)
+		left, right = append(left, a), append(right, b)
+		return err
+	}
+	switch on := on.(type) {
+	case string:
+		err = add("on", on, on)
+	case []any:
+		for i, each := range on {
+			text, ok := each.(string)
+			if !ok {
+				return nil, nil, invalid("on", "must hold paths; got %s", kind(each))
+			}
+			if err = add("on["+strconv.Itoa(i)+"]", text, text); err != nil {
+				return nil, nil, err
+			}
+		}
+	case map[string]any:
+		l, _ := on["left"].(string)
+		r, _ := on["right"].(string)
+		err = add("on", l, r)
+	default:
+		err = invalid("on", "must be a path, an array of paths or {left, right}; got %s", kind(on))
+	}
+	return left, right, err
+}
+
+func joinKey(selectors []selector, object map[string]any) (string, bool) {
+	var id []byte
+	for _, s := range selectors {
+		v, _ := s.in(object)
+		if v == nil {
+			return "", false
+		}
+		id = identity(id, v)
+	}
+	return string(id), true
+}
+
+func combine(left, right map[string]any) map[string]any {
+	row := make(map[string]any, len(left)+len(right))
+	maps.Copy(row, left)
+	for name, v := range right {
+		old, both := left[name]
+		if both && order(old, v) == 0 {
+			continue
+		}
+		for both {
+			name = "with_" + name
+			_, both = row[name]
+			if _, later := right[name]; later {
+				both = true
+			}
+		}
+		row[name] = v
+	}
+	return row
+}

@@ -1,0 +1,135 @@
+package data
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/chainwright/chainwright/executors/jq"
+)
+
+func filter(_ context.Context, _ Input, elements []element) (any, error) {
+	return values(elements), nil
+}
+
+func values(elements []element) []any {
+	list := make([]any, len(elements))
+	for i, e := range elements {
+		list[i] = e.value
+	}
+	return list
+}
+
+// newKeys reads the paths that an operation goes by: by, else field, else the
+// element itself.
+func newKeys(in Input) ([]selector, error) {
+	switch by := in.By.(type) {
+	case nil:
+		s, err := newSelector("field", in.Field)
+		return []selector{s}, err
+	case string:
+		s, err := newSelector("by", by)
+		return []selector{s}, err
+	case []any:
+		keys := make([]selector, len(by))
+		for i, each := range by {
+			text, ok := each.(string)
+			if !ok {
+				return nil, invalid("by", "must hold paths; got %s", kind(each))
+			}
+			var err error
+			if keys[i], err = newSelector("by["+strconv.Itoa(i)+"]", text); err != nil {
+				return nil, err
+			}
+		}
+		return keys, nil
+	}
+	return nil, invalid("by", "must be a path or an array of paths; got %s", kind(in.By))
+}
+
+// keyed is an element and what it is sorted or grouped by; nil where it has
+// no such value.
+type keyed struct {
+	element
+	keys []any
+}
+
+func withKeys(in Input, elements []element) ([]keyed, []selector, error) {
+	selectors, err := newKeys(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	list := make([]keyed, len(elements))
+	room := make([]any, len(elements)*len(selectors))
+	for i, e := range elements {
+		keys := room[i*len(selectors) : (i+1)*len(selectors)]
+		for j, s := range selectors {
+			keys[j], _ = s.in(e.value)
+		}
+		list[i] = keyed{e, keys}
+	}
+	return list, selectors, nil
+}
+
+// sortElements keeps the order of elements with equal keys.
+func sortElements(_ context.Context, in Input, elements []element) (any, error) {
+	list, _, err := withKeys(in, elements)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(list, func(a, b keyed) int { return direction(in.Order) * slices.CompareFunc(a.keys, b.keys, order) })
+	sorted := make([]any, len(list))
+	for i, k := range list {
+		sorted[i] = k.value
+	}
+	return sorted, nil
+}
+
+func direction(order string) int {
+	if order == "desc" {
+		return -1
+	}
+	return 1
+}
+
+// unique keeps the first element of each key.
+func unique(_ context.Context, in Input, elements []element) (any, error) {
+	list, _, err := withKeys(in, elements)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool)
+	kept := []any{}
+	var id []byte
+	for _, k := range list {
+		if id = identity(id[:0], k.keys); !seen[string(id)] {
+			seen[string(id)] = true
+			kept = append(kept, k.value)
+		}
+	}
+	return kept, nil
+}
+
+// programTime bounds a caller's jq program. The call's own time-out may be
+// shorter.
+const programTime = 10 * time.Second
+
+// runProgram runs jq on the data.
+func runProgram(ctx context.Context, in Input) (any, error) {
+	program, err := jq.Compile(in.Program)
+	if err != nil {
+		return nil, jqError(err, "program", "")
+	}
+	outputs, err := program.Within(jq.Bounds{Time: programTime}).Run(ctx, in.Data)
+	if err != nil {
+		return nil, jqError(err, "program", "")
+	}
+	switch len(outputs) {
+	case 0:
+		return nil, nil
+	case 1:
+		return outputs[0], nil
+	}
+	return outputs, nil
+}
