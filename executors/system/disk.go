@@ -1,0 +1,81 @@
+package system
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/shirou/gopsutil/v4/disk"
+)
+
+type filesystem struct {
+	Path         string  `json:"path"`
+	Type         string  `json:"type"`
+	TotalBytes   uint64  `json:"total_bytes"`
+	UsedBytes    uint64  `json:"used_bytes"`
+	FreeBytes    uint64  `json:"free_bytes"`
+	UsagePercent float64 `json:"usage_percent"`
+}
+
+type disks struct {
+	filesystem
+	Filesystems []filesystem `json:"filesystems"`
+}
+
+// images are mounted read-only and always full.
+var images = []string{"squashfs", "iso9660", "udf", "erofs"}
+
+func measureDisks(ctx context.Context) (*disks, error) {
+	root := systemPath()
+	main, err := measureFilesystem(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	d := &disks{filesystem: main, Filesystems: []filesystem{main}}
+	// Network file systems are left out: one whose server is away would hang.
+	partitions, err := disk.PartitionsWithContext(ctx, false)
+	if err != nil && len(partitions) == 0 {
+		return d, nil
+	}
+	// One device may be mounted in many places; the shortest path stands for it.
+	slices.SortStableFunc(partitions, func(a, b disk.PartitionStat) int {
+		return cmp.Compare(len(a.Mountpoint), len(b.Mountpoint))
+	})
+	seen := map[string]bool{}
+	for _, p := range partitions {
+		if seen[p.Device] || p.Mountpoint == root || slices.Contains(images, p.Fstype) {
+			seen[p.Device] = true
+			continue
+		}
+		one, err := measureFilesystem(ctx, p.Mountpoint)
+		if err != nil || one.TotalBytes == 0 {
+			continue // an empty drive, or not ours to look at
+		}
+		seen[p.Device] = true
+		d.Filesystems = append(d.Filesystems, one)
+	}
+	return d, nil
+}
+
+func measureFilesystem(ctx context.Context, path string) (filesystem, error) {
+	usage, err := disk.UsageWithContext(ctx, path)
+	if err != nil {
+		return filesystem{}, fmt.Errorf("reading the file system at %s: %w", path, err)
+	}
+	return filesystem{
+		Path: path, Type: usage.Fstype, TotalBytes: usage.Total, UsedBytes: usage.Used, FreeBytes: usage.Free,
+		// What is kept back for root is neither used nor free.
+		UsagePercent: percent(float64(usage.Used), float64(usage.Used+usage.Free)),
+	}, nil
+}
+
+// systemPath is where the operating system's own file system is.
+func systemPath() string {
+	if drive := filepath.VolumeName(os.Getenv("SystemRoot")); drive != "" {
+		return drive + `\`
+	}
+	return string(filepath.Separator)
+}

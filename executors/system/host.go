@@ -1,0 +1,49 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/host"
+)
+
+type machine struct {
+	Hostname        string `json:"hostname"`
+	OS              string `json:"os"`
+	Platform        string `json:"platform,omitempty"`
+	PlatformVersion string `json:"platform_version,omitempty"`
+	KernelVersion   string `json:"kernel_version,omitempty"`
+	Architecture    string `json:"architecture"`
+	Virtualization  string `json:"virtualization,omitempty"`
+	BootTime        string `json:"boot_time,omitempty"`
+	UptimeSeconds   uint64 `json:"uptime_seconds"`
+}
+
+// measureMachine asks for each figure on its own: host.Info would also count
+// processes and read the machine's unique id.
+func measureMachine(ctx context.Context) (*machine, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("reading the host name: %w", err)
+	}
+	m := &machine{Hostname: name, OS: runtime.GOOS, Architecture: runtime.GOARCH}
+	if m.UptimeSeconds, err = host.UptimeWithContext(ctx); err != nil {
+		return nil, fmt.Errorf("reading the uptime: %w", err)
+	}
+	if started, err := host.BootTimeWithContext(ctx); err == nil && started > 0 {
+		m.BootTime = time.Unix(int64(started), 0).UTC().Format(time.RFC3339) //nolint:gosec // seconds since 1970
+	}
+	if platform, _, version, err := host.PlatformInformationWithContext(ctx); err == nil {
+		m.Platform, m.PlatformVersion = platform, version
+	}
+	if kernel, err := host.KernelVersionWithContext(ctx); err == nil {
+		m.KernelVersion = kernel
+	}
+	if system, role, err := host.VirtualizationWithContext(ctx); err == nil && role == "guest" {
+		m.Virtualization = system
+	}
+	return m, nil
+}
