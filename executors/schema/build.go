@@ -19,12 +19,23 @@ type builder struct {
 	root   any
 	failed bool
 	depth  int
-	built  map[string]*node // by reference; nil while it is being built
+	size   int              // schemas in it, each reference counted with all that it names
+	built  map[string]built // by reference
 }
+
+// built is what a reference names; it has no node while that is being built.
+type built struct {
+	node *node
+	size int
+}
+
+// largest is how many schemas a node may go through. References can make few
+// schemas many; those that do are left to the explainer, which counts steps.
+const largest = 20_000
 
 // build gives the node of a whole schema, nil where there is none.
 func build(doc any) *node {
-	b := &builder{root: doc, built: map[string]*node{}}
+	b := &builder{root: doc, built: map[string]built{}}
 	n := b.node(doc)
 	if b.failed {
 		return nil
@@ -33,6 +44,8 @@ func build(doc any) *node {
 }
 
 func (b *builder) node(doc any) *node {
+	b.need(b.size < largest)
+	b.size++
 	b.depth++
 	defer func() { b.depth-- }()
 	n := new(node)
@@ -297,16 +310,20 @@ func (b *builder) ref(n *node, v any) {
 		return
 	}
 	target, started := b.built[text]
-	if started && target == nil {
-		b.failed = true
-		return
-	}
-	if target == nil {
-		b.built[text] = nil
-		target = b.node(doc)
+	switch {
+	case !started:
+		b.built[text] = built{}
+		before := b.size
+		target.node = b.node(doc)
+		target.size = b.size - before
 		b.built[text] = target
+	case target.node == nil:
+		b.failed = true
+	default:
+		b.size += target.size
+		b.need(b.size < largest)
 	}
-	n.allOf = append(n.allOf, target)
+	n.allOf = append(n.allOf, target.node)
 }
 
 // plainPointer is a reference of which every reader makes the same.

@@ -25,12 +25,17 @@ type inner struct {
 	filler *filler
 }
 
-// fillerOf finds the defaults of a schema. References are followed so far and
+// fillers finds the defaults of a schema. References are followed so far and
 // no further: a schema that leads back to itself has a bound that way.
-func fillerOf(root, doc any, depth int) *filler {
+type fillers struct {
+	root any
+	left int // schemas to look at: references can make few of them many
+}
+
+func (b *fillers) of(doc any, depth int) *filler {
 	const deepest = 32
 	object, ok := doc.(map[string]any)
-	if !ok || depth > deepest {
+	if b.left--; !ok || depth > deepest || b.left < 0 {
 		return nil
 	}
 	f := new(filler)
@@ -42,19 +47,19 @@ func fillerOf(root, doc any, depth int) *filler {
 			_, object := value.(map[string]any)
 			f.defaults = append(f.defaults, defaultValue{name, value, list || object})
 		}
-		if in := fillerOf(root, properties[name], depth+1); in != nil {
+		if in := b.of(properties[name], depth+1); in != nil {
 			f.inside = append(f.inside, inner{name, in})
 		}
 	}
-	f.items = fillerOf(root, object["items"], depth+1)
+	f.items = b.of(object["items"], depth+1)
 	all, _ := object["allOf"].([]any)
 	if ref, ok := object["$ref"].(string); ok {
-		if target, ok := resolve(root, ref); ok {
+		if target, ok := resolve(b.root, ref); ok {
 			all = append(slices.Clone(all), target)
 		}
 	}
 	for _, each := range all {
-		if in := fillerOf(root, each, depth+1); in != nil {
+		if in := b.of(each, depth+1); in != nil {
 			f.also = append(f.also, in)
 		}
 	}

@@ -67,7 +67,7 @@ func hold(t *testing.T, s *Schema, value any, random *rand.Rand) {
 			t.Errorf("%s on %s: nodes say %d, the library %d", s.raw, raw, got, want)
 		}
 	}
-	e := &explainer{}
+	e := newExplainer()
 	if got := e.check(full, value, path{}); got != want {
 		t.Errorf("%s on %s: the explainer says %d (%v), the library %d", s.raw, raw, got, e.found, want)
 	}
@@ -75,7 +75,7 @@ func hold(t *testing.T, s *Schema, value any, random *rand.Rand) {
 		t.Errorf("%s on %s: the answer is %d, and the reasons are %v", s.raw, raw, want, e.found)
 	}
 	holed := poke(value, random)
-	answers := []Answer{(&explainer{}).check(full, holed, path{})}
+	answers := []Answer{newExplainer().check(full, holed, path{})}
 	if s.fast != nil {
 		answers = append(answers, s.fast.check(holed))
 	}

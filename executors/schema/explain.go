@@ -21,7 +21,7 @@ func (s *Schema) explain(v any) (found []Violation) {
 			found = []Violation{{Message: "can't be held to its schema; it has a value that is no JSON"}}
 		}
 	}()
-	e := &explainer{}
+	e := newExplainer()
 	if e.numbers(v, path{}); len(e.found) > 0 {
 		return e.found
 	}
@@ -29,13 +29,16 @@ func (s *Schema) explain(v any) (found []Violation) {
 	if full == nil {
 		return []Violation{{Message: "does not fit its schema"}}
 	}
+	answer := e.check(full, v, path{})
+	if *e.left < 0 {
+		return []Violation{{Message: "takes too long to be held to its schema, whose references multiply"}}
+	}
 	judged := error(nil)
 	if s.fast == nil && !holes(v) {
 		if judged = full.Validate(v); judged == nil {
 			return nil
 		}
 	}
-	answer := e.check(full, v, path{})
 	if answer == No && len(e.found) > 0 {
 		return e.found
 	}
@@ -79,6 +82,21 @@ func leaves(err error) []Violation {
 // says maybe, and the library's own reasons are given.
 type explainer struct {
 	found []Violation
+	depth int
+	left  *int // steps: references can make few keywords cost without a bound
+}
+
+func newExplainer() *explainer { return &explainer{left: new(1_000_000)} }
+
+// deepestCheck is how many schemas may be inside each other. What is deeper
+// leads back to itself.
+const deepestCheck = 10_000
+
+// step takes one of the steps that are left, and goes one schema down.
+func (e *explainer) step() bool {
+	*e.left--
+	e.depth++
+	return *e.left >= 0 && e.depth <= deepestCheck
 }
 
 func (e *explainer) add(at path, format string, args ...any) Answer {
@@ -90,13 +108,15 @@ func (e *explainer) add(at path, format string, args ...any) Answer {
 
 // quiet answers without adding to the reasons; these are given apart.
 func (e *explainer) quiet(s *v5.Schema, v any, at path) (Answer, []Violation) {
-	inside := &explainer{}
+	inside := &explainer{left: e.left, depth: e.depth}
 	answer := inside.check(s, v, at)
 	return answer, inside.found
 }
 
-// numbers refuses numbers that no reader of ours would have let through.
+// numbers refuses numbers that no reader of ours would have let through. Each
+// value that it sees gives steps to check it with.
 func (e *explainer) numbers(v any, at path) {
+	*e.left += 16
 	switch v := v.(type) {
 	case []any:
 		for i, element := range v {
@@ -118,6 +138,10 @@ func (e *explainer) numbers(v any, at path) {
 }
 
 func (e *explainer) check(s *v5.Schema, v any, at path) Answer {
+	defer func() { e.depth-- }()
+	if !e.step() {
+		return Maybe
+	}
 	if s.Always != nil {
 		if *s.Always {
 			return Yes
@@ -287,29 +311,45 @@ func (e *explainer) composed(s *v5.Schema, v any, at path) Answer {
 
 func (e *explainer) whether(s *v5.Schema, v any, at path) Answer {
 	test, _ := e.quiet(s.If, v, at)
+	var reasons []Violation
 	branch := func(s *v5.Schema) func() Answer {
 		return func() Answer {
 			if s == nil {
 				return Yes
 			}
-			if test != Maybe {
-				return e.check(s, v, at)
-			}
-			answer, _ := e.quiet(s, v, at)
+			answer, found := e.quiet(s, v, at)
+			reasons = found
 			return answer
 		}
 	}
 	answer := whether(test, branch(s.Then), branch(s.Else))
-	if test == Maybe && answer == No {
-		e.check(s.Then, v, at) // both refuse: one of the reasons is enough
+	if answer == No {
+		e.take(reasons)
 	}
 	return answer
 }
 
-func (e *explainer) one(forms []*v5.Schema, v any, at path) Answer {
+// form is one of several that a value may have.
+type form struct {
+	schema  *v5.Schema
+	answer  Answer
+	reasons []Violation
+}
+
+func (e *explainer) forms(schemas []*v5.Schema, v any, at path) []form {
+	forms := make([]form, len(schemas))
+	for i, each := range schemas {
+		answer, reasons := e.quiet(each, v, at)
+		forms[i] = form{each, answer, reasons}
+	}
+	return forms
+}
+
+func (e *explainer) one(schemas []*v5.Schema, v any, at path) Answer {
 	fits, may := 0, 0
+	forms := e.forms(schemas, v, at)
 	for _, each := range forms {
-		switch answer, _ := e.quiet(each, v, at); answer {
+		switch each.answer {
 		case Yes:
 			fits++
 		case Maybe:
@@ -326,11 +366,11 @@ func (e *explainer) one(forms []*v5.Schema, v any, at path) Answer {
 	return answer
 }
 
-func (e *explainer) any(forms []*v5.Schema, v any, at path) Answer {
+func (e *explainer) any(schemas []*v5.Schema, v any, at path) Answer {
 	any := No
+	forms := e.forms(schemas, v, at)
 	for _, each := range forms {
-		answer, _ := e.quiet(each, v, at)
-		any = max(any, answer)
+		any = max(any, each.answer)
 	}
 	if any == No {
 		e.none(forms, v, at)
@@ -341,11 +381,11 @@ func (e *explainer) any(forms []*v5.Schema, v any, at path) Answer {
 // none explains that a value has none of several forms: by the reasons of the
 // one form that is for its type, by the types where none is, and else by what
 // each form asks for.
-func (e *explainer) none(forms []*v5.Schema, v any, at path) {
-	var near []*v5.Schema
+func (e *explainer) none(forms []form, v any, at path) {
+	var near []form
 	var types []string
 	for _, each := range forms {
-		own := typesOf(each)
+		own := typesOf(each.schema)
 		if len(own) == 0 || slices.ContainsFunc(own, func(name string) bool { return isKind(name, v) }) {
 			near = append(near, each)
 		}
@@ -359,23 +399,29 @@ func (e *explainer) none(forms []*v5.Schema, v any, at path) {
 	case 0:
 		e.add(at, "must be %s; got %s", kindList(types), show(v))
 	case 1:
-		_, reasons := e.quiet(near[0], v, at)
-		e.found = append(e.found, reasons[:min(len(reasons), max(0, most-len(e.found)))]...)
+		e.take(near[0].reasons)
 	default:
 		var wants []string
 		for _, each := range near {
-			_, reasons := e.quiet(each, v, at)
-			if len(reasons) > 0 {
-				wants = append(wants, reasons[0].below(at))
+			if len(each.reasons) > 0 {
+				wants = append(wants, each.reasons[0].below(at))
 			}
 		}
 		e.add(at, "fits none of the forms allowed here: %s", alternatives(wants))
 	}
 }
 
+// take adds reasons that were found apart.
+func (e *explainer) take(reasons []Violation) {
+	e.found = append(e.found, reasons[:min(len(reasons), max(0, most-len(e.found)))]...)
+}
+
 // typesOf is the types that a form is for, none where it does not say.
 func typesOf(s *v5.Schema) []string {
-	for len(s.Types) == 0 && s.Ref != nil {
+	for range 10 {
+		if len(s.Types) > 0 || s.Ref == nil {
+			break
+		}
 		s = s.Ref
 	}
 	return s.Types

@@ -68,7 +68,8 @@ func Compile(name string, raw json.RawMessage) (*Schema, error) {
 	if err := json.Compact(&compact, raw); err != nil {
 		return nil, &CompileError{Name: name, Message: err.Error(), cause: err}
 	}
-	s := &Schema{name: name, raw: compact.Bytes(), doc: doc, fast: build(doc), filler: fillerOf(doc, doc, 0)}
+	defaults := fillers{root: doc, left: 20_000}
+	s := &Schema{name: name, raw: compact.Bytes(), doc: doc, fast: build(doc), filler: defaults.of(doc, 0)}
 	if s.fast == nil {
 		if s.full, err = compile(name, s.raw); err != nil {
 			return nil, err
