@@ -29,6 +29,7 @@ const (
 func guards() []gojq.CompilerOption {
 	return []gojq.CompilerOption{
 		gojq.WithFunction("_bounded", 0, 0, func(v any, _ []any) any { return bounded(v) }),
+		gojq.WithFunction("_copied", 0, 0, func(v any, _ []any) any { return copied(v) }),
 		gojq.WithFunction("_small", 0, 0, func(v any, _ []any) any { return small(v) }),
 		gojq.WithFunction("_short", 0, 0, func(v any, _ []any) any { return text(v, maxShort) }),
 		gojq.WithFunction("_numeral", 0, 0, func(v any, _ []any) any { return text(v, maxNumeral) }),
@@ -90,6 +91,36 @@ func visit(v any, left *int, depth int) bool {
 func bounded(v any) any {
 	if _, ok := measure(v, maxNodes); !ok {
 		return tooLarge("a value is too large or too deeply nested (at most %d levels)", maxDepth)
+	}
+	return v
+}
+
+// copied makes a value of its own of v. The values that a program reads, and
+// the constants in it, are shared between programs that run at the same time.
+func copied(v any) any {
+	if !container(v) {
+		return v
+	}
+	if err, bad := bounded(v).(error); bad {
+		return err
+	}
+	return clone(v)
+}
+
+func clone(v any) any {
+	switch v := v.(type) {
+	case []any:
+		w := make([]any, len(v))
+		for i, each := range v {
+			w[i] = clone(each)
+		}
+		return w
+	case map[string]any:
+		w := make(map[string]any, len(v))
+		for key, each := range v {
+			w[key] = clone(each)
+		}
+		return w
 	}
 	return v
 }

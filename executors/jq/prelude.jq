@@ -62,11 +62,13 @@ def with_entries(f): to_entries | map(f) | from_entries;
 def INDEX(stream; f): reduce stream as $row ({}; .[$row | f | tostring] = $row);
 def INDEX(f): INDEX(.[]; f);
 
-# Set by path.
+# Set by path. Deleting writes into every part of a value, also into those
+# that it shares with others, so it is given a copy.
 def _own_setpath(p; v): setpath(p; v); def setpath(p; v): _own_setpath(p | _path; v);
 def _own_getpath($p): getpath($p);   def getpath($p): _own_getpath($p | _path);
-def _own_delpaths($p): delpaths($p); def delpaths($p): _bounded | _own_delpaths($p | _bounded);
-def _own_del(f): del(f);             def del(f): _bounded | _own_del(f);
+def _own_delpaths($p): delpaths($p); def delpaths($p): _copied | _own_delpaths($p | _bounded);
+def _own_del(f): del(f);             def del(f): _copied | _own_del(f);
+def map_values(f): .[] |= f;
 def _own_fromstream(f): fromstream(f); def fromstream(f): _own_fromstream(f | _event);
 def nth($n): .[$n];
 def nth($n; g): if $n >= 0 then first(skip($n; g)) else error("nth doesn't support negative index") end;

@@ -85,9 +85,9 @@ func (w *rewriter) operator(q *gojq.Query) {
 		}
 	case gojq.OpModify:
 		// Where the right side gives nothing, the parts are deleted, which
-		// walks the whole value.
+		// walks the whole value and writes into all of it.
 		if mayBeEmpty(r) {
-			set(call("_bounded"), gojq.OpPipe, &gojq.Query{Left: l, Op: op, Right: r})
+			set(call("_copied"), gojq.OpPipe, &gojq.Query{Left: l, Op: op, Right: r})
 		}
 	case gojq.OpUpdateAdd:
 		w.called["_add"] = true
