@@ -9,8 +9,6 @@
 // not change it either.
 package expr
 
-import "github.com/chainwright/chainwright/executors"
-
 // Ref is a read of another task: tasks.fetch.result.
 type Ref struct {
 	// Task is the task as it was written: an id, a name or task_N.
@@ -47,6 +45,9 @@ type Issue struct {
 // Code is the kind of an Issue, for programs.
 type Code string
 
+// Warning reports whether an issue of the kind leaves the value usable.
+func (c Code) Warning() bool { return c == ReadsNothing || c == InKey }
+
 // The kinds of issue.
 const (
 	// Syntax: the expression is not closed, or is not jq.
@@ -55,6 +56,8 @@ const (
 	Computed Code = "computed_reference"
 	// Misplaced: a secret where only data may stand.
 	Misplaced Code = "misplaced_secret"
+	// ReadsNothing: the expression starts from a key of null.
+	ReadsNothing Code = "reads_nothing"
 	// InKey: a reference in the key of an object, where it is plain text.
 	InKey Code = "reference_in_key"
 )
@@ -73,5 +76,3 @@ type Reads struct {
 	// Secrets are the names of the secrets whose placeholders stand in it.
 	Secrets []string
 }
-
-var _ error = (*executors.Error)(nil)

@@ -1,0 +1,188 @@
+package expr
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Compiler compiles the values of one tree; expressions that are written the
+// same way are compiled once.
+type Compiler struct {
+	cache map[string]*expression
+}
+
+// NewCompiler makes a Compiler.
+func NewCompiler() *Compiler { return &Compiler{cache: map[string]*expression{}} }
+
+// Value compiles a value that stays here: a when or a for_each. Secrets have
+// no place in it.
+func (c *Compiler) Value(v any) (*Value, []Issue) {
+	value, issues := c.compile(v, true)
+	return &value, issues
+}
+
+// Template compiles a task's inputs.
+func (c *Compiler) Template(inputs map[string]any) (Template, []Issue) {
+	value, issues := c.compile(inputs, false)
+	return Template{value}, issues
+}
+
+func (c *Compiler) compile(v any, data bool) (Value, []Issue) {
+	if !marked(v) {
+		return Value{literal: v}, nil
+	}
+	b := builder{compiler: c, data: data, reads: newCollector()}
+	literal, n := b.build(v)
+	value := Value{literal: literal, node: n, reads: b.reads.reads}
+	if n != nil && !b.evaluates {
+		// Nothing but placeholders of secrets: they stay as they are.
+		value.literal, _ = n.eval(context.Background(), nil)
+	}
+	return value, b.issues
+}
+
+// marked reports whether there is any opening mark in v.
+func marked(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.Contains(v, opening)
+	case []any:
+		return slices.ContainsFunc(v, marked)
+	case map[string]any:
+		for key, each := range v {
+			if strings.Contains(key, opening) || marked(each) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// builder turns one value into nodes.
+type builder struct {
+	compiler *Compiler
+	data     bool
+	path     []string
+	reads    *collector
+	issues   []Issue
+	// evaluates is set once there is a reference.
+	evaluates bool
+}
+
+// build gives the literal where there is nothing to evaluate in v, else a
+// node.
+func (b *builder) build(v any) (literal any, n node) {
+	switch v := v.(type) {
+	case string:
+		return b.text(v)
+	case []any:
+		a := &array{fixed: make([]any, len(v))}
+		for i, each := range v {
+			b.path = append(b.path, placeStep(i))
+			fixed, n := b.build(each)
+			b.path = b.path[:len(b.path)-1]
+			a.fixed[i] = fixed
+			if n != nil {
+				a.slots = append(a.slots, slot{i, n})
+			}
+		}
+		if a.slots == nil {
+			return a.fixed, nil
+		}
+		return nil, a
+	case map[string]any:
+		o := &object{fixed: make(map[string]any, len(v))}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			b.path = append(b.path, keyStep(key))
+			if strings.Contains(key, opening) {
+				b.issue(Issue{Code: InKey, Message: "a key is plain text: the reference in it is not evaluated", Hint: "make the object with an expression: ${{ {(inputs.name): 1} }}"})
+			}
+			fixed, n := b.build(v[key])
+			b.path = b.path[:len(b.path)-1]
+			if n != nil {
+				o.fields = append(o.fields, field{key, n})
+			} else {
+				o.fixed[key] = fixed
+			}
+		}
+		if o.fields == nil {
+			return o.fixed, nil
+		}
+		return nil, o
+	}
+	return v, nil
+}
+
+func (b *builder) text(s string) (literal any, n node) {
+	if !strings.Contains(s, opening) {
+		return s, nil
+	}
+	parts, unclosed := scan(s)
+	if unclosed >= 0 {
+		b.issue(Issue{Code: Syntax, Message: fmt.Sprintf("the reference that starts with %s is not closed", cut(s[unclosed:])), Hint: "close it with }}, or write $${{ for a plain ${{"})
+		return s, nil
+	}
+	t := &text{pieces: parts, refs: make([]*expression, len(parts)), data: b.data}
+	open := false
+	for i, p := range parts {
+		switch p.kind {
+		case reference:
+			t.refs[i] = b.expression(p.text)
+			b.evaluates, open = true, true
+		case hidden:
+			b.secret(p.name)
+			open = true
+		}
+	}
+	if !open {
+		// Escapes only.
+		whole := ""
+		if len(parts) > 0 {
+			whole = parts[0].text
+		}
+		if !b.data {
+			whole = sealText(whole)
+		}
+		return whole, nil
+	}
+	if len(parts) == 1 && t.refs[0] != nil {
+		if b.data {
+			return nil, t.refs[0]
+		}
+		return nil, sealed{t.refs[0]}
+	}
+	return nil, t
+}
+
+func (b *builder) secret(name string) {
+	if b.data {
+		b.issue(Issue{Code: Misplaced, Message: fmt.Sprintf("secrets.%s can't be read here", name), Hint: "secrets are for the inputs of executors only"})
+		return
+	}
+	addNew(&b.reads.reads.Secrets, b.reads.secrets, []string{name})
+}
+
+func (b *builder) expression(src string) *expression {
+	e := b.compiler.cache[src]
+	if e == nil {
+		e = compile(src)
+		b.compiler.cache[src] = e
+	}
+	b.reads.add(&e.reads)
+	for _, issue := range e.issues {
+		b.issue(issue)
+	}
+	return e
+}
+
+// issue notes an issue at the place at hand.
+func (b *builder) issue(issue Issue) {
+	issue.Path = ""
+	for _, step := range slices.Backward(b.path) {
+		issue.Path = join(step, issue.Path)
+	}
+	b.issues = append(b.issues, issue)
+}

@@ -1,0 +1,107 @@
+package expr
+
+import (
+	"strconv"
+	"strings"
+)
+
+// path is an expression that only follows keys and places, such as
+// tasks.fetch.result.items[0]: by far the most common kind. It is read and
+// evaluated without jq, with the same outcome.
+type path struct {
+	root  string // tasks, inputs, item or index
+	steps []step
+}
+
+// step is a key, or a place in an array.
+type step struct {
+	key    string
+	place  int
+	places bool // the step is a place
+}
+
+// parsePath reads an expression that is a path; false for any other.
+func parsePath(src string) (*path, bool) {
+	s := strings.TrimSpace(src)
+	root := identifier(s)
+	switch root {
+	case "tasks", "inputs", "item", "index":
+	default:
+		return nil, false
+	}
+	p := &path{root: root}
+	for s = s[len(root):]; s != ""; {
+		var next step
+		switch {
+		case strings.HasPrefix(s, `["`):
+			n := strings.IndexByte(s[2:], '"')
+			if n < 0 || !strings.HasPrefix(s[2+n:], `"]`) || !simple(s[2:2+n]) {
+				return nil, false
+			}
+			next.key = s[2 : 2+n]
+			s = s[2+n+2:]
+		case s[0] == '[':
+			n := strings.IndexByte(s, ']')
+			if n < 2 || n > 10 || !digits(s[1:n]) {
+				return nil, false
+			}
+			next.place, _ = strconv.Atoi(s[1:n])
+			next.places = true
+			s = s[n+1:]
+		case s[0] == '.':
+			next.key = identifier(s[1:])
+			if next.key == "" {
+				return nil, false
+			}
+			s = s[1+len(next.key):]
+		default:
+			return nil, false
+		}
+		p.steps = append(p.steps, next)
+	}
+	return p, true
+}
+
+// follow walks the steps from v; false where jq would raise an error.
+func follow(v any, steps []step) (any, bool) {
+	for _, s := range steps {
+		switch at := v.(type) {
+		case nil:
+			return nil, true
+		case map[string]any:
+			if s.places {
+				return nil, false
+			}
+			v = at[s.key]
+		case []any:
+			if !s.places {
+				return nil, false
+			}
+			if s.place >= len(at) {
+				return nil, true
+			}
+			v = at[s.place]
+		default:
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// identifier gives the identifier that s starts with.
+func identifier(s string) string {
+	n := 0
+	for n < len(s) && (s[n] == '_' || 'a' <= s[n]|0x20 && s[n]|0x20 <= 'z' || n > 0 && '0' <= s[n] && s[n] <= '9') {
+		n++
+	}
+	return s[:n]
+}
+
+// simple reports whether a text means itself between quotes.
+func simple(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '\\' || r == '"' || r == 0x7f || r == '\uFFFD' })
+}
+
+func digits(s string) bool {
+	return strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,148 @@
+package expr
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The marks around a reference, and the one that makes it plain text.
+const (
+	opening = "${{"
+	closing = "}}"
+	escaped = "$${{"
+)
+
+// placeholder is what stands between the marks of a secret.
+var placeholder = regexp.MustCompile(`^\s*secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*$`)
+
+// secret gives the name in the placeholder of a secret.
+func secret(src string) (name string, ok bool) {
+	if !strings.Contains(src, "secrets.") {
+		return "", false
+	}
+	found := placeholder.FindStringSubmatch(src)
+	if found == nil {
+		return "", false
+	}
+	return found[1], true
+}
+
+// kind is what a part of a text is.
+type kind int
+
+const (
+	plain     kind = iota
+	reference      // an expression to evaluate
+	hidden         // the placeholder of a secret, which stays as it is
+)
+
+// part is a stretch of a text. The text of a reference is its expression, that
+// of a secret is the whole placeholder with its marks.
+type part struct {
+	kind kind
+	text string
+	name string // of the secret
+}
+
+// scan splits a text into its parts. The offset of an opening that is never
+// closed is returned, -1 where there is none.
+func scan(s string) (parts []part, unclosed int) {
+	var text strings.Builder
+	flush := func() {
+		if text.Len() > 0 {
+			parts = append(parts, part{kind: plain, text: text.String()})
+			text.Reset()
+		}
+	}
+	for i := 0; i < len(s); {
+		at := strings.Index(s[i:], opening)
+		if at < 0 {
+			text.WriteString(s[i:])
+			break
+		}
+		at += i
+		if at > i && s[at-1] == '$' { // escaped
+			text.WriteString(s[i : at-1])
+			text.WriteString(opening)
+			i = at + len(opening)
+			continue
+		}
+		text.WriteString(s[i:at])
+		start := at + len(opening)
+		length, ok := end(s[start:])
+		if !ok {
+			return nil, at
+		}
+		src := s[start : start+length]
+		i = start + length + len(closing)
+		flush()
+		if name, ok := secret(src); ok {
+			parts = append(parts, part{kind: hidden, text: s[at:i], name: name})
+		} else {
+			parts = append(parts, part{kind: reference, text: src})
+		}
+	}
+	flush()
+	return parts, -1
+}
+
+// end finds where an expression ends: at the first }} outside jq strings and
+// braces. A string can hold expressions itself, "\(…)", and those strings.
+func end(s string) (length int, ok bool) {
+	const (
+		brace  = '{'
+		paren  = '('  // inside an interpolation
+		inside = '\\' // the interpolation itself
+		quoted = '"'
+	)
+	var open []byte
+	top := func() byte {
+		if len(open) == 0 {
+			return 0
+		}
+		return open[len(open)-1]
+	}
+	pop := func() { open = open[:len(open)-1] }
+	depth := 0 // of interpolations
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if top() == quoted {
+			switch c {
+			case '"':
+				pop()
+			case '\\':
+				i++
+				if i < len(s) && s[i] == '(' {
+					open = append(open, inside)
+					depth++
+				}
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			open = append(open, quoted)
+		case '{':
+			open = append(open, brace)
+		case '}':
+			if top() == brace {
+				pop()
+			} else if len(open) == 0 && strings.HasPrefix(s[i:], closing) {
+				return i, true
+			}
+		case '(':
+			if depth > 0 {
+				open = append(open, paren)
+			}
+		case ')':
+			switch top() {
+			case paren:
+				pop()
+			case inside:
+				pop()
+				depth--
+			}
+		}
+	}
+	return 0, false
+}
