@@ -126,7 +126,7 @@ func escapedEnd(text []byte, limit int) int {
 		switch b := text[i]; {
 		case b == '"', b == '\\', b == '\n', b == '\r', b == '\t', b == '\b', b == '\f':
 			limit -= 2
-		case b < ' ', b == '<', b == '>', b == '&':
+		case b < ' ':
 			limit -= 6
 		case b < utf8.RuneSelf:
 			limit--

@@ -46,14 +46,18 @@ func measureDisks(ctx context.Context) (*disks, error) {
 	})
 	seen := map[string]bool{}
 	for _, p := range partitions {
-		if seen[p.Device] || p.Mountpoint == root || slices.Contains(images, p.Fstype) {
+		if p.Mountpoint == root {
+			d.Type, d.Filesystems[0].Type = p.Fstype, p.Fstype
 			seen[p.Device] = true
+		}
+		if seen[p.Device] || slices.Contains(images, p.Fstype) {
 			continue
 		}
 		one, err := measureFilesystem(ctx, p.Mountpoint)
 		if err != nil || one.TotalBytes == 0 {
 			continue // an empty drive, or not ours to look at
 		}
+		one.Type = p.Fstype // statfs can't tell ext4 from ext2
 		seen[p.Device] = true
 		d.Filesystems = append(d.Filesystems, one)
 	}

@@ -17,13 +17,12 @@ type machine struct {
 	PlatformVersion string `json:"platform_version,omitempty"`
 	KernelVersion   string `json:"kernel_version,omitempty"`
 	Architecture    string `json:"architecture"`
-	Virtualization  string `json:"virtualization,omitempty"`
 	BootTime        string `json:"boot_time,omitempty"`
 	UptimeSeconds   uint64 `json:"uptime_seconds"`
 }
 
 // measureMachine asks for each figure on its own: host.Info would also count
-// processes and read the machine's unique id.
+// processes, read the machine's unique id and guess at virtualization.
 func measureMachine(ctx context.Context) (*machine, error) {
 	name, err := os.Hostname()
 	if err != nil {
@@ -41,9 +40,6 @@ func measureMachine(ctx context.Context) (*machine, error) {
 	}
 	if kernel, err := host.KernelVersionWithContext(ctx); err == nil {
 		m.KernelVersion = kernel
-	}
-	if system, role, err := host.VirtualizationWithContext(ctx); err == nil && role == "guest" {
-		m.Virtualization = system
 	}
 	return m, nil
 }
