@@ -36,6 +36,9 @@ type Program struct {
 	// Args are regular expressions; each argument must match at least one.
 	// None allow any arguments.
 	Args []string `yaml:"args,omitempty" koanf:"args"`
+	// Env names variables that callers may set although they change what
+	// other programs or libraries are run: GIT_DIR, PYTHONPATH, LD_PRELOAD.
+	Env []string `yaml:"env,omitempty" koanf:"env"`
 }
 
 // Files opens folders by name.

@@ -20,6 +20,7 @@ type program struct {
 	// real is what path led to when the policy was made.
 	real string
 	args []*regexp.Regexp
+	env  []string
 	key  string
 }
 
@@ -42,7 +43,7 @@ func newPrograms(list []Program, bad *problems) []program {
 }
 
 func newProgram(key string, entry Program, bad *problems) program {
-	prog := program{key: key}
+	prog := program{key: key, env: entry.Env}
 	for j, rule := range entry.Args {
 		re, err := regexp.Compile(rule)
 		if err != nil {

@@ -159,3 +159,44 @@ func BenchmarkProgram(b *testing.B) {
 		}
 	}
 }
+
+func TestVariablesThatSteerAreRefused(t *testing.T) {
+	t.Parallel()
+	dir := toolbox(t)
+	git, other := filepath.Join(dir, "git"), filepath.Join(dir, "other")
+	p := open(t, programs(policy.Program{Path: git, Env: []string{"GIT_DIR"}}, policy.Program{Path: other}))
+	for _, c := range []struct {
+		path, name string
+		ok         bool
+	}{
+		{git, "GIT_DIR", true},
+		{git, "CITY", true},
+		{other, "token", true},
+		{other, "GIT_DIR", false},
+		{git, "GIT_EXTERNAL_DIFF", false},
+		{git, "LD_PRELOAD", false},
+		{git, "DYLD_INSERT_LIBRARIES", false},
+		{git, "PATH", false},
+		{git, "path", false},
+		{git, "BASH_ENV", false},
+		{git, "PYTHONPATH", false},
+		{git, "NODE_OPTIONS", false},
+		{git, "HTTPS_PROXY", false},
+		{git, "", false},
+		{git, "A=B", false},
+		{git, "A\x00", false},
+		{git, "1A", false},
+	} {
+		err := p.Environment(c.path, []string{"FINE", c.name})
+		if c.ok && err != nil {
+			t.Errorf("%s for %s: %v", c.name, c.path, err)
+		}
+		if !c.ok && denied(t, err).Field != "env" {
+			t.Errorf("%s for %s: %v", c.name, c.path, err)
+		}
+	}
+	shell := open(t, policy.Config{Command: policy.Command{Shell: true}})
+	if err := shell.Environment("/bin/sh", []string{"PATH"}); err != nil {
+		t.Errorf("with the shell open: %v", err)
+	}
+}
