@@ -96,7 +96,7 @@ func (s *Server) admitted(next http.Handler) http.Handler {
 		m := messageOf(r.Context())
 		modern := mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion))
 		session := r.Header.Get(server.HeaderKeySessionID)
-		if m != nil && m.Method == mcp.MethodNotificationCancelled && (session == "" || modern || s.opts.Stateless) {
+		if m != nil && m.Method == string(mcp.MethodNotificationCancelled) && (session == "" || modern || s.opts.Stateless) {
 			// Without a session the library would look for the request among
 			// everyone's, and end another client's.
 			w.WriteHeader(http.StatusAccepted)
