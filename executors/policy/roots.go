@@ -237,3 +237,12 @@ func (p *Policy) settled(l located, path string) (string, error) {
 	}
 	return real, nil
 }
+
+// OnlyRoot returns the absolute path of the root where there is exactly one:
+// the folder that relative paths start from.
+func (p *Policy) OnlyRoot() (path string, ok bool) {
+	if len(p.roots) != 1 {
+		return "", false
+	}
+	return p.roots[0].real, true
+}
