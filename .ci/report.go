@@ -1,0 +1,104 @@
+//go:build ignore
+
+// Report reads the events of `go test -json` and tells what people want to
+// know: each package as it ends, the output of what failed, and at the end
+// every skipped test with its reason.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+type event struct {
+	Action      string
+	Package     string
+	ImportPath  string
+	Test        string
+	Output      string
+	Elapsed     float64
+	FailedBuild string
+}
+
+type test struct{ pkg, name string }
+
+func main() {
+	outputs := map[test][]string{}
+	builds := map[string][]string{}
+	var skipped []string
+	passed, failed, packages := 0, 0, 0
+	start := time.Now()
+	lines := bufio.NewReader(os.Stdin)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			var e event
+			if json.Unmarshal([]byte(line), &e) != nil {
+				fmt.Print(line)
+				continue
+			}
+			key := test{e.Package, e.Test}
+			switch e.Action {
+			case "output":
+				outputs[key] = append(outputs[key], e.Output)
+			case "build-output":
+				builds[e.ImportPath] = append(builds[e.ImportPath], e.Output)
+			case "pass":
+				if e.Test == "" {
+					packages++
+					fmt.Printf("ok    %-60s %6.1fs\n", short(e.Package), e.Elapsed)
+				} else {
+					passed++
+				}
+				delete(outputs, key)
+			case "skip":
+				if e.Test != "" {
+					skipped = append(skipped, fmt.Sprintf("%s %s: %s", short(e.Package), e.Test, reason(outputs[key])))
+				}
+				delete(outputs, key)
+			case "fail":
+				failed++
+				fmt.Printf("FAIL  %s %s\n%s%s", short(e.Package), e.Test, strings.Join(builds[e.FailedBuild], ""), strings.Join(outputs[key], ""))
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	fmt.Printf("\n%d tests passed in %d packages, %d failures, %d skipped, %s\n",
+		passed, packages, failed, len(skipped), time.Since(start).Round(time.Second))
+	if len(skipped) > 0 {
+		fmt.Println("skipped:")
+	}
+	for _, line := range skipped {
+		fmt.Println("  " + line)
+	}
+	if failed > 0 || packages == 0 {
+		os.Exit(1)
+	}
+}
+
+func short(pkg string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(pkg, "github.com/chainwright/chainwright"), "/")
+}
+
+// reason is what a test said before it was skipped.
+func reason(output []string) string {
+	for _, line := range output {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "===") || strings.HasPrefix(line, "---") || line == "" {
+			continue
+		}
+		if _, text, ok := strings.Cut(line, ".go:"); ok {
+			if _, text, ok = strings.Cut(text, ": "); ok {
+				return text
+			}
+		}
+		return line
+	}
+	return "no reason given"
+}

@@ -1,0 +1,23 @@
+# One static binary in an empty image, as a user without rights.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=dev
+RUN CGO_ENABLED=0 go build -trimpath \
+        -ldflags "-s -w -X github.com/chainwright/chainwright/transport/cli.released=${VERSION}" \
+        -o /out/chainwright . \
+    && mkdir -p /out/data /out/tmp && chmod 700 /out/data && chmod 1777 /out/tmp
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build --chown=65532:65532 /out/data /data
+COPY --from=build --chown=65532:65532 /out/tmp /tmp
+COPY --from=build /out/chainwright /chainwright
+USER 65532:65532
+ENV CHAINWRIGHT_DATA_DIR=/data
+VOLUME /data
+EXPOSE 8080
+ENTRYPOINT ["/chainwright"]
+CMD ["stdio"]
