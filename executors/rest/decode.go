@@ -61,7 +61,7 @@ func (c content) decodeInto(out *output, header string) {
 		out.warn("the body is given as it came, since its content-encoding %q is not known here", c.encoding)
 		out.setFile(c.data, mediaType)
 		return
-	case as == guess && (!utf8.Valid(c.data) || bytes.IndexByte(c.data, 0) >= 0), as == asFile:
+	case as == guess && !c.readsAsText(), as == asFile:
 		out.setFile(c.data, mediaType)
 		return
 	}
@@ -85,6 +85,15 @@ func (c content) decodeInto(out *output, header string) {
 		out.warn("%s", warning)
 	}
 	out.setText(text)
+}
+
+// readsAsText guesses about a body without a content type.
+func (c content) readsAsText() bool {
+	data := c.data
+	if c.cut {
+		data = wholeCharacters(data)
+	}
+	return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0
 }
 
 // maxEncoded is how long text or a file may get when it is written as JSON,

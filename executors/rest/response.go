@@ -34,9 +34,10 @@ func readBody(way hops, limit int64) (content, error) {
 		way.StatusCode == http.StatusResetContent || way.StatusCode == http.StatusNotModified {
 		return content{none: true}, nil
 	}
-	reader, encoding, err := decompress(way.Response)
+	raw := &source{Reader: way.Body}
+	reader, encoding, err := decompress(raw, way.Header)
 	if err != nil {
-		return content{}, err
+		return content{}, raw.explain(err)
 	}
 	// One byte over the limit tells a body that ends there from one that goes on.
 	var into bytes.Buffer
@@ -50,14 +51,26 @@ func readBody(way hops, limit int64) (content, error) {
 		return got, nil
 	}
 	got.cut = err != nil
-	return got, compressionError(err)
+	return got, raw.explain(err)
+}
+
+// source is a body as it comes, and whether its end was reached.
+type source struct {
+	io.Reader
+	ended bool
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.ended = s.ended || errors.Is(err, io.EOF)
+	return n, err
 }
 
 // decompress undoes the content encodings that are known, from the last to
 // the first, and names the first one that is not.
-func decompress(resp *http.Response) (reader io.Reader, unknown string, err error) {
-	encodings := strings.Split(strings.Join(resp.Header.Values("Content-Encoding"), ","), ",")
-	reader = resp.Body
+func decompress(from io.Reader, header http.Header) (reader io.Reader, unknown string, err error) {
+	encodings := strings.Split(strings.Join(header.Values("Content-Encoding"), ","), ",")
+	reader = from
 	if len(encodings) > maxEncodings {
 		return reader, strings.Join(encodings, ","), nil
 	}
@@ -70,7 +83,7 @@ func decompress(resp *http.Response) (reader io.Reader, unknown string, err erro
 				return buffered, "", nil // an empty body is not compressed
 			}
 			if reader, err = gzip.NewReader(buffered); err != nil {
-				return nil, "", compressionError(err)
+				return nil, "", err
 			}
 		case "deflate":
 			reader = inflate(reader)
@@ -97,9 +110,10 @@ func inflate(from io.Reader) io.Reader {
 	return flate.NewReader(buffered)
 }
 
-func compressionError(err error) error {
+// explain tells a body that is wrong from one that did not come whole.
+func (s *source) explain(err error) error {
 	var corrupt flate.CorruptInputError
-	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, zlib.ErrChecksum) ||
+	if s.ended && errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, zlib.ErrChecksum) ||
 		errors.Is(err, zlib.ErrHeader) || errors.As(err, &corrupt) {
 		return executors.Errorf(executors.ExecutionError, "the body is not compressed as its content-encoding says: %w", err)
 	}
