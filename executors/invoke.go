@@ -1,0 +1,267 @@
+package executors
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+// errTimeLimit is the cause of a context that ended because its attempt took
+// too long.
+var errTimeLimit = errors.New("the attempt took longer than it may")
+
+// maxMessage is how much of an error's text is kept: peers put whole pages
+// into theirs.
+const maxMessage = 4 << 10
+
+// Invoke makes one attempt at a call whose inputs are valid, with defaults
+// filled in. It asks the policy, puts in secrets, bounds the attempt in time
+// (0: as TimeoutFor has it), survives a panic, encodes the result once, caps
+// it, takes secrets out of it and writes the audit line. The call itself is
+// not changed.
+func (r *Registry) Invoke(ctx context.Context, id string, call *Call, timeout time.Duration) Outcome {
+	e, ok := r.enter(id)
+	if !ok {
+		return Outcome{Err: r.unknown(id)}
+	}
+	defer e.leave(r.log)
+	a := attempt{registry: r, entry: e, call: *call, effect: e.def.EffectOf(call.Inputs)}
+	if a.timeout = timeout; timeout <= 0 {
+		a.timeout = TimeoutFor(e.def, call.Inputs, 0)
+	}
+	if e.longest > 0 {
+		a.timeout = min(a.timeout, e.longest)
+	}
+	start := time.Now()
+	outcome := a.run(ctx)
+	a.audit(call, start, outcome.Err)
+	return outcome
+}
+
+// attempt is one call on its way through the door.
+type attempt struct {
+	registry *Registry
+	entry    *entry
+	call     Call // with the secrets in its inputs
+	effect   Annotations
+	timeout  time.Duration
+	secrets  []string
+}
+
+func (a *attempt) run(parent context.Context) Outcome {
+	if err := a.allowed(); err != nil {
+		return Outcome{Err: err}
+	}
+	if err := a.putSecrets(); err != nil {
+		return Outcome{Err: a.clean(err)}
+	}
+	a.call.Policy = a.registry.policy
+	if a.call.OnProgress != nil {
+		a.call.OnProgress = a.cleanProgress(a.call.OnProgress)
+	}
+	ctx, cancel := context.WithTimeoutCause(parent, a.timeout, errTimeLimit)
+	defer cancel()
+	value, err := a.execute(ctx)
+	outcome := a.encode(value, err != nil)
+	if err != nil {
+		outcome.Err = a.failure(ctx, parent, err)
+	}
+	if outcome.Err != nil {
+		outcome.Err = a.clean(outcome.Err)
+	}
+	return outcome
+}
+
+// allowed asks the policy. It was asked before the run, and may have changed.
+func (a *attempt) allowed() *Error {
+	def := a.entry.def
+	if setting, closed := a.registry.closed(def); closed {
+		return Errorf(PermissionDenied, "%s is closed by policy", def.ID).WithHint("the operator opens it with " + setting)
+	}
+	if a.registry.policy.ReadOnly() && !a.effect.ReadOnly {
+		return Errorf(PermissionDenied, "%s would change something, and the server is read-only", def.ID).
+			WithHint("the operator turns this off with policy.read_only: false")
+	}
+	return nil
+}
+
+// execute calls the executor. A panic is logged and becomes an error that does
+// not show its text, in which anything could be.
+func (a *attempt) execute(ctx context.Context) (value any, err error) {
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			pol := a.registry.policy
+			a.registry.log.Error().
+				Str("executor", a.entry.def.ID).Str("run_id", a.call.RunID).Str("task_id", a.call.TaskID).
+				Str("panic", pol.RedactString(fmt.Sprint(trouble))).
+				Str("stack", pol.RedactString(string(debug.Stack()))).
+				Msg("an executor panicked")
+			value, err = nil, Errorf(ExecutionError, "%s failed inside, which is a defect in it", a.entry.def.ID).
+				WithHint("the server's log says where")
+		}
+	}()
+	return a.entry.Execute(ctx, &a.call)
+}
+
+// failure is an executor's error as callers see it. What a context's end made
+// of it is that end: an executor may have wrapped it in anything.
+func (a *attempt) failure(ctx, parent context.Context, err error) *Error {
+	failed := *AsError(err) // a copy: the executor may give the same one again
+	if ctx.Err() == nil {
+		return &failed
+	}
+	switch failed.Type {
+	case ValidationError, NotFound, PermissionDenied, AuthenticationError:
+		return &failed
+	}
+	var ending *Error
+	switch cause := context.Cause(ctx); {
+	case cause == errTimeLimit:
+		failed.Type, failed.Retryable, failed.RetryAfter = TimeoutError, true, 0
+		failed.Message = fmt.Sprintf("%s took longer than its time-out of %s", a.entry.def.ID, a.timeout)
+		if ceiling := a.entry.def.Timeout.Ceiling; a.timeout < ceiling {
+			failed.Hint = fmt.Sprintf("give it more time: at most %s", ceiling)
+		}
+	case errors.As(cause, &ending):
+		failed.Type, failed.Message, failed.Hint, failed.Retryable = ending.Type, ending.Message, ending.Hint, ending.Retryable
+	case errors.Is(parent.Err(), context.DeadlineExceeded):
+		failed.Type, failed.Retryable, failed.RetryAfter = TimeoutError, true, 0
+		failed.Message = "the caller's time ran out"
+	default:
+		failed.Type, failed.Retryable, failed.RetryAfter = Cancelled, false, 0
+		failed.Message = "cancelled by the caller"
+	}
+	return &failed
+}
+
+// encode writes the result. Without a value a failed call has none.
+func (a *attempt) encode(value any, failed bool) Outcome {
+	if failed && isNil(value) {
+		return Outcome{}
+	}
+	raw, err := encodeValue(value)
+	if err != nil {
+		return Outcome{Err: Errorf(ExecutionError, "%s gave a result that can't be written as JSON", a.entry.def.ID)}
+	}
+	if most := a.entry.most; len(raw) > most {
+		short, ok := shorten(raw, most)
+		if !ok {
+			return Outcome{Err: Errorf(ExecutionError, "the result is %s long; at most %s are kept", megabytes(len(raw)), megabytes(most)).
+				WithHint("ask for less: a filter, a limit, or fewer fields")}
+		}
+		raw = short
+	}
+	if a.registry.check.Load() && !failed {
+		if found := a.entry.def.Output.Validate(decode(raw)); len(found) > 0 {
+			return Outcome{Result: a.registry.policy.Redact(raw), Err: Errorf(ExecutionError, "%s gave a result that does not fit its own schema: %s", a.entry.def.ID, found[0])}
+		}
+	}
+	return Outcome{Result: a.registry.policy.Redact(raw)}
+}
+
+// isNil reports whether there is no value, also behind an interface.
+func isNil(value any) bool {
+	if value == nil {
+		return true
+	}
+	v := reflect.ValueOf(value)
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+		return v.IsNil()
+	}
+	return false
+}
+
+// cleanProgress takes secrets out of what is reported on the way.
+func (a *attempt) cleanProgress(report func(Progress)) func(Progress) {
+	pol := a.registry.policy
+	return func(p Progress) {
+		p.Message = truncate(pol.RedactString(strings.ToValidUTF8(p.Message, "\uFFFD")), maxMessage)
+		report(p)
+	}
+}
+
+// clean makes the texts of an error fit to be shown: no secrets, no bytes that
+// are no text, no end without an end.
+func (a *attempt) clean(err *Error) *Error {
+	pol := a.registry.policy
+	for _, text := range []*string{&err.Message, &err.Code, &err.Hint, &err.Field} {
+		if *text != "" {
+			*text = truncate(pol.RedactString(strings.ToValidUTF8(*text, "\uFFFD")), maxMessage)
+		}
+	}
+	return err
+}
+
+// truncate shortens a text, and says so with its last character.
+func truncate(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+func (a *attempt) audit(call *Call, start time.Time, err *Error) {
+	line := policy.Line{
+		Time:      start,
+		Principal: call.Principal,
+		Executor:  a.entry.def.ID,
+		RunID:     call.RunID,
+		TaskID:    call.TaskID,
+		Attempt:   call.Attempt,
+		Target:    target(a.entry.def, call.Inputs),
+		Effect:    "write",
+		Status:    "completed",
+		Secrets:   a.secrets,
+		Duration:  time.Since(start),
+	}
+	switch {
+	case a.effect.ReadOnly:
+		line.Effect = "read_only"
+	case a.effect.Destructive:
+		line.Effect = "destructive"
+	}
+	if err != nil {
+		line.Status, line.ErrorType = "failed", string(err.Type)
+		if err.Type == Cancelled {
+			line.Status = "cancelled"
+		}
+	}
+	a.registry.policy.Audit(line)
+}
+
+func megabytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
+// shorten cuts the longest texts at the top of a result until it fits, and
+// says so in its truncated. Nothing else can be cut and stay what it was.
+func shorten(raw json.RawMessage, most int) (json.RawMessage, bool) {
+	root := members(raw)
+	for range 8 {
+		longest, size := -1, 0
+		for i, each := range *root {
+			if len(each.value) > size && each.value[0] == '"' {
+				longest, size = i, len(each.value)
+			}
+		}
+		over := len(raw) - most + len(`,"truncated":true`) + len("…")
+		if longest < 0 || size < 1024 {
+			return nil, false
+		}
+		text, _ := decode((*root)[longest].value).(string)
+		// Escapes make a text longer than it is: cut in proportion.
+		keep := int(float64(len(text)) * max(0, 1-float64(over+64)/float64(size)))
+		(*root)[longest].value = encode(strings.ToValidUTF8(text[:keep], "") + "…")
+		root.set("truncated", json.RawMessage("true"))
+		if raw = root.encode(); len(raw) <= most {
+			return raw, true
+		}
+	}
+	return nil, false
+}
