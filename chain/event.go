@@ -1,9 +1,9 @@
 package chain
 
 import (
-	"encoding/json"
 	"time"
 
+	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
 
@@ -18,5 +18,16 @@ type Event struct {
 	Reason  string              `json:"reason,omitempty"`
 	Error   string              `json:"error,omitempty"`
 	Type    executors.ErrorType `json:"error_type,omitempty"`
-	Result  json.RawMessage     `json:"-"`
+}
+
+// eventOf is a stored transition as readers see it.
+func eventOf(row *store.Run, t *store.Transition) Event {
+	e := Event{Seq: t.Seq, State: State(t.State), Attempt: t.Attempt, At: t.At.UTC(), Reason: t.Reason}
+	if t.Task >= 0 {
+		e.Task = row.Tasks[t.Task].ID
+	}
+	if t.Problem != nil {
+		e.Error, e.Type = t.Problem.Message, executors.ErrorType(t.Problem.Type)
+	}
+	return e
 }

@@ -2,7 +2,11 @@ package chain
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,13 +21,17 @@ const (
 	OnFailureStop     = "stop"
 )
 
+// defaultParallel is how many tasks are in flight where nobody says.
+const defaultParallel = 64
+
 // RunnerOptions are what a Runner works with. Registry and Store are
 // required.
 type RunnerOptions struct {
 	Registry *executors.Registry
 	Store    store.Store
 	Log      zerolog.Logger
-	// MaxParallel bounds the tasks in flight of the whole process (64).
+	// MaxParallel bounds the tasks in flight of the whole process. Where it
+	// is zero the policy's limit holds, else 64.
 	MaxParallel int
 	// Grace is how long what is cancelled may take to stop (5 s).
 	Grace time.Duration
@@ -37,112 +45,296 @@ type RunOptions struct {
 	// MaxParallel bounds the tasks of this run in flight (64).
 	MaxParallel int
 	// OnFailure is OnFailureContinue where empty.
-	OnFailure      string
+	OnFailure string
+	// IdempotencyKey makes starting safe to repeat: with the same tree and
+	// inputs it gives the run that was started first.
 	IdempotencyKey string
-	Principal      string
-	UserID         string
-}
-
-// CallOptions are how one executor is called.
-type CallOptions struct {
-	Principal  string
-	OnProgress func(executors.Progress)
-}
-
-// CallResult is how a direct call ended.
-type CallResult struct {
-	RunID string
-	executors.Outcome
-	Duration time.Duration
-	Warnings []string
-}
-
-// ListOptions select runs. Status is one of the states, or empty for all.
-type ListOptions struct {
-	Status    string
-	Limit     int
-	Cursor    string
+	// Principal is who asks; nobody else can read or touch the run.
 	Principal string
+	// UserID is kept with the tasks that have none of their own.
+	UserID string
 }
 
-// Runner runs task trees and direct calls in this process.
-type Runner struct {
-	opts RunnerOptions
-}
-
-// Run is the handle of a run that this process has started.
+// Run is the handle of a run.
 type Run struct {
-	ID   string
-	done chan struct{}
+	ID string
+	// Reused says that the run is an earlier one of the same idempotency key.
+	Reused bool
 }
 
-// Done is closed when the run has ended.
-func (r *Run) Done() <-chan struct{} { return r.done }
+// Runner runs task trees and direct calls in this process. Every run has a
+// coordinator; the store has its records.
+type Runner struct {
+	opts    RunnerOptions
+	process *bound
+	limits  map[string]*bound // by executor; those that have one
+
+	mu      sync.Mutex
+	live    map[string]*run
+	calls   map[string]context.CancelCauseFunc
+	unsaved map[string]*store.Problem // runs whose end could not be stored
+	closing bool
+	idle    chan struct{} // closed when the last live run or call has ended; nil: nobody waits
+	watch   chan struct{} // ends the watcher; nil: there is none
+	watched sync.WaitGroup
+}
 
 // NewRunner makes a Runner. Close it before the store.
-func NewRunner(opts RunnerOptions) *Runner { return &Runner{opts: opts} }
+func NewRunner(opts RunnerOptions) *Runner {
+	limits := opts.Registry.Policy().Limits()
+	if opts.MaxParallel == 0 {
+		opts.MaxParallel = limits.MaxParallel
+	}
+	if opts.MaxParallel == 0 {
+		opts.MaxParallel = defaultParallel
+	}
+	if opts.Grace == 0 {
+		opts.Grace = 5 * time.Second
+	}
+	if opts.Owner == "" {
+		opts.Owner = newID(time.Now())
+	}
+	r := &Runner{
+		opts:    opts,
+		process: newBound(opts.MaxParallel),
+		limits:  map[string]*bound{},
+		live:    map[string]*run{},
+		calls:   map[string]context.CancelCauseFunc{},
+		unsaved: map[string]*store.Problem{},
+	}
+	for id, l := range limits.Executors {
+		if l.MaxParallel > 0 {
+			r.limits[id] = newBound(l.MaxParallel)
+		}
+	}
+	return r
+}
 
-// Close lets what runs go on for the grace period, then interrupts it.
-func (r *Runner) Close(ctx context.Context) error { return nil }
+func (r *Runner) boundOf(executor string) *bound { return r.limits[executor] }
 
-// Start starts a run and returns once its record is durable.
+// nested marks the contexts of work that holds a permit already: what is
+// started from inside it must not wait for one, or both could wait forever.
+type nested struct{}
+
+// Start starts a run and returns once its record is durable. The run goes on
+// when the context ends, unless it was started from inside a task.
 func (r *Runner) Start(ctx context.Context, tree *Tree, opts RunOptions) (*Run, error) {
-	return nil, nil
+	switch opts.OnFailure {
+	case "":
+		opts.OnFailure = OnFailureContinue
+	case OnFailureContinue, OnFailureStop:
+	default:
+		return nil, executors.Errorf(executors.ValidationError, `on_failure must be "continue" or "stop"; got %q`, opts.OnFailure).WithField("on_failure")
+	}
+	if opts.MaxParallel < 0 {
+		return nil, executors.Errorf(executors.ValidationError, "max_parallel must be at least 1; got %d", opts.MaxParallel).WithField("max_parallel")
+	}
+	inputs, problem := tree.BindInputs(opts.Inputs)
+	if problem != nil {
+		return nil, problem
+	}
+	if problem := r.allowed(tree); problem != nil {
+		return nil, problem
+	}
+	now := time.Now()
+	row, err := r.newRow(tree, inputs, opts, now)
+	if err != nil {
+		return nil, err
+	}
+	x := newRun(r, row, tree, inputs, nil)
+	if err := r.enter(ctx, x); err != nil {
+		return nil, err
+	}
+	existing, err := r.opts.Store.Create(ctx, row)
+	if err != nil || existing != nil {
+		r.ended(x)
+		close(x.done)
+	}
+	switch {
+	case err != nil:
+		return nil, storeError(err)
+	case existing == nil:
+		r.drive(ctx, x)
+		return &Run{ID: row.ID}, nil
+	case existing.Digest != row.Digest:
+		return nil, executors.Errorf(executors.ValidationError, "the idempotency key %q was used for another tree or other inputs", opts.IdempotencyKey).
+			WithField("idempotency_key").WithHint("use a new key for a new run")
+	}
+	return &Run{ID: existing.ID, Reused: true}, nil
 }
 
-// Call calls one executor: a run of one task.
-func (r *Runner) Call(ctx context.Context, executorID string, args json.RawMessage, opts CallOptions) CallResult {
-	return CallResult{}
+// newRow is the record of a run that is about to start.
+func (r *Runner) newRow(tree *Tree, inputs map[string]any, opts RunOptions, now time.Time) (*store.Run, error) {
+	raw, err := json.Marshal(inputs)
+	if err != nil {
+		return nil, executors.Errorf(executors.ValidationError, "the run inputs are not JSON: %w", err).WithField("inputs")
+	}
+	hide := r.opts.Registry.Policy().Redact
+	row := &store.Run{
+		ID: newID(now), Kind: store.KindTree, Principal: opts.Principal, Name: tree.Name, UserID: opts.UserID,
+		Key: opts.IdempotencyKey, Owner: r.opts.Owner, Status: string(InProgress),
+		Counts: map[string]int{string(Pending): len(tree.Tasks)},
+		Tree:   hide(tree.Source()), Inputs: hide(raw), Tasks: tasksOf(tree, opts.UserID),
+		MaxParallel: opts.MaxParallel, OnFailure: opts.OnFailure, CreatedAt: now,
+	}
+	if row.MaxParallel == 0 {
+		row.MaxParallel = defaultParallel
+	}
+	if row.Key != "" {
+		sum := sha256.Sum256(append([]byte(tree.Hash()), raw...))
+		row.Digest = hex.EncodeToString(sum[:])
+	}
+	return row, nil
 }
 
-// ViewOption narrows what a view contains.
-type ViewOption func(*viewOptions)
-
-type viewOptions struct{ maxResult int }
-
-// ResultsUpTo leaves results out that are longer than n bytes.
-func ResultsUpTo(n int) ViewOption { return func(o *viewOptions) { o.maxResult = n } }
-
-// Run reads a run.
-func (r *Runner) Run(ctx context.Context, runID, principal string, opts ...ViewOption) (*RunView, error) {
-	return nil, nil
-}
-
-// Wait waits until a run has ended or the context has, then reads the run.
-// The end of the context is no error: the view says how far the run is.
-func (r *Runner) Wait(ctx context.Context, runID, principal string, opts ...ViewOption) (*RunView, error) {
-	return nil, nil
-}
-
-// Progress calls fn with the run's latest counts and a short message when
-// they have changed, at most ten times a second, until the run has ended or
-// the context has.
-func (r *Runner) Progress(ctx context.Context, runID, principal string, fn func(Counts, string)) error {
+// allowed refuses a tree that policy closes a part of, before any of it runs.
+func (r *Runner) allowed(tree *Tree) *executors.Error {
+	pol := r.opts.Registry.Policy()
+	for i := range tree.Tasks {
+		t := &tree.Tasks[i]
+		if _, ok := r.opts.Registry.Lookup(t.Executor); !ok {
+			return executors.Errorf(executors.NotFound, "task %s: the executor %s is not there any more", t.ID, t.Executor)
+		}
+		if setting, closed := r.opts.Registry.Closed(t.Executor); closed {
+			return executors.Errorf(executors.PermissionDenied, "task %s: policy closes the executor %s", t.ID, t.Executor).
+				WithHint("open it with " + setting)
+		}
+		if inputs, static := t.Inputs.Static(); static && pol.ReadOnly() {
+			if filled, bad := t.Definition.Input.Apply(inputs); len(bad) == 0 && !t.Definition.EffectOf(filled).ReadOnly {
+				return executors.Errorf(executors.PermissionDenied, "task %s changes something, and policy allows only what reads", t.ID).
+					WithHint("open it with policy.read_only: false")
+			}
+		}
+	}
 	return nil
 }
 
-// TaskResult reads the whole result of a task (null where it has none).
-func (r *Runner) TaskResult(ctx context.Context, runID, taskRef, principal string) (json.RawMessage, *TaskView, error) {
-	return nil, nil, nil
+// enter takes a run in, so that it can be found and closed.
+func (r *Runner) enter(ctx context.Context, x *run) error {
+	x.base = context.WithValue(context.WithoutCancel(ctx), nested{}, true)
+	x.nested = ctx.Value(nested{}) != nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closing {
+		return errClosing()
+	}
+	if r.live[x.row.ID] != nil {
+		return stillGoing(x.row.ID)
+	}
+	r.live[x.row.ID] = x
+	delete(r.unsaved, x.row.ID)
+	r.startWatch()
+	return nil
 }
 
-// Events reads the changes of state of a run after the given number.
-func (r *Runner) Events(ctx context.Context, runID, principal string, after int64) ([]Event, error) {
-	return nil, nil
+func errClosing() *executors.Error {
+	return executors.Errorf(executors.Interrupted, "the program is being stopped; nothing new is started").Retry(0)
 }
 
-// List reads the caller's runs, the newest first, and the cursor of the next
-// page ("": there is none).
-func (r *Runner) List(ctx context.Context, opts ListOptions) ([]RunSummary, string, error) {
-	return nil, "", nil
+// drive starts the coordinator of a run. A run that was started from inside
+// a task ends with it.
+func (r *Runner) drive(ctx context.Context, x *run) {
+	if x.nested {
+		stop := context.AfterFunc(ctx, func() { x.inbox.ask(func() { x.halt(errCancelled) }) })
+		go func() {
+			defer stop()
+			x.drive()
+		}()
+		return
+	}
+	go x.drive()
 }
 
-// Cancel cancels a run, or with a task the task and its children.
-func (r *Runner) Cancel(ctx context.Context, runID, taskRef, principal string) (*RunView, error) {
-	return nil, nil
+// ended lets go of a run.
+func (r *Runner) ended(x *run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.live, x.row.ID)
+	r.checkIdle()
 }
 
-// Retry opens a run again that has ended.
-func (r *Runner) Retry(ctx context.Context, runID string, tasks []string, principal string) (*Run, error) {
-	return nil, nil
+// checkIdle tells Close and the watcher when there is nothing left.
+func (r *Runner) checkIdle() {
+	if len(r.live) > 0 || len(r.calls) > 0 {
+		return
+	}
+	if r.watch != nil {
+		close(r.watch)
+		r.watch = nil
+	}
+	if r.idle != nil {
+		close(r.idle)
+		r.idle = nil
+	}
+}
+
+// maxUnsaved bounds how many runs are remembered whose end is not stored.
+const maxUnsaved = 1000
+
+// unsavedRun fails a run whose records can't be written any more: in the
+// store, should that work again, and in memory, should it not.
+func (r *Runner) unsavedRun(x *run, cause error) {
+	if errors.Is(cause, store.ErrLost) {
+		r.opts.Log.Warn().Str("run_id", x.row.ID).Msg("another process has taken over a run; it is stopped here")
+		return
+	}
+	problem := problemOf(storeError(cause))
+	r.opts.Log.Error().Err(cause).Str("run_id", x.row.ID).Msg("a run failed because its records can't be stored")
+	r.mu.Lock()
+	if len(r.unsaved) < maxUnsaved {
+		r.unsaved[x.row.ID] = problem
+	}
+	r.mu.Unlock()
+	x.seq++
+	r.opts.Store.Append(&store.Batch{
+		RunID: x.row.ID, Owner: x.row.Owner, Status: string(Failed), Problem: problem, CompletedAt: time.Now(), Counts: x.storedCounts(),
+		Transitions: []store.Transition{{Seq: x.seq, Task: -1, State: string(Failed), At: time.Now(), Problem: problem}},
+	}, func(error) {})
+}
+
+// Close lets what runs go on for the grace period, then interrupts it. When
+// it returns everything that could be is stored.
+func (r *Runner) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.closing = true
+	idle := make(chan struct{})
+	if len(r.live) == 0 && len(r.calls) == 0 {
+		close(idle)
+	} else {
+		r.idle = idle
+	}
+	r.mu.Unlock()
+	grace := time.NewTimer(r.opts.Grace)
+	defer grace.Stop()
+	select {
+	case <-idle:
+	case <-grace.C:
+		r.interrupt()
+	case <-ctx.Done():
+		r.interrupt()
+	}
+	// What is interrupted has the grace period to stop; runs that don't are
+	// ended without their tasks.
+	last := time.NewTimer(r.opts.Grace + time.Second)
+	defer last.Stop()
+	select {
+	case <-idle:
+	case <-last.C:
+	}
+	r.watched.Wait()
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Grace)
+	defer cancel()
+	return r.opts.Store.Flush(flush)
+}
+
+// interrupt stops everything that is under way.
+func (r *Runner) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.live {
+		x.inbox.ask(func() { x.halt(errInterrupted) })
+	}
+	for _, cancel := range r.calls {
+		cancel(errInterrupted)
+	}
 }

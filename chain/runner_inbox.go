@@ -1,0 +1,113 @@
+package chain
+
+import "sync"
+
+// inbox is how everyone else talks to a run's coordinator. Adding never
+// blocks.
+type inbox struct {
+	mu      sync.Mutex
+	changed sync.Cond // durable or broken has moved
+	wake    chan struct{}
+	closed  bool
+	mail
+	// durable is the number of the last transition that is stored, broken
+	// why no more of them are.
+	durable int64
+	broken  error
+}
+
+// mail is what an inbox holds.
+type mail struct {
+	reports []report
+	grants  []*share
+	asks    []func()
+}
+
+func (b *inbox) init() {
+	b.changed.L = &b.mu
+	b.wake = make(chan struct{}, 1)
+}
+
+// report hands in the end of a unit of work; false once the run is over.
+func (b *inbox) report(r report) bool {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return false
+	}
+	b.reports = append(b.reports, r)
+	b.mu.Unlock()
+	b.signal()
+	return true
+}
+
+// ask has the coordinator call fn; false once the run is over.
+func (b *inbox) ask(fn func()) bool {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return false
+	}
+	b.asks = append(b.asks, fn)
+	b.mu.Unlock()
+	b.signal()
+	return true
+}
+
+// grant notes that a permit has come.
+func (b *inbox) grant(s *share) {
+	b.mu.Lock()
+	b.grants = append(b.grants, s)
+	b.mu.Unlock()
+	b.signal()
+}
+
+// stored notes that the transitions up to a number are durable, or why not.
+func (b *inbox) stored(seq int64, err error) {
+	b.mu.Lock()
+	if err != nil && b.broken == nil {
+		b.broken = err
+	}
+	if b.broken == nil {
+		b.durable = max(b.durable, seq)
+	}
+	b.changed.Broadcast()
+	b.mu.Unlock()
+	b.signal()
+}
+
+// awaitStored waits until a transition is durable.
+func (b *inbox) awaitStored(seq int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.durable < seq && b.broken == nil {
+		b.changed.Wait()
+	}
+	return b.broken
+}
+
+func (b *inbox) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives what is there, in exchange for an empty mail to fill.
+func (b *inbox) take(empty mail) (m mail, durable int64, broken error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m = b.mail
+	b.mail = mail{empty.reports[:0], empty.grants[:0], empty.asks[:0]}
+	return m, b.durable, b.broken
+}
+
+// close takes no more, and gives what is left.
+func (b *inbox) close() mail {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	m := b.mail
+	b.mail = mail{}
+	return m
+}

@@ -1,0 +1,344 @@
+package chain
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// countsEvery is how often the counts of a run are written for readers in
+// other processes.
+const countsEvery = 200 * time.Millisecond
+
+// run drives one run: a coordinator that owns everything here, workers that
+// do the tasks, and the store, which talk to it through the inbox.
+//
+// The order is always the same: what ended is recorded, the records are made
+// durable, then the plan hears of it and tasks that follow may start. Tasks
+// that don't depend on each other never wait for the store.
+type run struct {
+	runner *Runner
+	row    *store.Run
+	tree   *Tree
+	inputs map[string]any
+	plan   *Plan
+	base   context.Context // of all workers
+	max    int
+	nested bool
+	inbox  inbox
+	done   chan struct{}
+
+	tasks  []taskRun
+	shown  []atomic.Uint32 // recorded states; readers look at them too
+	counts [len(states)]atomic.Int64
+	events atomic.Int64 // the number of the last transition recorded
+	note   atomic.Pointer[string]
+
+	seq       int64
+	batch     []store.Transition
+	ends      []end // recorded, not yet told to the plan
+	countedAt time.Time
+	now       time.Time
+
+	workers    []*worker
+	idle       []*worker
+	launched   []launch
+	flying     int
+	parked     []*parking
+	expansions []*expansion
+	process    *share
+	shares     map[string]*share // by executor; nil: no bound
+	bounded    []*share
+
+	halted    error    // why the run as a whole was stopped
+	unstopped []string // tasks that did not stop in time
+	final     int64    // the number of the run's last transition, once recorded
+	waiters   []*waiter
+	first     func() // what to do before anything else
+}
+
+// taskRun is what a run knows of one task.
+type taskRun struct {
+	share    *share
+	each     *expansion
+	stop     error // why it was told to stop
+	checked  bool  // its condition holds
+	started  time.Time
+	startSeq int64
+	attempts int
+	err      *executors.Error
+
+	mu      sync.Mutex // guards what follows: workers read it
+	readers int        // tasks that may still read the result
+	result  json.RawMessage
+	loaded  bool // result is here, not only in the store
+	view    map[string]any
+	viewAll bool // view has the result
+}
+
+type end struct {
+	seq   int64
+	task  int
+	state State
+}
+
+// waiter is told when none of its tasks goes on any more.
+type waiter struct {
+	tasks []int
+	done  chan struct{}
+	// unstopped, once done, are the tasks that have not stopped.
+	unstopped []string
+}
+
+func newRun(r *Runner, row *store.Run, tree *Tree, inputs map[string]any, states []State) *run {
+	x := &run{
+		runner: r, row: row, tree: tree, inputs: inputs,
+		plan: ResumePlan(tree, row.OnFailure, states),
+		max:  row.MaxParallel,
+		done: make(chan struct{}),
+		seq:  row.Seq, now: time.Now(),
+		tasks:  make([]taskRun, len(tree.Tasks)),
+		shown:  make([]atomic.Uint32, len(tree.Tasks)),
+		shares: map[string]*share{},
+	}
+	x.process = x.newShare(r.process)
+	x.inbox.init()
+	x.inbox.durable = row.Seq
+	x.events.Store(row.Seq)
+	for i := range tree.Tasks {
+		t, at := &tree.Tasks[i], &x.tasks[i]
+		at.share = x.shareOf(t.Executor)
+		state := Pending
+		if states != nil {
+			state = states[i]
+		}
+		x.shown[i].Store(uint32(index(state)))
+		x.counts[index(state)].Add(1)
+		for _, d := range t.Dependencies {
+			if !state.Ended() {
+				x.tasks[d.Task].readers++
+			}
+		}
+	}
+	return x
+}
+
+// shareOf is the run's side of an executor's bound; nil where it has none.
+func (x *run) shareOf(executor string) *share {
+	if s, known := x.shares[executor]; known {
+		return s
+	}
+	var s *share
+	if b := x.runner.boundOf(executor); b != nil {
+		s = x.newShare(b)
+		x.bounded = append(x.bounded, s)
+	}
+	x.shares[executor] = s
+	return s
+}
+
+func (x *run) newShare(b *bound) *share {
+	s := &share{bound: b}
+	s.granted = func() { x.inbox.grant(s) }
+	return s
+}
+
+// drive is the coordinator. It returns when the run has ended and is stored,
+// or can't be stored.
+func (x *run) drive() {
+	x.record(store.Transition{Task: -1, State: string(InProgress)})
+	if x.first != nil {
+		x.first()
+	}
+	x.follow(errStopped)
+	var m mail
+	var broken error
+	for {
+		if broken == nil {
+			x.dispatch()
+			if x.plan.Ended() && x.final == 0 {
+				x.conclude()
+			}
+			x.flush()
+		}
+		x.send()
+		m, broken = x.receive(m)
+		if broken != nil && x.halted != errStore {
+			x.halt(errStore)
+		}
+		if broken != nil && x.flying == 0 || x.final > 0 && x.stored() {
+			break
+		}
+	}
+	x.close(broken)
+}
+
+// receive waits for mail and handles it. What became durable is handled
+// before the next wait, so that a store that answers at once costs no turn.
+func (x *run) receive(m mail) (mail, error) {
+	<-x.inbox.wake
+	m, durable, broken := x.inbox.take(m)
+	x.now = time.Now()
+	for _, s := range m.grants {
+		s.arrived()
+	}
+	for _, fn := range m.asks {
+		fn()
+	}
+	for i := range m.reports {
+		x.reported(&m.reports[i])
+	}
+	clear(m.reports)
+	clear(m.asks)
+	if broken == nil && len(x.batch) > 0 {
+		x.flush()
+		x.inbox.mu.Lock()
+		durable = x.inbox.durable
+		x.inbox.mu.Unlock()
+	}
+	x.settle(durable)
+	return m, broken
+}
+
+// settle tells the plan of the ends that are durable now.
+func (x *run) settle(durable int64) {
+	n := 0
+	for ; n < len(x.ends) && x.ends[n].seq <= durable; n++ {
+		x.plan.Done(x.ends[n].task, x.ends[n].state)
+		x.follow(errStopped)
+		x.forget(x.ends[n].task)
+	}
+	x.ends = append(x.ends[:0], x.ends[n:]...)
+	if x.plan.Stopped() && x.halted == nil {
+		x.halt(errStopped)
+	}
+	x.tellWaiters()
+}
+
+func (x *run) stored() bool {
+	x.inbox.mu.Lock()
+	defer x.inbox.mu.Unlock()
+	return x.inbox.durable >= x.final
+}
+
+// record numbers a transition and queues it for the store.
+func (x *run) record(t store.Transition) int64 {
+	x.seq++
+	t.Seq = x.seq
+	if t.At.IsZero() {
+		t.At = x.now
+	}
+	if t.Task >= 0 {
+		to := uint32(index(State(t.State)))
+		if from := x.shown[t.Task].Swap(to); from != to {
+			x.counts[from].Add(-1)
+			x.counts[to].Add(1)
+		}
+	}
+	x.events.Store(x.seq)
+	x.batch = append(x.batch, t)
+	return x.seq
+}
+
+// follow records the moves that the plan made by itself: what was skipped,
+// and what was cancelled for the given cause.
+func (x *run) follow(cause error) {
+	for _, c := range x.plan.Changes() {
+		if x.shown[c.Task].Load() == uint32(index(c.To)) {
+			continue // recorded when it happened
+		}
+		t := store.Transition{Task: c.Task, State: string(c.To), Reason: c.Reason, BlockedBy: c.BlockedBy, Roots: c.Roots, Attempt: x.tasks[c.Task].attempts}
+		var err *executors.Error
+		if c.To == Cancelled {
+			err = stopError(cause)
+			t.Problem = problemOf(err)
+		}
+		x.record(t)
+		x.keep(c.Task, executors.Outcome{Err: err})
+		x.forget(c.Task)
+	}
+}
+
+// flush hands what was recorded to the store.
+func (x *run) flush() {
+	if len(x.batch) == 0 {
+		return
+	}
+	b := &store.Batch{RunID: x.row.ID, Owner: x.row.Owner, Transitions: x.batch}
+	if x.final > 0 || x.now.Sub(x.countedAt) >= countsEvery {
+		b.Counts = x.storedCounts()
+		x.countedAt = x.now
+	}
+	if x.final > 0 {
+		b.Status, b.CompletedAt, b.Problem = string(x.status()), x.now, x.problem()
+	}
+	x.batch = nil
+	seq := x.seq
+	x.runner.opts.Store.Append(b, func(err error) { x.inbox.stored(seq, err) })
+}
+
+// conclude records the end of the run.
+func (x *run) conclude() {
+	x.final = x.record(store.Transition{Task: -1, State: string(x.status()), Problem: x.problem()})
+}
+
+// status is how the run has ended.
+func (x *run) status() State {
+	if x.halted == errInterrupted || x.halted == errStore {
+		return Failed
+	}
+	return x.plan.Status()
+}
+
+// problem is what went wrong with the run as a whole.
+func (x *run) problem() *store.Problem {
+	if x.halted == errInterrupted {
+		p := problemOf(stopError(errInterrupted))
+		p.Hint = hintRetry
+		return p
+	}
+	return nil
+}
+
+func (x *run) storedCounts() map[string]int {
+	c := make(map[string]int, len(states))
+	for i, s := range states {
+		if n := x.counts[i].Load(); n > 0 {
+			c[string(s)] = int(n)
+		}
+	}
+	return c
+}
+
+// close frees what the run holds and says that it is over.
+func (x *run) close(broken error) {
+	if broken != nil {
+		x.runner.unsavedRun(x, broken)
+	}
+	x.process.close()
+	for _, s := range x.bounded {
+		s.close()
+	}
+	rest := x.inbox.close()
+	for _, s := range rest.grants {
+		s.arrived()
+		s.tidy()
+	}
+	for i := range rest.reports {
+		rest.reports[i].unit.giveBack(x)
+	}
+	for _, w := range x.workers {
+		close(w.units)
+	}
+	x.runner.ended(x)
+	for _, w := range x.waiters {
+		w.unstopped = x.unstopped
+		close(w.done)
+	}
+	close(x.done)
+}
