@@ -21,23 +21,9 @@ func New[In, Out any](def *Definition, fn func(context.Context, *Call, In) (Out,
 	if err := bind.Check(reflect.TypeFor[In]()); err != nil {
 		panic(fmt.Sprintf("executor %s: %v", def.ID, err))
 	}
+	def.inputType = reflect.TypeFor[In]()
 	return &typed[In, Out]{def, fn}
 }
-
-// WithClose makes an executor whose Close calls the function, for those that
-// hold connections open.
-func WithClose(e Executor, close func() error) Executor { return closing{e, close} }
-
-type closing struct {
-	Executor
-	close func() error
-}
-
-// Close closes what the executor holds.
-func (c closing) Close() error { return c.close() }
-
-// inputType is how tests find the type that inputs go into.
-func (c closing) inputType() reflect.Type { return InputType(c.Executor) }
 
 type typed[In, Out any] struct {
 	def *Definition
@@ -64,13 +50,6 @@ func (t *typed[In, Out]) Execute(ctx context.Context, call *Call) (any, error) {
 	return out, err
 }
 
-func (t *typed[In, Out]) inputType() reflect.Type { return reflect.TypeFor[In]() }
-
 // InputType is the Go type that the inputs of an executor made by New go into,
 // nil for others: it is for tests that hold it to the schema.
-func InputType(e Executor) reflect.Type {
-	if known, ok := e.(interface{ inputType() reflect.Type }); ok {
-		return known.inputType()
-	}
-	return nil
-}
+func InputType(def *Definition) reflect.Type { return def.inputType }

@@ -1,0 +1,34 @@
+// Package builtin is the one list of the executors that the server brings.
+package builtin
+
+import (
+	"sync"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/aggregate"
+	"github.com/chainwright/chainwright/executors/command"
+	"github.com/chainwright/chainwright/executors/data"
+	"github.com/chainwright/chainwright/executors/rest"
+	"github.com/chainwright/chainwright/executors/system"
+)
+
+// list makes each executor: a new one is one more line here.
+var list = []func() executors.Executor{
+	aggregate.New,
+	func() executors.Executor { return command.New() },
+	data.New,
+	rest.New,
+	system.New,
+}
+
+// All makes the built-in executors. Their definitions are read side by side,
+// since that is most of what a start takes.
+func All() []executors.Executor {
+	all := make([]executors.Executor, len(list))
+	var making sync.WaitGroup
+	for i, make := range list {
+		making.Go(func() { all[i] = make() })
+	}
+	making.Wait()
+	return all
+}
