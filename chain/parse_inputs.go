@@ -1,0 +1,76 @@
+package chain
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/chain/expr"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// inputSchema compiles the schema of the run's inputs.
+func (p *parser) inputSchema(v any) {
+	if v == nil {
+		return
+	}
+	const hint = `a JSON Schema: {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}`
+	object, ok := v.(map[string]any)
+	if !ok {
+		p.problem(-1, "inputs", CodeWrongType, hint, "must be an object, a JSON Schema; got %s", describeKind(v))
+		return
+	}
+	if kind, ok := object["type"]; ok && kind != "object" {
+		p.problem(-1, "inputs.type", CodeInvalidSchema, hint, "the inputs of a run are an object")
+		return
+	}
+	raw, err := json.Marshal(object)
+	if err != nil {
+		p.problem(-1, "inputs", CodeInvalidSchema, hint, "the schema can't be written: %v", err)
+		return
+	}
+	schema, err := executors.CompileSchema("inputs", raw)
+	if err != nil {
+		p.problem(-1, "inputs", CodeInvalidSchema, hint, "%v", err)
+		return
+	}
+	p.tree.InputSchema = schema
+	p.closedInputs = object["additionalProperties"] == false
+	if object["type"] == nil && object["properties"] == nil && len(object) > 0 && !slices.ContainsFunc(sortedKeys(object), schemaKeyword) {
+		p.warn(-1, "inputs", CodeNoEffect, hint, "the schema says nothing about the inputs")
+	}
+}
+
+// schemaKeyword reports whether a key is one that a schema of an object
+// without type and properties can have.
+func schemaKeyword(key string) bool {
+	return strings.HasPrefix(key, "$") || slices.Contains([]string{
+		"required", "allOf", "anyOf", "oneOf", "not", "if", "dependentRequired", "dependentSchemas", "propertyNames",
+		"patternProperties", "additionalProperties", "minProperties", "maxProperties", "unevaluatedProperties", "title", "description",
+	}, key)
+}
+
+// inputNames notes which run inputs a part of a task reads.
+func (p *parser) inputNames(i int, r reader) {
+	for _, name := range r.reads.Inputs {
+		if !p.needs[name] {
+			if p.needs == nil {
+				p.needs = map[string]bool{}
+			}
+			p.needs[name] = true
+			p.tree.needs = append(p.tree.needs, need{name, i})
+		}
+	}
+	if !p.closedInputs {
+		return
+	}
+	for _, name := range slices.Concat(r.reads.Inputs, r.reads.OptionalInputs) {
+		if p.tree.InputSchema.HasProperty(name) {
+			continue
+		}
+		path := under(r.name, r.where(func(reads *expr.Reads) bool {
+			return slices.Contains(reads.Inputs, name) || slices.Contains(reads.OptionalInputs, name)
+		}))
+		p.warn(i, path, CodeUndeclaredInput, "declare it in the tree's inputs", "the tree's inputs have no %q", name)
+	}
+}

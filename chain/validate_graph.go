@@ -1,0 +1,250 @@
+package chain
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/chain/expr"
+)
+
+// checkParents finds parents that are each other's, and trees of more than
+// one root.
+func (p *parser) checkParents() {
+	tasks := p.tree.Tasks
+	// mark is the walk that came by first; every task is visited once.
+	mark := make([]int, len(tasks))
+	for start := range tasks {
+		i := start
+		for i >= 0 && mark[i] == 0 {
+			mark[i] = start + 1
+			i = tasks[i].Parent
+		}
+		if i < 0 || mark[i] != start+1 {
+			continue
+		}
+		ring := []int{i}
+		for j := tasks[i].Parent; j != i; j = tasks[j].Parent {
+			ring = append(ring, j)
+		}
+		ring = fromLowest(ring)
+		p.problem(ring[0], "parent_id", CodeParentCycle, "one of them has to be without a parent", "these tasks are each other's parents: %s", p.ring(ring))
+	}
+	p.checkRoots()
+}
+
+func (p *parser) checkRoots() {
+	var roots []int
+	grouped := false
+	for i := range p.drafts {
+		switch {
+		case p.drafts[i].broken:
+		case p.drafts[i].under:
+			grouped = true
+		default:
+			roots = append(roots, i)
+		}
+	}
+	if !grouped || len(roots) < 2 {
+		return
+	}
+	const most = 5
+	var names []string
+	for _, i := range roots[:min(len(roots), most)] {
+		names = append(names, p.tree.Tasks[i].ID)
+	}
+	if len(roots) > most {
+		names = append(names, "…")
+	}
+	p.problem(roots[1], "parent_id", CodeSeveralRoots, "give all but one of them a parent_id, or no task at all",
+		"%d tasks have no parent while others do: %s", len(roots), strings.Join(names, ", "))
+}
+
+// checkCycles finds tasks that wait for each other: it takes away what can
+// run, and of what is left shows one cycle for each knot of tasks.
+func (p *parser) checkCycles() {
+	tasks := p.tree.Tasks
+	waits := make([]int, len(tasks))
+	edges := 0
+	for i := range tasks {
+		waits[i] = len(tasks[i].Dependencies)
+		edges += waits[i]
+	}
+	if edges == 0 {
+		return
+	}
+	next := dependents(tasks, edges)
+	ready := make([]int, 0, len(tasks))
+	for i := range tasks {
+		if waits[i] == 0 {
+			ready = append(ready, i)
+		}
+	}
+	for k := 0; k < len(ready); k++ {
+		for _, j := range next.of(ready[k]) {
+			if waits[j]--; waits[j] == 0 {
+				ready = append(ready, j)
+			}
+		}
+	}
+	if len(ready) == len(tasks) {
+		return
+	}
+	for _, ring := range p.knots(waits) {
+		path := p.edgePath(ring[0], ring[1%len(ring)])
+		p.problem(ring[0], path, CodeCycle, "one of them must not wait for the next, by a dependency or a reference",
+			"these tasks wait for each other: %s", p.ring(ring))
+	}
+}
+
+// adjacency is a graph in two arrays.
+type adjacency struct{ first, targets []int }
+
+func (a adjacency) of(i int) []int { return a.targets[a.first[i]:a.first[i+1]] }
+
+// dependents turns the dependencies around.
+func dependents(tasks []Task, edges int) adjacency {
+	a := adjacency{first: make([]int, len(tasks)+1), targets: make([]int, edges)}
+	for i := range tasks {
+		for _, d := range tasks[i].Dependencies {
+			a.first[d.Task+1]++
+		}
+	}
+	for i := range tasks {
+		a.first[i+1] += a.first[i]
+	}
+	fill := slices.Clone(a.first[:len(tasks)])
+	for i := range tasks {
+		for _, d := range tasks[i].Dependencies {
+			a.targets[fill[d.Task]] = i
+			fill[d.Task]++
+		}
+	}
+	return a
+}
+
+// knots finds the strongly connected parts among the tasks that still wait,
+// and gives of each the shortest cycle through its first task. It is Tarjan's
+// algorithm with a stack of its own: a chain may be 10,000 long.
+func (p *parser) knots(waits []int) [][]int {
+	tasks := p.tree.Tasks
+	number := make([]int, len(tasks)) // 0: not visited
+	low := make([]int, len(tasks))
+	part := make([]int, len(tasks)) // 0: open or not visited
+	var open []int
+	type frame struct{ task, edge int }
+	var stack []frame
+	visited, parts := 0, 0
+	var rings [][]int
+	enter := func(i int) {
+		visited++
+		number[i], low[i] = visited, visited
+		open = append(open, i)
+		stack = append(stack, frame{i, 0})
+	}
+	for start := range tasks {
+		if waits[start] == 0 || number[start] != 0 {
+			continue
+		}
+		enter(start)
+		for len(stack) > 0 {
+			f := &stack[len(stack)-1]
+			i := f.task
+			if f.edge < len(tasks[i].Dependencies) {
+				j := tasks[i].Dependencies[f.edge].Task
+				f.edge++
+				switch {
+				case waits[j] == 0 || part[j] != 0:
+				case number[j] == 0:
+					enter(j)
+				default:
+					low[i] = min(low[i], number[j])
+				}
+				continue
+			}
+			stack = stack[:len(stack)-1]
+			if len(stack) > 0 {
+				above := stack[len(stack)-1].task
+				low[above] = min(low[above], low[i])
+			}
+			if low[i] != number[i] {
+				continue
+			}
+			parts++
+			first, size := i, 0
+			for closed := false; !closed; size++ {
+				j := open[len(open)-1]
+				open = open[:len(open)-1]
+				part[j], first, closed = parts, min(first, j), j == i
+			}
+			if size > 1 {
+				rings = append(rings, shortest(tasks, first, part))
+			}
+		}
+	}
+	slices.SortFunc(rings, func(a, b []int) int { return a[0] - b[0] })
+	return rings
+}
+
+// shortest is the shortest cycle through a task within its part.
+func shortest(tasks []Task, start int, part []int) []int {
+	from := map[int]int{}
+	queue := []int{start}
+	for k := 0; k < len(queue); k++ {
+		i := queue[k]
+		for _, d := range tasks[i].Dependencies {
+			j := d.Task
+			if j == start {
+				ring := []int{i}
+				for i != start {
+					i = from[i]
+					ring = append(ring, i)
+				}
+				slices.Reverse(ring)
+				return ring
+			}
+			if _, seen := from[j]; !seen && part[j] == part[start] {
+				from[j] = i
+				queue = append(queue, j)
+			}
+		}
+	}
+	return []int{start}
+}
+
+// edgePath is where a task says that it waits for another.
+func (p *parser) edgePath(i, j int) string {
+	for k, dep := range p.drafts[i].depends {
+		if task, ok := p.tree.lookup(dep.ref); ok && task == j && !dep.broken {
+			return dependencyPath(k)
+		}
+	}
+	reads := func(reads *expr.Reads) bool {
+		return slices.ContainsFunc(reads.Tasks, func(ref expr.Ref) bool {
+			task, ok := p.tree.lookup(ref.Task)
+			return ok && task == j
+		})
+	}
+	for _, r := range p.readers(i) {
+		if reads(r.reads) {
+			return under(r.name, r.where(reads))
+		}
+	}
+	return "dependencies"
+}
+
+// ring writes a cycle whole: a → b → a.
+func (p *parser) ring(tasks []int) string {
+	var b strings.Builder
+	for _, i := range tasks {
+		b.WriteString(p.tree.Tasks[i].ID)
+		b.WriteString(" → ")
+	}
+	b.WriteString(p.tree.Tasks[tasks[0]].ID)
+	return b.String()
+}
+
+// fromLowest turns a cycle so that it starts with the first of its tasks.
+func fromLowest(ring []int) []int {
+	at := slices.Index(ring, slices.Min(ring))
+	return slices.Concat(ring[at:], ring[:at])
+}
