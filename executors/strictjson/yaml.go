@@ -198,6 +198,14 @@ func (w *walker) append(dst []byte, node *yaml.Node) ([]byte, error) {
 
 // appendText writes a string as JSON, without the escapes that are for HTML.
 func appendText(dst []byte, text string) []byte {
+	simple := true
+	for i := 0; simple && i < len(text); i++ {
+		simple = plain[text[i]]
+	}
+	if simple {
+		dst = append(append(dst, '"'), text...)
+		return append(dst, '"')
+	}
 	buffer := bytes.NewBuffer(dst)
 	encoder := json.NewEncoder(buffer)
 	encoder.SetEscapeHTML(false)
