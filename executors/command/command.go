@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -48,21 +47,30 @@ type Output struct {
 	Truncated  bool    `json:"truncated"`
 }
 
-// New makes the executor.
-func New() executors.Executor {
-	return executors.New(executors.MustLoad(files), run)
+// Command is the executor. Close removes the folder that it made.
+type Command struct {
+	executors.Executor
+	empty emptyFolder
 }
 
-func run(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
+// New makes the executor.
+func New() *Command {
+	c := new(Command)
+	c.Executor = executors.New(executors.MustLoad(files), c.run)
+	return c
+}
+
+// Close removes what the executor made. No call may run any more.
+func (c *Command) Close() error { return c.empty.remove() }
+
+func (c *Command) run(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
 	spec, err := plan(call.Policy, in)
 	if err != nil {
 		return nil, err
 	}
-	remove, err := place(&spec, call.Policy, in.Cwd)
-	if err != nil {
+	if spec.Dir, err = c.folder(call.Policy, in.Cwd); err != nil {
 		return nil, err
 	}
-	defer remove()
 	result, err := process.Run(ctx, spec)
 	var start *process.StartError
 	switch {
@@ -138,37 +146,6 @@ func words(command any) ([]string, error) {
 		}
 	}
 	return nil, errors.New("the command is empty")
-}
-
-// place chooses the folder to run in, and returns what removes it again.
-func place(spec *process.Spec, pol *policy.Policy, cwd string) (remove func(), err error) {
-	remove = func() {}
-	if cwd == "" {
-		if only, ok := pol.OnlyRoot(); ok {
-			spec.Dir = only
-			return remove, nil
-		}
-		spec.Dir, err = os.MkdirTemp("", "chainwright-")
-		if err != nil {
-			return remove, fmt.Errorf("make a folder to run in: %w", err)
-		}
-		return func() { _ = os.RemoveAll(spec.Dir) }, nil
-	}
-	if spec.Dir, err = pol.Dir(cwd); err != nil {
-		return remove, inField("cwd", err)
-	}
-	return remove, nil
-}
-
-func inField(field string, err error) error {
-	var denied *policy.Denied
-	if errors.As(err, &denied) {
-		return &policy.Denied{Field: field, Message: denied.Message, Hint: denied.Hint}
-	}
-	if errors.Is(err, os.ErrNotExist) {
-		return executors.Errorf(executors.NotFound, "%s: %w", field, err).WithField(field)
-	}
-	return executors.Errorf(executors.ValidationError, "%s: %w", field, err).WithField(field)
 }
 
 func output(result process.Result, expected []int64) *Output {

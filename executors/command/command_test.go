@@ -47,6 +47,11 @@ func allowing(t testing.TB, cfg policy.Config, programs ...string) *policy.Polic
 func try(ctx context.Context, t testing.TB, pol *policy.Policy, inputs string) (*command.Output, *executors.Error) {
 	t.Helper()
 	executor := command.New()
+	t.Cleanup(func() {
+		if err := executor.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
 	object, err := strictjson.DecodeObject([]byte(inputs))
 	if err != nil {
 		t.Fatal(err)
@@ -181,8 +186,8 @@ func TestFolders(t *testing.T) {
 	if failed != nil {
 		t.Fatal(failed)
 	}
-	if dir := strings.TrimSpace(out.Stdout); !strings.Contains(filepath.Base(dir), "chainwright-") || exists(dir) {
-		t.Errorf("ran in %s, which is there: %v", dir, exists(dir))
+	if dir := strings.TrimSpace(out.Stdout); !strings.Contains(filepath.Base(dir), "chainwright-empty-") {
+		t.Errorf("ran in %s", dir)
 	}
 	_, failed = try(context.Background(), t, two, `{"command": "pwd", "cwd": "one:none"}`)
 	if failed == nil || failed.Type != executors.NotFound || failed.Field != "cwd" {
@@ -190,9 +195,26 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+func TestTheEmptyFolderGoesWithTheExecutor(t *testing.T) {
+	t.Parallel()
+	pol, executor := allowing(t, policy.Config{}, "pwd", "ls"), command.New()
+	value, err := executor.Execute(context.Background(), &executors.Call{Inputs: map[string]any{"command": "pwd"}, Policy: pol})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := strings.TrimSpace(value.(*command.Output).Stdout)
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o500 {
+		t.Errorf("%s: %v, %v", dir, info, err)
+	}
+	if err := executor.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is still there", dir)
+	}
+	if err := command.New().Close(); err != nil {
+		t.Errorf("nothing was made: %v", err)
+	}
 }
 
 func TestShellWhenOpened(t *testing.T) {
