@@ -59,16 +59,16 @@ func (c content) decodeInto(out *output, header string) {
 		return
 	case c.encoding != "":
 		out.warn("the body is given as it came, since its content-encoding %q is not known here", c.encoding)
-		out.setFile(c.data, mediaType)
+		c.setFile(out, mediaType)
 		return
 	case as == guess && !c.readsAsText(), as == asFile:
-		out.setFile(c.data, mediaType)
+		c.setFile(out, mediaType)
 		return
 	}
 	text, warning, ok := toUTF8(c.data, charset, c.cut)
 	if !ok {
 		out.warn("%s", warning)
-		out.setFile(c.data, mediaType)
+		c.setFile(out, mediaType)
 		return
 	}
 	if as == asJSON || as == guess {
@@ -84,7 +84,7 @@ func (c content) decodeInto(out *output, header string) {
 	if warning != "" {
 		out.warn("%s", warning)
 	}
-	out.setText(text)
+	c.setText(out, text)
 }
 
 // readsAsText guesses about a body without a content type.
@@ -96,20 +96,19 @@ func (c content) readsAsText() bool {
 	return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0
 }
 
-// maxEncoded is how long text or a file may get when it is written as JSON,
-// so that an output stays under the cap of the door with its headers.
-const maxEncoded = 10<<20 - maxHeaderBytes*2
-
-func (out *output) setText(text []byte) {
-	if end := escapedEnd(text, maxEncoded); end < len(text) {
+// setText gives a text, as much of it as fits.
+func (c content) setText(out *output, text []byte) {
+	if end := escapedEnd(text, c.room); end < len(text) {
 		text, out.Truncated = text[:end], true
 	}
 	whole := string(text)
 	out.Text = &whole
 }
 
-func (out *output) setFile(data []byte, mediaType string) {
-	if most := maxEncoded / 4 * 3; len(data) > most {
+// setFile gives bytes, as many as fit in base64.
+func (c content) setFile(out *output, mediaType string) {
+	data := c.data
+	if most := c.room / 4 * 3; len(data) > most {
 		data, out.Truncated = data[:most], true
 	}
 	if mediaType == "" {

@@ -57,6 +57,9 @@ func newRequest(call *executors.Call, in input) (*request, error) {
 		header["Content-Type"] = []string{contentType} // it names the boundary
 	}
 	setDefault(header, "Accept", "*/*")
+	if _, part := header["Range"]; part {
+		setDefault(header, "Accept-Encoding", "identity") // a part of something compressed can't be read
+	}
 	setDefault(header, "Accept-Encoding", "gzip, deflate")
 	setDefault(header, "User-Agent", "chainwright")
 	return req, nil

@@ -25,11 +25,13 @@ type content struct {
 	none bool // the answer can have no body
 	// encoding is a content encoding that is not undone, "" for none.
 	encoding string
+	// room is how many bytes the body may take as JSON in the output.
+	room int
 }
 
 // readBody reads a body up to limit bytes, decompressed. What came is given
 // beside an error too.
-func readBody(way hops, limit int64) (content, error) {
+func readBody(way hops, limit int64, room int) (content, error) {
 	if way.last.method == http.MethodHead || way.StatusCode == http.StatusNoContent ||
 		way.StatusCode == http.StatusResetContent || way.StatusCode == http.StatusNotModified {
 		return content{none: true}, nil
@@ -45,7 +47,7 @@ func readBody(way hops, limit int64) (content, error) {
 		into.Grow(int(min(known, limit)) + bytes.MinRead)
 	}
 	_, err = into.ReadFrom(io.LimitReader(reader, limit+1))
-	got := content{data: into.Bytes(), encoding: encoding}
+	got := content{data: into.Bytes(), encoding: encoding, room: room}
 	if int64(len(got.data)) > limit {
 		got.data, got.cut = got.data[:limit], true
 		return got, nil

@@ -75,7 +75,21 @@ type client struct {
 	transport http.RoundTripper
 	follow    bool
 	maxBytes  int64
+	room      int // for the body in the output
 	expect    statuses
+}
+
+// outputRoom is what the door lets through, less what everything but the
+// body may take.
+func outputRoom(limits policy.Limits) int {
+	most := int64(10 << 20)
+	if limits.OutputBytes > 0 {
+		most = limits.OutputBytes
+	}
+	if own := limits.Executors["rest_executor"].OutputBytes; own > 0 {
+		most = own
+	}
+	return int(max(most-2*maxHeaderBytes, most/4))
 }
 
 // execute has the failed answer's output beside the error, where there was one.
@@ -92,9 +106,10 @@ func execute(ctx context.Context, call *executors.Call, in input) (*output, erro
 		policy:    call.Policy,
 		transport: call.Policy.Transport(policy.TransportOptions{InsecureSkipVerify: !in.Verify}),
 		follow:    in.FollowRedirects,
-		maxBytes:  in.MaxBytes,
+		room:      outputRoom(call.Policy.Limits()),
 		expect:    expect,
 	}
+	c.maxBytes = min(in.MaxBytes, int64(c.room))
 	started := time.Now()
 	var out *output
 	if in.Paginate != nil {
@@ -116,7 +131,7 @@ func (c *client) exchange(ctx context.Context, req *request) (hops, *output, err
 		return way, nil, failure(ctx, way.last, err)
 	}
 	defer way.Body.Close()
-	body, readErr := readBody(way, c.maxBytes)
+	body, readErr := readBody(way, c.maxBytes, c.room)
 	if err == nil {
 		err = readErr
 	}

@@ -23,7 +23,8 @@ import (
 type NginxOptions struct {
 	// Files are what lies in its folder, by path.
 	Files map[string]string
-	// Server holds directives for its server block, such as locations.
+	// Server holds directives for its server block, such as locations. ADDR
+	// and TLSADDR in it stand for the addresses it listens at.
 	Server string
 	// Workers is how many worker processes it has; 1 where it is 0.
 	Workers int
@@ -64,9 +65,10 @@ func (n *Nginx) config(dir string, options NginxOptions) string {
 	if runtime.GOOS != "windows" && os.Getuid() == 0 {
 		user = "user root;" // test folders are for their owner only
 	}
+	addresses := strings.NewReplacer("TLSADDR", n.TLSAddr, "ADDR", n.Addr)
 	return strings.NewReplacer(
 		"USER", user, "WORKERS", strconv.Itoa(max(options.Workers, 1)), "DIR", filepath.ToSlash(dir),
-		"TLSADDR", n.TLSAddr, "ADDR", n.Addr, "SERVER", options.Server,
+		"TLSADDR", n.TLSAddr, "ADDR", n.Addr, "SERVER", addresses.Replace(options.Server),
 	).Replace(`
 daemon off; USER
 worker_processes WORKERS;

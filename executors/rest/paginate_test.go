@@ -1,0 +1,184 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// list serves the numbers from 0 up to total in pages of ten, in each of the
+// three ways that APIs have.
+func list(total int, pageParam string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		from, _ := strconv.Atoi(q.Get("after"))
+		if page, err := strconv.Atoi(q.Get(pageParam)); err == nil {
+			from = (page - 1) * 10
+		}
+		items := []string{}
+		for i := from; i < min(from+10, total); i++ {
+			items = append(items, fmt.Sprintf(`{"n": %d.0, "big": 12345678901234567890}`, i))
+		}
+		cursor := "null"
+		if from+10 < total {
+			cursor = strconv.Itoa(from + 10)
+			w.Header().Set("Link", fmt.Sprintf(`<%s?after=%s&kind=%s>; rel="next"`, r.URL.Path, cursor, q.Get("kind")))
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if r.Header.Get("X-Api-Key") == "" && q.Get("key") == "" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		all := strings.Join(items, ",")
+		if r.URL.Path == "/bare" {
+			_, _ = fmt.Fprintf(w, "[%s]", all)
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"data": {"items": [%s]}, "paging": {"next": %s}}`, all, cursor)
+	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	server := serve(t, list(25, "p"))
+	d := newDoor(t, local)
+	const header, query = `{"type": "apikey", "value": "k"}`, `{"type": "apikey", "key": "key", "value": "k", "location": "query"}`
+	for _, c := range []struct {
+		name, path, auth, paginate string
+		items, pages               int
+		next                       string
+	}{
+		{"links", "/bare?kind=a", header, `{"type": "link"}`, 25, 3, ""},
+		{"links that leave the key out", "/wrapped?kind=a", query, `{"type": "link", "items": ".data.items"}`, 25, 3, ""},
+		{"links, two pages", "/bare", header, `{"type": "link", "max_pages": 2}`, 20, 2, "URL/bare?after=20&kind="},
+		{"links, two pages, without the key", "/bare", query, `{"type": "link", "max_pages": 1}`, 10, 1, "URL/bare?after=10&kind="},
+		{"a cursor", "/wrapped", header, `{"type": "cursor", "items": "data.items", "cursor_field": "paging.next", "cursor_param": "after"}`, 25, 3, ""},
+		{"a cursor from a start", "/wrapped?after=3", query, `{"type": "cursor", "items": "data.items", "cursor_field": "paging.next", "cursor_param": "after", "start": 10}`, 15, 2, ""},
+		{"a cursor, one page", "/wrapped", header, `{"type": "cursor", "items": "data.items", "cursor_field": "paging.next", "cursor_param": "after", "max_pages": 1}`, 10, 1, "10"},
+		{"a counter", "/bare", header, `{"type": "page", "page_param": "p"}`, 25, 4, ""},
+		{"a counter from a start", "/bare", query, `{"type": "page", "page_param": "p", "start": 2}`, 15, 3, ""},
+		{"a counter, two pages", "/bare", header, `{"type": "page", "page_param": "p", "max_pages": 2}`, 20, 2, "3"},
+		{"a counter that the server ignores", "/bare", header, `{"type": "page"}`, 10, 1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			out, failure := d.call(fmt.Sprintf(`{"url": %q, "auth": %s, "paginate": %s}`, server.URL+c.path, c.auth, c.paginate))
+			if failure != nil {
+				t.Fatalf("failed: %+v", failure)
+			}
+			var items []struct {
+				N   json.Number `json:"n"`
+				Big json.Number `json:"big"`
+			}
+			if err := json.Unmarshal(out.JSON, &items); err != nil {
+				t.Fatalf("items: %v", err)
+			}
+			if len(items) != c.items || out.Pages != c.pages {
+				t.Fatalf("%d items of %d pages; want %d of %d", len(items), out.Pages, c.items, c.pages)
+			}
+			first := 0
+			if strings.Contains(c.name, "start") {
+				first = 25 - c.items
+			}
+			for i, item := range items {
+				if want := fmt.Sprintf("%d.0", first+i); item.N.String() != want || item.Big != "12345678901234567890" {
+					t.Errorf("item %d = %+v; want %s", i, item, want)
+				}
+			}
+			if next := strings.ReplaceAll(c.next, "URL", server.URL); out.NextPage != next || out.Truncated != (next != "") {
+				t.Errorf("next_page %q, truncated %v; want %q", out.NextPage, out.Truncated, next)
+			}
+			if (out.Warning != "") != strings.Contains(c.name, "ignores") {
+				t.Errorf("warning = %q", out.Warning)
+			}
+		})
+	}
+}
+
+func TestPagesThatGoWrong(t *testing.T) {
+	t.Parallel()
+	other := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Secret") != "" {
+			t.Error("a credential went to another host by a Link header")
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `["other"]`)
+	})
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		second := r.URL.Query().Get("c") != "" || r.URL.Query().Get("page") == "2"
+		switch path := r.URL.Path; {
+		case path == "/broken" && second:
+			_, _ = io.WriteString(w, `{"items": `)
+		case path == "/text":
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = io.WriteString(w, "hello")
+		case path == "/503" && second:
+			w.Header().Set("Retry-After", "3")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, `{"sorry": true}`)
+		case path == "/gone" && second:
+			panic(http.ErrAbortHandler)
+		case path == "/long" && second:
+			_, _ = io.WriteString(w, `{"items": ["`+strings.Repeat("x", 500)+`"]}`)
+		case path == "/elsewhere":
+			w.Header().Set("Link", "<"+r.URL.Query().Get("to")+">; rel=next")
+			_, _ = io.WriteString(w, `{"items": [1]}`)
+		case path == "/circle":
+			w.Header().Set("Link", `</circle>; rel=next`)
+			_, _ = io.WriteString(w, `{"items": [1], "next": "same"}`)
+		default:
+			_, _ = io.WriteString(w, `{"items": [1], "next": "n"}`)
+		}
+	})
+	d := newDoor(t, local)
+	const cursor = `"type": "cursor", "items": "items", "cursor_field": "next", "cursor_param": "c"`
+	for _, c := range []struct {
+		name, path, paginate, more string
+		json                       string
+		pages                      int
+		kind                       executors.ErrorType
+		text                       string // part of the text
+		next                       string
+	}{
+		{name: "no array there", path: "/", paginate: `"type": "page", "items": "data"`, json: "[]", kind: executors.ExecutionError, text: `"items"`, next: "1"},
+		{name: "not JSON", path: "/text", paginate: `"type": "page"`, json: "[]", kind: executors.ExecutionError, text: "hello", next: "1"},
+		{name: "JSON that breaks off", path: "/broken", paginate: cursor, json: "[1]", pages: 1, kind: executors.ExecutionError, text: `{"items": `, next: "n"},
+		{name: "a status", path: "/503", paginate: cursor, json: "[1]", pages: 1, kind: executors.ExecutionError, text: "sorry", next: "n"},
+		{name: "no answer", path: "/gone", paginate: cursor, json: "[1]", pages: 1, kind: executors.NetworkError, next: "n"},
+		{name: "over max_bytes at the first page", path: "/", paginate: cursor, more: `, "max_bytes": 5`, json: "[]", kind: executors.ExecutionError, text: `{"ite`},
+		{name: "over max_bytes later", path: "/long", paginate: cursor, more: `, "max_bytes": 100`, json: "[1]", pages: 1, next: "n"},
+		{name: "the same cursor again", path: "/circle", paginate: cursor, json: "[1,1]", pages: 2},
+		{name: "the same link again", path: "/circle", paginate: `"type": "link", "items": "items"`, json: "[1]", pages: 1},
+		{name: "a link to another host", path: "/elsewhere?to=" + other.URL, paginate: `"type": "link", "items": "items"`,
+			json: "[1]", pages: 1, kind: executors.ExecutionError, text: "other", next: other.URL},
+		{name: "a link to a closed address", path: "/elsewhere?to=http://10.0.0.1/", paginate: `"type": "link", "items": "items"`,
+			json: "[1]", pages: 1, kind: executors.PermissionDenied},
+		{name: "a link that is none", path: "/elsewhere?to=ftp://x", paginate: `"type": "link", "items": "items"`, json: "[1]", pages: 1, kind: executors.ValidationError},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			out, failure := d.call(fmt.Sprintf(`{"url": %q, "headers": {"X-Secret": "s"}, "paginate": {%s}%s}`, server.URL+c.path, c.paginate, c.more))
+			if (failure == nil) != (c.kind == "") || failure != nil && failure.Type != c.kind {
+				t.Fatalf("failure = %+v; want %q", failure, c.kind)
+			}
+			if out == nil || string(out.JSON) != c.json || out.Pages != c.pages || out.Success != (c.kind == "") {
+				t.Fatalf("output = %+v; want %s of %d pages", out, c.json, c.pages)
+			}
+			if (out.Text != nil) != (c.text != "") || out.Text != nil && !strings.Contains(*out.Text, c.text) {
+				t.Errorf("text = %v; want %q", out.Text, c.text)
+			}
+			if c.next != "" && out.NextPage != c.next {
+				t.Errorf("next_page = %q; want %q", out.NextPage, c.next)
+			}
+			if c.name == "a status" && (!failure.Retryable || failure.RetryAfter.Seconds() != 3) {
+				t.Errorf("failure = %+v; want it retryable in 3 s", failure)
+			}
+		})
+	}
+}
