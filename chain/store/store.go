@@ -106,6 +106,17 @@ type Run struct {
 	Outcome *Transition
 }
 
+// FillCall sets what follows from a run's being a call, and so is not kept.
+func (r *Run) FillCall() {
+	if r.Kind != KindCall {
+		return
+	}
+	r.Tasks = []Task{{ID: "task_1", Name: r.Name, Executor: r.Name, Parent: -1}}
+	if r.Counts == nil {
+		r.Counts = map[string]int{r.Status: 1}
+	}
+}
+
 // Task is what is known of a task before it runs.
 type Task struct {
 	ID       string `json:"id"`

@@ -175,6 +175,7 @@ func (s *Store) copyOf(r *record) *store.Run {
 	run := r.run
 	run.OwnerSeen = s.owners[run.Owner]
 	run.Counts = maps.Clone(run.Counts)
+	run.FillCall()
 	return &run
 }
 

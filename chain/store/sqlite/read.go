@@ -41,13 +41,10 @@ func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) e
 			return err
 		}
 	}
-	if run.Kind == store.KindCall {
-		run.Tasks = []store.Task{{ID: "task_1", Name: run.Name, Executor: run.Name, Parent: -1}}
-	}
+	run.FillCall()
 	if attempts.Valid {
-		run.Outcome = &store.Transition{State: run.Status, Attempt: int(attempts.Int64), At: run.CompletedAt, Started: run.CreatedAt, Problem: run.Problem}
+		run.Outcome = &store.Transition{Seq: 2, State: run.Status, Attempt: int(attempts.Int64), At: run.CompletedAt, Started: run.CreatedAt, Problem: run.Problem}
 		run.Problem = nil
-		run.Counts = map[string]int{run.Status: 1}
 	}
 	return nil
 }

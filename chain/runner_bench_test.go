@@ -1,0 +1,79 @@
+package chain_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+// fanOut is one task, n that follow it, and one that follows them all.
+func fanOut(n int) string {
+	var b strings.Builder
+	b.WriteString(`[{"id":"first","name":"noop","schemas":{"method":"noop"}}`)
+	var all []string
+	for i := range n - 2 {
+		fmt.Fprintf(&b, `,{"id":"t%d","name":"noop","schemas":{"method":"noop"},"dependencies":["first"]}`, i)
+		all = append(all, fmt.Sprintf(`"t%d"`, i))
+	}
+	fmt.Fprintf(&b, `,{"id":"last","name":"noop","schemas":{"method":"noop"},"dependencies":[%s]}]`, strings.Join(all, ","))
+	return b.String()
+}
+
+// line is n tasks, each after the one before.
+func line(n int) string {
+	var b strings.Builder
+	b.WriteString(`[{"id":"t0","name":"noop","schemas":{"method":"noop"}}`)
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, `,{"id":"t%d","name":"noop","schemas":{"method":"noop"},"dependencies":["t%d"]}`, i, i-1)
+	}
+	return b.String() + "]"
+}
+
+// BenchmarkFanOut and BenchmarkChain measure what a task that does nothing
+// costs, from the start of its run to its end.
+func BenchmarkFanOut(b *testing.B) { benchmarkTree(b, fanOut) }
+
+func BenchmarkChain(b *testing.B) { benchmarkTree(b, line) }
+
+func benchmarkTree(b *testing.B, shape func(int) string) {
+	for _, kind := range []string{"memory", "sqlite"} {
+		for _, n := range []int{1_000, 10_000} {
+			b.Run(fmt.Sprintf("%s/%d", kind, n), func(b *testing.B) {
+				t := newBench(b, stores[kind](b), chain.RunnerOptions{}, policy.Config{})
+				tree := t.tree(b, shape(n))
+				b.ReportAllocs()
+				for b.Loop() {
+					run, err := t.Start(b.Context(), tree, chain.RunOptions{})
+					if err != nil {
+						b.Fatal(err)
+					}
+					v, err := t.Wait(b.Context(), run.ID, "", chain.ResultsUpTo(0))
+					if err != nil || v.Status != chain.Completed {
+						b.Fatalf("%v %v", v, err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/task")
+			})
+		}
+	}
+}
+
+// BenchmarkCall measures a direct call beside the executor alone.
+func BenchmarkCall(b *testing.B) {
+	for _, kind := range []string{"memory", "sqlite"} {
+		b.Run(kind, func(b *testing.B) {
+			t := newBench(b, stores[kind](b), chain.RunnerOptions{}, policy.Config{})
+			args := json.RawMessage(`{}`)
+			b.ReportAllocs()
+			for b.Loop() {
+				if r := t.Call(b.Context(), "noop", args, chain.CallOptions{}); r.Err != nil {
+					b.Fatal(r.Err)
+				}
+			}
+		})
+	}
+}
