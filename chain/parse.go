@@ -9,7 +9,6 @@ import (
 
 	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/nearest"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -61,7 +60,7 @@ func parseValue(v any, reg *executors.Registry, opts ParseOptions) (*Tree, Repor
 	}
 	p := &parser{
 		reg: reg, opts: opts, compiler: expr.NewCompiler(),
-		tree: &Tree{value: v}, executors: map[string]*choice{}, fieldHints: map[string]string{},
+		tree: &Tree{value: v}, executors: map[string]*choice{}, hints: 1000,
 	}
 	p.parse(v)
 	report := p.sorted()
@@ -100,10 +99,12 @@ type parser struct {
 
 	problems, warnings []placed
 	executors          map[string]*choice
-	fieldHints         map[string]string
-	refHints           int // how many more may be looked for
-	needs              map[string]bool
-	closedInputs       bool // the tree's schema takes no others than it names
+	// How many more hints may be looked for.
+	hints, refHints int
+	refNames        []string
+	more            int // problems past the most that are told
+	needs           map[string]bool
+	closedInputs    bool // the tree's schema takes no others than it names
 }
 
 // placed is a problem with the task it belongs to, -1 for none.
@@ -112,11 +113,22 @@ type placed struct {
 	Problem
 }
 
+// maxProblems bounds a report. Trees that people or models write have far
+// fewer; a hostile one could have a problem in every few bytes.
+const maxProblems = 100_000
+
 func (p *parser) problem(task int, field, code, hint, format string, args ...any) {
+	if len(p.problems) == maxProblems {
+		p.more++
+		return
+	}
 	p.problems = append(p.problems, placed{task, Problem{at(task, field), code, fmt.Sprintf(format, args...), hint}})
 }
 
 func (p *parser) warn(task int, field, code, hint, format string, args ...any) {
+	if len(p.warnings) == maxProblems {
+		return
+	}
 	p.warnings = append(p.warnings, placed{task, Problem{at(task, field), code, fmt.Sprintf(format, args...), hint}})
 }
 
@@ -145,7 +157,11 @@ func (p *parser) sorted() Report {
 		}
 		return out
 	}
-	return Report{Problems: inOrder(p.problems), Warnings: inOrder(p.warnings)}
+	report := Report{Problems: inOrder(p.problems), Warnings: inOrder(p.warnings)}
+	if p.more > 0 {
+		report.Problems = append(report.Problems, Problem{Code: CodeTooLarge, Message: fmt.Sprintf("and %d more problems", p.more)})
+	}
+	return report
 }
 
 func (p *parser) parse(v any) {
@@ -195,7 +211,7 @@ var resultFields = []string{
 func (p *parser) object(v map[string]any) (tasks []any, ok bool) {
 	for _, key := range sortedKeys(v) {
 		if !slices.Contains(treeFields, key) && !slices.Contains(resultFields, key) {
-			p.problem(-1, key, CodeUnknownField, nearest.Hint(key, treeFields), "a tree has no field %q", key)
+			p.problem(-1, key, CodeUnknownField, p.meant(key, treeFields), "a tree has no field %q", key)
 		}
 	}
 	p.tree.Name = p.stringField(-1, "name", v["name"])

@@ -26,10 +26,11 @@ func (p *parser) choose(id string) *choice {
 	p.executors[id] = c
 	e, ok := p.reg.Lookup(id)
 	if !ok {
-		if names := p.reg.Nearest(id); len(names) > 0 {
-			c.hint = "did you mean " + strings.Join(names, ", ") + "?"
-		} else {
-			c.hint = "the executors command lists what there is"
+		c.hint = "the executors command lists what there is"
+		if p.hints--; p.hints >= 0 {
+			if names := p.reg.Nearest(id); len(names) > 0 {
+				c.hint = "did you mean " + strings.Join(names, ", ") + "?"
+			}
 		}
 		return c
 	}
@@ -187,10 +188,10 @@ func (p *parser) secrets(i int) {
 		return
 	}
 	known := p.reg.Policy().SecretNames()
+	paths := reader{"inputs", inputs.Reads(), inputs.References()}.places(secretNames)
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			path := inputs.Where(func(reads *expr.Reads) bool { return slices.Contains(reads.Secrets, name) })
-			p.warn(i, under("inputs", path), CodeUnknownSecret, "the operator sets it: policy.secrets."+name, "the secret %s is not configured", name)
+			p.warn(i, paths[name], CodeUnknownSecret, "the operator sets it: policy.secrets."+name, "the secret %s is not configured", name)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/executors"
 )
 
@@ -64,13 +63,14 @@ func (p *parser) inputNames(i int, r reader) {
 	if !p.closedInputs {
 		return
 	}
+	var paths map[string]string
 	for _, name := range slices.Concat(r.reads.Inputs, r.reads.OptionalInputs) {
 		if p.tree.InputSchema.HasProperty(name) {
 			continue
 		}
-		path := under(r.name, r.where(func(reads *expr.Reads) bool {
-			return slices.Contains(reads.Inputs, name) || slices.Contains(reads.OptionalInputs, name)
-		}))
-		p.warn(i, path, CodeUndeclaredInput, "declare it in the tree's inputs", "the tree's inputs have no %q", name)
+		if paths == nil {
+			paths = r.places(runInputs)
+		}
+		p.warn(i, paths[name], CodeUndeclaredInput, "declare it in the tree's inputs", "the tree's inputs have no %q", name)
 	}
 }

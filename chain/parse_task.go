@@ -17,12 +17,12 @@ import (
 
 // draft is what a task says before its refs are looked up.
 type draft struct {
-	id      bool // it was written
-	parent  string
-	under   bool // parent was written
+	id     bool // it was written
+	parent string
+	under  bool // parent was written
 	// parentBroken: what was written is no ref.
 	parentBroken bool
-	depends []draftDependency
+	depends      []draftDependency
 	// broken: the task is not an object, nothing more is said of it.
 	broken bool
 	// named: what should name the executor was written, be it right or not.
@@ -108,13 +108,17 @@ func (p *parser) unknownFields(i int, fields map[string]any) {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		hint, ok := p.fieldHints[name]
-		if !ok {
-			hint = nearest.Hint(name, taskFields)
-			p.fieldHints[name] = hint
-		}
-		p.problem(i, field("", name), CodeUnknownField, hint, "a task has no field %q", name)
+		p.problem(i, field("", name), CodeUnknownField, p.meant(name, taskFields), "a task has no field %q", name)
 	}
+}
+
+// meant is the hint for a name that is not among the known ones. Looking for
+// it takes a while, so that it is done for the first ones only.
+func (p *parser) meant(name string, known []string) string {
+	if p.hints--; p.hints < 0 {
+		return ""
+	}
+	return nearest.Hint(name, known)
 }
 
 // label reads a name or an id.
@@ -197,7 +201,7 @@ func (p *parser) dependency(i, k int, fields map[string]any) draftDependency {
 func (p *parser) onlyFields(i int, path string, fields map[string]any, known ...string) {
 	for _, name := range sortedKeys(fields) {
 		if !slices.Contains(known, name) {
-			p.problem(i, field(path, name), CodeUnknownField, nearest.Hint(name, known), "there is no field %q here", name)
+			p.problem(i, field(path, name), CodeUnknownField, p.meant(name, known), "there is no field %q here", name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -87,20 +88,14 @@ func (p *parser) resolve(i int, path, code, ref string) (task int, ok bool) {
 // compared with every task.
 func (p *parser) refHint(ref string) string {
 	if p.refHints--; p.refHints >= 0 {
-		if hint := nearest.Hint(ref, sortedKeysOf(p.tree.refs)); hint != "" {
+		if p.refNames == nil {
+			p.refNames = slices.Sorted(maps.Keys(p.tree.refs))
+		}
+		if hint := nearest.Hint(ref, p.refNames); hint != "" {
 			return hint
 		}
 	}
 	return "a ref is a task's id, else its name where no other task has it, else task_N by position"
-}
-
-func sortedKeysOf(refs map[string]int) []string {
-	keys := make([]string, 0, len(refs))
-	for key := range refs {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // connect looks up parents, dependencies and what references read.
@@ -165,31 +160,12 @@ func (p *parser) dependenciesOf(i int) {
 
 func dependencyPath(k int) string { return fmt.Sprintf("dependencies[%d]", k) }
 
-// reader is a part of a task that can hold references.
-type reader struct {
-	name  string
-	reads *expr.Reads
-	where func(func(*expr.Reads) bool) string
-}
-
-func (p *parser) readers(i int) []reader {
-	t := &p.tree.Tasks[i]
-	list := make([]reader, 0, 3)
-	if t.ForEach != nil {
-		list = append(list, reader{"for_each", t.ForEach.Reads(), t.ForEach.Where})
-	}
-	if t.When != nil {
-		list = append(list, reader{"when", t.When.Reads(), t.When.Where})
-	}
-	return append(list, reader{"inputs", t.Inputs.Reads(), t.Inputs.Where})
-}
-
 // elements checks that item and index are read only where there are any.
 func (p *parser) elements(i int, r reader) {
 	if !r.reads.Item && !r.reads.Index || p.tree.Tasks[i].ForEach != nil && r.name != "for_each" {
 		return
 	}
-	path := under(r.name, r.where(func(reads *expr.Reads) bool { return reads.Item || reads.Index }))
+	path := r.first(func(reads *expr.Reads) bool { return reads.Item || reads.Index })
 	if r.name == "for_each" {
 		p.problem(i, path, CodeNoElement, "read the elements in inputs or when", "item and index are not there yet where for_each is evaluated")
 		return
@@ -200,12 +176,14 @@ func (p *parser) elements(i int, r reader) {
 // follow adds what one part of a task reads to its dependencies.
 func (p *parser) follow(i int, r reader, place map[int]int, explicit int) {
 	t := &p.tree.Tasks[i]
+	var paths map[string]string // of the tasks, made when needed
 	for _, ref := range r.reads.Tasks {
 		task, ok := p.tree.lookup(ref.Task)
 		if !ok || task == ambiguous || task == i {
-			path := under(r.name, r.where(func(reads *expr.Reads) bool {
-				return slices.ContainsFunc(reads.Tasks, func(each expr.Ref) bool { return each.Task == ref.Task })
-			}))
+			if paths == nil {
+				paths = r.places(taskNames)
+			}
+			path := paths[ref.Task]
 			if task, ok = p.resolve(i, path, CodeUnknownReference, ref.Task); ok && task == i {
 				p.problem(i, path, CodeSelfDependency, "", "%s reads its own result", t.ID)
 			}

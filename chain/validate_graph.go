@@ -226,7 +226,7 @@ func (p *parser) edgePath(i, j int) string {
 	}
 	for _, r := range p.readers(i) {
 		if reads(r.reads) {
-			return under(r.name, r.where(reads))
+			return r.first(reads)
 		}
 	}
 	return "dependencies"

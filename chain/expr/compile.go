@@ -34,7 +34,7 @@ func (c *Compiler) compile(v any, data bool) (Value, []Issue) {
 	if !marked(v) {
 		return Value{literal: v}, nil
 	}
-	b := builder{compiler: c, data: data, reads: newCollector()}
+	b := builder{compiler: c, data: data, reads: &collector{}}
 	literal, n := b.build(v)
 	value := Value{literal: literal, node: n, reads: b.reads.reads}
 	if n != nil && !b.evaluates {
@@ -162,7 +162,7 @@ func (b *builder) secret(name string) {
 		b.issue(Issue{Code: Misplaced, Message: fmt.Sprintf("secrets.%s can't be read here", name), Hint: "secrets are for the inputs of executors only"})
 		return
 	}
-	addNew(&b.reads.reads.Secrets, b.reads.secrets, []string{name})
+	b.reads.secrets.add(&b.reads.reads.Secrets, []string{name})
 }
 
 func (b *builder) expression(src string) *expression {

@@ -24,15 +24,9 @@ func (r *Reads) input(name string, optional bool) {
 
 // collector adds up the reads of many expressions, in linear time.
 type collector struct {
-	reads    Reads
-	tasks    map[string]int
-	inputs   map[string]bool
-	optional map[string]bool
-	secrets  map[string]bool
-}
-
-func newCollector() *collector {
-	return &collector{tasks: map[string]int{}, inputs: map[string]bool{}, optional: map[string]bool{}, secrets: map[string]bool{}}
+	reads                     Reads
+	tasks                     map[string]int // places in reads.Tasks
+	inputs, optional, secrets set
 }
 
 func (c *collector) add(r *Reads) {
@@ -41,20 +35,31 @@ func (c *collector) add(r *Reads) {
 			c.reads.Tasks[i].StatusOnly = c.reads.Tasks[i].StatusOnly && ref.StatusOnly
 			continue
 		}
+		if c.tasks == nil {
+			c.tasks = map[string]int{}
+		}
 		c.tasks[ref.Task] = len(c.reads.Tasks)
 		c.reads.Tasks = append(c.reads.Tasks, ref)
 	}
-	addNew(&c.reads.Inputs, c.inputs, r.Inputs)
-	addNew(&c.reads.OptionalInputs, c.optional, r.OptionalInputs)
+	c.inputs.add(&c.reads.Inputs, r.Inputs)
+	c.optional.add(&c.reads.OptionalInputs, r.OptionalInputs)
 	c.reads.Item = c.reads.Item || r.Item
 	c.reads.Index = c.reads.Index || r.Index
 }
 
-func addNew(list *[]string, seen map[string]bool, names []string) {
+// set remembers the names of a list.
+type set map[string]bool
+
+// add adds the names that the list does not have.
+func (s *set) add(list *[]string, names []string) {
 	for _, name := range names {
-		if !seen[name] {
-			seen[name] = true
-			*list = append(*list, name)
+		if (*s)[name] {
+			continue
 		}
+		if *s == nil {
+			*s = set{}
+		}
+		(*s)[name] = true
+		*list = append(*list, name)
 	}
 }

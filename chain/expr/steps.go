@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// keyStep and placeStep write one step of a path; join puts one before a
-// path: "headers.accept", "data[3]", `env["a b"]`.
+// keyStep and placeStep write one step of a path, and join puts paths
+// together: "headers.accept", "data[3]", `env["a b"]`.
 func keyStep(key string) string {
 	if key == "" || strings.ContainsFunc(key, odd) {
 		return "[" + strconv.Quote(key) + "]"
@@ -17,7 +17,7 @@ func keyStep(key string) string {
 func placeStep(place int) string { return "[" + strconv.Itoa(place) + "]" }
 
 func join(step, rest string) string {
-	if rest == "" || rest[0] == '[' {
+	if rest == "" || step == "" || rest[0] == '[' {
 		return step + rest
 	}
 	return step + "." + rest

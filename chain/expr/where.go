@@ -1,42 +1,49 @@
 package expr
 
-// Where leads to the first reference of the value whose reads match; empty
-// where that is the value itself, or there is none.
-func (v *Value) Where(match func(*Reads) bool) string {
-	if v.node == nil {
-		return ""
+import "iter"
+
+// References gives every reference in the value with the path that leads to
+// it, and what it reads. The placeholder of a secret is one too.
+func (v *Value) References() iter.Seq2[string, *Reads] {
+	return func(yield func(string, *Reads) bool) {
+		if v.node != nil {
+			visit(v.node, "", yield)
+		}
 	}
-	path, _ := where(v.node, match)
-	return path
 }
 
-// Where leads to the first reference of the inputs whose reads match.
-func (t *Template) Where(match func(*Reads) bool) string { return t.value.Where(match) }
+// References gives every reference in the inputs with the path that leads to
+// it, and what it reads.
+func (t *Template) References() iter.Seq2[string, *Reads] { return t.value.References() }
 
-func where(n node, match func(*Reads) bool) (path string, found bool) {
+// visit calls yield for the references of a node, and reports whether to go
+// on.
+func visit(n node, path string, yield func(string, *Reads) bool) bool {
 	switch n := n.(type) {
 	case *expression:
-		return "", match(&n.reads)
+		return yield(path, &n.reads)
 	case sealed:
-		return "", match(&n.reads)
+		return yield(path, &n.reads)
 	case *text:
 		for i, p := range n.pieces {
-			if n.refs[i] != nil && match(&n.refs[i].reads) || p.kind == hidden && match(&Reads{Secrets: []string{p.name}}) {
-				return "", true
+			switch {
+			case p.kind == reference && !yield(path, &n.refs[i].reads),
+				p.kind == hidden && !yield(path, &Reads{Secrets: []string{p.name}}):
+				return false
 			}
 		}
 	case *array:
 		for _, s := range n.slots {
-			if path, ok := where(s.value, match); ok {
-				return join(placeStep(s.place), path), true
+			if !visit(s.value, join(path, placeStep(s.place)), yield) {
+				return false
 			}
 		}
 	case *object:
 		for _, f := range n.fields {
-			if path, ok := where(f.value, match); ok {
-				return join(keyStep(f.key), path), true
+			if !visit(f.value, join(path, keyStep(f.key)), yield) {
+				return false
 			}
 		}
 	}
-	return "", false
+	return true
 }
