@@ -33,6 +33,7 @@ type FileWriter struct {
 	mode WriteMode
 	temp string // the temporary file below the root; empty for Append
 	size int64  // the length before an Append, restored by Abort
+	made bool   // an Append made the file, so Abort removes it
 	done bool
 }
 
@@ -83,6 +84,7 @@ func (w *FileWriter) inspect() (fs.FileMode, error) {
 func (w *FileWriter) openAppend() error {
 	f, _, err := openChecked(w.at, w.path, os.O_WRONLY|os.O_APPEND)
 	if errors.Is(err, fs.ErrNotExist) {
+		w.made = true
 		f, err = w.at.root.dir.OpenFile(w.at.rel, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL|openFlags, 0o666)
 	}
 	if err != nil {
@@ -126,6 +128,9 @@ func (w *FileWriter) Commit() error {
 		w.done = true
 		if err := w.file.Close(); err != nil {
 			return fmt.Errorf("close %q: %w", w.path, cause(err))
+		}
+		if w.made {
+			return syncDir(w.at.root.dir, filepath.Dir(w.at.rel))
 		}
 		return nil
 	}
@@ -182,6 +187,9 @@ func (w *FileWriter) Abort() {
 		_ = w.file.Truncate(w.size)
 	}
 	_ = w.file.Close()
+	if w.made {
+		_ = w.at.root.dir.Remove(w.at.rel)
+	}
 	if w.temp != "" {
 		_ = w.at.root.dir.Remove(w.temp)
 	}
