@@ -283,3 +283,16 @@ func shown(v reflect.Value) string {
 		return fmt.Sprint(v.Interface())
 	}
 }
+
+// Source says where a setting comes from: "default", or the file and line,
+// variable or flag that set it.
+func (l *Loaded) Source(key string) string {
+	if where, ok := l.origins[key]; ok {
+		return where
+	}
+	return "default"
+}
+
+// Folder is the platform's folder for the configuration file that holds in
+// every working folder.
+func Folder(env func(string) string) (string, error) { return configFolder(env) }

@@ -97,3 +97,12 @@ func splitList(text string) []string {
 	}
 	return out
 }
+
+// Keys lists every setting, as it is written in the file.
+func Keys() []string {
+	var keys []string
+	for _, s := range settings() {
+		keys = append(keys, s.key)
+	}
+	return keys
+}

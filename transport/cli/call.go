@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/tools"
+)
+
+type callCmd struct {
+	Tool   string `arg:"" help:"The tool's name; see chainwright tools."`
+	Inputs string `short:"i" placeholder:"JSON|@FILE|-" help:"The tool's arguments: a JSON object, a file that holds one, or stdin."`
+}
+
+// Run calls one tool and prints its envelope, whatever it says.
+func (c *callCmd) Run(s *session) error {
+	arguments, err := s.inputs(c.Inputs)
+	if err != nil {
+		return err
+	}
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	res, err := s.callTool(p, c.Tool, arguments)
+	if err == nil {
+		err = s.printEnvelope(res)
+	}
+	return finishing(s, p, err)
+}
+
+// callTool calls a tool and shows its progress.
+func (s *session) callTool(p *program, name string, arguments json.RawMessage) (*tools.Result, error) {
+	tool, ok := p.tools.Lookup(name)
+	if !ok {
+		return nil, p.missing(name)
+	}
+	show := newProgress(s.err)
+	defer show.finish()
+	return tool.Handle(s.ctx, &tools.Request{Arguments: arguments, OnProgress: func(at executors.Progress) {
+		show.set(int(at.Done), int(at.Total), at.Message)
+	}}), nil
+}
+
+// printEnvelope prints an answer as every transport gives it, and makes the
+// exit code of it.
+func (s *session) printEnvelope(res *tools.Result) error {
+	envelope := res.Encode()
+	if isTerminal(s.out) {
+		var pretty bytes.Buffer
+		if json.Indent(&pretty, envelope, "", "  ") == nil {
+			envelope = pretty.Bytes()
+		}
+	}
+	if _, err := fmt.Fprintf(s.out, "%s\n", envelope); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	return quiet(codeOfResult(res))
+}
+
+// finishing closes the program at the end of a command; the command's own
+// error goes first.
+func finishing(s *session, p *program, err error) error {
+	if closing := p.close(afterwards(s.ctx)); err == nil {
+		return closing
+	}
+	return err
+}

@@ -1,0 +1,272 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/builtin"
+	"github.com/chainwright/chainwright/transport/cli/config"
+)
+
+var update = flag.Bool("update", false, "write the generated pages anew")
+
+// root is the module's folder, from this package.
+const root = "../.."
+
+// documented is a program with nothing opened, as somebody finds it who has
+// just installed it.
+func documented(t *testing.T, change ...func(*config.Config)) *program {
+	t.Helper()
+	cfg := &config.Loaded{Config: config.Defaults()}
+	cfg.Store = "memory"
+	for _, each := range change {
+		each(&cfg.Config)
+	}
+	p, err := assemble(t.Context(), cfg, zerolog.Nop(), builtin.All())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.close(context.Background())) })
+	return p
+}
+
+// keep holds a generated page to what is in the repository.
+func keep(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(root, filepath.FromSlash(name))
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		return
+	}
+	have, err := os.ReadFile(path)
+	require.NoError(t, err, "run make docs")
+	if string(have) != text {
+		t.Errorf("%s is out of step with the definitions; run make docs", name)
+	}
+}
+
+func TestDocsOfTools(t *testing.T) {
+	p := documented(t)
+	list, total, err := price(t.Context(), p.tools)
+	require.NoError(t, err)
+	discovery := documented(t, func(c *config.Config) { c.Discovery = true })
+	found, small, err := price(t.Context(), discovery.tools)
+	require.NoError(t, err)
+
+	var page strings.Builder
+	fmt.Fprintf(&page, "# Tools\n\n<!-- made by `make docs` -->\n\nEach executor that is open is a tool of its own name; its page is under [executors](executors). "+
+		"With nothing opened, %s cost about %d00 tokens; with `--discovery`, %s cost about %d00.\n\n",
+		plural(len(list), "tool"), (total+50)/100, plural(len(found), "tool"), (small+50)/100)
+	page.WriteString(toolTable(p))
+	for _, tool := range merged(list, found) {
+		if _, isExecutor := p.registry.Lookup(tool.Name); !isExecutor {
+			fmt.Fprintf(&page, "\n## %s\n%s\n\n%s", tool.Name, wrap(tool.Description, 120), inputTable(t, tool.Input))
+		}
+	}
+	keep(t, "docs/tools.md", page.String())
+
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	keep(t, "README.md", between(t, string(readme), "tools", toolTable(p)))
+}
+
+// merged adds the tools of a second list that the first does not have.
+func merged(list, more []priced) []priced {
+	seen := map[string]bool{}
+	for _, tool := range list {
+		seen[tool.Name] = true
+	}
+	for _, tool := range more {
+		if !seen[tool.Name] {
+			list = append(list, tool)
+		}
+	}
+	return list
+}
+
+// between replaces what stands between the marks of a name.
+func between(t *testing.T, text, name, fresh string) string {
+	t.Helper()
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+	before, rest, ok := strings.Cut(text, begin)
+	require.True(t, ok, "the mark %s is missing", begin)
+	_, after, ok := strings.Cut(rest, end)
+	require.True(t, ok, "the mark %s is missing", end)
+	return before + begin + fresh + end + after
+}
+
+func toolTable(p *program) string {
+	var page strings.Builder
+	page.WriteString("| tool | what it does | calls | open |\n|---|---|---|---|\n")
+	for _, each := range p.registry.All() {
+		def := each.Definition()
+		open := "yes"
+		if setting, closed := p.registry.Closed(def.ID); closed {
+			open = "`" + strings.SplitN(setting, ":", 2)[0] + "`"
+		} else if _, published := p.tools.Lookup(def.ID); !published {
+			open = "inside trees"
+		}
+		fmt.Fprintf(&page, "| [`%s`](docs/executors/%s.md) | %s | %s | %s |\n", def.ID, def.ID, def.Title, effect(def.Annotations), open)
+	}
+	for _, tool := range p.tools.Tools() {
+		if _, isExecutor := p.registry.Lookup(tool.Name); !isExecutor {
+			fmt.Fprintf(&page, "| `%s` | %s | %s | yes |\n", tool.Name, tool.Title, effect(tool.Annotations))
+		}
+	}
+	return page.String()
+}
+
+func inputTable(t *testing.T, schema json.RawMessage) string {
+	t.Helper()
+	fields, required, err := properties(schema)
+	require.NoError(t, err)
+	var page strings.Builder
+	page.WriteString("| input | type | default | meaning |\n|---|---|---|---|\n")
+	for _, field := range fields {
+		name := "`" + field.name + "`"
+		if required[field.name] {
+			name += " *"
+		}
+		fallback := ""
+		if len(field.Default) > 0 {
+			fallback = "`" + string(field.Default) + "`"
+		}
+		fmt.Fprintf(&page, "| %s | %s | %s | %s |\n", name, cell(field.kind()), cell(fallback), cell(field.Description))
+	}
+	return page.String()
+}
+
+// cell is a text as a table of Markdown takes it.
+func cell(text string) string {
+	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "\\|")
+}
+
+func TestDocsOfExecutors(t *testing.T) {
+	p := documented(t)
+	want := map[string]bool{}
+	for _, each := range p.registry.All() {
+		def := each.Definition()
+		want[def.ID+".md"] = true
+		keep(t, "docs/executors/"+def.ID+".md", executorPage(t, p.registry, def))
+	}
+	pages, err := os.ReadDir(filepath.Join(root, "docs", "executors"))
+	require.NoError(t, err)
+	for _, page := range pages {
+		require.True(t, want[page.Name()], "docs/executors/%s belongs to no executor", page.Name())
+	}
+}
+
+func executorPage(t *testing.T, registry *executors.Registry, def *executors.Definition) string {
+	t.Helper()
+	info := inform(registry, def)
+	var page strings.Builder
+	fmt.Fprintf(&page, "# %s: %s\n\n<!-- made by `make docs` -->\n\n%s\n\n", def.ID, def.Title, wrap(def.Description, 120))
+	if info.Open {
+		page.WriteString("Open by default.")
+	} else {
+		fmt.Fprintf(&page, "Closed until `%s` opens it.", info.OpenedBy)
+	}
+	fmt.Fprintf(&page, " A call %s; one attempt takes %g seconds at most by default, %g at the longest.\n", effect(def.Annotations), info.Timeout, info.Ceiling)
+	fmt.Fprintf(&page, "\n## Inputs\n%s", inputTable(t, info.Input))
+	fmt.Fprintf(&page, "\n## Result\n%s", inputTable(t, info.Output))
+	if len(info.Examples) > 0 {
+		page.WriteString("\n## Examples\n")
+	}
+	for _, example := range info.Examples {
+		fmt.Fprintf(&page, "%s\n```json\n%s\n```\n", example.Title, indented(t, example.Inputs))
+		if len(example.Result) > 0 {
+			fmt.Fprintf(&page, "gives\n```json\n%s\n```\n", indented(t, example.Result))
+		}
+	}
+	return page.String()
+}
+
+func indented(t *testing.T, raw json.RawMessage) string {
+	t.Helper()
+	if len(raw) < 100 {
+		return string(raw)
+	}
+	var out bytes.Buffer
+	require.NoError(t, json.Indent(&out, raw, "", "  "))
+	return out.String()
+}
+
+func TestDocsOfCommands(t *testing.T) {
+	var page strings.Builder
+	page.WriteString("# Commands\n\n<!-- made by `make docs` -->\n")
+	var cmds commands
+	parser, err := newParser(&cmds, streams{})
+	require.NoError(t, err)
+	show := func(title string, args ...string) {
+		var out bytes.Buffer
+		code := run(t.Context(), append(args, "--help"), streams{strings.NewReader(""), &out, &out})
+		require.Equal(t, exitDone, code)
+		fmt.Fprintf(&page, "\n## %s\n```text\n%s\n```\n", title, strings.TrimSpace(trimLines(out.String())))
+	}
+	show("chainwright")
+	for _, command := range parser.Model.Leaves(true) {
+		show(command.Name, command.Name)
+	}
+	keep(t, "docs/commands.md", page.String())
+}
+
+func trimLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestTheGuidesTreesAreValid takes every example out of docs/task-tree.md.
+func TestTheGuidesTreesAreValid(t *testing.T) {
+	t.Parallel()
+	p := documented(t)
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "task-tree.md"))
+	require.NoError(t, err)
+	trees := fenced(string(guide), "yaml tree", "json tree")
+	require.Greater(t, len(trees), 4)
+	for _, text := range append(trees, string(demoTree)) {
+		tree, report := chain.Parse([]byte(text), p.registry, chain.ParseOptions{})
+		require.Empty(t, report.Problems, text)
+		require.NotNil(t, tree, text)
+	}
+}
+
+// fenced are the blocks of a page with the given words behind the fence.
+func fenced(page string, kinds ...string) []string {
+	var blocks []string
+	for _, kind := range kinds {
+		for rest := page; ; {
+			_, after, ok := strings.Cut(rest, "```"+kind+"\n")
+			if !ok {
+				break
+			}
+			block, left, _ := strings.Cut(after, "\n```")
+			blocks, rest = append(blocks, block), left
+		}
+	}
+	return blocks
+}
+
+// TestTheGuideToTheConfigurationIsWhole holds docs/configuration.md to the
+// settings that there are.
+func TestTheGuideToTheConfigurationIsWhole(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile(filepath.Join(root, "docs", "configuration.md"))
+	require.NoError(t, err)
+	for _, key := range config.Keys() {
+		require.Contains(t, string(guide), "| `"+key+"` |", "docs/configuration.md does not tell of %s", key)
+	}
+}

@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/transport/cli/config"
+)
+
+//go:embed templates/chainwright.yaml.tmpl
+var configTemplate string
+
+type initCmd struct {
+	Open  []string `placeholder:"WHAT:VALUE" help:"Open files:FOLDER, files:FOLDER:write, command:PROGRAM, network:ADDRESS, ssh:HOST or docker:IMAGE. Repeat it, or separate by commas."`
+	User  bool     `help:"Write the file that holds in every folder, instead of one in this folder."`
+	Force bool     `help:"Replace a file that is there."`
+}
+
+// opened is what the file opens from the start.
+type opened struct {
+	Programs []string
+	Roots    []openedRoot
+	Network  []string
+	Hosts    []string
+	Images   []string
+}
+
+type openedRoot struct {
+	Name, Path string
+	Write      bool
+}
+
+// Run writes the file, but only one that would load.
+func (c *initCmd) Run(s *session) error {
+	what, err := parseOpen(c.Open)
+	if err != nil {
+		return err
+	}
+	text, err := renderConfig(what)
+	if err != nil {
+		return err
+	}
+	path, err := c.path()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err == nil && !c.Force {
+		return usage("%s is there already", path).withHint("--force replaces it")
+	}
+	if err := s.place(path, text); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "wrote %s\n", path)
+	for _, line := range what.lines() {
+		fmt.Fprintf(s.out, "  open: %s\n", line)
+	}
+	fmt.Fprintf(s.err, "next: chainwright doctor\n")
+	return nil
+}
+
+func (c *initCmd) path() (string, error) {
+	if !c.User {
+		return filepath.Abs(config.FileName)
+	}
+	folder, err := config.Folder(os.Getenv)
+	if err != nil {
+		return "", usage("%w", err)
+	}
+	return filepath.Join(folder, config.FileName), nil
+}
+
+// place writes the file beside its place, loads it from there, and moves it
+// in only if it is sound; then it counts as approved.
+func (s *session) place(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	draft := path + ".new"
+	if err := os.WriteFile(draft, text, 0o600); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	if err := s.try(draft); err != nil {
+		return errors.Join(err, os.Remove(draft))
+	}
+	if err := os.Rename(draft, path); err != nil {
+		return errors.Join(fmt.Errorf("writing the configuration: %w", err), os.Remove(draft))
+	}
+	cfg, err := s.loadFile(path)
+	if err == nil {
+		err = cfg.Approve()
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "chainwright: the file is not approved for servers that a client starts here: %v\n", err)
+	}
+	return nil
+}
+
+// try loads a file and makes its policy.
+func (s *session) try(path string) error {
+	cfg, err := s.loadFile(path)
+	if err != nil {
+		return err
+	}
+	cfg.Policy.Audit.Off = true
+	pol, err := policy.New(cfg.Policy)
+	if err != nil {
+		return usage("%w", err)
+	}
+	return pol.Close()
+}
+
+func (s *session) loadFile(path string) (*config.Loaded, error) {
+	named := *s
+	globals := *s.globals
+	globals.Config = path
+	named.globals = &globals
+	return named.load(byPerson)
+}
+
+func renderConfig(what opened) ([]byte, error) {
+	tmpl, err := template.New(config.FileName).Funcs(template.FuncMap{"quote": quote}).Parse(configTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("writing the configuration: %w", err)
+	}
+	var text bytes.Buffer
+	if err := tmpl.Execute(&text, what); err != nil {
+		return nil, fmt.Errorf("writing the configuration: %w", err)
+	}
+	return text.Bytes(), nil
+}
+
+// quote writes a text as YAML takes it without surprises.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// parseOpen reads the entries of --open.
+func parseOpen(entries []string) (opened, error) {
+	var what opened
+	for _, entry := range entries {
+		kind, value, ok := strings.Cut(entry, ":")
+		if !ok || value == "" {
+			return what, usage("--open %s: write WHAT:VALUE, such as files:~/work or command:git", entry)
+		}
+		if err := what.add(kind, value); err != nil {
+			return what, usage("--open %s: %w", entry, err)
+		}
+	}
+	return what, nil
+}
+
+func (o *opened) add(kind, value string) error {
+	switch kind {
+	case "files":
+		folder, write := strings.CutSuffix(value, ":write")
+		return o.addRoot(folder, write)
+	case "command":
+		path, err := exec.LookPath(value)
+		if err != nil {
+			return fmt.Errorf("finding the program: %w", err)
+		}
+		if path, err = filepath.Abs(path); err != nil {
+			return fmt.Errorf("finding the program: %w", err)
+		}
+		o.Programs = append(o.Programs, path)
+	case "network":
+		o.Network = append(o.Network, value)
+	case "ssh":
+		o.Hosts = append(o.Hosts, value)
+	case "docker":
+		o.Images = append(o.Images, value)
+	default:
+		return fmt.Errorf("%q can't be opened this way; what can: files, command, network, ssh, docker", kind)
+	}
+	return nil
+}
+
+// addRoot names a folder after itself. Where the shell has left the ~ it
+// stays, which reads better; everything else becomes absolute.
+func (o *opened) addRoot(folder string, write bool) error {
+	real := folder
+	if rest, ok := strings.CutPrefix(folder, "~"); ok {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return err
+		}
+		real = filepath.Join(home, rest)
+	} else {
+		abs, err := filepath.Abs(folder)
+		if err != nil {
+			return err
+		}
+		folder, real = abs, abs
+	}
+	info, err := os.Stat(real)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no folder %s", real)
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a folder", real)
+	}
+	o.Roots = append(o.Roots, openedRoot{Name: rootName(real), Path: folder, Write: write})
+	return nil
+}
+
+// rootName is a folder's name in letters, digits, - and _.
+func rootName(path string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '-', r == '_':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, filepath.Base(path))
+	if name = strings.Trim(name, "-_"); name == "" {
+		return "files"
+	}
+	return name
+}
+
+func (o *opened) lines() []string {
+	var lines []string
+	for _, root := range o.Roots {
+		use := "read"
+		if root.Write {
+			use = "read and write"
+		}
+		lines = append(lines, fmt.Sprintf("files in %s (%s, as %s:PATH)", root.Path, use, root.Name))
+	}
+	for _, group := range []struct {
+		kind string
+		list []string
+	}{{"program", o.Programs}, {"address", o.Network}, {"ssh host", o.Hosts}, {"docker image", o.Images}} {
+		for _, each := range group.list {
+			lines = append(lines, group.kind+" "+each)
+		}
+	}
+	return lines
+}

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/open"
+	"github.com/chainwright/chainwright/chain/store/sqlite"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/nearest"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/cli/config"
+)
+
+// program is the parts, wired: what may be done, what can be done, where it
+// is recorded, who does it, and what is published of it.
+type program struct {
+	config   *config.Loaded
+	log      zerolog.Logger
+	policy   *policy.Policy
+	registry *executors.Registry
+	store    store.Store
+	runner   *chain.Runner
+	tools    *tools.Set
+}
+
+// assemble wires the program from its configuration. Close frees it.
+func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs []executors.Executor) (*program, error) {
+	p := &program{config: cfg, log: log}
+	tuneMemory(cfg.Memory)
+
+	var err error
+	if p.policy, err = policy.New(cfg.Policy); err != nil {
+		return nil, p.abandon(ctx, usage("the policy: %w", err))
+	}
+	if p.registry, err = executors.NewRegistry(p.policy, log, execs...); err != nil {
+		return nil, p.abandon(ctx, fmt.Errorf("the executors: %w", err))
+	}
+	if p.store, err = openStore(cfg, log); err != nil {
+		return nil, p.abandon(ctx, fmt.Errorf("opening the store %s: %w", cfg.Store, err))
+	}
+	p.runner = chain.NewRunner(chain.RunnerOptions{
+		Registry: p.registry, Store: p.store, Log: log, MaxParallel: cfg.Policy.Limits.MaxParallel, Grace: cfg.Grace,
+	})
+	p.tools, err = tools.Build(tools.Options{
+		Runner: p.runner, Registry: p.registry, Log: log, Discovery: cfg.Discovery, Trees: savedTrees(cfg.Trees),
+		Selection: tools.Selection{Toolsets: cfg.Toolsets, Tools: cfg.Tools, Exclude: cfg.ExcludeTools, ReadOnly: cfg.Policy.ReadOnly},
+	})
+	if err != nil {
+		return nil, p.abandon(ctx, usage("choosing the tools: %w", err))
+	}
+	return p, nil
+}
+
+// openStore makes the store, which touches the disk at its first use only.
+func openStore(cfg *config.Loaded, log zerolog.Logger) (store.Store, error) {
+	return open.Open(cfg.Store, open.Options{SQLite: sqlite.Options{
+		MaxAge: cfg.Records.Keep, MaxBytes: int64(cfg.Records.MaxBytes),
+		OnError: func(err error) { log.Error().Err(err).Msg("recording a run") },
+	}})
+}
+
+// close ends what runs, within the grace period, and frees everything.
+func (p *program) close(ctx context.Context) error {
+	var errs []error
+	if p.runner != nil {
+		errs = append(errs, p.runner.Close(ctx))
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	if p.registry != nil {
+		errs = append(errs, p.registry.Close())
+	}
+	if p.policy != nil {
+		errs = append(errs, p.policy.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("stopping: %w", err)
+	}
+	return nil
+}
+
+func (p *program) abandon(ctx context.Context, err error) error {
+	return errors.Join(err, p.close(ctx))
+}
+
+// tuneMemory trades memory for speed as configured; GOGC and GOMEMLIMIT win.
+func tuneMemory(m config.Memory) {
+	if os.Getenv("GOGC") == "" && m.GCPercent > 0 {
+		debug.SetGCPercent(m.GCPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" && m.Limit > 0 {
+		debug.SetMemoryLimit(int64(m.Limit))
+	}
+}
+
+func savedTrees(folder string) fs.FS {
+	if folder == "" {
+		return nil
+	}
+	return os.DirFS(folder)
+}
+
+// missing says why a tool can't be called here, and what would help.
+func (p *program) missing(name string) error {
+	if setting, closed := p.registry.Closed(name); closed {
+		return &exit{code: exitDenied, err: fmt.Errorf("%s is closed by policy", name), hint: "open it with " + setting}
+	}
+	var names []string
+	for _, tool := range p.tools.Tools() {
+		names = append(names, tool.Name)
+	}
+	if _, known := p.registry.Lookup(name); known {
+		return usage("%s is not published as a tool", name).withHint("use it in a task tree, or check --toolsets, --tools and --exclude-tools")
+	}
+	return usage("there is no tool %q", name).withHint(closest(name, names, "`chainwright tools` lists them"))
+}
+
+func closest(name string, known []string, otherwise string) string {
+	if hint := nearest.Hint(name, known); hint != "" {
+		return hint
+	}
+	return otherwise
+}
+
+// listed joins names for a sentence.
+func listed(names []string) string { return strings.Join(names, ", ") }

@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+)
+
+// maxRunning is how many running tasks are shown by name.
+const maxRunning = 6
+
+// progress shows how far a run is: live lines on a terminal, nothing at all
+// elsewhere.
+type progress struct {
+	w     io.Writer
+	live  bool
+	start time.Time
+
+	mu      sync.Mutex
+	done    int
+	total   int
+	state   string
+	running []string
+	drawn   int // lines on the screen
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+// newProgress begins to show progress on a stream. End it with finish.
+func newProgress(stream io.Writer) *progress {
+	p := &progress{w: stream, start: time.Now(), stop: make(chan struct{}), stopped: make(chan struct{})}
+	file, ok := stream.(*os.File)
+	p.live = ok && isTerminal(stream) && enableCursor(file)
+	if !p.live {
+		close(p.stopped)
+		return p
+	}
+	go p.loop()
+	return p
+}
+
+// loop draws, so that nobody else waits for a slow terminal.
+func (p *progress) loop() {
+	defer close(p.stopped)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			p.clear()
+			return
+		case <-tick.C:
+			p.draw()
+		}
+	}
+}
+
+// counts takes the latest counts of a run.
+func (p *progress) counts(c chain.Counts) {
+	done, total := 0, 0
+	for state, n := range c {
+		total += n
+		if state.Ended() {
+			done += n
+		}
+	}
+	p.set(done, total, inWords(c))
+}
+
+// set takes how far the run is, and its state in words.
+func (p *progress) set(done, total int, state string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done, p.total, p.state = done, total, state
+}
+
+// tasks takes the names of the tasks that are running.
+func (p *progress) tasks(running []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = running
+}
+
+// finish takes the live lines away.
+func (p *progress) finish() {
+	if p.live {
+		close(p.stop)
+	}
+	<-p.stopped
+}
+
+func (p *progress) clear() {
+	if p.drawn > 0 {
+		fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.drawn)
+		p.drawn = 0
+	}
+}
+
+func (p *progress) draw() {
+	p.mu.Lock()
+	lines := []string{fmt.Sprintf("%s %d of %d  %s  %s", bar(p.done, p.total), p.done, p.total, took(time.Since(p.start)), p.state)}
+	for i, name := range p.running {
+		if i == maxRunning {
+			lines = append(lines, fmt.Sprintf("  … and %d more", len(p.running)-maxRunning))
+			break
+		}
+		lines = append(lines, "  ▸ "+name)
+	}
+	p.mu.Unlock()
+
+	var screen strings.Builder
+	if p.drawn > 0 {
+		fmt.Fprintf(&screen, "\x1b[%dA\x1b[J", p.drawn)
+	}
+	limit := max(width(p.w), 40) - 1
+	for _, line := range lines {
+		screen.WriteString(clip(line, limit) + "\n")
+	}
+	p.drawn = len(lines)
+	fmt.Fprint(p.w, screen.String())
+}
+
+func bar(done, total int) string {
+	const cells = 20
+	full := 0
+	if total > 0 {
+		full = min(cells, done*cells/total)
+	}
+	return "[" + strings.Repeat("█", full) + strings.Repeat("░", cells-full) + "]"
+}
+
+// inWords writes counts in the order of a task's life.
+func inWords(c chain.Counts) string {
+	var parts []string
+	for _, state := range []chain.State{chain.InProgress, chain.Completed, chain.Failed, chain.Skipped, chain.Cancelled, chain.Pending} {
+		if n := c[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(state), "_", " ")))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

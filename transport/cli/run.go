@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/tools"
+)
+
+type runCmd struct {
+	File           string `arg:"" help:"A task tree in JSON or YAML; - for stdin."`
+	Inputs         string `short:"i" placeholder:"JSON|@FILE|-" help:"The run's inputs: a JSON object, a file that holds one, or stdin."`
+	JSON           bool   `name:"json" help:"Print the finished run as JSON."`
+	MaxParallel    int    `placeholder:"N" help:"Tasks in flight at most."`
+	OnFailure      string `enum:",continue,stop" default:"" placeholder:"continue|stop" help:"What a failed task does to independent ones: continue or stop."`
+	IdempotencyKey string `placeholder:"KEY" help:"The same key with the same tree and inputs gives the same run."`
+}
+
+// Run runs a tree to its end. An interrupt cancels it.
+func (c *runCmd) Run(s *session) error {
+	if c.File == "-" && c.Inputs == "-" {
+		return usage("the tree and its inputs can't both come from stdin")
+	}
+	arguments, err := c.arguments(s)
+	if err != nil {
+		return err
+	}
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	view, err := s.runTree(p, tools.RunTaskTree, arguments)
+	if err == nil {
+		err = s.finish(view, c.JSON)
+	}
+	return finishing(s, p, err)
+}
+
+func (c *runCmd) arguments(s *session) (map[string]any, error) {
+	if c.MaxParallel < 0 {
+		return nil, usage("--max-parallel must be 1 or more; got %d", c.MaxParallel)
+	}
+	tree, err := s.treeFile(c.File)
+	if err != nil {
+		return nil, err
+	}
+	arguments := map[string]any{"tasks": tree, "wait_seconds": 0}
+	if c.Inputs != "" {
+		inputs, err := s.inputs(c.Inputs)
+		if err != nil {
+			return nil, err
+		}
+		arguments["inputs"] = inputs
+	}
+	if c.MaxParallel > 0 {
+		arguments["max_parallel"] = c.MaxParallel
+	}
+	if c.OnFailure != "" {
+		arguments["on_failure"] = c.OnFailure
+	}
+	if c.IdempotencyKey != "" {
+		arguments["idempotency_key"] = c.IdempotencyKey
+	}
+	return arguments, nil
+}
+
+// runTree has a tool start a run, and follows it to its end.
+func (s *session) runTree(p *program, tool string, arguments any) (*chain.RunView, error) {
+	res, err := s.use(p, tool, arguments)
+	if err != nil {
+		return nil, err
+	}
+	id, err := started(res)
+	if err != nil {
+		s.allProblems(p, arguments)
+		return nil, err
+	}
+	for _, warning := range res.Warnings {
+		fmt.Fprintf(s.err, "warning: %s\n", warning)
+	}
+	return s.follow(p, id)
+}
+
+// allProblems lists what is wrong with a tree that was refused: the refusal
+// itself names only the first few.
+func (s *session) allProblems(p *program, arguments any) {
+	given, ok := arguments.(map[string]any)
+	tree, isTree := given["tasks"].(json.RawMessage)
+	if !ok || !isTree {
+		return
+	}
+	res, err := s.use(p, tools.ValidateTaskTree, map[string]any{"tasks": tree})
+	var v verdict
+	if err != nil || res.IsError() || decode(res, &v) != nil {
+		return
+	}
+	for _, problem := range v.Problems {
+		fmt.Fprintln(s.err, problem.String())
+	}
+}

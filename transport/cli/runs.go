@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/tools"
+)
+
+type runsCmd struct {
+	ID     string `arg:"" optional:"" help:"A run's id; without it, all runs are listed."`
+	JSON   bool   `name:"json" help:"Print JSON."`
+	Status string `enum:",pending,in_progress,completed,failed,cancelled" default:"" placeholder:"STATUS" help:"List runs in this state only."`
+	Limit  int    `default:"20" placeholder:"N" help:"List at most this many runs (100 at most)."`
+}
+
+// Run lists runs, or shows one: following it while it is going on.
+func (c *runsCmd) Run(s *session) error {
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	if c.ID == "" {
+		return finishing(s, p, c.list(s, p))
+	}
+	view, err := p.runner.Run(s.ctx, c.ID, "")
+	if err != nil {
+		return finishing(s, p, unknownRun(err))
+	}
+	if c.JSON {
+		err = s.printJSON(view)
+	} else {
+		err = s.summary(s.out, view)
+	}
+	return finishing(s, p, err)
+}
+
+func unknownRun(err error) error {
+	var known *executors.Error
+	if errors.As(err, &known) {
+		return refusal(known)
+	}
+	return err
+}
+
+func (c *runsCmd) list(s *session, p *program) error {
+	arguments := map[string]any{"limit": c.Limit}
+	if c.Status != "" {
+		arguments["status"] = c.Status
+	}
+	res, err := s.use(p, tools.ListRuns, arguments)
+	if err != nil {
+		return err
+	}
+	if res.IsError() {
+		return refusal(res.Err)
+	}
+	if c.JSON {
+		return s.printJSON(res.Result)
+	}
+	var page struct {
+		Runs []chain.RunSummary `json:"runs"`
+		Next string             `json:"next_cursor"`
+	}
+	if err := decode(res, &page); err != nil {
+		return err
+	}
+	if len(page.Runs) == 0 {
+		fmt.Fprintln(s.err, "no runs on record; `chainwright run FILE` makes one")
+		return nil
+	}
+	t := table{right: map[int]bool{3: true}}
+	t.add("RUN", "STATUS", "STARTED", "TOOK", "WHAT")
+	for _, run := range page.Runs {
+		name := run.Name
+		if name == "" {
+			name = run.Kind
+		}
+		lasted := time.Duration(run.DurationMS * float64(time.Millisecond))
+		t.add(run.RunID, string(run.Status), run.CreatedAt.Local().Format("01-02 15:04"), took(lasted), name)
+	}
+	if err := t.write(s.out); err != nil {
+		return err
+	}
+	if page.Next != "" {
+		fmt.Fprintf(s.err, "older runs are left out; raise --limit\n")
+	}
+	return nil
+}
+
+type cancelCmd struct {
+	ID   string `arg:"" help:"The run's id."`
+	Task string `placeholder:"TASK" help:"Cancel this task and those grouped under it only."`
+}
+
+// Run cancels a run through the store, whichever process it runs in.
+func (c *cancelCmd) Run(s *session) error {
+	p, err := s.openDurable("cancel")
+	if err != nil {
+		return err
+	}
+	arguments := map[string]any{"run_id": c.ID}
+	if c.Task != "" {
+		arguments["task"] = c.Task
+	}
+	res, err := s.use(p, tools.CancelRun, arguments)
+	if err == nil && res.RunID == "" && res.Err != nil {
+		err = refusal(res.Err)
+	}
+	if err == nil {
+		fmt.Fprintf(s.out, "run %s: %s\n", c.ID, res.Status)
+	}
+	return finishing(s, p, err)
+}
+
+type retryCmd struct {
+	ID   string   `arg:"" help:"The run's id."`
+	From []string `placeholder:"TASK" help:"Run this task and all that follow from it again, completed or not. May be repeated."`
+	JSON bool     `name:"json" help:"Print the finished run as JSON."`
+}
+
+// Run runs again what did not complete, and follows it.
+func (c *retryCmd) Run(s *session) error {
+	p, err := s.openDurable("retry")
+	if err != nil {
+		return err
+	}
+	arguments := map[string]any{"run_id": c.ID, "wait_seconds": 0}
+	if len(c.From) > 0 {
+		arguments["tasks"] = c.From
+	}
+	view, err := s.runTree(p, tools.RetryRun, arguments)
+	if err == nil {
+		err = s.finish(view, c.JSON)
+	}
+	return finishing(s, p, err)
+}
+
+// openDurable opens the program for a command that only makes sense with a
+// store that outlives the process.
+func (s *session) openDurable(command string) (*program, error) {
+	cfg, err := s.load(byPerson)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Store == "memory" {
+		return nil, usage("%s needs a store on disk: the memory store (set by %s) forgets its runs when the process ends", command, cfg.Source("store")).
+			withHint("give the --store that the run was started with")
+	}
+	return s.open()
+}

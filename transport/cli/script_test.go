@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"chainwright": func() { Main() }})
+}
+
+// TestScripts runs testdata/script: each file is one story at the command
+// line, with the program as a process of its own and a home of its own.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			p := newPeer()
+			env.Defer(p.close)
+			env.Values[peerKey{}] = p
+			home := filepath.Join(env.WorkDir, "home")
+			if err := os.Mkdir(home, 0o700); err != nil {
+				return err
+			}
+			env.Setenv("HOME", home)
+			env.Setenv("USERPROFILE", home)
+			env.Setenv("APPDATA", filepath.Join(home, "config"))
+			env.Setenv("LOCALAPPDATA", filepath.Join(home, "data"))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
+			env.Setenv("XDG_DATA_HOME", filepath.Join(home, "data"))
+			env.Setenv("PEER", strings.TrimPrefix(p.URL, "http://"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"arrived": arrived, "exits": exits, "fill": fill, "grab": grab,
+		},
+	})
+}
+
+type peerKey struct{}
+
+// peer is what the trees of the scripts talk to.
+type peer struct {
+	*httptest.Server
+	waiting chan struct{} // one for each request to /slow that has arrived
+	left    chan struct{} // one for each that its caller gave up
+	done    chan struct{}
+}
+
+func newPeer() *peer {
+	p := &peer{waiting: make(chan struct{}, 100), left: make(chan struct{}, 100), done: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/items", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"items": [{"price": 2}, {"price": 5}]}`)
+	})
+	mux.HandleFunc("/fail", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "out of order", http.StatusTeapot)
+	})
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) {
+		p.waiting <- struct{}{}
+		select {
+		case <-r.Context().Done():
+			p.left <- struct{}{}
+		case <-p.done:
+		}
+	})
+	p.Server = httptest.NewServer(mux)
+	return p
+}
+
+func (p *peer) close() {
+	close(p.done)
+	p.Close()
+}
+
+// arrived waits until a request has come to /slow; arrived -left until its
+// caller has given it up.
+func arrived(ts *testscript.TestScript, neg bool, args []string) {
+	p := ts.Value(peerKey{}).(*peer)
+	signal := p.waiting
+	if len(args) == 1 && args[0] == "-left" {
+		signal = p.left
+	} else if len(args) != 0 || neg {
+		ts.Fatalf("usage: arrived [-left]")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	select {
+	case <-signal:
+	case <-ctx.Done():
+		ts.Fatalf("nothing arrived")
+	}
+}
+
+// exits runs a command that must end with a code: exits CODE COMMAND….
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || neg {
+		ts.Fatalf("usage: exits CODE COMMAND [ARG…]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if err != nil {
+		code = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("it ended with %s, not %s", code, args[0])
+	}
+}
+
+// fill replaces $NAMES of the environment in files.
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		text, err := os.ReadFile(path)
+		ts.Check(err)
+		filled := os.Expand(string(text), func(name string) string {
+			if value := ts.Getenv(name); value != "" {
+				return value
+			}
+			return "$" + name
+		})
+		ts.Check(os.WriteFile(path, []byte(filled), 0o600))
+	}
+}
+
+// grab puts the first word behind a text of the last stdout into a variable:
+// grab NAME TEXT.
+func grab(ts *testscript.TestScript, _ bool, args []string) {
+	_, after, found := strings.Cut(ts.ReadFile("stdout"), args[1])
+	words := strings.FieldsFunc(after, func(r rune) bool { return strings.ContainsRune(" \n\t:\",", r) })
+	if !found || len(words) == 0 {
+		ts.Fatalf("stdout has nothing behind %q", args[1])
+	}
+	ts.Setenv(args[0], words[0])
+}

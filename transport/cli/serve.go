@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/stdio"
+)
+
+// afterwards is a context for what has to be done after an interrupt too.
+func afterwards(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
+// serving wires the program for assistants, and the MCP server over it.
+func (s *session) serving(from caller) (*program, *server.MCPServer, error) {
+	cfg, err := s.load(from)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := assemble(s.ctx, cfg, s.logger(cfg.LogLevel), s.executors)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, tools.NewServer(p.tools, tools.ServerOptions{Version: version()}), nil
+}
+
+type stdioCmd struct{}
+
+// Run serves until stdin ends or a signal comes, and then lets what runs end
+// within the grace period.
+func (stdioCmd) Run(s *session) error {
+	p, srv, err := s.serving(byClient)
+	if err != nil {
+		return err
+	}
+	if isTerminal(s.in) {
+		fmt.Fprintln(s.err, "this speaks MCP on stdin and stdout, for a client to start; try `chainwright demo`, or end it with Ctrl-D")
+	}
+	err = stdio.Serve(s.ctx, srv, s.in, s.out, stdio.Options{Log: p.log, Grace: p.config.Grace, Drain: p.runner.Close})
+	return stopped(s, p, err)
+}
+
+type serveCmd struct {
+	Addr string `placeholder:"HOST:PORT" help:"Where to listen (127.0.0.1:8080)."`
+}
+
+// Run serves over HTTP until a signal comes.
+func (c *serveCmd) Run(s *session) error {
+	p, srv, err := s.serving(byPerson)
+	if err != nil {
+		return err
+	}
+	addr := p.config.HTTP.Addr
+	if c.Addr != "" {
+		addr = c.Addr
+	}
+	return stopped(s, p, s.serveHTTP(p, srv, addr, os.Getenv(p.config.HTTP.TokenEnv)))
+}
+
+// stopped closes the program. A server that was told to stop, and did, has
+// done what it should.
+func stopped(s *session, p *program, err error) error {
+	err = finishing(s, p, err)
+	if err == nil && interrupted(s.ctx) {
+		p.log.Info().Msg("stopped")
+	}
+	return err
+}

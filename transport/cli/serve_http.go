@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/transport/http"
+)
+
+// serveHTTP puts the configuration into the HTTP server, and serves.
+func (s *session) serveHTTP(p *program, srv *server.MCPServer, addr, token string) error {
+	edge := p.config.HTTP
+	web := http.New(srv, http.Options{
+		Log: p.log, Token: token, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
+		Grace: p.config.Grace, Drain: p.runner.Close,
+		Ready: func(ctx context.Context) error {
+			_, _, err := p.runner.List(ctx, chain.ListOptions{Limit: 1})
+			return err
+		},
+	})
+	if err := web.Serve(s.ctx, addr); err != nil {
+		return fmt.Errorf("serving HTTP: %w", err)
+	}
+	return nil
+}

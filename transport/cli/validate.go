@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/tools"
+)
+
+type validateCmd struct {
+	File string `arg:"" help:"A task tree in JSON or YAML; - for stdin."`
+	JSON bool   `name:"json" help:"Print the report as JSON."`
+}
+
+// verdict is what validate_task_tree says.
+type verdict struct {
+	Valid    bool            `json:"valid"`
+	Problems []chain.Problem `json:"problems"`
+	Warnings []chain.Problem `json:"warnings"`
+	Count    int             `json:"problem_count"`
+}
+
+// Run checks a tree. A tree with problems is wrong input: exit code 2.
+func (c *validateCmd) Run(s *session) error {
+	tree, err := s.treeFile(c.File)
+	if err != nil {
+		return err
+	}
+	p, err := s.open()
+	if err != nil {
+		return err
+	}
+	return finishing(s, p, c.validate(s, p, tree))
+}
+
+func (c *validateCmd) validate(s *session, p *program, tree json.RawMessage) error {
+	res, err := s.use(p, tools.ValidateTaskTree, map[string]json.RawMessage{"tasks": tree})
+	if err != nil {
+		return err
+	}
+	if res.IsError() {
+		return refusal(res.Err)
+	}
+	var v verdict
+	if err := decode(res, &v); err != nil {
+		return err
+	}
+	if c.JSON {
+		err = s.printJSON(res.Result)
+	} else {
+		err = v.tell(s, c.File)
+	}
+	if err == nil && !v.Valid {
+		return quiet(exitUsage)
+	}
+	return err
+}
+
+// tell says the verdict in words.
+func (v *verdict) tell(s *session, name string) error {
+	if v.Valid {
+		fmt.Fprintf(s.out, "%s is valid\n", name)
+	} else {
+		fmt.Fprintf(s.out, "%s is not valid: %s\n", name, plural(max(v.Count, len(v.Problems)), "problem"))
+	}
+	list := func(kind string, problems []chain.Problem) {
+		for _, problem := range problems {
+			fmt.Fprintf(s.out, "\n%s", kind)
+			if problem.Path != "" {
+				fmt.Fprintf(s.out, " at %s", problem.Path)
+			}
+			fmt.Fprintf(s.out, ": %s\n", problem.Message)
+			if problem.Hint != "" {
+				fmt.Fprintf(s.out, "  hint: %s\n", problem.Hint)
+			}
+		}
+	}
+	list("problem", v.Problems)
+	if more := v.Count - len(v.Problems); more > 0 {
+		fmt.Fprintf(s.out, "\n… and %s\n", plural(more, "more problem"))
+	}
+	list("warning", v.Warnings)
+	return nil
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// released is set by the build of a release.
+var released string
+
+type versionCmd struct{}
+
+// Run prints the version, what built it and for what.
+func (versionCmd) Run(s *session) error {
+	_, err := fmt.Fprintf(s.out, "chainwright %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// version is the release, else what the module system knows.
+func version() string {
+	if released != "" {
+		return released
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
