@@ -2,8 +2,6 @@ package schema
 
 import (
 	v5 "github.com/santhosh-tekuri/jsonschema/v5"
-
-	"github.com/chainwright/chainwright/executors/nearest"
 )
 
 func (e *explainer) object(s *v5.Schema, v map[string]any, at path) Answer {
@@ -14,10 +12,10 @@ func (e *explainer) object(s *v5.Schema, v map[string]any, at path) Answer {
 		}
 	}
 	if s.MinProperties != -1 && len(v) < s.MinProperties {
-		answer = e.add(at, "must have at least %s; got %d", count(s.MinProperties, "key"), len(v))
+		answer = e.add(at, "must have at least %s; got %d", count{s.MinProperties, "key"}, len(v))
 	}
 	if s.MaxProperties != -1 && len(v) > s.MaxProperties {
-		answer = e.add(at, "must have at most %s; got %d", count(s.MaxProperties, "key"), len(v))
+		answer = e.add(at, "must have at most %s; got %d", count{s.MaxProperties, "key"}, len(v))
 	}
 	for _, name := range sortedKeys(v) {
 		answer = min(answer, e.member(s, name, v[name], at.key(name)))
@@ -72,7 +70,7 @@ func (e *explainer) member(s *v5.Schema, name string, value any, at path) Answer
 	if s.PropertyNames != nil {
 		inside, reasons := e.quiet(s.PropertyNames, name, path{})
 		if inside == No && len(reasons) > 0 {
-			e.add(at, "is no name that is allowed here: it %s", reasons[0].Message)
+			e.add(at, "is no name that is allowed here: it %s", reasons[0])
 		}
 		answer = min(answer, inside)
 	}
@@ -96,23 +94,16 @@ func (e *explainer) additional(s *v5.Schema, name string, value any, at path) An
 
 // unknown refuses a key, and names the one that was meant.
 func (e *explainer) unknown(s *v5.Schema, name string, at path) Answer {
-	known := sortedNames(s.Properties)
-	if hint := nearest.Hint(name, known); hint != "" {
-		return e.add(at, "is not known here; %s", hint)
-	}
-	if len(known) == 0 {
-		return e.add(at, "is not known here; no keys are")
-	}
-	return e.add(at, "is not known here; known are %s", nameList(known))
+	return e.add(at, "is not known here; %s", known{name, s})
 }
 
 func (e *explainer) array(s *v5.Schema, v []any, at path) Answer {
 	answer := Yes
 	if s.MinItems != -1 && len(v) < s.MinItems {
-		answer = e.add(at, "must have at least %s; got %d", count(s.MinItems, "element"), len(v))
+		answer = e.add(at, "must have at least %s; got %d", count{s.MinItems, "element"}, len(v))
 	}
 	if s.MaxItems != -1 && len(v) > s.MaxItems {
-		answer = e.add(at, "must have at most %s; got %d", count(s.MaxItems, "element"), len(v))
+		answer = e.add(at, "must have at most %s; got %d", count{s.MaxItems, "element"}, len(v))
 	}
 	if s.UniqueItems {
 		inside := distinct(v)
@@ -127,7 +118,7 @@ func (e *explainer) array(s *v5.Schema, v []any, at path) Answer {
 	}
 	if closed, ok := s.AdditionalItems.(bool); ok && !closed {
 		if items, ok := s.Items.([]*v5.Schema); ok && len(v) > len(items) {
-			answer = e.add(at, "must have at most %s; got %d", count(len(items), "element"), len(v))
+			answer = e.add(at, "must have at most %s; got %d", count{len(items), "element"}, len(v))
 		}
 	}
 	if s.Contains != nil {
@@ -167,9 +158,9 @@ func (e *explainer) contains(s *v5.Schema, v []any, at path) Answer {
 	answer := counted(fits, may, max(s.MinContains, 0), s.MaxContains)
 	switch {
 	case answer == No && fits+may < s.MinContains:
-		e.add(at, "must have at least %s of a certain form; %d have it", count(s.MinContains, "element"), fits)
+		e.add(at, "must have at least %s of a certain form; %d have it", count{s.MinContains, "element"}, fits)
 	case answer == No:
-		e.add(at, "must have at most %s of a certain form; %d have it", count(s.MaxContains, "element"), fits)
+		e.add(at, "must have at most %s of a certain form; %d have it", count{s.MaxContains, "element"}, fits)
 	}
 	return answer
 }

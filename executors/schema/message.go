@@ -4,15 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"math/big"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/chainwright/chainwright/executors/nearest"
 )
 
 // longest is how much of a value a message shows.
@@ -49,12 +44,6 @@ func (p path) String() string {
 	return before + "." + p.name
 }
 
-// below is a violation as a value at a path would put it.
-func (v Violation) below(at path) string {
-	inside := strings.TrimPrefix(strings.TrimPrefix(v.Path, at.String()), ".")
-	return Violation{inside, v.Message}.String()
-}
-
 // cut shortens a text for a message.
 func cut(text string) string {
 	if len(text) <= longest {
@@ -84,7 +73,7 @@ func show(v any) string {
 		if len(v) == 0 {
 			return "an empty array"
 		}
-		return "an array of " + count(len(v), "element")
+		return "an array of " + count{len(v), "element"}.String()
 	case map[string]any:
 		if len(v) == 0 {
 			return "an empty object"
@@ -95,76 +84,3 @@ func show(v any) string {
 	}
 	return cut(fmt.Sprint(v))
 }
-
-// showList writes the values that are allowed, the first ones of very many.
-func showList(values []any) string {
-	const most = 20
-	shown := make([]string, 0, len(values))
-	for _, each := range values[:min(len(values), most)] {
-		shown = append(shown, show(each))
-	}
-	list := strings.Join(shown, ", ")
-	if more := len(values) - most; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return list
-}
-
-func nameList(names []string) string {
-	const most = 30
-	list := strings.Join(names[:min(len(names), most)], ", ")
-	if more := len(names) - most; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return list
-}
-
-// meant asks for the allowed text that is most like the one that came.
-func meant(v any, allowed []any) string {
-	text, ok := v.(string)
-	if !ok {
-		return ""
-	}
-	var known []string
-	for _, each := range allowed {
-		if word, ok := each.(string); ok {
-			known = append(known, word)
-		}
-	}
-	if hint := nearest.Hint(text, known); hint != "" && len(known) > 3 {
-		return "; " + hint
-	}
-	return ""
-}
-
-var kindWords = map[string]string{
-	"null": "null", "boolean": "true or false", "object": "an object", "array": "an array",
-	"string": "a string", "number": "a number", "integer": "a whole number",
-}
-
-func kindList(names []string) string {
-	words := make([]string, len(names))
-	for i, name := range names {
-		words[i] = kindWords[name]
-	}
-	return alternatives(words)
-}
-
-func alternatives(words []string) string { return strings.Join(words, ", or ") }
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func decimal(r *big.Rat) string {
-	if r.IsInt() {
-		return cut(r.Num().String())
-	}
-	near, _ := r.Float64()
-	return strconv.FormatFloat(near, 'g', -1, 64)
-}
-
-func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
