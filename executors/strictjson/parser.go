@@ -14,12 +14,13 @@ type parser struct {
 	at    int
 	depth int
 	build bool
+	keys  []string // of the objects that are open, where nothing is built
 	err   *SyntaxError
 }
 
 func newParser(raw []byte, build bool) *parser {
 	p := &parser{raw: raw, build: build}
-	if build && len(raw) <= shared {
+	if !build || len(raw) <= shared {
 		p.text = string(raw)
 	}
 	return p
@@ -140,16 +141,17 @@ func (p *parser) array() any {
 		return nil
 	}
 	defer p.leave()
+	if !p.build {
+		p.skipArray()
+		return nil
+	}
 	list := []any{}
 	if p.peek() == ']' {
 		p.at++
 		return list
 	}
 	for {
-		value := p.value()
-		if p.build {
-			list = append(list, value)
-		}
+		list = append(list, p.value())
 		p.space()
 		switch p.peek() {
 		case ',':
@@ -172,6 +174,10 @@ func (p *parser) object() any {
 		return nil
 	}
 	defer p.leave()
+	if !p.build {
+		p.skipObject()
+		return nil
+	}
 	object := map[string]any{}
 	if p.peek() == '}' {
 		p.at++
@@ -179,28 +185,17 @@ func (p *parser) object() any {
 	}
 	for {
 		at := p.at
-		if p.peek() != '"' {
-			p.unexpected("a key in double quotes")
+		key, ok := p.key()
+		if !ok {
 			return nil
 		}
-		key := p.string()
-		p.space()
-		if p.peek() != ':' {
-			p.unexpected("':'")
-			return nil
-		}
-		p.at++
-		p.space()
 		size := len(object)
 		object[key] = nil
 		if len(object) == size {
 			p.fail(at, "key %s is there twice", short(key))
 			return nil
 		}
-		value := p.value()
-		if p.build {
-			object[key] = value
-		}
+		object[key] = p.value()
 		p.space()
 		switch p.peek() {
 		case ',':
@@ -214,6 +209,23 @@ func (p *parser) object() any {
 			return nil
 		}
 	}
+}
+
+// key reads a key and the colon behind it.
+func (p *parser) key() (key string, ok bool) {
+	if p.peek() != '"' {
+		p.unexpected("a key in double quotes")
+		return "", false
+	}
+	key = p.string()
+	p.space()
+	if p.peek() != ':' {
+		p.unexpected("':'")
+		return "", false
+	}
+	p.at++
+	p.space()
+	return key, true
 }
 
 func (p *parser) number() any {
