@@ -1,9 +1,75 @@
-package builtin
+package builtin_test
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/builtin"
+	"github.com/chainwright/chainwright/executors/executortest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Definitions of what is built in keep the rules, and their examples fit.
+func TestDefinitions(t *testing.T) {
+	t.Parallel()
+	all := builtin.All()
+	executortest.Registry(t, nil, all...) // all ids are different
+	for _, e := range all {
+		t.Run(e.Definition().ID, func(t *testing.T) { executortest.Check(t, e) })
+	}
+}
+
+// The examples of executors that need nothing but the machine are run. The
+// others are run by the tests of those executors, against their real peers.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	alone := []string{"data_processor", "system_info_executor"}
+	for _, e := range builtin.All() {
+		id := e.Definition().ID
+		if !slices.Contains(alone, id) {
+			continue
+		}
+		t.Run(id, func(t *testing.T) { executortest.Examples(t, e, nil) })
+	}
+}
+
+// Narrowed to what changes nothing, each schema still compiles and takes no
+// call that would change something.
+func TestReadOnlyInput(t *testing.T) {
+	t.Parallel()
+	for _, e := range builtin.All() {
+		def := e.Definition()
+		raw, ok := def.ReadOnlyInput()
+		if !ok {
+			continue
+		}
+		narrowed, err := executors.CompileSchema(def.ID, raw)
+		if err != nil {
+			t.Errorf("%s: %v", def.ID, err)
+			continue
+		}
+		for _, problem := range executortest.LintInput(raw) {
+			t.Errorf("%s: %s", def.ID, problem)
+		}
+		for _, effect := range def.Effects {
+			for name, values := range effect.When {
+				for _, value := range values {
+					allowed := slices.ContainsFunc(narrowed.Enum(name), func(each any) bool { return each == value })
+					if allowed != effect.ReadOnly {
+						t.Errorf("%s: %s: %v is allowed: %v, and read-only: %v", def.ID, name, value, allowed, effect.ReadOnly)
+					}
+				}
+			}
+		}
+	}
+}
 
 func BenchmarkAll(b *testing.B) {
 	for b.Loop() {
-		All()
+		builtin.All()
 	}
 }

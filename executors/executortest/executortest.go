@@ -1,0 +1,134 @@
+// Package executortest holds executors to what the rest of the program, and
+// the assistants that call them, count on. A test of an executor is:
+//
+//	func TestDefinition(t *testing.T) { executortest.Check(t, mine.New()) }
+//
+// and Run makes a call through the same door as the server's.
+package executortest
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/strictjson"
+)
+
+// Closed is the policy of a server that nothing was opened on.
+func Closed(t testing.TB) *policy.Policy {
+	t.Helper()
+	return Policy(t, policy.Config{})
+}
+
+// Policy makes a policy that is closed with the test.
+func Policy(t testing.TB, cfg policy.Config) *policy.Policy {
+	t.Helper()
+	pol, err := policy.New(cfg)
+	if err != nil {
+		t.Fatalf("the policy: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := pol.Close(); err != nil {
+			t.Errorf("closing the policy: %v", err)
+		}
+	})
+	return pol
+}
+
+// Registry makes a registry that checks outputs and is closed with the test.
+// A nil policy is the closed one.
+func Registry(t testing.TB, pol *policy.Policy, execs ...executors.Executor) *executors.Registry {
+	t.Helper()
+	if pol == nil {
+		pol = Closed(t)
+	}
+	registry, err := executors.NewRegistry(pol, zerolog.New(zerolog.NewTestWriter(t)), execs...)
+	if err != nil {
+		t.Fatalf("the registry: %v", err)
+	}
+	registry.CheckOutputs(true)
+	t.Cleanup(func() {
+		if err := registry.Close(); err != nil {
+			t.Errorf("closing the registry: %v", err)
+		}
+	})
+	return registry
+}
+
+// Run makes one call as the server would: inputs decoded strictly, defaults
+// filled in, validated, and through the door. A nil policy is the closed one.
+func Run(t testing.TB, e executors.Executor, inputs string, pol *policy.Policy) executors.Outcome {
+	t.Helper()
+	return Call(t, Registry(t, pol, e), e.Definition().ID, inputs)
+}
+
+// Call is Run in a registry that is there already.
+func Call(t testing.TB, registry *executors.Registry, id, inputs string) executors.Outcome {
+	t.Helper()
+	resolved, err := registry.ResolveInputs(id, json.RawMessage(inputs))
+	if err != nil {
+		return executors.Outcome{Err: err}
+	}
+	return registry.Invoke(t.Context(), id, &executors.Call{Inputs: resolved, Attempt: 1}, 0)
+}
+
+// Examples runs the examples of a definition. Each must complete, and give
+// what it says: the keys that its result names, with those values.
+func Examples(t *testing.T, e executors.Executor, pol *policy.Policy) {
+	t.Helper()
+	registry := Registry(t, pol, e)
+	def := e.Definition()
+	for _, example := range def.Examples {
+		t.Run(example.Title, func(t *testing.T) {
+			out := Call(t, registry, def.ID, string(example.Inputs))
+			if out.Err != nil {
+				t.Fatalf("%s failed: %v (%s)", def.ID, out.Err, out.Err.Hint)
+			}
+			if example.Result == nil {
+				return
+			}
+			want, err := strictjson.Decode(example.Result)
+			if err != nil {
+				t.Fatalf("the example's result: %v", err)
+			}
+			got, err := strictjson.Decode(out.Result)
+			if err != nil {
+				t.Fatalf("the result: %v", err)
+			}
+			if !holds(got, want) {
+				t.Errorf("%s gave %s, and its example says %s", def.ID, out.Result, example.Result)
+			}
+		})
+	}
+}
+
+// holds reports whether a value has everything that is wanted of it: of an
+// object the keys, of an array all elements.
+func holds(got, want any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		object, ok := got.(map[string]any)
+		for key, each := range want {
+			value, there := object[key]
+			if !there || !holds(value, each) {
+				return false
+			}
+		}
+		return ok
+	case []any:
+		list, ok := got.([]any)
+		if !ok || len(list) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !holds(list[i], want[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return equal(got, want)
+}
