@@ -9,15 +9,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestDefinition(t *testing.T) {
+	t.Parallel()
+	executortest.Check(t, New())
+}
 
 // local is the policy that lets tests reach their own servers.
 var local = policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}}
@@ -31,18 +36,7 @@ type door struct {
 
 func newDoor(tb testing.TB, cfg policy.Config) *door {
 	tb.Helper()
-	pol, err := policy.New(cfg)
-	if err != nil {
-		tb.Fatalf("making the policy: %v", err)
-	}
-	registry, err := executors.NewRegistry(pol, zerolog.Nop(), New())
-	if err != nil {
-		tb.Fatalf("registering: %v", err)
-	}
-	tb.Cleanup(func() {
-		_ = registry.Close()
-		_ = pol.Close()
-	})
+	registry := executortest.Registry(tb, executortest.Policy(tb, cfg), New())
 	return &door{tb: tb, registry: registry, timeout: 20 * time.Second}
 }
 

@@ -145,13 +145,13 @@ func (g controlGroup) quota(folder string) (quota, period uint64, err error) {
 func (g controlGroup) cpuTime(folder string) (time.Duration, error) {
 	if g.second {
 		used, err := g.keyed(folder, "cpu.stat", "usage_usec")
-		return time.Duration(used) * time.Microsecond, err //nolint:gosec // 292,000 years of it
+		return time.Duration(used) * time.Microsecond, err
 	}
 	// The first version accounts time in a tree of its own, usually mounted
 	// with the one of the limits.
 	own := strings.TrimPrefix(folder, path.Join(mounted, "cpu"))
 	used, err := g.number(path.Join(mounted, "cpuacct", own), "cpuacct.usage")
-	return time.Duration(used), err //nolint:gosec // nanoseconds
+	return time.Duration(used), err
 }
 
 func (g controlGroup) number(folder, name string) (uint64, error) {

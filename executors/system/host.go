@@ -33,7 +33,7 @@ func measureMachine(ctx context.Context) (*machine, error) {
 		return nil, fmt.Errorf("reading the uptime: %w", err)
 	}
 	if started, err := host.BootTimeWithContext(ctx); err == nil && started > 0 {
-		m.BootTime = time.Unix(int64(started), 0).UTC().Format(time.RFC3339) //nolint:gosec // seconds since 1970
+		m.BootTime = time.Unix(int64(started), 0).UTC().Format(time.RFC3339)
 	}
 	if platform, _, version, err := host.PlatformInformationWithContext(ctx); err == nil {
 		m.Platform, m.PlatformVersion = platform, version

@@ -9,48 +9,30 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/shirou/gopsutil/v4/cpu"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/strictjson"
+	"github.com/chainwright/chainwright/executors/executortest"
 )
 
 func run(t *testing.T, inputs string) output {
 	t.Helper()
-	pol, err := policy.New(policy.Config{})
-	if err != nil {
-		t.Fatalf("making the policy: %v", err)
-	}
-	defer pol.Close()
-	registry, err := executors.NewRegistry(pol, zerolog.Nop(), New())
-	if err != nil {
-		t.Fatalf("registering: %v", err)
-	}
-	defer registry.Close()
-	resolved, refused := registry.ResolveInputs("system_info_executor", json.RawMessage(inputs))
-	if refused != nil {
-		t.Fatalf("inputs %s: %v", inputs, refused)
-	}
-	outcome := registry.Invoke(t.Context(), "system_info_executor", &executors.Call{Inputs: resolved, Attempt: 1}, 10*time.Second)
+	outcome := executortest.Run(t, New(), inputs, nil)
 	if outcome.Err != nil {
 		t.Fatalf("%s: %v", inputs, outcome.Err)
-	}
-	value, err := strictjson.Decode(outcome.Result)
-	if err != nil {
-		t.Fatalf("the result: %v", err)
-	}
-	for _, violation := range New().Definition().Output.Validate(value) {
-		t.Errorf("the result's %s %s", violation.Path, violation.Message)
 	}
 	var out output
 	if err := json.Unmarshal(outcome.Result, &out); err != nil {
 		t.Fatalf("the result: %v", err)
 	}
 	return out
+}
+
+func TestDefinition(t *testing.T) {
+	t.Parallel()
+	executortest.Check(t, New())
+	executortest.Examples(t, New(), nil)
 }
 
 func TestEachResourceAlone(t *testing.T) {
