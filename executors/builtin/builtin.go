@@ -8,6 +8,7 @@ import (
 	"github.com/chainwright/chainwright/executors/aggregate"
 	"github.com/chainwright/chainwright/executors/command"
 	"github.com/chainwright/chainwright/executors/data"
+	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/rest"
 	"github.com/chainwright/chainwright/executors/system"
 )
@@ -17,6 +18,8 @@ var list = []func() executors.Executor{
 	aggregate.New,
 	func() executors.Executor { return command.New() },
 	data.New,
+	file.NewReader,
+	file.NewWriter,
 	rest.New,
 	system.New,
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/command"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
@@ -301,36 +302,28 @@ func TestCancelOfManyLeavesNoProcess(t *testing.T) {
 	}
 }
 
-func TestEveryExampleIsValid(t *testing.T) {
-	t.Parallel()
-	def := command.New().Definition()
-	for _, example := range def.Examples {
-		object, err := strictjson.DecodeObject(example.Inputs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if wrong := def.Input.Validate(object); len(wrong) > 0 {
-			t.Errorf("%s: %v", example.Title, wrong)
-		}
-	}
-}
+func TestDefinition(t *testing.T) { executortest.Check(t, command.New()) }
 
-func TestOutputFitsItsSchema(t *testing.T) {
-	t.Parallel()
-	out, failed := try(context.Background(), t, allowing(t, policy.Config{}, "echo"), `{"command": "echo hi"}`)
-	if failed != nil {
-		t.Fatal(failed)
+// Through the door: the output fits its schema, beside an error too, the
+// door's time-out ends the program, and a secret is filled in and redacted.
+func TestThroughTheDoor(t *testing.T) {
+	t.Setenv("DOOR_TOKEN", "t0p-secret-value")
+	pol := allowing(t, policy.Config{Secrets: map[string]policy.Secret{"TOKEN": {Env: "DOOR_TOKEN", Executors: []string{"command_executor"}}}}, "sh", "sleep")
+	out := executortest.Run(t, command.New(), `{"command": ["sh", "-c", "echo out; exit 3"]}`, pol)
+	if out.Err == nil || out.Err.Code != "3" || !strings.Contains(string(out.Result), `"stdout":"out\n"`) || !strings.Contains(string(out.Result), `"return_code":3`) {
+		t.Errorf("%s, %+v", out.Result, out.Err)
 	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		t.Fatal(err)
+	out = executortest.Run(t, command.New(), `{"command": "sleep 60", "timeout": 0.2}`, pol)
+	if out.Err == nil || out.Err.Type != executors.TimeoutError || !strings.Contains(string(out.Result), `"success":false`) {
+		t.Errorf("%s, %+v", out.Result, out.Err)
 	}
-	value, err := strictjson.Decode(raw)
-	if err != nil {
-		t.Fatal(err)
+	out = executortest.Run(t, command.New(), `{"command": ["sh", "-c", "echo got $KEY; [ $KEY = t0p-secret-value ]"], "env": {"KEY": "${{ secrets.TOKEN }}"}}`, pol)
+	if out.Err != nil || strings.Contains(string(out.Result), "t0p-secret") || !strings.Contains(string(out.Result), "got [secret TOKEN]") {
+		t.Errorf("%s, %+v", out.Result, out.Err)
 	}
-	if wrong := command.New().Definition().Output.Validate(value); len(wrong) > 0 {
-		t.Errorf("%v", wrong)
+	out = executortest.Run(t, command.New(), `{"command": "sleep 60"}`, nil)
+	if out.Err == nil || out.Err.Type != executors.PermissionDenied || !strings.Contains(out.Err.Hint, "policy.command.programs") {
+		t.Errorf("closed: %+v", out.Err)
 	}
 }
 

@@ -49,7 +49,7 @@ type emptyFolder struct {
 func (f *emptyFolder) path() (string, error) {
 	f.once.Do(func() {
 		if f.dir, f.err = os.MkdirTemp("", "chainwright-empty-"); f.err == nil {
-			f.err = os.Chmod(f.dir, 0o500) //nolint:gosec // a folder is entered by its execute bit
+			f.err = os.Chmod(f.dir, 0o500) // a folder is entered by its execute bit
 		}
 	})
 	if f.err != nil {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
@@ -346,17 +347,22 @@ func TestEffectsOfModes(t *testing.T) {
 	}
 }
 
-func TestEveryExampleIsValid(t *testing.T) {
+func TestDefinitions(t *testing.T) {
+	executortest.Check(t, file.NewReader())
+	executortest.Check(t, file.NewWriter())
+}
+
+func TestThroughTheDoor(t *testing.T) {
 	t.Parallel()
-	for _, e := range []executors.Executor{file.NewReader(), file.NewWriter()} {
-		for _, example := range e.Definition().Examples {
-			object, err := strictjson.DecodeObject(example.Inputs)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if wrong := e.Definition().Input.Validate(object); len(wrong) > 0 {
-				t.Errorf("%s: %v", example.Title, wrong)
-			}
-		}
+	pol, dir := work(t, policy.Limits{})
+	out := executortest.Run(t, file.NewWriter(), `{"file_path": "a.txt", "content": "hello"}`, pol)
+	if out.Err != nil || !strings.Contains(string(out.Result), filepath.Base(dir)) {
+		t.Fatalf("%s, %+v", out.Result, out.Err)
+	}
+	if out := executortest.Run(t, file.NewReader(), `{"file_path": "a.txt"}`, pol); out.Err != nil || !strings.Contains(string(out.Result), "hello") {
+		t.Errorf("%s, %+v", out.Result, out.Err)
+	}
+	if out := executortest.Run(t, file.NewReader(), `{"file_path": "a.txt"}`, nil); out.Err == nil || out.Err.Type != executors.PermissionDenied || !strings.Contains(out.Err.Hint, "policy.files.roots") {
+		t.Errorf("closed: %+v", out.Err)
 	}
 }
