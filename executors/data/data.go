@@ -79,7 +79,7 @@ func process(ctx context.Context, call *executors.Call, in Input) (Output, error
 	}
 	op := operations[in.Operation]
 	if err := checkOptions(call.Inputs, in.Operation, op); err != nil {
-		return out, err
+		return Output{}, err
 	}
 	var err error
 	switch {
@@ -97,7 +97,10 @@ func process(ctx context.Context, call *executors.Call, in Input) (Output, error
 			out.Result, err = op.run(ctx, in, elements)
 		}
 	}
-	return out, err
+	if err != nil {
+		return Output{}, err
+	}
+	return out, nil
 }
 
 // checkOptions refuses options that the operation lacks or has no use for.

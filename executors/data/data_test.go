@@ -16,6 +16,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/data"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -216,7 +217,7 @@ func TestRefusals(t *testing.T) {
 		{`{"data":1,"operation":"jq","program":"nope"}`, "program", "nope/0"},
 		{`{"data":1,"operation":"jq","program":"input"}`, "program", "input"},
 		{`{"data":1,"operation":"jq","program":".a"}`, "program", "expected an object"},
-		{`{"data":1,"operation":"jq","program":"[range(1e9)]"}`, "program", "more than"},
+		{`{"data":1,"operation":"jq","program":"[range(1e9)]"}`, "program", "the program "},
 		{`{"data":1,"operation":"jq","program":"\"x\" * 1e9"}`, "program", "longer than"},
 	} {
 		t.Run(c.inputs, func(t *testing.T) {
@@ -235,6 +236,7 @@ func TestRefusals(t *testing.T) {
 
 func TestExamples(t *testing.T) {
 	t.Parallel()
+	executortest.Check(t, executor)
 	for _, example := range executor.Definition().Examples {
 		got, err := run(context.Background(), t, string(example.Inputs))
 		if err != nil {

@@ -176,17 +176,23 @@ func (d decimal) number() json.Number {
 	return json.Number(sign + mantissa + "e" + strconv.Itoa(point-1))
 }
 
-// trimmedNumber is one text for all ways of writing the same number.
-func (d decimal) trimmedNumber() json.Number {
-	if d.big == nil && d.exponent == 0 && d.small%10 != 0 {
-		return json.Number(strconv.FormatInt(d.small, 10))
+// canonical appends one text for all ways of writing the same number.
+func (d decimal) canonical(to []byte) []byte {
+	if d.big != nil {
+		d = d.trimmed()
+		to = d.big.Append(to, 10)
+	} else {
+		for d.small != 0 && d.small%10 == 0 {
+			d.small /= 10
+			d.exponent++
+		}
+		if d.small == 0 {
+			return append(to, '0')
+		}
+		to = strconv.AppendInt(to, d.small, 10)
 	}
-	d = d.trimmed()
-	if d.big.Sign() == 0 {
-		return "0"
+	if d.exponent == 0 || d.big != nil && d.big.Sign() == 0 {
+		return to
 	}
-	if d.exponent == 0 {
-		return json.Number(d.big.String())
-	}
-	return json.Number(d.big.String() + "e" + strconv.Itoa(d.exponent))
+	return strconv.AppendInt(append(to, 'e'), int64(d.exponent), 10)
 }

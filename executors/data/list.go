@@ -78,7 +78,18 @@ func sortElements(_ context.Context, in Input, elements []element) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(list, func(a, b keyed) int { return direction(in.Order) * slices.CompareFunc(a.keys, b.keys, order) })
+	for _, k := range list {
+		for i, v := range k.keys {
+			k.keys[i] = sortable(v)
+		}
+	}
+	sign := direction(in.Order)
+	slices.SortFunc(list, func(a, b keyed) int {
+		if c := slices.CompareFunc(a.keys, b.keys, order); c != 0 {
+			return sign * c
+		}
+		return a.index - b.index
+	})
 	sorted := make([]any, len(list))
 	for i, k := range list {
 		sorted[i] = k.value
@@ -113,7 +124,7 @@ func unique(_ context.Context, in Input, elements []element) (any, error) {
 
 // programTime bounds a caller's jq program. The call's own time-out may be
 // shorter.
-const programTime = 10 * time.Second
+const programTime = 5 * time.Second
 
 // runProgram runs jq on the data.
 func runProgram(ctx context.Context, in Input) (any, error) {

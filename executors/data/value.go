@@ -96,6 +96,16 @@ func (s selector) numberIn(e element) (decimal, json.Number, error) {
 	return d, n, nil
 }
 
+// sortable is a value in a form that order compares fast, many times over.
+func sortable(v any) any {
+	if n, ok := v.(json.Number); ok {
+		if d, ok := parse(n); ok {
+			return d
+		}
+	}
+	return v
+}
+
 // order compares any two values: by kind (null, false, true, number, string,
 // array, object), then by value, numbers exactly.
 func order(a, b any) int {
@@ -103,8 +113,14 @@ func order(a, b any) int {
 		return x - y
 	}
 	switch a := a.(type) {
+	case decimal:
+		if b, ok := b.(decimal); ok {
+			return a.compare(b)
+		}
 	case json.Number:
-		return orderNumbers(a, b.(json.Number))
+		if b, ok := b.(json.Number); ok {
+			return orderNumbers(a, b)
+		}
 	case string:
 		return strings.Compare(a, b.(string))
 	case []any:
@@ -157,7 +173,7 @@ func rank(v any) int {
 			return 2
 		}
 		return 1
-	case json.Number:
+	case json.Number, decimal:
 		return 3
 	case string:
 		return 4
@@ -177,7 +193,7 @@ func identity(to []byte, v any) []byte {
 		return strconv.AppendBool(to, v)
 	case json.Number:
 		if d, ok := parse(v); ok {
-			v = d.trimmedNumber()
+			return append(d.canonical(to), ' ')
 		}
 		return append(append(to, v...), ' ')
 	case string:
