@@ -12,12 +12,13 @@ const (
 	// MaxResult bounds the text of one answer. A longer result is left out,
 	// and the answer names the call that reads it in pages.
 	MaxResult = 32 << 10
-	// previewSize is how much of a result that was left out is shown.
+	// previewSize is how much of a result that was left out is shown. This
+	// and the sizes below count bytes of JSON; together they leave room.
 	previewSize  = 4 << 10
 	errorSize    = 4 << 10
 	hintSize     = 1 << 10
 	warningSize  = 512
-	maxWarnings  = 20
+	maxWarnings  = 16
 	envelopeRoom = 512
 )
 
@@ -64,7 +65,7 @@ func (r *Result) append(b []byte, whole bool) []byte {
 		b = append(b, `,"truncated":true`...)
 	}
 	if preview != "" {
-		b = appendString(append(b, `,"preview":`...), cut(preview, previewSize))
+		b = appendString(append(b, `,"preview":`...), within(preview, previewSize))
 	}
 	b = appendWarnings(b, r.Warnings)
 	if next != nil {
@@ -79,13 +80,13 @@ func appendError(b []byte, err *executors.Error) []byte {
 	if err == nil {
 		return b
 	}
-	b = appendString(append(b, `,"error":`...), cut(err.Message, errorSize))
+	b = appendString(append(b, `,"error":`...), within(err.Message, errorSize))
 	b = appendString(append(b, `,"error_type":`...), string(err.Type))
 	for _, part := range [...]struct{ key, text string }{
 		{`,"error_code":`, err.Code}, {`,"field":`, err.Field}, {`,"hint":`, err.Hint},
 	} {
 		if part.text != "" {
-			b = appendString(append(b, part.key...), cut(part.text, hintSize))
+			b = appendString(append(b, part.key...), within(part.text, hintSize))
 		}
 	}
 	return b
@@ -97,7 +98,7 @@ func appendWarnings(b []byte, warnings []string) []byte {
 			b = append(b, `,"and more"`...)
 			break
 		}
-		b = appendString(append(b, separator(i, `,"warnings":[`)...), cut(warning, warningSize))
+		b = appendString(append(b, separator(i, `,"warnings":[`)...), within(warning, warningSize))
 	}
 	if len(warnings) > 0 {
 		b = append(b, ']')

@@ -56,6 +56,16 @@ func cut(s string, limit int) string {
 	return s[:boundary(s, limit-len(ellipsis))] + ellipsis
 }
 
+// within shortens s to what takes at most room bytes as a JSON string, and
+// says so with an ellipsis.
+func within(s string, room int) string {
+	if fitting(s, room) == len(s) {
+		return s
+	}
+	const ellipsis = "…"
+	return s[:fitting(s, room-len(ellipsis))] + ellipsis
+}
+
 // boundary is the largest index ≤ at that begins a character of s.
 func boundary(s string, at int) int {
 	if at <= 0 {
