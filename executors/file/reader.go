@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -41,7 +42,7 @@ func read(ctx context.Context, call *executors.Call, in ReaderInput) (*ReaderOut
 		return nil, failure(err)
 	}
 	defer f.Close()
-	r := reader{in: in, file: f, coding: coding, size: info.Size(), limit: capOf(call.Policy), stop: ctx}
+	r := reader{in: in, file: f, coding: coding, size: info.Size(), limit: capOf(call.Policy), budget: budgetOf(call.Policy), stop: ctx}
 	out := &ReaderOutput{Size: info.Size()}
 	switch in.Format {
 	case "json":
@@ -67,7 +68,8 @@ type reader struct {
 	file   *os.File
 	coding coding
 	size   int64
-	limit  int64 // of bytes
+	limit  int64 // of bytes read
+	budget int   // of bytes of the result's JSON
 	stop   context.Context
 }
 
@@ -81,8 +83,8 @@ func (r *reader) Read(b []byte) (int, error) {
 
 // window reads the bytes that offset and limit ask for, and reports whether
 // the file goes on after them.
-func (r *reader) window() (data []byte, more bool, err error) {
-	want := r.limit
+func (r *reader) window(most int64) (data []byte, more bool, err error) {
+	want := most
 	if r.in.Limit > 0 {
 		want = min(want, r.in.Limit)
 	}
@@ -99,13 +101,42 @@ func (r *reader) window() (data []byte, more bool, err error) {
 	return data, false, nil
 }
 
+// budgetOf is how long the JSON of what was read may be: as long as the door
+// lets through, less what stands around it.
+func budgetOf(pol *policy.Policy) int {
+	most := int64(defaultCap)
+	if limit := pol.Limits().OutputBytes; limit > 0 {
+		most = limit
+	}
+	if limit := pol.Limits().Executors["file_reader"].OutputBytes; limit > 0 {
+		most = limit
+	}
+	return int(max(most-256, 64))
+}
+
+// jsonLength is how long a text is as a JSON string.
+func jsonLength(text string) int {
+	length := len(text) + 2
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"', c == '\\', c == '\n', c == '\r', c == '\t', c == '\b', c == '\f':
+			length++
+		case c < ' ':
+			length += 5
+		case c == 0xe2 && (strings.HasPrefix(text[i:], "\u2028") || strings.HasPrefix(text[i:], "\u2029")):
+			length += 3
+		}
+	}
+	return length
+}
+
 // goesOn says where the next call goes on.
 func goesOn(out *ReaderOutput, next int64) {
 	out.Truncated, out.NextOffset = true, &next
 }
 
 func (r *reader) base64(out *ReaderOutput) error {
-	data, more, err := r.window()
+	data, more, err := r.window(min(r.limit, int64(r.budget/4*3)))
 	if err != nil {
 		return err
 	}
@@ -117,7 +148,7 @@ func (r *reader) base64(out *ReaderOutput) error {
 }
 
 func (r *reader) text(out *ReaderOutput) error {
-	data, more, err := r.window()
+	data, more, err := r.window(r.limit)
 	if err != nil {
 		return err
 	}
@@ -128,6 +159,11 @@ func (r *reader) text(out *ReaderOutput) error {
 		}
 	}
 	text, used, err := coding.decode(data, r.in.Offset == 0, more)
+	for err == nil && jsonLength(text) > r.budget {
+		// Escapes made it longer than a result may be.
+		data, more = data[:int(int64(len(data))*int64(r.budget)/int64(jsonLength(text)))], true
+		text, used, err = coding.decode(data, r.in.Offset == 0, more)
+	}
 	if err != nil {
 		return notText(r.in, err)
 	}
@@ -151,7 +187,7 @@ func (r *reader) json(out *ReaderOutput) error {
 		return executors.Errorf(executors.ValidationError, "offset and limit are not for json, which is read as a whole").WithField("format").
 			WithHint("read a part with format text, or one value a line with jsonl")
 	}
-	data, more, err := r.window()
+	data, more, err := r.window(r.limit)
 	if err != nil {
 		return err
 	}

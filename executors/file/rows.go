@@ -33,8 +33,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 // rowSource gives the rows of a file one by one, and io.EOF at the end. used
-// is how many bytes of text a row took.
-type rowSource func() (row any, used int64, err error)
+// is about how long a row is as JSON.
+type rowSource func() (row any, used int, err error)
 
 // rows reads rows by row numbers, up to the cap in bytes.
 func (r *reader) rows(out *ReaderOutput, open func(*bufio.Reader, ReaderInput) (rowSource, error)) error {
@@ -48,8 +48,9 @@ func (r *reader) rows(out *ReaderOutput, open func(*bufio.Reader, ReaderInput) (
 	if err != nil {
 		return r.rowFailure(err)
 	}
-	list := []any{}
-	var number, total int64
+	list, budget := []any{}, min(int(r.limit), r.budget)
+	var number int64
+	total := 0
 	for {
 		source.left = r.limit + 2*ahead
 		row, used, err := next()
@@ -62,7 +63,7 @@ func (r *reader) rows(out *ReaderOutput, open func(*bufio.Reader, ReaderInput) (
 		if number++; number <= r.in.Offset {
 			continue
 		}
-		if total += used; total > r.limit || r.in.Limit > 0 && int64(len(list)) == r.in.Limit {
+		if total += used + 1; total > budget || r.in.Limit > 0 && int64(len(list)) == r.in.Limit {
 			if len(list) == 0 {
 				return r.rowFailure(errLongRow)
 			}
@@ -96,7 +97,7 @@ func rowError(in ReaderInput, line int, format string, args ...any) error {
 // jsonLines gives the value on each line that is not blank.
 func jsonLines(r *bufio.Reader, in ReaderInput) (rowSource, error) {
 	line := 0
-	return func() (any, int64, error) {
+	return func() (any, int, error) {
 		for {
 			text, err := r.ReadBytes('\n')
 			if err != nil && (!errors.Is(err, io.EOF) || len(text) == 0) {
@@ -114,7 +115,7 @@ func jsonLines(r *bufio.Reader, in ReaderInput) (rowSource, error) {
 				}
 				return nil, 0, rowError(in, line, "%w", err)
 			}
-			return value, int64(len(text)), nil
+			return value, len(text), nil
 		}
 	}, nil
 }
@@ -125,7 +126,7 @@ func csvRows(r *bufio.Reader, in ReaderInput) (rowSource, error) {
 	reader := csvReader(r, in.FilePath)
 	names, err := reader.Read()
 	if errors.Is(err, io.EOF) {
-		return func() (any, int64, error) { return nil, 0, io.EOF }, nil
+		return func() (any, int, error) { return nil, 0, io.EOF }, nil
 	}
 	if err != nil {
 		return nil, csvError(in, err)
@@ -143,19 +144,20 @@ func csvRows(r *bufio.Reader, in ReaderInput) (rowSource, error) {
 		}
 		known[name] = true
 	}
-	before := reader.InputOffset()
-	return func() (any, int64, error) {
+	return func() (any, int, error) {
 		cells, err := reader.Read()
 		if err != nil {
 			return nil, 0, csvError(in, err)
 		}
 		line, _ := reader.FieldPos(0)
-		row := make(map[string]any, len(names))
+		row, used := make(map[string]any, len(names)), 2
 		for i, name := range names {
 			row[name] = ""
 			if i < len(cells) {
 				row[name] = cells[i]
+				used += jsonLength(cells[i])
 			}
+			used += jsonLength(name) + 4
 		}
 		for i, cell := range cells {
 			if !utf8.ValidString(cell) {
@@ -165,8 +167,6 @@ func csvRows(r *bufio.Reader, in ReaderInput) (rowSource, error) {
 				return nil, 0, rowError(in, line, "the row has %d cells, the first row %d", len(cells), len(names))
 			}
 		}
-		used := reader.InputOffset() - before
-		before = reader.InputOffset()
 		return row, used, nil
 	}, nil
 }
