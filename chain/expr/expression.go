@@ -28,7 +28,7 @@ type expression struct {
 // compile reads an expression. It never fails: what is wrong with it is in
 // its issues.
 func compile(src string) *expression {
-	e := &expression{src: strings.TrimSpace(src)}
+	e := &expression{src: strings.Trim(src, " \t\r\n")} // the space of jq
 	if p, ok := parsePath(e.src); ok {
 		if p.root != "tasks" || len(p.steps) > 0 && !p.steps[0].places {
 			e.path = p
@@ -79,6 +79,8 @@ func parse(src string) (query *gojq.Query, err error) {
 	switch {
 	case src == "":
 		return nil, errors.New("it is empty")
+	case strings.ContainsRune(src, 0):
+		return nil, errors.New("it has a null character in it") // gojq would end there
 	case len(src) > maxSource:
 		return nil, fmt.Errorf("it is longer than %d bytes", maxSource)
 	}

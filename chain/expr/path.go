@@ -22,7 +22,7 @@ type step struct {
 
 // parsePath reads an expression that is a path; false for any other.
 func parsePath(src string) (*path, bool) {
-	s := strings.TrimSpace(src)
+	s := src
 	root := identifier(s)
 	switch root {
 	case "tasks", "inputs", "item", "index":
