@@ -60,6 +60,7 @@ func (x *run) end(task int, state State, out executors.Outcome, attempts int, wh
 	if t.Problem != nil {
 		t.Problem.Elements = errors
 	}
+	x.hurry = true
 	x.ends = append(x.ends, end{x.record(t), task, state})
 }
 

@@ -76,6 +76,13 @@ func (b *inbox) stored(seq int64, err error) {
 	b.signal()
 }
 
+// has says that a transition is durable.
+func (b *inbox) has(seq int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.durable >= seq
+}
+
 // awaitStored waits until a transition is durable.
 func (b *inbox) awaitStored(seq int64) error {
 	b.mu.Lock()

@@ -41,6 +41,7 @@ type run struct {
 
 	seq       int64
 	batch     []store.Transition
+	hurry     bool  // someone waits for something in the batch
 	ends      []end // recorded, not yet told to the plan
 	countedAt time.Time
 	now       time.Time
@@ -171,7 +172,7 @@ func (x *run) drive() {
 		if broken != nil && x.halted != errStore {
 			x.halt(errStore)
 		}
-		if broken != nil && x.flying == 0 || x.final > 0 && x.stored() {
+		if broken != nil && x.flying == 0 || x.final > 0 && x.inbox.has(x.final) {
 			break
 		}
 	}
@@ -220,12 +221,6 @@ func (x *run) settle(durable int64) {
 	x.tellWaiters()
 }
 
-func (x *run) stored() bool {
-	x.inbox.mu.Lock()
-	defer x.inbox.mu.Unlock()
-	return x.inbox.durable >= x.final
-}
-
 // record numbers a transition and queues it for the store.
 func (x *run) record(t store.Transition) int64 {
 	x.seq++
@@ -269,7 +264,7 @@ func (x *run) flush() {
 	if len(x.batch) == 0 {
 		return
 	}
-	b := &store.Batch{RunID: x.row.ID, Owner: x.row.Owner, Transitions: x.batch}
+	b := &store.Batch{RunID: x.row.ID, Owner: x.row.Owner, Transitions: x.batch, Behind: !x.hurry}
 	if x.final > 0 || x.now.Sub(x.countedAt) >= countsEvery {
 		b.Counts = x.storedCounts()
 		x.countedAt = x.now
@@ -277,13 +272,14 @@ func (x *run) flush() {
 	if x.final > 0 {
 		b.Status, b.CompletedAt, b.Problem = string(x.status()), x.now, x.problem()
 	}
-	x.batch = nil
+	x.batch, x.hurry = nil, false
 	seq := x.seq
 	x.runner.opts.Store.Append(b, func(err error) { x.inbox.stored(seq, err) })
 }
 
 // conclude records the end of the run.
 func (x *run) conclude() {
+	x.hurry = true
 	x.final = x.record(store.Transition{Task: -1, State: string(x.status()), Problem: x.problem()})
 }
 

@@ -137,7 +137,7 @@ func (w *worker) call(ctx context.Context, u unit) report {
 		return refused(u, invalidInputs(violations))
 	}
 	if !replayable(t.Definition, inputs) {
-		if err := x.inbox.awaitStored(u.startSeq); err != nil {
+		if err := x.ahead(u.startSeq); err != nil {
 			return refused(u, storeError(err))
 		}
 	}
@@ -168,6 +168,17 @@ func (w *worker) call(ctx context.Context, u unit) report {
 func replayable(def *executors.Definition, inputs map[string]any) bool {
 	effect := def.EffectOf(inputs)
 	return effect.ReadOnly || effect.Idempotent
+}
+
+// ahead waits until a start is durable, which nobody else may be waiting for.
+func (x *run) ahead(seq int64) error {
+	if x.inbox.has(seq) {
+		return nil
+	}
+	if err := x.runner.opts.Store.Flush(context.WithoutCancel(x.base)); err != nil {
+		return err
+	}
+	return x.inbox.awaitStored(seq)
 }
 
 func (w *worker) begin(deadline time.Time) {

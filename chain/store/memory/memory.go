@@ -55,7 +55,7 @@ type key struct{ principal, key string }
 
 type record struct {
 	run         store.Run
-	transitions []store.Transition
+	transitions [][]store.Transition // by batch, as they were handed over
 	bytes       int64
 	at          *list.Element
 }
@@ -133,7 +133,9 @@ func (s *Store) append(batch *store.Batch) error {
 	case r.run.Owner != batch.Owner:
 		return store.ErrLost
 	}
-	r.transitions = append(r.transitions, batch.Transitions...)
+	if len(batch.Transitions) > 0 {
+		r.transitions = append(r.transitions, batch.Transitions)
+	}
 	size := int64(0)
 	for i := range batch.Transitions {
 		size += int64(128 + len(batch.Transitions[i].Result))
@@ -198,14 +200,21 @@ func (s *Store) Transitions(_ context.Context, id string, after int64, maxResult
 		s.mu.Unlock()
 		return nil, store.ErrNotFound
 	}
-	all := r.transitions
+	batches := r.transitions
 	s.mu.Unlock()
-	from, _ := slices.BinarySearchFunc(all, after+1, func(t store.Transition, seq int64) int { return int(t.Seq - seq) })
-	list := slices.Clone(all[from:])
-	for i := range list {
-		list[i].Size = len(list[i].Result)
-		if list[i].Size > maxResult {
-			list[i].Result = nil
+	var list []store.Transition
+	if len(batches) > 0 {
+		list = make([]store.Transition, 0, len(batches)*len(batches[0]))
+	}
+	for _, batch := range batches {
+		for _, t := range batch {
+			if t.Seq <= after {
+				continue
+			}
+			if t.Size = len(t.Result); t.Size > maxResult {
+				t.Result = nil
+			}
+			list = append(list, t)
 		}
 	}
 	return list, nil
@@ -219,10 +228,12 @@ func (s *Store) Last(_ context.Context, id string, task int) (*store.Transition,
 	if r == nil {
 		return nil, store.ErrNotFound
 	}
-	for i := len(r.transitions) - 1; i >= 0; i-- {
-		if t := r.transitions[i]; t.Task == task {
-			t.Size = len(t.Result)
-			return &t, nil
+	for _, batch := range slices.Backward(r.transitions) {
+		for _, t := range slices.Backward(batch) {
+			if t.Task == task {
+				t.Size = len(t.Result)
+				return &t, nil
+			}
 		}
 	}
 	return nil, nil

@@ -58,8 +58,10 @@ func (w *writer) purgeSome() (removed bool, err error) {
 			return err
 		}
 		for _, key := range keys {
-			if _, err := w.conn.ExecContext(ctx, "delete from transitions where run = ?", key); err != nil {
-				return err
+			for _, table := range []string{"transitions", "trees"} {
+				if _, err := w.conn.ExecContext(ctx, "delete from "+table+" where run = ?", key); err != nil {
+					return err
+				}
 			}
 		}
 		removed = len(keys) > 0

@@ -120,7 +120,7 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 	s.opening.Store(true)
 	go func() {
 		defer close(s.writer)
-		w := &writer{store: s, conn: conn, stmt: statements}
+		w := &writer{store: s, conn: conn, stmt: statements, keys: map[string]int64{}}
 		w.run()
 		conn.Close()
 	}()

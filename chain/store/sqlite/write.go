@@ -14,7 +14,7 @@ import (
 
 // statements are what the writer runs, prepared once.
 type statements struct {
-	run, transition, touch, finish, beat, byKey *sql.Stmt
+	run, tree, transition, touch, finish, beat, byKey, key *sql.Stmt
 }
 
 func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
@@ -23,12 +23,14 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		to   **sql.Stmt
 		text string
 	}{
-		{&s.run, `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, tree, inputs, tasks,
-			max_parallel, on_failure, seq, created_at, completed_at, attempts, result) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.run, `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, arguments,
+			max_parallel, on_failure, seq, created_at, completed_at, attempts, result) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.tree, `insert into trees (run, tree, inputs, tasks) values (?,?,?,?)`},
 		{&s.transition, `insert into transitions (run, task, seq, state, attempt, at, started_at, reason, blocked, problem, size, result)
 			values (?,?,?,?,?,?,?,?,?,?,?,?)`},
-		{&s.touch, `update runs set seq = ?, counts = coalesce(?, counts) where id = ? and owner = ? returning key`},
-		{&s.finish, `update runs set seq = ?, counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where id = ? and owner = ? returning key`},
+		{&s.touch, `update runs set seq = ?, counts = coalesce(?, counts) where key = ? and owner = ?`},
+		{&s.finish, `update runs set seq = ?, counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ?`},
+		{&s.key, `select key from runs where id = ?`},
 		{&s.beat, `insert into owners values (?, ?, ?, ?, ?) on conflict (id) do update set beat_at = excluded.beat_at`},
 		{&s.byKey, `select id from runs where principal = ? and idem_key = ?`},
 	} {
@@ -105,21 +107,29 @@ func sizeOf(run *store.Run) int {
 }
 
 func (w *writer) insert(run *store.Run) error {
-	var attempts, result, problem, tasks any
-	problem = encode(run.Problem)
+	var attempts, result, arguments any
+	problem := encode(run.Problem)
 	if o := run.Outcome; o != nil {
 		attempts, problem, result = o.Attempt, encode(o.Problem), blob(o.Result)
 	}
-	if run.Kind != store.KindCall {
-		raw, err := json.Marshal(run.Tasks)
-		if err != nil {
-			return err
-		}
-		tasks = raw
+	if run.Kind == store.KindCall {
+		arguments = blob(run.Inputs)
 	}
-	_, err := w.stmt.run.Exec(run.ID, run.Kind, run.Principal, run.Name, run.UserID, text(run.Key), text(run.Digest), run.Owner,
-		run.Status, counts(run.Counts), problem, blob(run.Tree), blob(run.Inputs), tasks, run.MaxParallel, run.OnFailure,
+	row, err := w.stmt.run.Exec(run.ID, run.Kind, run.Principal, run.Name, run.UserID, text(run.Key), text(run.Digest), run.Owner,
+		run.Status, counts(run.Counts), problem, arguments, run.MaxParallel, run.OnFailure,
 		run.Seq, nanos(run.CreatedAt), nanos(run.CompletedAt), attempts, result)
+	if err != nil || run.Kind == store.KindCall {
+		return err
+	}
+	tasks, err := json.Marshal(run.Tasks)
+	if err != nil {
+		return err
+	}
+	key, err := row.LastInsertId()
+	if err != nil {
+		return err
+	}
+	_, err = w.stmt.tree.Exec(key, blob(run.Tree), blob(run.Inputs), tasks)
 	return err
 }
 
@@ -128,17 +138,24 @@ func (w *writer) append(batch *store.Batch) error {
 	if n := len(batch.Transitions); n > 0 {
 		seq = batch.Transitions[n-1].Seq
 	}
-	var row *sql.Row
-	if batch.Status == "" {
-		row = w.stmt.touch.QueryRow(seq, counts(batch.Counts), batch.RunID, batch.Owner)
-	} else {
-		row = w.stmt.finish.QueryRow(seq, counts(batch.Counts), batch.Status, encode(batch.Problem), nanos(batch.CompletedAt), batch.RunID, batch.Owner)
-	}
-	var run int64
-	if err := row.Scan(&run); errors.Is(err, sql.ErrNoRows) {
-		return store.ErrLost
-	} else if err != nil {
+	run, err := w.key(batch.RunID)
+	if err != nil {
 		return err
+	}
+	var result sql.Result
+	if batch.Status == "" {
+		result, err = w.stmt.touch.Exec(seq, counts(batch.Counts), run, batch.Owner)
+	} else {
+		delete(w.keys, batch.RunID) // it may be removed, and its key used again
+		result, err = w.stmt.finish.Exec(seq, counts(batch.Counts), batch.Status, encode(batch.Problem), nanos(batch.CompletedAt), run, batch.Owner)
+	}
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil {
+		return err
+	} else if n == 0 {
+		return store.ErrLost
 	}
 	for i := range batch.Transitions {
 		t := &batch.Transitions[i]
@@ -149,6 +166,28 @@ func (w *writer) append(batch *store.Batch) error {
 		}
 	}
 	return nil
+}
+
+// maxKeys bounds what the writer remembers.
+const maxKeys = 10_000
+
+// key is the row key of a run. It never changes and is never given to
+// another run while this one is there.
+func (w *writer) key(id string) (key int64, err error) {
+	key, known := w.keys[id]
+	if known {
+		return key, nil
+	}
+	if err := w.stmt.key.QueryRow(id).Scan(&key); errors.Is(err, sql.ErrNoRows) {
+		return 0, store.ErrNotFound
+	} else if err != nil {
+		return 0, err
+	}
+	if len(w.keys) >= maxKeys {
+		clear(w.keys)
+	}
+	w.keys[id] = key
+	return key, nil
 }
 
 func (w *writer) beat(owner string) error {

@@ -16,6 +16,8 @@ type writer struct {
 	store *Store
 	conn  *sql.Conn
 	stmt  *statements
+	// keys are the row keys of runs that were written to lately.
+	keys map[string]int64
 	// purgeAt is when old records are looked for next.
 	purgeAt time.Time
 }

@@ -22,9 +22,7 @@ create table runs (
   status       text not null,
   counts       text,
   problem      text,
-  tree         blob,
-  inputs       blob,
-  tasks        blob,
+  arguments    blob, -- of a call
   max_parallel integer not null,
   on_failure   text not null,
   seq          integer not null,
@@ -35,6 +33,14 @@ create table runs (
 );
 
 create unique index runs_by_key on runs (principal, idem_key) where idem_key is not null;
+
+-- What a tree run was asked to do: apart from its row, which changes often.
+create table trees (
+  run    integer primary key,
+  tree   blob,
+  inputs blob,
+  tasks  blob not null
+);
 
 -- What happened to a run's tasks (task -1: to the run), in sequence.
 create table transitions (
