@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -94,7 +95,8 @@ func (w *worker) check(ctx context.Context, u unit) report {
 		if len(list) > maxElements {
 			return refused(u, executors.Errorf(executors.ValidationError, "for_each takes at most %d elements; got %d", maxElements, len(list)).WithField("for_each"))
 		}
-		return report{state: InProgress, each: true, elements: list}
+		// A copy: the expansion lets go of each element, and others read the list.
+		return report{state: InProgress, each: true, elements: slices.Clone(list)}
 	}
 	return w.condition(ctx, u, t.When, env)
 }
