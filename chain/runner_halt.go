@@ -51,6 +51,9 @@ func (x *run) landed(r *report) {
 func (x *run) end(task int, state State, out executors.Outcome, attempts int, when time.Time, errors []store.ElementError) {
 	at := &x.tasks[task]
 	at.attempts = max(at.attempts, attempts)
+	if when.Before(at.started) {
+		when = at.started // it ended before its start could be noted
+	}
 	x.keep(task, out)
 	t := store.Transition{Task: task, State: string(state), Attempt: at.attempts, At: when, Started: at.started,
 		Result: out.Result, Size: len(out.Result), Problem: problemOf(out.Err)}

@@ -272,7 +272,7 @@ func (x *run) flush() {
 	if x.final > 0 {
 		b.Status, b.CompletedAt, b.Problem = string(x.status()), x.now, x.problem()
 	}
-	x.batch, x.hurry = nil, false
+	x.batch, x.hurry = make([]store.Transition, 0, len(x.batch)), false
 	seq := x.seq
 	x.runner.opts.Store.Append(b, func(err error) { x.inbox.stored(seq, err) })
 }
