@@ -19,7 +19,7 @@ type runsCmd struct {
 
 // Run lists runs, or shows one: following it while it is going on.
 func (c *runsCmd) Run(s *session) error {
-	p, err := s.open()
+	p, err := s.inspect()
 	if err != nil {
 		return err
 	}

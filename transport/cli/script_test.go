@@ -69,6 +69,16 @@ func newPeer() *peer {
 	mux.HandleFunc("/fail", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "out of order", http.StatusTeapot)
 	})
+	mux.HandleFunc("/later", func(w http.ResponseWriter, r *http.Request) {
+		timer := time.NewTimer(20 * time.Millisecond)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"n": 1}`)
+	})
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) {
 		p.waiting <- struct{}{}
 		select {
@@ -120,18 +130,13 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fill replaces $NAMES of the environment in files.
+// fill puts the peer's address in the place of $PEER in files.
 func fill(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		path := ts.MkAbs(name)
 		text, err := os.ReadFile(path)
 		ts.Check(err)
-		filled := os.Expand(string(text), func(name string) string {
-			if value := ts.Getenv(name); value != "" {
-				return value
-			}
-			return "$" + name
-		})
+		filled := strings.ReplaceAll(string(text), "$PEER", ts.Getenv("PEER"))
 		ts.Check(os.WriteFile(path, []byte(filled), 0o600))
 	}
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 
 	"github.com/mark3labs/mcp-go/server"
 
@@ -21,8 +23,14 @@ func (s *session) serveHTTP(p *program, srv *server.MCPServer, addr, token strin
 			return err
 		},
 	})
-	if err := web.Serve(s.ctx, addr); err != nil {
+	err := web.Serve(s.ctx, addr)
+	var listening *net.OpError
+	switch {
+	case err == nil:
+		return nil
+	case s.ctx.Err() == nil && !errors.As(err, &listening):
+		return usage("serving HTTP: %w", err) // an address that is refused
+	default:
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
-	return nil
 }

@@ -40,8 +40,11 @@ func (t *table) writeTo(w io.Writer, limit int) error {
 		if limit > 0 {
 			last = hang(last, used, limit)
 		}
-		line.WriteString(last)
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
+		text := line.String()
+		if strings.HasPrefix(last, "\n") {
+			text = strings.TrimRight(text, " ")
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(text+last, " ")); err != nil {
 			return err
 		}
 	}

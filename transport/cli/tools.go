@@ -30,13 +30,16 @@ type priced struct {
 
 // Run lists what is published, as the selection in force leaves it.
 func (c *toolsCmd) Run(s *session) error {
-	p, err := s.open()
+	p, err := s.inspect()
 	if err != nil {
 		return err
 	}
 	list, total, err := price(s.ctx, p.tools)
 	if err == nil && c.JSON {
-		err = s.printJSON(map[string]any{"tools": list, "tokens": total})
+		err = s.printJSON(struct {
+			Tools  []priced `json:"tools"`
+			Tokens int      `json:"tokens"`
+		}{list, total})
 	} else if err == nil {
 		err = tellTools(s, list, total)
 	}

@@ -27,7 +27,7 @@ func (c *validateCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.open()
+	p, err := s.inspect()
 	if err != nil {
 		return err
 	}

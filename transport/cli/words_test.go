@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/cli/config"
+)
+
+func TestATableHangsItsLastColumnOnANarrowTerminal(t *testing.T) {
+	t.Parallel()
+	table := table{right: map[int]bool{1: true}}
+	table.add("NAME", "N", "WHAT")
+	table.add("one", "1,000", "a text that is longer than the line has room for")
+	var wide, narrow, tiny bytes.Buffer
+
+	require.NoError(t, table.writeTo(&wide, 0))
+	require.NoError(t, table.writeTo(&narrow, 40))
+	require.NoError(t, table.writeTo(&tiny, 30))
+
+	require.Equal(t, "NAME      N  WHAT\none   1,000  a text that is longer than the line has room for\n", wide.String())
+	require.Equal(t, "NAME      N  WHAT\none   1,000  a text that is longer than\n             the line has room for\n", narrow.String())
+	require.Equal(t, "NAME      N  WHAT\none   1,000\n      a text that is longer\n      than the line has room\n      for\n", tiny.String())
+}
+
+func TestDurationsAndNumbersAsPeopleSayThem(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "<1 ms", 12 * time.Millisecond: "12 ms", 1500 * time.Millisecond: "1.5 s", 90*time.Second + 4*time.Millisecond: "1m30s",
+	} {
+		require.Equal(t, want, took(d))
+	}
+	for n, want := range map[int]string{0: "0 tasks", 1: "1 task", 999: "999 tasks", 1000: "1,000 tasks", 1234567: "1,234,567 tasks"} {
+		require.Equal(t, want, plural(n, "task"))
+	}
+}
+
+func TestExitCodesOfAnswers(t *testing.T) {
+	t.Parallel()
+	fail := func(kind executors.ErrorType) *executors.Error { return executors.Errorf(kind, "no") }
+	cases := []struct {
+		name string
+		res  tools.Result
+		want int
+	}{
+		{"done", tools.Result{Status: tools.StatusCompleted}, exitDone},
+		{"wrong input", tools.Result{Err: fail(executors.ValidationError)}, exitUsage},
+		{"no such run", tools.Result{Err: fail(executors.NotFound)}, exitUsage},
+		{"forbidden", tools.Result{Err: fail(executors.PermissionDenied)}, exitDenied},
+		{"failed", tools.Result{Err: fail(executors.ExecutionError)}, exitFailed},
+		{"timed out", tools.Result{Err: fail(executors.TimeoutError)}, exitFailed},
+		{"the peer forbids", tools.Result{Err: fail(executors.PermissionDenied).WithCode("403")}, exitFailed},
+		{"failed with output", tools.Result{Err: fail(executors.NotFound), Result: json.RawMessage(`{}`)}, exitFailed},
+		{"told of a failure", tools.Result{Err: fail(executors.ExecutionError), Told: true}, exitDone},
+	}
+	for _, c := range cases {
+		require.Equal(t, c.want, codeOfResult(&c.res), c.name)
+	}
+}
+
+func TestEveryErrorHasAnExitCode(t *testing.T) {
+	t.Parallel()
+	stopped, cancel := context.WithCancelCause(t.Context())
+	cancel(errInterrupted)
+	cases := []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want int
+		text string
+	}{
+		{"none", t.Context(), nil, exitDone, ""},
+		{"any", t.Context(), errors.New("broken"), exitFailed, "chainwright: broken\n"},
+		{"usage", t.Context(), usage("wrong").withHint("right"), exitUsage, "chainwright: wrong\nhint: right\n"},
+		{"configuration", t.Context(), config.Problems{{Where: "f:1", Message: "bad"}}, exitUsage, "chainwright: f:1: bad\n"},
+		{"joined", t.Context(), errors.Join(usage("wrong"), nil), exitUsage, "chainwright: wrong\n"},
+		{"quiet", t.Context(), quiet(exitFailed), exitFailed, ""},
+		{"interrupted", stopped, quiet(exitFailed), exitInterrupted, ""},
+	}
+	for _, c := range cases {
+		var said bytes.Buffer
+		got := report(&session{ctx: c.ctx, streams: streams{err: &said}}, c.err)
+		require.Equal(t, c.want, got, c.name)
+		require.Equal(t, c.text, said.String(), c.name)
+	}
+}
+
+func TestAPictureOfALargeRunShowsWhatDidNotComplete(t *testing.T) {
+	t.Parallel()
+	view := &chain.RunView{Status: chain.Failed}
+	for range 1000 {
+		view.Tasks = append(view.Tasks, chain.TaskView{ID: "ok", Status: chain.Completed})
+	}
+	view.Tasks = append(view.Tasks, chain.TaskView{ID: "bad", Name: "the bad one", Status: chain.Failed})
+	var picture bytes.Buffer
+	require.NoError(t, draw(&picture, view, nil))
+	require.Contains(t, picture.String(), "└─ ✗ bad the bad one")
+	require.Contains(t, picture.String(), "and 800 more tasks that completed")
+	require.Less(t, strings.Count(picture.String(), "\n"), 210)
+}
+
+func TestAPictureNestsTasksUnderTheirParents(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	end := start.Add(time.Second)
+	view := &chain.RunView{Tasks: []chain.TaskView{
+		{ID: "root", Status: chain.Completed, StartedAt: &start, CompletedAt: &end},
+		{ID: "child", ParentID: "root", Status: chain.Skipped, Reason: chain.ReasonCondition},
+		{ID: "other", ParentID: "root", Status: chain.Skipped, Reason: chain.ReasonDependency, BlockedBy: []string{"x", "y"}},
+		{ID: "last", Status: chain.Completed, StartedAt: &start, CompletedAt: &end, Attempts: 2},
+	}}
+	var picture bytes.Buffer
+	require.NoError(t, draw(&picture, view, map[string][]string{"last": {"root"}}))
+	require.Equal(t, strings.Join([]string{
+		"├─ ✓ root   completed    1.0 s",
+		"│  ├─ – child  skipped (its condition is false)",
+		"│  └─ – other  skipped (x, y did not complete)",
+		"└─ ✓ last   completed    1.0 s  after 2 attempts  ← root",
+		"",
+	}, "\n"), picture.String())
+}
+
+func TestCompletionKnowsEveryCommandAndFlag(t *testing.T) {
+	t.Parallel()
+	var cmds commands
+	parser, err := newParser(&cmds, streams{})
+	require.NoError(t, err)
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		var script bytes.Buffer
+		require.NoError(t, (&completionCmd{Shell: shell}).Run(&session{model: parser.Model, streams: streams{out: &script}}))
+		for _, command := range parser.Model.Leaves(true) {
+			require.Contains(t, script.String(), command.Name, shell)
+			for _, flag := range command.Flags {
+				require.Contains(t, script.String(), flag.Name, shell)
+			}
+		}
+	}
+}
