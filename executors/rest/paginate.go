@@ -201,9 +201,7 @@ func (c *client) nextAddress(pg *pager, req *request, way hops, link string) (*r
 		target, err = checkURL(c.policy, parsed.String())
 	}
 	if err != nil {
-		refused := executors.AsError(err)
-		refused.Message = "the Link header's next page: " + refused.Message
-		return nil, refused
+		return nil, named("the Link header's next page", err)
 	}
 	if pg.seen[target.String()] {
 		return nil, nil

@@ -159,7 +159,7 @@ func TestPagesThatGoWrong(t *testing.T) {
 			json: "[1]", pages: 1, kind: executors.ExecutionError, text: "other", next: other.URL},
 		{name: "a link to a closed address", path: "/elsewhere?to=http://10.0.0.1/", paginate: `"type": "link", "items": "items"`,
 			json: "[1]", pages: 1, kind: executors.PermissionDenied},
-		{name: "a link that is none", path: "/elsewhere?to=ftp://x", paginate: `"type": "link", "items": "items"`, json: "[1]", pages: 1, kind: executors.ValidationError},
+		{name: "a link that is none", path: "/elsewhere?to=ftp://x", paginate: `"type": "link", "items": "items"`, json: "[1]", pages: 1, kind: executors.ExecutionError},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -65,9 +65,7 @@ func (c *client) redirect(from *request, status int, location string) (*request,
 		return nil, executors.Errorf(executors.ExecutionError, "%s: the redirect's address can't be read", from.name())
 	}
 	if target, err = checkURL(c.policy, target.String()); err != nil {
-		refused := executors.AsError(err)
-		refused.Message = "redirect: " + refused.Message
-		return nil, refused
+		return nil, named("the redirect", err)
 	}
 	changed := *from
 	becomesGet := status == http.StatusSeeOther && from.method != http.MethodHead ||

@@ -96,6 +96,17 @@ func denied(err error) *executors.Error {
 	return refused
 }
 
+// named is the error of an address that a server gave: what is wrong with it
+// is no fault of the input's.
+func named(where string, err error) error {
+	refused := *executors.AsError(err)
+	refused.Message = where + ": " + refused.Message
+	if refused.Type == executors.ValidationError {
+		refused.Type, refused.Field = executors.ExecutionError, ""
+	}
+	return &refused
+}
+
 // addQuery adds parameters behind those that are there, whose order and
 // spelling stay as they are.
 func addQuery(target *url.URL, values url.Values) {
