@@ -64,7 +64,7 @@ func (r *Runner) Call(ctx context.Context, executorID string, args json.RawMessa
 	}
 	row := &store.Run{
 		ID: id, Kind: store.KindCall, Principal: opts.Principal, Name: executorID, Owner: r.opts.Owner, Status: string(InProgress),
-		Inputs: r.opts.Registry.Policy().Redact(args), MaxParallel: 1, OnFailure: OnFailureContinue, CreatedAt: started,
+		Inputs: r.opts.Registry.Policy().RedactJSON(args), MaxParallel: 1, OnFailure: OnFailureContinue, CreatedAt: started,
 	}
 	if ahead {
 		row.Tasks = []store.Task{{ID: "task_1", Name: executorID, Executor: executorID, Parent: -1}}

@@ -160,10 +160,10 @@ func (a *attempt) encode(value any, failed bool) Outcome {
 	}
 	if a.registry.check.Load() && !failed {
 		if found := a.entry.def.Output.Validate(decode(raw)); len(found) > 0 {
-			return Outcome{Result: a.registry.policy.Redact(raw), Err: Errorf(ExecutionError, "%s gave a result that does not fit its own schema: %s", a.entry.def.ID, found[0])}
+			return Outcome{Result: a.registry.policy.RedactJSON(raw), Err: Errorf(ExecutionError, "%s gave a result that does not fit its own schema: %s", a.entry.def.ID, found[0])}
 		}
 	}
-	return Outcome{Result: a.registry.policy.Redact(raw)}
+	return Outcome{Result: a.registry.policy.RedactJSON(raw)}
 }
 
 // isNil reports whether there is no value, also behind an interface.

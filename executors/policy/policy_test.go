@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -156,5 +157,37 @@ func TestDescribe(t *testing.T) {
 		if strings.Contains(all.String(), secret) {
 			t.Errorf("%s is given away", secret)
 		}
+	}
+}
+
+func TestTheExampleOpensEverything(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join("testdata", "example.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cfg policy.Config
+	decoder := yaml.NewDecoder(strings.NewReader(strings.NewReplacer("FOLDER", t.TempDir(), "PROGRAM", testProgram(t)).Replace(string(data))))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&cfg); err != nil {
+		t.Fatal(err)
+	}
+	p := open(t, cfg)
+	for _, need := range policy.Needs() {
+		if _, open := p.Open(need); open != (need != policy.NeedFilesWrite) {
+			t.Errorf("%s: open %v", need, open)
+		}
+	}
+	if err := p.SSHHost("web01"); err != nil {
+		t.Error(err)
+	}
+	if err := p.DockerImage("python:3.11"); err != nil {
+		t.Error(err)
+	}
+	if c, err := p.Connection("web01"); err != nil || strings.HasPrefix(c.KeyFile, "~") || c.Host != "web01.internal" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if got := p.Limits().Executors["command_executor"].Timeout; got != 90*time.Second {
+		t.Errorf("the time-out reads as %v", got)
 	}
 }
