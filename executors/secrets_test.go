@@ -1,0 +1,99 @@
+package executors_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+func zerologNop() zerolog.Logger { return zerolog.Nop() }
+
+func secretConfig() policy.Config {
+	return policy.Config{Secrets: map[string]policy.Secret{
+		"TOKEN": {Env: "TOKEN", Hosts: []string{"api.example.com"}},
+		"OTHER": {Env: "OTHER", Executors: []string{"local"}},
+		"UNSET": {Env: "UNSET", Hosts: []string{"api.example.com"}},
+	}}
+}
+
+// A secret gets to the executor for the place that it is bound to, and never
+// to the caller: what the executor makes of it is taken out of all it says.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	var seen any
+	spill := func(_ context.Context, call *executors.Call) (any, error) {
+		seen = call.Inputs["json"]
+		call.Progress(executors.Progress{Message: fmt.Sprint("sending ", seen)})
+		text := fmt.Sprint(seen)
+		return map[string]any{"echo": text}, executors.Errorf(executors.NetworkError, "sent %s", text).WithCode(text).WithField(text).WithHint(text)
+	}
+	for name, c := range map[string]struct {
+		id, url string
+		json    any
+		seen    any
+		want    string
+	}{
+		"a whole text": {"remote", "http://api.example.com/", "${{ secrets.TOKEN }}", "s3cr3t-value-1",
+			`network_error: sent [secret TOKEN] [[secret TOKEN]] ([secret TOKEN]) with {"echo":"[secret TOKEN]"}`},
+		"inside a text, deep": {"remote", "https://api.example.com:8443/x", map[string]any{"a": []any{"Bearer ${{secrets.TOKEN}}!", "x"}},
+			map[string]any{"a": []any{"Bearer s3cr3t-value-1!", "x"}},
+			`network_error: sent map[a:[Bearer [secret TOKEN]! x]] [map[a:[Bearer [secret TOKEN]! x]]] (map[a:[Bearer [secret TOKEN]! x]]) with {"echo":"map[a:[Bearer [secret TOKEN]! x]]"}`},
+		"to another host":               {"remote", "http://evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
+		"to a host that begins like it": {"remote", "http://api.example.com.evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
+		"to a host behind a user":       {"remote", "http://api.example.com@evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
+		"one that is not there":         {"remote", "http://api.example.com/", "${{ secrets.NONE }}", nil, `permission_denied: there is no secret "NONE"`},
+		"one that is not set":           {"remote", "http://api.example.com/", "${{ secrets.UNSET }}", nil, `permission_denied: the secret UNSET has no value: `},
+		"one of another executor":       {"remote", "http://api.example.com/", "${{ secrets.OTHER }}", nil, `permission_denied: `},
+		"in the destination": {"remote", "http://${{ secrets.TOKEN }}/", "x", nil,
+			`permission_denied: url can't hold a secret: it says where the call goes [url]`},
+		"where the call goes nowhere": {"local", "", "${{ secrets.OTHER }}", "an0ther-value-2",
+			`network_error: sent [secret OTHER]`},
+		"a text that was kept from being one": {"remote", "http://evil.example/", "$${{ secrets.TOKEN }} $$${{ secrets.TOKEN }}", "${{ secrets.TOKEN }} $${{ secrets.TOKEN }}",
+			`network_error: sent ${{ secrets.TOKEN }} $${{ secrets.TOKEN }}`},
+		"other templates are text": {"remote", "http://evil.example/", "${{ tasks.a }} ${{ secrets.a.b }} {{ secrets.TOKEN }}", "${{ tasks.a }} ${{ secrets.a.b }} {{ secrets.TOKEN }}",
+			`network_error: sent ${{ tasks.a }}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen = nil
+			registry := newRegistry(t, secretConfig(), nil, newAct(t, "remote", spill), newAct(t, "local", spill, "destination: url\n", ""))
+			inputs := map[string]any{"url": c.url, "json": c.json}
+			before := fmt.Sprint(inputs)
+			var progress []string
+			call := &executors.Call{Inputs: inputs, OnProgress: func(p executors.Progress) { progress = append(progress, p.Message) }}
+			out := registry.Invoke(t.Context(), c.id, call, 0)
+			if got := describe(out); !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+			if fmt.Sprint(seen) != fmt.Sprint(c.seen) {
+				t.Errorf("the executor saw %v, want %v", seen, c.seen)
+			}
+			if all := fmt.Sprint(describe(out), out.Err.Code, progress); strings.Contains(all, "value-1") || strings.Contains(all, "value-2") {
+				t.Errorf("a secret got out: %s", all)
+			}
+			if fmt.Sprint(inputs) != before {
+				t.Errorf("the caller's inputs were changed into %v", inputs)
+			}
+		})
+	}
+}
+
+// The field of a refusal leads to the placeholder.
+func TestSecretsNameTheField(t *testing.T) {
+	t.Parallel()
+	registry := newRegistry(t, secretConfig(), nil, newAct(t, "remote", nil))
+	inputs := map[string]any{"url": "http://evil.example/", "headers": map[string]any{"Authorization": "Bearer ${{ secrets.TOKEN }}"}}
+	out := registry.Invoke(t.Context(), "remote", &executors.Call{Inputs: inputs}, 0)
+	if out.Err == nil || out.Err.Field != "headers.Authorization" {
+		t.Errorf("%s", describe(out))
+	}
+	if denied := new(policy.Denied); !errors.As(out.Err, &denied) {
+		t.Errorf("the policy's refusal is not the cause: %v", out.Err)
+	}
+}
