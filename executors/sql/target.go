@@ -123,21 +123,31 @@ func callers(pol *policy.Policy, dsn string, write bool) (target, error) {
 	return t, nil
 }
 
-// sqlitePath takes the path out of sqlite:PATH, sqlite://PATH, file:PATH or
-// PATH. Options are not taken: they could open another file.
+// sqlitePath takes the path out of a DSN: PATH, sqlite:PATH, sqlite://PATH or
+// file:PATH. Options are not taken: they could open another file.
 func sqlitePath(dsn string) (string, error) {
 	path := dsn
 	for _, prefix := range []string{"sqlite://", "sqlite:", "file://", "file:"} {
-		if rest, ok := strings.CutPrefix(dsn, prefix); ok {
-			path = rest
-			break
+		rest, ok := strings.CutPrefix(dsn, prefix)
+		if !ok {
+			continue
 		}
+		if strings.Contains(rest, "?") {
+			return "", errors.New("options in the DSN of an SQLite file are not taken; give the path alone")
+		}
+		path = rest
+		if strings.HasPrefix(prefix, "file") {
+			unescaped, err := url.PathUnescape(rest)
+			if err != nil {
+				return "", fmt.Errorf("the path has a broken escape: %w", err)
+			}
+			path = unescaped
+		}
+		break
 	}
 	switch {
 	case path == "" || path == ":memory:":
 		return "", errors.New("a database in memory holds nothing to query; name a file")
-	case strings.Contains(path, "?"):
-		return "", errors.New("options in the DSN of an SQLite file are not taken; give the path alone")
 	case strings.HasPrefix(path, "~/"):
 		home, err := os.UserHomeDir()
 		if err != nil {

@@ -36,6 +36,7 @@ func explain(ctx context.Context, err error, request backend.Request) error {
 	}
 	primary := failure.Code() & 0xff
 	message := strings.TrimPrefix(failure.Error(), "SQL logic error: ")
+	message = strings.TrimSuffix(message, fmt.Sprintf(" (%d)", failure.Code()))
 	e := executors.Errorf(executors.ExecutionError, "%s", message)
 	switch primary {
 	case lib.SQLITE_AUTH, lib.SQLITE_READONLY, lib.SQLITE_PERM:
