@@ -2,7 +2,6 @@ package chain_test
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -15,34 +14,20 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// registry holds an executor for each definition of the built-in ones, closed
-// by policy as they are by default. Validation never calls them.
+// registry holds the built-in executors. Validation never calls them.
 func registry(t testing.TB, cfg policy.Config) *executors.Registry {
 	t.Helper()
 	pol, err := policy.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("../executors/*/definition.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no definitions: %v", err)
-	}
-	var all []executors.Executor
-	for _, file := range files {
-		def, err := executors.LoadDefinition(os.DirFS(filepath.Dir(file)), filepath.Base(file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, executors.New(def, func(context.Context, *executors.Call, map[string]any) (map[string]any, error) {
-			return nil, fmt.Errorf("%s was called by a validation test", def.ID)
-		}))
-	}
-	reg, err := executors.NewRegistry(pol, zerolog.Nop(), all...)
+	reg, err := executors.NewRegistry(pol, zerolog.Nop(), builtin.All()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,4 +151,27 @@ func describeTask(b *strings.Builder, tree *chain.Tree, t *chain.Task) {
 		b.WriteString(" may fail")
 	}
 	b.WriteString("\n")
+}
+
+// The example trees of the repository are valid, and say so without warnings
+// but for what policy closes.
+func TestExampleTrees(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../testdata/trees/*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no trees: %v", err)
+	}
+	reg := registry(t, policy.Config{})
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, report := chain.Parse(content, reg, chain.ParseOptions{})
+		if len(report.Problems) > 0 || len(report.Warnings) > len(report.NotAllowed()) {
+			t.Errorf("%s:\n%s", filepath.Base(file), describe(nil, report))
+			continue
+		}
+		again(t, reg, tree)
+	}
 }
