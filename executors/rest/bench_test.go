@@ -26,6 +26,7 @@ func BenchmarkThousandParallel(b *testing.B) {
 	})
 	url := "http://" + n.Addr + "/rows.json"
 	d := newDoor(b, policy.Config{Network: policy.Network{Allow: []string{n.Addr}}})
+	d.registry.CheckOutputs(false) // as in a server
 
 	all := func(b *testing.B, one func() error) {
 		b.Helper()

@@ -68,22 +68,32 @@ func newRequest(call *executors.Call, in input) (*request, error) {
 // checkURL asks policy for an address that a caller gave, in the input or by
 // way of a server's answer.
 func checkURL(pol *policy.Policy, raw string) (*url.URL, error) {
-	target, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, invalid("url", "url must be an http or https address; got one that can't be read")
-	case target.Scheme != "http" && target.Scheme != "https":
-		return nil, invalid("url", "url must begin with http:// or https://; got the scheme %q", target.Scheme)
-	case target.Hostname() == "":
-		return nil, invalid("url", "url names no host")
-	case target.User != nil:
-		return nil, invalid("url", "url holds a user name or password; give them in auth, where they are not logged")
-	}
-	if target, err = pol.CheckURL(raw); err != nil {
+	target, err := pol.CheckURL(raw)
+	if err != nil {
+		if mistake := misread(raw); mistake != nil {
+			return nil, mistake
+		}
 		return nil, denied(err)
+	}
+	if target.User != nil {
+		return nil, invalid("url", "url holds a user name or password; give them in auth, where they are not logged")
 	}
 	target.Fragment, target.RawFragment = "", ""
 	return target, nil
+}
+
+// misread says why an address is none, which is no matter of policy.
+func misread(raw string) error {
+	target, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return invalid("url", "url must be an http or https address; got one that can't be read")
+	case target.Scheme != "http" && target.Scheme != "https":
+		return invalid("url", "url must begin with http:// or https://; got the scheme %q", target.Scheme)
+	case target.Hostname() == "":
+		return invalid("url", "url names no host")
+	}
+	return nil
 }
 
 // denied is a refusal by policy, which is about the address unless it says
