@@ -68,17 +68,17 @@ func TestDocsOfTools(t *testing.T) {
 	fmt.Fprintf(&page, "# Tools\n\n<!-- made by `make docs` -->\n\nEach executor that is open is a tool of its own name; its page is under [executors](executors). "+
 		"With nothing opened, %s cost about %d00 tokens; with `--discovery`, %s cost about %d00.\n\n",
 		plural(len(list), "tool"), (total+50)/100, plural(len(found), "tool"), (small+50)/100)
-	page.WriteString(toolTable(p))
+	page.WriteString(toolTable(p, "executors/"))
 	for _, tool := range merged(list, found) {
 		if _, isExecutor := p.registry.Lookup(tool.Name); !isExecutor {
-			fmt.Fprintf(&page, "\n## %s\n%s\n\n%s", tool.Name, wrap(tool.Description, 120), inputTable(t, tool.Input))
+			fmt.Fprintf(&page, "\n## %s\n%s\n\n%s", tool.Name, wrap(tool.Description, 120), fieldTable(t, "input", tool.Input))
 		}
 	}
 	keep(t, "docs/tools.md", page.String())
 
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	require.NoError(t, err)
-	keep(t, "README.md", between(t, string(readme), "tools", toolTable(p)))
+	keep(t, "README.md", between(t, string(readme), "tools", toolTable(p, "docs/executors/")))
 }
 
 // merged adds the tools of a second list that the first does not have.
@@ -106,7 +106,8 @@ func between(t *testing.T, text, name, fresh string) string {
 	return before + begin + fresh + end + after
 }
 
-func toolTable(p *program) string {
+// toolTable lists what there is, with links to the pages below a folder.
+func toolTable(p *program, pages string) string {
 	var page strings.Builder
 	page.WriteString("| tool | what it does | calls | open |\n|---|---|---|---|\n")
 	for _, each := range p.registry.All() {
@@ -117,7 +118,7 @@ func toolTable(p *program) string {
 		} else if _, published := p.tools.Lookup(def.ID); !published {
 			open = "inside trees"
 		}
-		fmt.Fprintf(&page, "| [`%s`](docs/executors/%s.md) | %s | %s | %s |\n", def.ID, def.ID, def.Title, effect(def.Annotations), open)
+		fmt.Fprintf(&page, "| [`%s`](%s%s.md) | %s | %s | %s |\n", def.ID, pages, def.ID, def.Title, effect(def.Annotations), open)
 	}
 	for _, tool := range p.tools.Tools() {
 		if _, isExecutor := p.registry.Lookup(tool.Name); !isExecutor {
@@ -127,12 +128,12 @@ func toolTable(p *program) string {
 	return page.String()
 }
 
-func inputTable(t *testing.T, schema json.RawMessage) string {
+func fieldTable(t *testing.T, what string, schema json.RawMessage) string {
 	t.Helper()
 	fields, required, err := properties(schema)
 	require.NoError(t, err)
 	var page strings.Builder
-	page.WriteString("| input | type | default | meaning |\n|---|---|---|---|\n")
+	fmt.Fprintf(&page, "| %s | type | default | meaning |\n|---|---|---|---|\n", what)
 	for _, field := range fields {
 		name := "`" + field.name + "`"
 		if required[field.name] {
@@ -178,8 +179,8 @@ func executorPage(t *testing.T, registry *executors.Registry, def *executors.Def
 		fmt.Fprintf(&page, "Closed until `%s` opens it.", info.OpenedBy)
 	}
 	fmt.Fprintf(&page, " A call %s; one attempt takes %g seconds at most by default, %g at the longest.\n", effect(def.Annotations), info.Timeout, info.Ceiling)
-	fmt.Fprintf(&page, "\n## Inputs\n%s", inputTable(t, info.Input))
-	fmt.Fprintf(&page, "\n## Result\n%s", inputTable(t, info.Output))
+	fmt.Fprintf(&page, "\n## Inputs\n%s", fieldTable(t, "input", info.Input))
+	fmt.Fprintf(&page, "\n## Result\n%s", fieldTable(t, "field", info.Output))
 	if len(info.Examples) > 0 {
 		page.WriteString("\n## Examples\n")
 	}

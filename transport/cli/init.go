@@ -185,19 +185,17 @@ func (o *opened) add(kind, value string) error {
 // addRoot names a folder after itself. Where the shell has left the ~ it
 // stays, which reads better; everything else becomes absolute.
 func (o *opened) addRoot(folder string, write bool) error {
-	real := folder
-	if rest, ok := strings.CutPrefix(folder, "~"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
+	rest, inHome := strings.CutPrefix(folder, "~")
+	home, err := os.UserHomeDir()
+	if inHome && err != nil {
+		return err
+	}
+	real := filepath.Join(home, rest)
+	if !inHome {
+		if real, err = filepath.Abs(folder); err != nil {
 			return err
 		}
-		real = filepath.Join(home, rest)
-	} else {
-		abs, err := filepath.Abs(folder)
-		if err != nil {
-			return err
-		}
-		folder, real = abs, abs
+		folder = real
 	}
 	info, err := os.Stat(real)
 	switch {

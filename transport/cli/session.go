@@ -56,7 +56,7 @@ func (s *session) logger(level string) zerolog.Logger {
 	if err != nil {
 		parsed = zerolog.InfoLevel
 	}
-	var out io.Writer = s.err
+	out := s.err
 	if isTerminal(s.err) {
 		out = zerolog.ConsoleWriter{Out: s.err, TimeFormat: "15:04:05"}
 	}
@@ -139,7 +139,7 @@ func readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	return readAll(file, name)
 }
 

@@ -13,14 +13,11 @@ import (
 // treeFile reads a task tree in JSON or YAML, from a file or from stdin (-),
 // as the JSON that tools take.
 func (s *session) treeFile(name string) (json.RawMessage, error) {
-	text, err := []byte(nil), error(nil)
-	shown := name
+	read, shown := func() ([]byte, error) { return readFile(name) }, name
 	if name == "-" {
-		shown = "stdin"
-		text, err = readAll(s.in, shown)
-	} else {
-		text, err = readFile(name)
+		read, shown = func() ([]byte, error) { return readAll(s.in, "stdin") }, "stdin"
 	}
+	text, err := read()
 	if err != nil {
 		return nil, err
 	}

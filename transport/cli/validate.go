@@ -49,7 +49,7 @@ func (c *validateCmd) validate(s *session, p *program, tree json.RawMessage) err
 	if c.JSON {
 		err = s.printJSON(res.Result)
 	} else {
-		err = v.tell(s, c.File)
+		v.tell(s, c.File)
 	}
 	if err == nil && !v.Valid {
 		return quiet(exitUsage)
@@ -58,7 +58,7 @@ func (c *validateCmd) validate(s *session, p *program, tree json.RawMessage) err
 }
 
 // tell says the verdict in words.
-func (v *verdict) tell(s *session, name string) error {
+func (v *verdict) tell(s *session, name string) {
 	if v.Valid {
 		fmt.Fprintf(s.out, "%s is valid\n", name)
 	} else {
@@ -81,5 +81,4 @@ func (v *verdict) tell(s *session, name string) error {
 		fmt.Fprintf(s.out, "\n… and %s\n", plural(more, "more problem"))
 	}
 	list("warning", v.Warnings)
-	return nil
 }
