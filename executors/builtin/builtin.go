@@ -10,6 +10,7 @@ import (
 	"github.com/chainwright/chainwright/executors/data"
 	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/rest"
+	"github.com/chainwright/chainwright/executors/sql"
 	"github.com/chainwright/chainwright/executors/system"
 )
 
@@ -21,6 +22,7 @@ var list = []func() executors.Executor{
 	file.NewReader,
 	file.NewWriter,
 	rest.New,
+	func() executors.Executor { return sql.New() },
 	system.New,
 }
 
