@@ -74,7 +74,6 @@ func mcpTool(tool Tool) mcp.Tool {
 		Name: tool.Name, Title: tool.Title, Description: tool.Description,
 		RawInputSchema: tool.Input, RawOutputSchema: tool.Output,
 		Annotations: mcp.ToolAnnotation{
-			Title:           tool.Title,
 			ReadOnlyHint:    &tool.Annotations.ReadOnly,
 			DestructiveHint: &tool.Annotations.Destructive,
 			IdempotentHint:  &tool.Annotations.Idempotent,

@@ -41,6 +41,7 @@ type settings struct {
 	policy    policy.Config
 	tools     tools.Options
 	executors []executors.Executor
+	bare      bool
 	grace     time.Duration
 }
 
@@ -56,6 +57,9 @@ func WithTools(change func(*tools.Options)) Option {
 func WithExecutors(list ...executors.Executor) Option {
 	return func(s *settings) { s.executors = append(s.executors, list...) }
 }
+
+// Bare leaves out the executors that tests can steer.
+func Bare() Option { return func(s *settings) { s.bare = true } }
 
 // WithGrace sets how long what is cancelled may take.
 func WithGrace(grace time.Duration) Option { return func(s *settings) { s.grace = grace } }
@@ -74,6 +78,9 @@ func New(opts ...Option) (*Stack, error) {
 	own, err := stack.executors()
 	if err != nil {
 		return nil, err
+	}
+	if s.bare {
+		own = nil
 	}
 	if stack.Registry, err = executors.NewRegistry(pol, zerolog.Nop(), append(own, s.executors...)...); err != nil {
 		return nil, err
