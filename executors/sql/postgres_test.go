@@ -1,0 +1,541 @@
+package sql_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest/postgres"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+const schema = `
+create type mood as enum ('calm', 'wild');
+create table orders (id serial primary key, city text, total numeric, at timestamptz, feeling mood);
+insert into orders (city, total, at, feeling) values
+	('Oslo', 12.50, '2026-01-02 03:04:05+02', 'calm'), ('Rome', null, null, null), ('Oslo', 123456789012345678901234567890.1234, 'infinity', 'wild');
+create sequence seq;
+create function sneak() returns int language sql as 'insert into orders (city) values (''sneaked''); select 1';
+create function loud() returns int language plpgsql as $$ begin execute 'insert into orders (city) values (''loud'')'; return 1; end $$;
+create procedure quiet() language plpgsql as $$ begin commit; insert into orders (city) values ('quiet'); commit; end $$;
+create table lobs as select lo_from_bytea(0, '\x41') as id;
+create role reader login;
+create role writer login;
+create role locked login password 'secret-password';
+grant select on all tables in schema public to reader;
+grant all on all tables in schema public to writer;
+grant all on all sequences in schema public to writer, reader;
+`
+
+// postgresClient starts a server with some rows, and a client of it.
+func postgresClient(t *testing.T) (*client, *postgres.Server, *pgx.Conn) {
+	t.Helper()
+	server := postgres.Start(t)
+	admin, err := pgx.Connect(context.Background(), server.Superuser())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close(context.Background()) })
+	if _, err := admin.Exec(context.Background(), schema); err != nil {
+		t.Fatal(err)
+	}
+	return newClient(t, connections(map[string]policy.Connection{
+		"orders":  {Kind: "postgres", DSN: server.DSN("writer", "postgres"), Write: true},
+		"reading": {Kind: "postgres", DSN: server.DSN("reader", "postgres")},
+		"super":   {Kind: "postgres", DSN: server.Superuser(), Write: true},
+		"nodb":    {Kind: "postgres", DSN: server.DSN("reader", "nothing")},
+		"norole":  {Kind: "postgres", DSN: server.DSN("nobody", "postgres")},
+		"refused": {Kind: "postgres", DSN: "postgres://a:hidden-word@127.0.0.1:1/x"},
+	})), server, admin
+}
+
+// snapshot is everything that attacks would change.
+func snapshot(t *testing.T, admin *pgx.Conn) string {
+	t.Helper()
+	var got string
+	err := admin.QueryRow(context.Background(), `select concat_ws(' / ',
+		(select json_agg(o order by id)::text from orders o), (select count(*) from pg_largeobject_metadata), (select last_value || is_called::text from seq),
+		(select count(*) from pg_class), (select count(*) from pg_roles), (select count(*) from pg_proc), (select string_agg(setconfig::text, ',') from pg_db_role_setting),
+		(select count(*) from pg_locks where locktype = 'advisory'), (select count(*) from pg_prepared_xacts))`).Scan(&got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
+	c, server, admin := postgresClient(t)
+	t.Run("reads", func(t *testing.T) { postgresReads(t, c) })
+	t.Run("values", func(t *testing.T) { postgresValues(t, c) })
+	t.Run("params", func(t *testing.T) { postgresParams(t, c) })
+	t.Run("writes", func(t *testing.T) { postgresWrites(t, c) })
+	t.Run("attacks", func(t *testing.T) { postgresAttacks(t, c, server, admin) })
+	t.Run("bounds", func(t *testing.T) { postgresBounds(t, c, admin) })
+	t.Run("stops", func(t *testing.T) { postgresStops(t, c, admin) })
+	t.Run("errors", func(t *testing.T) { postgresErrors(t, c) })
+	t.Run("pools", func(t *testing.T) { postgresPools(t, c, admin) })
+	t.Run("callers", func(t *testing.T) { postgresCallers(t, server) })
+}
+
+func postgresReads(t *testing.T, c *client) {
+	for _, each := range []struct {
+		query  string
+		params any
+		want   string
+	}{
+		{"select id, total from orders where city = $1 and total is not null order by id", []any{"Oslo"},
+			`[{"id":1,"total":12.50},{"id":3,"total":123456789012345678901234567890.1234}]`},
+		{"select id from orders where city = :city and id > :id", map[string]any{"city": "Oslo", "id": 1}, `[{"id":3}]`},
+		{"select at, feeling from orders order by id", nil,
+			`[{"at":"2026-01-02T01:04:05Z","feeling":"calm"},{"at":null,"feeling":null},{"at":"infinity","feeling":"wild"}]`},
+		{"table orders limit 0", nil, `[]`},
+		{"values (1), (2)", nil, `[{"column1":1},{"column1":2}]`},
+		{"show statement_timeout", nil, ""},
+		{"explain select 1", nil, ""},
+		{"with x as (select 1 as a) select a, a, a as a_2 from x", nil, `[{"a":1,"a_3":1,"a_2":1}]`},
+		{"select 1;", nil, `[{"?column?":1}]`},
+		{"select current_setting('transaction_read_only') as ro, current_setting('TimeZone') as tz", nil, `[{"ro":"on","tz":"UTC"}]`},
+	} {
+		for _, connection := range []string{"reading", "super"} {
+			a, err := c.query(t, connection, each.query, each.params)
+			if err != nil {
+				t.Errorf("%s: %s: %+v", connection, each.query, failure(t, err))
+			} else if got := rows(a); each.want != "" && got != each.want {
+				t.Errorf("%s: %s:\n got %s\nwant %s", connection, each.query, got, each.want)
+			}
+		}
+	}
+	a := must(t)(c.query(t, "reading", "select id, city, total, at, feeling, array[1,2] as list, null as empty from orders limit 1", nil))
+	var got []string
+	for _, column := range a.Columns {
+		got = append(got, column.Name+":"+column.Type)
+	}
+	if want := "id:int4 city:text total:numeric at:timestamptz feeling:mood list:int4[] empty:text"; strings.Join(got, " ") != want {
+		t.Errorf("columns %v; want %s", got, want)
+	}
+}
+
+func postgresValues(t *testing.T, c *client) {
+	for expression, want := range map[string]string{
+		"9223372036854775807::int8":                    `9223372036854775807`,
+		"1e400::numeric":                               ``,
+		"repeat('9', 101)::numeric":                    `"` + strings.Repeat("9", 101) + `"`,
+		"'NaN'::numeric":                               `"NaN"`,
+		"'-Infinity'::float8":                          `"-Infinity"`,
+		"0.1::float8 + 0.2::float8":                    `0.30000000000000004`,
+		"1e300::float8":                                `1e+300`,
+		"true":                                         `true`,
+		`'{"b": 1.10, "a": [1]}'::json`:                `{"b":1.10,"a":[1]}`,
+		`'{"b": 1.10}'::jsonb`:                         `{"b":1.10}`,
+		`'{"a":1,"a":2}'::json`:                        `"{\"a\":1,\"a\":2}"`,
+		`'\x00ff'::bytea`:                              `"AP8="`,
+		"timestamp '2026-01-02 03:04:05.678'":          `"2026-01-02T03:04:05.678Z"`,
+		"timestamptz '2026-01-02 03:04:05+05:30'":      `"2026-01-01T21:34:05Z"`,
+		"date '2026-01-02'":                            `"2026-01-02"`,
+		"time '03:04:05'":                              `"03:04:05"`,
+		"interval '1 day 2 hours'":                     `"P1DT2H"`,
+		"array[1,null,3]":                              `[1,null,3]`,
+		"array[[1,2],[3,4]]":                           `[[1,2],[3,4]]`,
+		"'[0:1]={1,2}'::int[]":                         `[1,2]`,
+		`array['a"b','c,d','{}','NULL',null,'','\']`:   `["a\"b","c,d","{}","NULL",null,"","\\"]`,
+		"array[]::text[]":                              `[]`,
+		"array[true,false]":                            `[true,false]`,
+		`array['{"a":1}'::jsonb]`:                      `[{"a":1}]`,
+		"array[timestamptz '2026-01-02 03:04:05Z']":    `["2026-01-02T03:04:05Z"]`,
+		"'00000000-0000-0000-0000-000000000001'::uuid": `"00000000-0000-0000-0000-000000000001"`,
+		"row(1,'a')":                                   `"(1,a)"`,
+		"int4range(1,5)":                               `"[1,5)"`,
+		"'a'::char(3)":                                 `"a  "`,
+		"E'\\u00e4\\n\"'":                              `"ä\n\""`,
+		"'127.0.0.1'::inet":                            `"127.0.0.1"`,
+	} {
+		a, err := c.query(t, "reading", "select "+expression+" as v", nil)
+		if err != nil {
+			t.Errorf("%s: %v", expression, err)
+		} else if got := rows(a); want != "" && got != `[{"v":`+want+`}]` {
+			t.Errorf("%s gave %s; want %s", expression, got, want)
+		}
+	}
+}
+
+func postgresParams(t *testing.T, c *client) {
+	for _, each := range []struct {
+		query  string
+		params []any
+		want   string
+	}{
+		{"select $1::int4 as v", []any{5}, `5`},
+		{"select $1::int8 + 1 as v", []any{9007199254740993}, `9007199254740994`},
+		{"select $1 as v", []any{"x"}, `"x"`},
+		{"select $1::text as v", []any{1.5}, `"1.5"`},
+		{"select $1::bool as v", []any{true}, `true`},
+		{"select $1::text as v", []any{nil}, `null`},
+		{"select $1::jsonb as v", []any{map[string]any{"a": []any{1}}}, `{"a":[1]}`},
+		{"select $1::jsonb as v", []any{`{"a":1}`}, `{"a":1}`},
+		{"select $1::jsonb as v", []any{"plain"}, `"plain"`},
+		{"select $1::jsonb as v", []any{7}, `7`},
+		{"select $1::int[] as v", []any{[]any{1, nil, 3}}, `[1,null,3]`},
+		{"select $1::text[] as v", []any{[]any{`a"b`, `c\`, "{}", "NULL"}}, `["a\"b","c\\","{}","NULL"]`},
+		{"select $1::int[] as v", []any{[]any{[]any{1, 2}, []any{3, 4}}}, `[[1,2],[3,4]]`},
+		{"select $1::bytea as v", []any{"AP8="}, `"AP8="`},
+		{"select $1::timestamptz as v", []any{"2026-01-02T03:04:05Z"}, `"2026-01-02T03:04:05Z"`},
+		{"select count(*) as v from orders where id = any($1)", []any{[]any{1, 2}}, `2`},
+		{"select 'x''; drop table orders; --' as v where $1 = 1", []any{1}, `"x'; drop table orders; --"`},
+		{"select $1 as v", []any{"'; drop table orders; --"}, `"'; drop table orders; --"`},
+	} {
+		a, err := c.query(t, "reading", each.query, each.params)
+		if err != nil {
+			t.Errorf("%s %v: %v", each.query, each.params, err)
+		} else if got := rows(a); got != `[{"v":`+each.want+`}]` {
+			t.Errorf("%s %v gave %s; want %s", each.query, each.params, got, each.want)
+		}
+	}
+	for _, each := range []struct {
+		query  string
+		params any
+		field  string
+	}{
+		{"select $1::int4", []any{}, "params"},
+		{"select $1::int4", []any{1, 2}, "params"},
+		{"select $1::int4", []any{"x"}, "params"},
+		{"select $1::int4", []any{99999999999}, "params"},
+		{"select $1::bytea", []any{"not base64!"}, "params[0]"},
+		{"select :a", map[string]any{"b": 1}, "params.b"},
+		{"select :a, :b", map[string]any{"b": 1}, "params.a"},
+	} {
+		_, err := c.query(t, "reading", each.query, each.params)
+		if e := failure(t, err); e.Type != executors.ValidationError || e.Field != each.field {
+			t.Errorf("%s %v: %+v", each.query, each.params, e)
+		}
+	}
+}
+
+func postgresWrites(t *testing.T, c *client) {
+	check := must(t)
+	check(c.write(t, "super", "create table written (id serial, x text); ", nil))
+	check(c.write(t, "super", "grant all on written, written_id_seq to writer", nil))
+	a := check(c.do(t, map[string]any{
+		"connection": "orders", "mode": "write", "max_rows": 1,
+		"query": "insert into written (x) select 'v' || i from generate_series(1, 1000) i returning id",
+	}))
+	if a.Changed != 1000 || a.Count != 1 || !a.Cut {
+		t.Errorf("insert: %+v", a)
+	}
+	if a := check(c.query(t, "super", "select count(*) as n from written", nil)); rows(a) != `[{"n":1000}]` {
+		t.Errorf("after it: %s", rows(a))
+	}
+	if a := check(c.write(t, "orders", "update written set x = $1 where id <= $2", []any{"y", 10})); a.Changed != 10 {
+		t.Errorf("update: %+v", a)
+	}
+	if a := check(c.write(t, "orders", "select 1 as one", nil)); rows(a) != `[{"one":1}]` || a.Changed != 0 {
+		t.Errorf("select: %+v", a)
+	}
+	_, err := c.write(t, "orders", "insert into written (x) values ('a'); insert into written (x) values ('b')", nil)
+	if e := failure(t, err); e.Type != executors.ValidationError || e.Field != "query" {
+		t.Errorf("two statements: %+v", e)
+	}
+	check(c.write(t, "orders", "begin", nil)) // is over when the call is
+	check(c.write(t, "orders", "set default_transaction_read_only = on", nil))
+	check(c.write(t, "orders", "insert into written (x) values ('after')", nil))
+	_, err = c.write(t, "reading", "insert into written (x) values ('a')", nil)
+	if e := failure(t, err); e.Type != executors.PermissionDenied || e.Field != "mode" || !strings.Contains(e.Hint, "policy.connections.reading.write") {
+		t.Errorf("without write: %+v", e)
+	}
+	for _, each := range []string{"copy written from stdin", "copy written to program 'true'", "copy (select 1) to stdout"} {
+		_, err := c.write(t, "super", each, nil)
+		if e := failure(t, err); e.Type != executors.ValidationError {
+			t.Errorf("%s: %+v", each, e)
+		}
+	}
+	check(c.write(t, "super", "drop table written", nil))
+}
+
+// postgresAttackList is what a caller may try in read mode. FILE is a path in
+// the server's data folder.
+var postgresAttackList = []string{
+	"insert into orders (city) values ('x')",
+	"update orders set city = 'x'",
+	"delete from orders",
+	"truncate orders",
+	"drop table orders",
+	"alter table orders add column x int",
+	"create table x (y int)",
+	"create temp table x (y int)",
+	"create role evil superuser",
+	"grant pg_write_server_files to reader",
+	"alter role reader superuser",
+	"alter system set log_statement = 'all'",
+	"alter database postgres set default_transaction_read_only = off",
+	"vacuum",
+	"cluster orders",
+	"refresh materialized view x",
+	"comment on table orders is 'x'",
+	"select 1; delete from orders",
+	"commit; begin read write; insert into orders (city) values ('x'); commit",
+	"rollback; insert into orders (city) values ('x')",
+	"select 1; commit; insert into orders (city) values ('x'); begin",
+	"commit",
+	"rollback",
+	"begin read write",
+	"set transaction read write",
+	"set local transaction_read_only = off",
+	"set session characteristics as transaction read write",
+	"reset role",
+	"set role postgres",
+	"set session authorization postgres",
+	"with x as (insert into orders (city) values ('x') returning id) select * from x",
+	"with x as (delete from orders returning id) select * from x",
+	"insert into orders (city) values ('x') returning id",
+	"explain analyze insert into orders (city) values ('x')",
+	"explain (analyze, format json) delete from orders",
+	"prepare p as delete from orders",
+	"execute p",
+	"declare c cursor with hold for select 1",
+	"do $$ begin insert into orders (city) values ('x'); end $$",
+	"do $$ begin commit; insert into orders (city) values ('x'); end $$",
+	"do $$ begin set transaction read write; insert into orders (city) values ('x'); end $$",
+	"call quiet()",
+	"select sneak()",
+	"select loud()",
+	"select set_config('transaction_read_only', 'off', false), sneak()",
+	"select sneak() from (select set_config('transaction_read_only', 'off', true) offset 0) x",
+	"select query_to_xml('insert into orders (city) values (''x'') returning 1', true, true, '')",
+	"select set_config('role', 'none', true), query_to_xml('select pg_read_file(''PG_VERSION'')', true, true, '')",
+	`select "set_config"('role', 'postgres', false)`,
+	`select U&"set\005fconfig"('role', 'postgres', false), pg_read_file('PG_VERSION')`,
+	"select nextval('seq')",
+	"select setval('seq', 42)",
+	"select * from orders for update",
+	"select * from orders for share",
+	"lock table orders in access exclusive mode",
+	"copy orders to 'FILE'",
+	"copy orders to stdout",
+	"copy (select 1) to program 'touch FILE'",
+	"copy orders from program 'echo 9'",
+	"copy orders from '/etc/passwd'",
+	"  /* x */ copy (select 1) to program 'touch FILE'",
+	"select pg_read_file('PG_VERSION')",
+	"select pg_read_binary_file('PG_VERSION')",
+	"select pg_ls_dir('.')",
+	"select pg_stat_file('PG_VERSION')",
+	"select lo_export(id, 'FILE') from lobs",
+	"select lo_import('/etc/passwd')",
+	"select lo_unlink(id) from lobs",
+	"select lo_put(id, 0, 'x') from lobs",
+	"select pg_reload_conf()",
+	"select pg_rotate_logfile()",
+	"select pg_switch_wal()",
+	"select pg_create_restore_point('x')",
+	"select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename = 'postgres'",
+	"select pg_create_physical_replication_slot('x')",
+	"select dblink('dbname=postgres', 'delete from orders')",
+	"load '$libdir/plpgsql'",
+	"listen x",
+	"notify x",
+	"create extension dblink",
+	"checkpoint",
+	"discard all",
+	"security label on table orders is 'x'",
+}
+
+func postgresAttacks(t *testing.T, c *client, server *postgres.Server, admin *pgx.Conn) {
+	before := snapshot(t, admin)
+	file := filepath.Join(server.Dir, "attack")
+	for _, connection := range []string{"reading", "orders", "super"} {
+		for _, attack := range postgresAttackList {
+			query := strings.ReplaceAll(attack, "FILE", file)
+			a, err := c.query(t, connection, query, nil)
+			if err == nil {
+				t.Errorf("%s: %s gave %s", connection, query, rows(a))
+			} else if e := failure(t, err); e.Type == executors.NetworkError || e.Type == executors.TimeoutError {
+				t.Errorf("%s: %s: %+v", connection, query, e)
+			}
+			if now := snapshot(t, admin); now != before {
+				t.Fatalf("%s: %s changed\n%s to\n%s", connection, query, before, now)
+			}
+			if _, err := os.Stat(file); err == nil {
+				t.Fatalf("%s: %s made a file", connection, query)
+			}
+		}
+		// What is allowed leaves nothing behind for the next call.
+		must(t)(c.query(t, connection, "select pg_advisory_lock(7)", nil))
+		if now := snapshot(t, admin); now != before {
+			t.Errorf("%s: a lock is left: %s", connection, now)
+		}
+		a := must(t)(c.query(t, connection, "select current_setting('transaction_read_only') as ro, session_user as who, (select count(*) from pg_prepared_statements where name <> '') as p", nil))
+		who := map[string]string{"reading": "reader", "orders": "writer", "super": "postgres"}[connection]
+		if want := `[{"ro":"on","who":"` + who + `","p":0}]`; rows(a) != want {
+			t.Errorf("%s: got %s; want %s", connection, rows(a), want)
+		}
+	}
+}
+
+func postgresBounds(t *testing.T, c *client, admin *pgx.Conn) {
+	start := time.Now()
+	a := must(t)(c.do(t, map[string]any{"connection": "reading", "query": "select generate_series(1, 1000000000) as i", "max_rows": 5}))
+	if a.Count != 5 || !a.Cut || time.Since(start) > 10*time.Second {
+		t.Errorf("%d rows, truncated %v, after %v", a.Count, a.Cut, time.Since(start))
+	}
+	a = must(t)(c.do(t, map[string]any{"connection": "reading", "query": "select i from generate_series(1, 5) i", "max_rows": 5}))
+	if a.Count != 5 || a.Cut {
+		t.Errorf("%d rows, truncated %v", a.Count, a.Cut)
+	}
+	a = must(t)(c.do(t, map[string]any{"connection": "reading", "query": "select repeat('x', 1000000) as x from generate_series(1, 1000)"}))
+	if a.Count != 9 || !a.Cut {
+		t.Errorf("%d large rows, truncated %v", a.Count, a.Cut)
+	}
+	_, err := c.query(t, "reading", "select repeat('x', 20000000)", nil)
+	if e := failure(t, err); e.Type != executors.ExecutionError || !strings.Contains(e.Message, "a row is larger than") {
+		t.Errorf("a row of 20 MB: %+v", e)
+	}
+	must(t)(c.query(t, "reading", "select 1", nil))
+	none(t, admin, "active")
+}
+
+// none waits until no query of the clients runs in the server.
+func none(t *testing.T, admin *pgx.Conn, state string) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		var n int
+		err := admin.QueryRow(context.Background(), "select count(*) from pg_stat_activity where application_name = 'chainwright' and state = $1", state).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d queries are still %s", n, state)
+		}
+	}
+}
+
+func postgresStops(t *testing.T, c *client, admin *pgx.Conn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.call(ctx, t, map[string]any{"connection": "reading", "query": "select pg_sleep(60)"})
+		done <- err
+	}()
+	running(t, admin)
+	start := time.Now()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("it took %v to stop", took)
+	}
+	none(t, admin, "active")
+
+	ctx, cancel = context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := c.call(ctx, t, map[string]any{"connection": "orders", "query": "select pg_sleep(60)", "mode": "write"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("timed out: %v", err)
+	}
+	none(t, admin, "active")
+	must(t)(c.query(t, "reading", "select 1", nil))
+}
+
+func running(t *testing.T, admin *pgx.Conn) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		var n int
+		if err := admin.QueryRow(context.Background(), "select count(*) from pg_stat_activity where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("the query does not run")
+		}
+	}
+}
+
+func postgresErrors(t *testing.T, c *client) {
+	for _, each := range []struct {
+		connection, query string
+		kind              executors.ErrorType
+		field, code, text string
+		retryable         bool
+	}{
+		{"reading", "selec 1", executors.ValidationError, "query", "42601", `syntax error at or near "selec" (at character 1)`, false},
+		{"reading", "select * from nowhere", executors.ValidationError, "query", "42P01", `relation "nowhere" does not exist`, false},
+		{"reading", "select nowhere from orders", executors.ValidationError, "query", "42703", "does not exist", false},
+		{"reading", "select 1 / 0", executors.ValidationError, "params", "22012", "division by zero", false},
+		{"reading", "select * from lobs_x", executors.ValidationError, "query", "42P01", "", false},
+		{"reading", "insert into orders (city) values ('x') returning id", executors.PermissionDenied, "query", "25006", "does more than read", false},
+		{"reading", "select * from pg_authid", executors.PermissionDenied, "", "42501", "permission denied", false},
+		{"reading", "delete from orders", executors.PermissionDenied, "query", "", "it gives no rows", false},
+		{"nodb", "select 1", executors.NotFound, "", "3D000", "does not exist", false},
+		{"norole", "select 1", executors.AuthenticationError, "", "28000", "nobody", false},
+		{"refused", "select 1", executors.NetworkError, "", "", "refused", true},
+	} {
+		_, err := c.query(t, each.connection, each.query, nil)
+		e := failure(t, err)
+		if e.Type != each.kind || e.Field != each.field || e.Code != each.code || !strings.Contains(e.Message, each.text) || e.Retryable != each.retryable {
+			t.Errorf("%s: %s: %+v", each.connection, each.query, e)
+		}
+		if strings.Contains(e.Message, "hidden-word") {
+			t.Errorf("the password is in %q", e.Message)
+		}
+	}
+}
+
+// postgresPools: connections are kept and shared, and calls at once get their
+// own.
+func postgresPools(t *testing.T, c *client, admin *pgx.Conn) {
+	pid := func() string { return rows(must(t)(c.query(t, "orders", "select pg_backend_pid() as p", nil))) }
+	if a, b := pid(), pid(); a != b {
+		t.Errorf("two connections for calls one after the other: %s, %s", a, b)
+	}
+	done := make(chan error, 20)
+	for range cap(done) {
+		go func() {
+			_, err := c.call(context.Background(), t, map[string]any{"connection": "reading", "query": "select pg_sleep(0.02)"})
+			done <- err
+		}()
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	var n int
+	if err := admin.QueryRow(context.Background(), "select count(*) from pg_stat_activity where usename = 'reader'").Scan(&n); err != nil || n > 8 {
+		t.Errorf("%d connections, %v", n, err)
+	}
+}
+
+func postgresCallers(t *testing.T, server *postgres.Server) {
+	dsn := server.DSN("reader", "postgres")
+	shut := newClient(t, policy.Config{})
+	_, err := shut.do(t, map[string]any{"dsn": dsn, "query": "select 1"})
+	if e := failure(t, err); e.Type != executors.PermissionDenied || e.Field != "dsn" || e.Hint == "" {
+		t.Errorf("without caller_dsn: %+v", e)
+	}
+	open := newClient(t, policy.Config{Databases: policy.Databases{CallerDSN: true}})
+	_, err = open.do(t, map[string]any{"dsn": dsn, "query": "select 1"})
+	if e := failure(t, err); e.Type != executors.PermissionDenied {
+		t.Errorf("a private address: %+v", e)
+	}
+	allowed := newClient(t, policy.Config{
+		Databases: policy.Databases{CallerDSN: true}, Network: policy.Network{Allow: []string{server.Addr}},
+	})
+	if a := must(t)(allowed.do(t, map[string]any{"dsn": dsn, "query": "select 1 as one"})); rows(a) != `[{"one":1}]` {
+		t.Errorf("got %s", rows(a))
+	}
+	_, err = allowed.do(t, map[string]any{"dsn": dsn, "query": "select 1", "mode": "write"})
+	if e := failure(t, err); e.Type != executors.PermissionDenied || e.Field != "mode" {
+		t.Errorf("to write: %+v", e)
+	}
+}
