@@ -2,7 +2,6 @@ package executors
 
 import (
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,6 +134,18 @@ func (a *attempt) fillText(text, host string) (any, *Error) {
 	return filled, nil
 }
 
+// hostOf gives the host and port of a URL, and what is none as it is, but for
+// the user and the password that may stand before it.
+func hostOf(text string) string {
+	if _, rest, ok := strings.Cut(text, "://"); ok {
+		text = rest
+		if end := strings.IndexAny(text, "/?#"); end >= 0 {
+			text = text[:end]
+		}
+	}
+	return text[strings.LastIndexByte(text, '@')+1:]
+}
+
 // whereInputs are the inputs that say where a call goes, for those executors
 // whose definition names no destination.
 var whereInputs = []string{"file_path", "path", "connection", "host", "image", "command"}
@@ -145,11 +156,7 @@ func target(def *Definition, inputs map[string]any) string {
 	const most = 200
 	if def.Destination != "" {
 		text, _ := inputs[def.Destination].(string)
-		if u, err := url.Parse(text); err == nil && u.Host != "" {
-			text = u.Host
-		}
-		text = text[strings.LastIndexByte(text, '@')+1:] // a user and a password stand before it
-		return truncate(text, most)
+		return truncate(hostOf(text), most)
 	}
 	for _, name := range whereInputs {
 		switch value := inputs[name].(type) {

@@ -44,6 +44,7 @@ type everything struct {
 	Anys     []any              `json:"anys"`
 	Map      map[string]any     `json:"map"`
 	Numbers  map[string]float64 `json:"numbers"`
+	Headers  map[string]string  `json:"headers"`
 	Inner    inner              `json:"inner"`
 	Inners   []inner            `json:"inners"`
 	Named    map[string]inner   `json:"named"`
@@ -74,7 +75,7 @@ func TestInto(t *testing.T) {
 	err := bind.Into(&got, decode(t, `{
 		"text": "t", "flag": true, "int": 12.0, "small": -128, "positive": 1e3, "float": 2.5, "single": 0.5, "any": {"a": [1]},
 		"exact": 1.50, "wait": 0.25, "at": "2026-11-21T10:00:00Z", "addr": "127.0.0.1", "raw": {"b": 1, "a": 2.0}, "bytes": "aGk=",
-		"pointer": 7, "texts": ["a", "b"], "anys": [1, null], "map": {"k": 1}, "numbers": {"x": 1.5},
+		"pointer": 7, "texts": ["a", "b"], "anys": [1, null], "map": {"k": 1}, "numbers": {"x": 1.5}, "headers": {"a": "b", "c": null},
 		"inner": {"city": "Oslo", "next": {"city": "Rome"}, "list": [{"city": "Bern"}]}, "inners": [{"city": "Paris"}], "named": {"n": {"city": "Riga"}},
 		"option": "o", "Untagged": "u", "-": "no", "Left": "no", "hidden": "no", "shared": "s", "deep": "d", "unknown": 1}`))
 	if err != nil {
@@ -85,7 +86,7 @@ func TestInto(t *testing.T) {
 		Text: "t", Flag: true, Int: 12, Small: -128, Positive: 1000, Float: 2.5, Single: 0.5, Any: map[string]any{"a": []any{json.Number("1")}},
 		Exact: "1.50", Wait: 250 * time.Millisecond, At: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC), Addr: netip.MustParseAddr("127.0.0.1"),
 		Raw: json.RawMessage(`{"a":2.0,"b":1}`), Bytes: []byte("hi"), Pointer: &seven, Texts: []string{"a", "b"}, Anys: []any{json.Number("1"), nil},
-		Map: map[string]any{"k": json.Number("1")}, Numbers: map[string]float64{"x": 1.5},
+		Map: map[string]any{"k": json.Number("1")}, Numbers: map[string]float64{"x": 1.5}, Headers: map[string]string{"a": "b", "c": ""},
 		Inner:  inner{City: "Oslo", Next: &inner{City: "Rome"}, List: []inner{{City: "Bern"}}},
 		Inners: []inner{{City: "Paris"}}, Named: map[string]inner{"n": {City: "Riga"}}, Option: "o", Untagged: "u",
 		Left: "kept", hidden: "kept", embedded: embedded{"s"}, inner2: &inner2{"d"},
@@ -127,6 +128,9 @@ func TestIntoRefuses(t *testing.T) {
 		`{"addr": true}`:                        "addr is a boolean, which does not go into netip.Addr",
 		`{"texts": ["a", 1]}`:                   "texts[1] is a number, which does not go into string",
 		`{"map": []}`:                           "map is an array, which does not go into map[string]interface {}",
+		`{"headers": {"x": 1}}`:                 "headers.x is a number, which does not go into string",
+		`{"headers": "x"}`:                      "headers is a string, which does not go into map[string]string",
+		`{"texts": {}}`:                         "texts is an object, which does not go into []string",
 		`{"numbers": {"x": "y"}}`:               "numbers.x is a string, which does not go into float64",
 		`{"inners": [{"list": [{"city": 3}]}]}`: "inners[0].list[0].city is a number, which does not go into string",
 		`{"named": {"n": 3}}`:                   "named.n is a number, which does not go into bind_test.inner",

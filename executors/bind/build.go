@@ -20,6 +20,8 @@ var (
 	numberType   = reflect.TypeFor[json.Number]()
 	durationType = reflect.TypeFor[time.Duration]()
 	bytesType    = reflect.TypeFor[[]byte]()
+	textsType    = reflect.TypeFor[[]string]()
+	textMapType  = reflect.TypeFor[map[string]string]()
 	fromJSON     = reflect.TypeFor[json.Unmarshaler]()
 	fromText     = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
@@ -47,6 +49,10 @@ func (b *builder) make(t reflect.Type) (setter, error) {
 		return putText, nil
 	case t == bytesType:
 		return putBytes, nil
+	case t == textsType:
+		return putTexts, nil
+	case t == textMapType:
+		return putTextMap, nil
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -156,6 +156,50 @@ func putBytes(dst reflect.Value, value any) *Error {
 	return nil
 }
 
+// putTexts and putTextMap are what others do for lists and maps, without
+// reflection: these two are the most common.
+func putTexts(dst reflect.Value, value any) *Error {
+	list, ok := value.([]any)
+	switch {
+	case value == nil:
+		dst.SetZero()
+		return nil
+	case !ok:
+		return mismatch(dst.Type(), value)
+	}
+	texts := make([]string, len(list))
+	for i, element := range list {
+		text, ok := element.(string)
+		if !ok && element != nil {
+			return mismatch(dst.Type().Elem(), element).under("[" + strconv.Itoa(i) + "]")
+		}
+		texts[i] = text
+	}
+	dst.Set(reflect.ValueOf(texts))
+	return nil
+}
+
+func putTextMap(dst reflect.Value, value any) *Error {
+	object, ok := value.(map[string]any)
+	switch {
+	case value == nil:
+		dst.SetZero()
+		return nil
+	case !ok:
+		return mismatch(dst.Type(), value)
+	}
+	texts := make(map[string]string, len(object))
+	for key, element := range object {
+		text, ok := element.(string)
+		if !ok && element != nil {
+			return mismatch(dst.Type().Elem(), element).under(key)
+		}
+		texts[key] = text
+	}
+	dst.Set(reflect.ValueOf(texts))
+	return nil
+}
+
 // putJSON is for types that read JSON themselves.
 func putJSON(dst reflect.Value, value any) *Error {
 	raw, err := json.Marshal(value)
