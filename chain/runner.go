@@ -66,6 +66,7 @@ type Run struct {
 // coordinator; the store has its records.
 type Runner struct {
 	opts    RunnerOptions
+	dead    time.Duration // how long an owner may be silent
 	process *bound
 	limits  map[string]*bound // by executor; those that have one
 
@@ -96,6 +97,7 @@ func NewRunner(opts RunnerOptions) *Runner {
 	}
 	r := &Runner{
 		opts:    opts,
+		dead:    defaultDeadAfter,
 		process: newBound(opts.MaxParallel),
 		limits:  map[string]*bound{},
 		live:    map[string]*run{},

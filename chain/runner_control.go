@@ -60,10 +60,9 @@ func (r *Runner) Cancel(ctx context.Context, runID, taskRef, principal string) (
 func (r *Runner) cancelHere(ctx context.Context, x *run, task int) (warning string) {
 	w := &waiter{done: make(chan struct{})}
 	asked := x.inbox.ask(func() {
-		if w.tasks = x.cancel(task); task < 0 {
-			w.tasks = nil // the run's own end is waited for
-		}
-		x.waiters = append(x.waiters, w)
+		if w.tasks = x.cancel(task); task >= 0 {
+			x.waiters = append(x.waiters, w)
+		} // else it is the end of the run that is waited for
 	})
 	if !asked {
 		<-x.done
@@ -72,7 +71,7 @@ func (r *Runner) cancelHere(ctx context.Context, x *run, task int) (warning stri
 	select {
 	case <-w.done:
 	case <-x.done:
-		w = &waiter{unstopped: x.unstopped}
+		w.unstopped = x.unstopped
 	case <-ctx.Done():
 		return "the cancelled tasks have been told to stop; it was not waited for"
 	}
@@ -182,7 +181,7 @@ func (r *Runner) takeOver(ctx context.Context, row *store.Run, first func(x *run
 	if err := r.enter(ctx, x); err != nil {
 		return err
 	}
-	claimed, err := r.opts.Store.Claim(ctx, row.ID, r.opts.Owner, now.Add(-deadAfter))
+	claimed, err := r.opts.Store.Claim(ctx, row.ID, r.opts.Owner, now.Add(-r.dead))
 	if err != nil {
 		r.ended(x)
 		close(x.done)

@@ -35,6 +35,7 @@ type probeInput struct {
 	Size       int           `json:"size"`
 	Mark       string        `json:"mark"`
 	Timeout    time.Duration `json:"timeout"`
+	Inner      string        `json:"inner"`
 }
 
 type probeOutput struct {
@@ -57,6 +58,8 @@ type probes struct {
 	most     int // in flight at once
 	begun    chan string
 	released chan struct{} // lets stubborn ones go
+	// inner runs a tree from inside a task.
+	inner func(ctx context.Context, tree string) error
 }
 
 func newProbes() *probes {
@@ -118,6 +121,11 @@ func (p *probes) execute(ctx context.Context, call *executors.Call, in probeInpu
 			out.Dependencies = map[string]gatheredIn{}
 		}
 		out.Dependencies[id] = gatheredIn{d.Status, string(d.Result), d.Error}
+	}
+	if in.Inner != "" {
+		if err := p.inner(ctx, in.Inner); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case in.Stubborn:
@@ -210,6 +218,20 @@ func newBench(t testing.TB, s store.Store, opts chain.RunnerOptions, cfg policy.
 	b.reg = probeRegistry(t, b.probes, cfg)
 	opts.Registry, opts.Store = b.reg, s
 	b.Runner = chain.NewRunner(opts)
+	b.probes.inner = func(ctx context.Context, text string) error {
+		tree, report := chain.Parse([]byte(text), b.reg, chain.ParseOptions{})
+		if err := report.Err(); err != nil {
+			return err
+		}
+		run, err := b.Start(ctx, tree, chain.RunOptions{})
+		if err != nil {
+			return err
+		}
+		if _, err = b.Wait(ctx, run.ID, ""); err != nil {
+			return err
+		}
+		return ctx.Err()
+	}
 	t.Cleanup(func() {
 		if err := b.Close(context.Background()); err != nil {
 			t.Errorf("closing the runner: %v", err)
@@ -243,7 +265,7 @@ func (b *bench) run(t testing.TB, text string, opts chain.RunOptions) *chain.Run
 
 func (b *bench) wait(t testing.TB, id string) *chain.RunView {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	v, err := b.Wait(ctx, id, "")
 	if err != nil {

@@ -79,7 +79,7 @@ func (r *Runner) fate(row *store.Run, here bool) *store.Problem {
 		return unsaved
 	case here || State(row.Status).Ended():
 		return nil
-	case row.Owner == r.opts.Owner || time.Since(row.OwnerSeen) > deadAfter:
+	case row.Owner == r.opts.Owner || time.Since(row.OwnerSeen) > r.dead:
 		p := problemOf(executors.Errorf(executors.Interrupted, "the program that ran it has ended without finishing it").WithHint(hintRetry))
 		return p
 	}
@@ -303,11 +303,14 @@ func (r *Runner) List(ctx context.Context, opts ListOptions) ([]RunSummary, stri
 	for i := range rows {
 		row := &rows[i]
 		here := r.liveRun(row.ID) != nil
+		if !here && row.Owner == r.opts.Owner && !State(row.Status).Ended() {
+			// It was live when the list was read, or it is a call.
+			if fresh, still, err := r.row(ctx, row.ID, opts.Principal); err == nil {
+				row, here = fresh, still
+			}
+		}
 		list[i] = RunSummary{RunID: row.ID, Name: row.Name, Kind: row.Kind, Status: State(row.Status), Counts: countsOf(row.Counts),
 			CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt)}
-		if row.Owner == r.opts.Owner && !here {
-			continue // it may have ended since the list was read
-		}
 		if r.fate(row, here) != nil {
 			list[i].Status = Failed
 		}

@@ -10,8 +10,9 @@ const (
 	// process wants one cancelled, and told that this one is alive.
 	watchEvery = 500 * time.Millisecond
 	beatEvery  = 5 * time.Second
-	// deadAfter is how long an owner is not seen before it is taken for dead.
-	deadAfter = 20 * time.Second
+	// defaultDeadAfter is how long an owner is not seen before it is taken for
+	// dead.
+	defaultDeadAfter = 20 * time.Second
 )
 
 // startWatch starts the watcher if there is none. The lock is held.

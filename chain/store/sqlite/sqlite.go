@@ -35,6 +35,9 @@ type Options struct {
 	MaxBytes int64
 	// BusyTimeout is how long another process may hold the file (10 s).
 	BusyTimeout time.Duration
+	// MaxPages bounds the size of the file, in pages of 4 KiB; 0: by the disk
+	// alone. A store that is full fails what it can't keep.
+	MaxPages int
 	// OnError hears of records that could not be written and that nobody
 	// waits for.
 	OnError func(error)
@@ -99,7 +102,11 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 	if err := private(abs); err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
-	write, err := sql.Open("sqlite", s.dsn(abs, "journal_mode(wal)", "synchronous(full)", "journal_size_limit(67108864)"))
+	pragmas := []string{"journal_mode(wal)", "synchronous(full)", "journal_size_limit(67108864)"}
+	if s.opts.MaxPages > 0 {
+		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", s.opts.MaxPages))
+	}
+	write, err := sql.Open("sqlite", s.dsn(abs, pragmas...))
 	if err != nil {
 		return nil, fmt.Errorf("opening the store %s: %w", s.path, err)
 	}

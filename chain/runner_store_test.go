@@ -1,0 +1,214 @@
+package chain_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/memory"
+	"github.com/chainwright/chainwright/chain/store/sqlite"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+var errNoSpace = errors.New("no space left on the device")
+
+// failing is a store whose disk is full after some batches.
+type failing struct {
+	store.Store
+	creates bool
+	left    atomic.Int64
+}
+
+func (f *failing) Create(ctx context.Context, run *store.Run) (*store.Run, error) {
+	if f.creates {
+		return nil, errNoSpace
+	}
+	return f.Store.Create(ctx, run)
+}
+
+func (f *failing) Append(b *store.Batch, done func(error)) {
+	if f.left.Add(-1) < 0 {
+		done(errNoSpace)
+		return
+	}
+	f.Store.Append(b, done)
+}
+
+// A store that fails ends the run with a clear error; nothing hangs.
+func TestStoreFails(t *testing.T) {
+	t.Parallel()
+	for after := range int64(8) {
+		f := &failing{Store: memory.Open(memory.Options{})}
+		f.left.Store(after)
+		b := newBench(t, f, chain.RunnerOptions{}, policy.Config{})
+		v := b.run(t, `[
+			{"id":"a","name":"a","schemas":{"method":"probe"}},
+			{"id":"b","name":"b","schemas":{"method":"probe_write"},"dependencies":["a"]},
+			{"id":"c","name":"c","schemas":{"method":"probe"},"dependencies":["b"]},
+			{"id":"d","name":"d","schemas":{"method":"probe"},"dependencies":["c"],"when":"${{ 1 }}"}]`, chain.RunOptions{})
+		if v.Status == chain.Completed && after > 6 {
+			continue
+		}
+		if v.Status != chain.Failed || !strings.Contains(v.Error, "no space left") || v.Hint == "" {
+			t.Errorf("after %d batches the run is %s: %s", after, v.Status, v.Error)
+		}
+		if v.Counts[chain.InProgress] > 0 {
+			t.Errorf("after %d batches: %v", after, v.Counts)
+		}
+		if list, _, err := b.List(t.Context(), chain.ListOptions{}); err != nil || list[0].Status != chain.Failed {
+			t.Errorf("the list says %+v, %v", list, err)
+		}
+	}
+}
+
+func TestStoreFailsAtTheStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, &failing{Store: memory.Open(memory.Options{}), creates: true}, chain.RunnerOptions{}, policy.Config{})
+	_, err := b.Start(t.Context(), b.tree(t, `[{"name":"a","schemas":{"method":"probe"},"inputs":{"mark":"a"}}]`), chain.RunOptions{})
+	if !errors.Is(err, errNoSpace) || executors.AsError(err).Type != executors.ExecutionError {
+		t.Errorf("the run: %v", err)
+	}
+	if r := b.Call(t.Context(), "probe_write", []byte(`{"mark":"b"}`), chain.CallOptions{}); r.Err == nil || !errors.Is(r.Err, errNoSpace) {
+		t.Errorf("the call: %v", r.Err)
+	}
+	if seen := b.probes.seen(); len(seen) > 0 {
+		t.Errorf("%v was started without a record", seen)
+	}
+}
+
+// A full disk in the middle of a fan-out, with a real file.
+func TestFullFile(t *testing.T) {
+	t.Parallel()
+	s := sqlite.Open(filepath.Join(t.TempDir(), "runs.db"), sqlite.Options{MaxPages: 200})
+	b := newBench(t, s, chain.RunnerOptions{}, policy.Config{})
+	v := b.run(t, `[{"id":"many","name":"many","schemas":{"method":"probe"},"inputs":{"size":500000}},
+		{"id":"more","name":"more","schemas":{"method":"probe"},"dependencies":["many"],"inputs":{"size":500000}},
+		{"id":"last","name":"last","schemas":{"method":"probe"},"dependencies":["more"],"inputs":{"mark":"last"}}]`, chain.RunOptions{})
+	if v.Status != chain.Failed || !strings.Contains(v.Error, "full") {
+		t.Errorf("the run is %s: %s", v.Status, v.Error)
+	}
+	if v.Tasks[0].Status != chain.Completed || len(b.probes.seen()) > 0 {
+		t.Errorf("%+v", v.Counts)
+	}
+}
+
+// childStore names the environment variable that makes the test program run
+// a tree until it is killed.
+const childStore = "CHAINWRIGHT_TEST_CHILD_STORE"
+
+const killed = `[
+	{"id":"done","name":"done","schemas":{"method":"probe"},"inputs":{"value":1}},
+	{"id":"caught","name":"caught","schemas":{"method":"probe"},"dependencies":["done"],"inputs":{"sleep":29,"mark":"caught"}},
+	{"id":"after","name":"after","schemas":{"method":"probe"},"dependencies":["caught"],"inputs":{"value":"${{ tasks.done.result.value + 1 }}"}}]`
+
+// runUntilKilled is the child of TestKilled.
+func runUntilKilled(path string) {
+	p := newProbes()
+	pol, err := policy.New(policy.Config{})
+	if err != nil {
+		panic(err)
+	}
+	def, err := executors.LoadDefinition(os.DirFS("testdata/executors"), "probe.yaml")
+	if err != nil {
+		panic(err)
+	}
+	reg, err := executors.NewRegistry(pol, zerolog.Nop(), executors.New(def, p.execute))
+	if err != nil {
+		panic(err)
+	}
+	tree, report := chain.Parse([]byte(killed), reg, chain.ParseOptions{})
+	if err := report.Err(); err != nil {
+		panic(err)
+	}
+	r := chain.NewRunner(chain.RunnerOptions{Registry: reg, Store: sqlite.Open(path, sqlite.Options{})})
+	run, err := r.Start(context.Background(), tree, chain.RunOptions{})
+	if err != nil {
+		panic(err)
+	}
+	<-p.begun
+	os.Stdout.WriteString(run.ID + "\n")
+	select {}
+}
+
+// After kill -9 the file opens, the run says what became of it, and a retry
+// goes on without running again what had completed.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	child := exec.CommandContext(t.Context(), os.Args[0])
+	child.Env = append(os.Environ(), childStore+"="+path)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line := make([]byte, 37)
+	if _, err := out.Read(line); err != nil {
+		t.Fatal(err)
+	}
+	id := strings.TrimSpace(string(line))
+	time.Sleep(100 * time.Millisecond) // let the start linger its way into the file
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	child.Wait()
+
+	b := newBench(t, sqlite.Open(path, sqlite.Options{}), chain.RunnerOptions{}, policy.Config{})
+	v, err := b.Run(t.Context(), id, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Tasks[0].Status != chain.Completed || string(v.Tasks[0].Result) != `{"value":1}` || v.Tasks[2].Status != chain.Pending {
+		t.Errorf("after the kill: %+v", v.Tasks)
+	}
+	b.SetOwnerTimeout(10 * time.Millisecond)
+	time.Sleep(20 * time.Millisecond)
+	v, err = b.Run(t.Context(), id, "")
+	if err != nil || v.Status != chain.Failed || v.ErrorType != executors.Interrupted || v.Tasks[1].ErrorType != executors.Interrupted || v.Tasks[2].Status != chain.Pending {
+		t.Errorf("once it is known to be gone: %+v, %v", v, err)
+	}
+	run, err := b.Retry(t.Context(), id, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.probes.await(t, "caught")
+	v, err = b.Cancel(t.Context(), run.ID, "", "")
+	if err != nil || v.Status != chain.Cancelled || b.probes.called("done") != 0 || v.Tasks[1].Attempts != 2 {
+		t.Errorf("the retry: %+v, %v", v, err)
+	}
+	b.consistent(t, id)
+}
+
+// A run whose process is gone can be cancelled by another one.
+func TestCancelOfALostRun(t *testing.T) {
+	t.Parallel()
+	s := memory.Open(memory.Options{})
+	gone := newBench(t, s, chain.RunnerOptions{Owner: "gone"}, policy.Config{})
+	tree := gone.tree(t, killed)
+	row := &store.Run{ID: "r", Kind: store.KindTree, Owner: "dead", Status: "in_progress", Tree: tree.Source(), MaxParallel: 1, OnFailure: "continue", CreatedAt: time.Now()}
+	for _, task := range tree.Tasks {
+		row.Tasks = append(row.Tasks, store.Task{ID: task.ID, Name: task.Name, Executor: task.Executor, Parent: -1})
+	}
+	if _, err := s.Create(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+	gone.SetOwnerTimeout(time.Nanosecond)
+	v, err := gone.Cancel(t.Context(), "r", "", "")
+	if err != nil || v.Status != chain.Cancelled || v.Counts[chain.Cancelled] != 3 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
