@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
@@ -24,7 +25,12 @@ func encodeValue(v any) (json.RawMessage, error) {
 	if err := encoder.Encode(v); err != nil {
 		return nil, fmt.Errorf("encoding a result: %w", err)
 	}
-	raw := bytes.Clone(bytes.TrimSuffix(buffer.Bytes(), []byte("\n")))
+	raw := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
+	if utf8.Valid(raw) {
+		raw = bytes.Clone(raw)
+	} else { // from a json.RawMessage, whose texts are not looked at
+		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
+	}
 	if buffer.Cap() <= keepBuffer {
 		buffers.Put(buffer)
 	}

@@ -42,6 +42,12 @@ func TestInvoke(t *testing.T) {
 			func(context.Context, *executors.Call) (any, error) { return result{Text: "a\xffb"}, nil },
 			"{\"text\":\"a\\ufffdb\"}",
 		},
+		"nor what is JSON already": {
+			func(context.Context, *executors.Call) (any, error) {
+				return json.RawMessage("{\"a\": \"x\xffy\"}"), nil
+			},
+			"{\"a\":\"x\uFFFDy\"}",
+		},
 		"an error is a failure": {
 			func(context.Context, *executors.Call) (any, error) { return nil, errors.New("no luck") },
 			`execution_error: no luck`,

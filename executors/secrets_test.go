@@ -2,6 +2,7 @@ package executors_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -95,5 +96,20 @@ func TestSecretsNameTheField(t *testing.T) {
 	}
 	if denied := new(policy.Denied); !errors.As(out.Err, &denied) {
 		t.Errorf("the policy's refusal is not the cause: %v", out.Err)
+	}
+}
+
+// A secret of digits is one as a number too, and the result stays JSON.
+func TestSecretsOfDigits(t *testing.T) {
+	t.Parallel()
+	cfg := policy.Config{Secrets: map[string]policy.Secret{"PIN": {Env: "PIN", Hosts: []string{"api.example.com"}}}}
+	registry := newRegistry(t, cfg, nil, newAct(t, "remote", func(_ context.Context, call *executors.Call) (any, error) {
+		pin := call.Inputs["json"].(string)
+		return map[string]any{"number": json.Number(pin), "text": pin, "list": []any{1, json.Number(pin)}, pin: true}, nil
+	}))
+	inputs := map[string]any{"url": "http://api.example.com/", "json": "${{ secrets.PIN }}"}
+	out := registry.Invoke(t.Context(), "remote", &executors.Call{Inputs: inputs}, 0)
+	if got, want := describe(out), `{"[secret PIN]":true,"list":[1,"[secret PIN]"],"number":"[secret PIN]","text":"[secret PIN]"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -19,7 +19,12 @@ func TestDefinitions(t *testing.T) {
 	all := builtin.All()
 	executortest.Registry(t, nil, all...) // all ids are different
 	for _, e := range all {
-		t.Run(e.Definition().ID, func(t *testing.T) { executortest.Check(t, e) })
+		t.Run(e.Definition().ID, func(t *testing.T) {
+			executortest.Check(t, e)
+			if def := e.Definition(); !def.Input.Quick() || !def.Output.Quick() {
+				t.Error("a schema has keywords that make the start and every call slower")
+			}
+		})
 	}
 }
 

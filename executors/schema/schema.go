@@ -156,3 +156,7 @@ func (s *Schema) properties() map[string]any {
 	properties, _ := root["properties"].(map[string]any)
 	return properties
 }
+
+// Quick reports whether nodes cover the whole schema, so that the library need
+// not compile it before a refusal has to be explained.
+func (s *Schema) Quick() bool { return s.fast != nil }
