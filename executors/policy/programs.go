@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,8 +18,9 @@ type program struct {
 	// path is what is started: the configured path, since some programs look
 	// at the name they were started by (a venv's python, busybox).
 	path string
-	// real is what path led to when the policy was made.
+	// real is what path led to when the policy was made, and file that file.
 	real string
+	file fs.FileInfo
 	args []*regexp.Regexp
 	env  []string
 	key  string
@@ -57,12 +59,12 @@ func newProgram(key string, entry Program, bad *problems) program {
 		bad.add(key+".path", "%v", err)
 		return prog
 	}
-	real, err := executable(path)
+	real, file, err := executable(path)
 	if err != nil {
 		bad.add(key+".path", "%v", err)
 		return prog
 	}
-	prog.path, prog.real = path, real
+	prog.path, prog.real, prog.file = path, real, file
 	prog.name = programName(path)
 	if !interpreters.MatchString(prog.name) && interpreters.MatchString(programName(real)) {
 		bad.add(key+".path", "%s is %s under another name: interpreters must be listed by their own", path, real)
@@ -81,19 +83,29 @@ func newProgram(key string, entry Program, bad *problems) program {
 func programName(path string) string { return foldProgramName(filepath.Base(path)) }
 
 // executable returns the file that path leads to, which must be a program.
-func executable(path string) (string, error) {
+func executable(path string) (string, fs.FileInfo, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, cause(err))
+		return "", nil, fmt.Errorf("%s: %w", path, cause(err))
 	}
 	info, err := os.Stat(real)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, cause(err))
+		return "", nil, fmt.Errorf("%s: %w", path, cause(err))
 	}
 	if !info.Mode().IsRegular() || !isProgram(real, info) {
-		return "", fmt.Errorf("%s is no program", path)
+		return "", nil, fmt.Errorf("%s is no program", path)
 	}
-	return real, nil
+	return real, info, nil
+}
+
+// unchanged reports whether the path still leads to the program that it led
+// to at the start, which may have been updated in its place.
+func (prog program) unchanged() bool {
+	if info, err := os.Stat(prog.path); err != nil || os.SameFile(info, prog.file) {
+		return err == nil
+	}
+	real, err := filepath.EvalSymlinks(prog.path)
+	return err == nil && real == prog.real
 }
 
 // Program returns what may be started for a program's name or absolute path
@@ -115,7 +127,7 @@ func (p *Policy) Program(name string, args []string) (path string, err error) {
 			continue
 		}
 		// The link may have been turned since; what was looked at is what runs.
-		if real, err := filepath.EvalSymlinks(prog.path); err != nil || real != prog.real {
+		if !prog.unchanged() {
 			return "", &Denied{
 				Field:   "command",
 				Message: fmt.Sprintf("%s is not allowed: it is no longer the program that it was at the start", prog.path),

@@ -113,6 +113,16 @@ func TestATurnedLinkIsNoticed(t *testing.T) {
 	if _, err := p.Program("git-link", nil); err != nil {
 		t.Fatal(err)
 	}
+	updated := filepath.Join(dir, "updated")
+	if err := os.WriteFile(updated, []byte("#!/bin/sh\n# newer\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(updated, filepath.Join(dir, "git")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Program("git-link", nil); err != nil {
+		t.Errorf("after an update in its place: %v", err)
+	}
 	if err := os.Remove(link); err != nil {
 		t.Fatal(err)
 	}
