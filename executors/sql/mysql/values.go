@@ -24,9 +24,10 @@ var reading = map[string]bool{
 	"select": true, "with": true, "table": true, "values": true, "show": true, "describe": true, "desc": true, "explain": true,
 }
 
-// outside are the ways in which a SELECT reaches the server's files. They are
-// looked for in the bare text, also inside strings: a parameter can hold any.
-var outside = regexp.MustCompile(`(?is)/\*M?!|\binto\s+(outfile|dumpfile)\b|\bload_file\b`)
+// outside are the ways in which a SELECT reaches the server's files, and the
+// comments that are not. They are looked for in the bare text, also inside
+// strings: a parameter can hold any.
+var outside = regexp.MustCompile(`(?i)/\*M?!|\b(outfile|dumpfile|load_file)\b`)
 
 func readable(query string) error {
 	if word := sqltext.FirstWord(query, sqltext.MySQL); !reading[word] {
