@@ -84,7 +84,11 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 	fmt.Fprintf(s.out, "\npolicy: what callers may do\n")
 	t := table{}
 	for _, setting := range p.policy.Describe() {
-		t.add("  "+setting.Name, setting.Value, setting.Opens)
+		value := setting.Value
+		if setting.Opens != "" {
+			value += " (" + setting.Opens + ")"
+		}
+		t.add("  "+setting.Name, value)
 	}
 	if err := t.write(s.out); err != nil {
 		return err
@@ -104,6 +108,9 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 	fmt.Fprintf(s.out, "published: %s, about %s tokens in all (see chainwright tools)\n", plural(len(list), "tool"), thousands(total))
 	if len(list) == 0 {
 		problems = append(problems, "no tool is published; check toolsets, tools and exclude_tools")
+	}
+	for _, missing := range p.config.Missing() {
+		problems = append(problems, missing.Where+": "+missing.Message)
 	}
 	if p.config.Policy.Command.Shell {
 		problems = append(problems, "policy.command.shell lets callers run anything on this machine")

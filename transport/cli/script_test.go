@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 			if err := os.Mkdir(home, 0o700); err != nil {
 				return err
 			}
+			env.Setenv("GORACE", "atexit_sleep_ms=10") // a second for each process by default
 			env.Setenv("HOME", home)
 			env.Setenv("USERPROFILE", home)
 			env.Setenv("APPDATA", filepath.Join(home, "config"))

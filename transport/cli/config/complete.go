@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -107,4 +109,23 @@ func resolved(path string) string {
 func inside(folder, path string) bool {
 	rel, err := filepath.Rel(folder, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// Missing are the variables that the configuration reads values from and
+// that are not set: a call that needs one will fail.
+func (l *Loaded) Missing() []Problem {
+	var missing []Problem
+	need := func(key, variable string) {
+		if variable != "" && l.env(variable) == "" {
+			missing = append(missing, Problem{Where: l.origin(key), Message: key + " reads the variable " + variable + ", which is not set"})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Policy.Secrets)) {
+		need("policy.secrets."+name, l.Policy.Secrets[name].Env)
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.Policy.Connections)) {
+		need("policy.connections."+name, l.Policy.Connections[name].DSNEnv)
+		need("policy.connections."+name, l.Policy.Connections[name].PasswordEnv)
+	}
+	return missing
 }
