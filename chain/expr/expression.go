@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/itchyny/gojq"
 
@@ -16,6 +17,10 @@ import (
 
 // maxSource bounds the text of one expression; its cost grows with it.
 const maxSource = 16 << 10
+
+// maxTime bounds one evaluation. Most take microseconds; the rest is for a
+// machine that has much else to do.
+const maxTime = 5 * time.Second
 
 // expression is one compiled ${{ EXPR }}.
 type expression struct {
@@ -164,7 +169,7 @@ func (e *expression) eval(ctx context.Context, env *Env) (any, *executors.Error)
 	if inputs == nil {
 		inputs = map[string]any{}
 	}
-	values, err := program.Within(jq.Bounds{Outputs: 2}).Run(ctx, nil, tasks, inputs, env.Item, number(env.Index))
+	values, err := program.Within(jq.Bounds{Outputs: 2, Time: maxTime}).Run(ctx, nil, tasks, inputs, env.Item, number(env.Index))
 	switch {
 	case err != nil:
 		return nil, e.failed(err)
