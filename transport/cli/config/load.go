@@ -187,7 +187,7 @@ func (l *Loaded) expand(path string) string {
 }
 
 // readEnvironment takes every CHAINWRIGHT_ variable. One that sets nothing is
-// a mistake, unless the configuration itself names it as the holder of a
+// a mistake, unless it is empty, the configuration itself names it as the holder of a
 // secret, or it belongs to the tests.
 func (l *Loaded) readEnvironment() {
 	byName := map[string]setting{}
@@ -198,7 +198,7 @@ func (l *Loaded) readEnvironment() {
 	for _, name := range slices.Sorted(maps.Keys(l.lookup)) {
 		s, known := byName[name]
 		switch {
-		case !strings.HasPrefix(name, prefix), name == prefix+"CONFIG", strings.HasPrefix(name, prefix+"TEST_"):
+		case l.lookup[name] == "", !strings.HasPrefix(name, prefix), name == prefix+"CONFIG", strings.HasPrefix(name, prefix+"TEST_"):
 		case known:
 			l.setText(s, l.lookup[name], name)
 		default:
