@@ -21,7 +21,7 @@ import (
 // bareServer, set to "stdio" or to an address, makes this test binary the
 // least server that mcp-go allows: one tool, no validation, no store. What it
 // reaches is the ceiling for a server built on mcp-go.
-const bareServer = "CHAINWRIGHT_BARE_SERVER"
+const bareServer = "CHAINWRIGHT_TEST_BARE_SERVER"
 
 func TestMain(m *testing.M) {
 	switch where := os.Getenv(bareServer); where {
