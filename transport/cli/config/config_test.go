@@ -126,7 +126,7 @@ func TestVariablesThatHoldValuesAreNoSettings(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.here("policy:\n  secrets: {T: {env: CHAINWRIGHT_GITHUB, hosts: [api.github.com]}}\n")
-	m.env = append(m.env, "CHAINWRIGHT_GITHUB=x", "CHAINWRIGHT_TOKEN=y")
+	m.env = append(m.env, "CHAINWRIGHT_GITHUB=x", "CHAINWRIGHT_TOKEN=y", "CHAINWRIGHT_PROCESS=0123-1", "CHAINWRIGHT_DISCOVERY=")
 	_, err := m.load(nil)
 	require.NoError(t, err)
 }

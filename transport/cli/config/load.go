@@ -186,9 +186,13 @@ func (l *Loaded) expand(path string) string {
 	return filepath.Join(home, rest)
 }
 
+// notSettings are variables of this program that set nothing here: where the
+// file is, and the mark on the processes that executors start.
+var notSettings = []string{prefix + "CONFIG", prefix + "PROCESS"}
+
 // readEnvironment takes every CHAINWRIGHT_ variable. One that sets nothing is
-// a mistake, unless it is empty, the configuration itself names it as the holder of a
-// secret, or it belongs to the tests.
+// a mistake, unless it is empty, the configuration itself names it as the
+// holder of a secret, or it belongs to the tests.
 func (l *Loaded) readEnvironment() {
 	byName := map[string]setting{}
 	for _, s := range settings() {
@@ -198,7 +202,7 @@ func (l *Loaded) readEnvironment() {
 	for _, name := range slices.Sorted(maps.Keys(l.lookup)) {
 		s, known := byName[name]
 		switch {
-		case l.lookup[name] == "", !strings.HasPrefix(name, prefix), name == prefix+"CONFIG", strings.HasPrefix(name, prefix+"TEST_"):
+		case l.lookup[name] == "", !strings.HasPrefix(name, prefix), slices.Contains(notSettings, name), strings.HasPrefix(name, prefix+"TEST_"):
 		case known:
 			l.setText(s, l.lookup[name], name)
 		default:
