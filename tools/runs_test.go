@@ -1,0 +1,349 @@
+package tools_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/toolstest"
+)
+
+const (
+	twoTasks = `[{"id":"a","schemas":{"method":"test_echo"},"inputs":{"text":"x"}},
+		{"id":"b","schemas":{"method":"test_echo"},"inputs":{"text":"${{ tasks.a.result.text }}y"}}]`
+	failing = `[{"id":"a","schemas":{"method":"test_fail"},"inputs":{"how":"error"},"retry":{"max_attempts":1}},
+		{"id":"b","schemas":{"method":"test_echo"},"inputs":{"text":"x"},"dependencies":["a"]},
+		{"id":"c","schemas":{"method":"test_echo"},"inputs":{"text":"x"}}]`
+	holding = `[{"id":"a","schemas":{"method":"test_steps"},"inputs":{"steps":1,"hold":true}}]`
+)
+
+type run struct {
+	RunID  string         `json:"run_id"`
+	Status string         `json:"status"`
+	Counts map[string]int `json:"counts"`
+	Tasks  []struct {
+		ID, Status, Error string
+		Result            json.RawMessage
+		BlockedBy         []string `json:"blocked_by"`
+	} `json:"tasks"`
+}
+
+// Given a tree, running it gives the finished run.
+func TestRunTaskTree(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	e := call(t, set, "run_task_tree", `{"tasks":`+twoTasks+`}`)
+	var r run
+	e.get(t, &r)
+	if e.Status != "completed" || e.isError || r.Status != "completed" || e.RunID != r.RunID || e.Next != nil {
+		t.Fatalf("got %+v", e)
+	}
+	if len(r.Tasks) != 2 || string(r.Tasks[1].Result) != `{"text":"xy"}` || r.Counts["completed"] != 2 {
+		t.Errorf("got %s", e.Result)
+	}
+	again := call(t, set, "get_run", `{"run_id":"`+r.RunID+`"}`)
+	var read run
+	again.get(t, &read)
+	if read.RunID != r.RunID || len(read.Tasks) != 2 || string(read.Tasks[1].Result) != `{"text":"xy"}` {
+		t.Errorf("get_run gave %s", again.Result)
+	}
+	task := call(t, set, "get_run", `{"run_id":"`+r.RunID+`","task":"b"}`)
+	if !strings.Contains(string(task.Result), `"result":{"text":"xy"}`) {
+		t.Errorf("get_run with a task gave %s", task.Result)
+	}
+}
+
+// Given a tree that fails, the call fails; reading the run afterwards does
+// not.
+func TestRunThatFails(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	e := call(t, set, "run_task_tree", `{"tasks":`+failing+`}`)
+	var r run
+	e.get(t, &r)
+	if e.Status != "failed" || !e.isError || e.ErrorType != "network_error" || !strings.Contains(e.Error, "nothing answers") || e.Hint == "" {
+		t.Errorf("got %+v", e)
+	}
+	if r.Counts["failed"] != 1 || r.Counts["skipped"] != 1 || r.Counts["completed"] != 1 {
+		t.Errorf("got %v", r.Counts)
+	}
+	read := call(t, set, "get_run", `{"run_id":"`+r.RunID+`"}`)
+	if read.isError || read.Status != "failed" || read.Error == "" || read.Result == nil {
+		t.Errorf("reading it gave %+v", read)
+	}
+	again := call(t, set, "retry_run", `{"run_id":"`+r.RunID+`"}`)
+	if again.Status != "failed" || !again.isError || again.RunID != r.RunID {
+		t.Errorf("retrying it gave %+v", again)
+	}
+	listed := call(t, set, "list_runs", `{"status":"failed"}`)
+	if !strings.Contains(string(listed.Result), r.RunID) {
+		t.Errorf("it is not among %s", listed.Result)
+	}
+}
+
+// Given a run that takes longer than its caller waits, the answer is a handle
+// that leads on to its end.
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	made := stack(t)
+	e := call(t, made.Set, "run_task_tree", `{"tasks":`+holding+`,"wait_seconds":0}`)
+	if e.isError || e.RunID == "" || e.Next == nil || e.Next.Tool != tools.GetRun || (e.Status != "in_progress" && e.Status != "pending") {
+		t.Fatalf("got %+v", e)
+	}
+	ended := make(chan envelope, 1)
+	go func() {
+		ended <- call(t, made.Set, "get_run", `{"run_id":"`+e.RunID+`","wait_seconds":60}`)
+	}()
+	cancelled := call(t, made.Set, "cancel_run", `{"run_id":"`+e.RunID+`"}`)
+	if cancelled.isError || cancelled.Status != "cancelled" {
+		t.Errorf("cancelling gave %+v", cancelled)
+	}
+	if last := <-ended; last.Status != "cancelled" || last.isError {
+		t.Errorf("waiting for the end gave %+v", last)
+	}
+	if n := made.Running.Load(); n != 0 {
+		t.Errorf("%d go on", n)
+	}
+}
+
+// Given a caller whose connection breaks, only its wait ends; given one that
+// cancels the call by name, the run does.
+func TestWhoLeavesAndWhoCancels(t *testing.T) {
+	t.Parallel()
+	for name, byName := range map[string]bool{"connection": false, "name": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			made := stack(t, toolstest.WithGrace(100*time.Millisecond))
+			stream, breaks := context.WithCancel(context.Background())
+			defer breaks()
+			ctx, cancel := context.WithCancel(tools.WithCaller(stream, &tools.Caller{Stream: stream}))
+			defer cancel()
+			e := callAs(t, ctx, made.Set, "run_task_tree", &tools.Request{
+				Arguments: json.RawMessage(`{"tasks":` + holding + `,"wait_seconds":60}`),
+				OnProgress: func(executors.Progress) {
+					if byName {
+						cancel()
+					} else {
+						breaks()
+					}
+				},
+			})
+			read := call(t, made.Set, "get_run", `{"run_id":"`+e.RunID+`"}`)
+			if byName && read.Status != "cancelled" {
+				t.Errorf("the run is %s", read.Status)
+			}
+			if !byName && read.Status != "in_progress" {
+				t.Errorf("the run is %s", read.Status)
+			}
+		})
+	}
+}
+
+// Given more waiting calls than there may be, further ones get their handle
+// at once, and nothing is held up.
+func TestWaitingCallsAreBounded(t *testing.T) {
+	t.Parallel()
+	made := stack(t, toolstest.WithGrace(100*time.Millisecond), toolstest.WithTools(func(o *tools.Options) { o.MaxWaiting = 3 }))
+	e := call(t, made.Set, "run_task_tree", `{"tasks":`+holding+`,"wait_seconds":0}`)
+	ctx, leave := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	waits := make(chan struct{}, 3)
+	for range 3 {
+		waiting.Go(func() {
+			tool, _ := made.Set.Lookup("get_run")
+			var once sync.Once
+			tool.Handle(ctx, &tools.Request{
+				Arguments:  json.RawMessage(`{"run_id":"` + e.RunID + `","wait_seconds":60}`),
+				OnProgress: func(executors.Progress) { once.Do(func() { waits <- struct{}{} }) },
+			})
+		})
+	}
+	for range 3 {
+		<-waits
+	}
+	start := time.Now()
+	further := call(t, made.Set, "get_run", `{"run_id":"`+e.RunID+`","wait_seconds":60}`)
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("it waited %v", took)
+	}
+	if further.Status != "in_progress" || len(further.Warnings) == 0 || further.Next == nil {
+		t.Errorf("got %+v", further)
+	}
+	leave()
+	waiting.Wait()
+}
+
+// Given trees that can't be run, each is refused with one error that says
+// why, and nothing starts.
+func TestRefusedTrees(t *testing.T) {
+	t.Parallel()
+	set := stack(t, toolstest.WithTools(func(o *tools.Options) {
+		o.Exclude = []string{"test_big"}
+		o.Trees = fstest.MapFS{"nightly.yaml": {Data: []byte("- schemas: {method: test_echo}\n  inputs: {text: saved}\n")}}
+	})).Set
+	for name, c := range map[string]struct{ arguments, kind, text string }{
+		"nothing":              {`{}`, "validation_error", "tasks is required"},
+		"both":                 {`{"tasks":[],"tree":"nightly"}`, "validation_error", "only one"},
+		"empty":                {`{"tasks":[]}`, "validation_error", ""},
+		"tasks as a text":      {`{"tasks":"x"}`, "validation_error", ""},
+		"unknown executor":     {`{"tasks":[{"schemas":{"method":"test_eco"},"inputs":{}}]}`, "validation_error", "test_eco"},
+		"unknown saved tree":   {`{"tree":"nightli"}`, "not_found", "nightli"},
+		"a path for a tree":    {`{"tree":"../secret"}`, "not_found", ""},
+		"excluded":             {`{"tasks":[{"schemas":{"method":"test_big"},"inputs":{"bytes":1}}]}`, "permission_denied", "test_big"},
+		"inputs not an object": {`{"tasks":` + twoTasks + `,"inputs":[1]}`, "validation_error", "inputs"},
+		"a missing input":      {`{"tasks":[{"schemas":{"method":"test_echo"},"inputs":{"text":"${{ inputs.city }}"}}]}`, "validation_error", "city"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := call(t, set, "run_task_tree", c.arguments)
+			if !e.isError || e.ErrorType != c.kind || !strings.Contains(e.Error, c.text) || e.RunID != "" {
+				t.Errorf("got %s %q, want %s with %q", e.ErrorType, e.Error, c.kind, c.text)
+			}
+		})
+	}
+	if e := call(t, set, "run_task_tree", `{"tree":"nightly"}`); e.Status != "completed" {
+		t.Errorf("the saved tree: %+v", e)
+	}
+}
+
+// Given a closed executor in a tree, validating it warns, and running it is
+// refused before the first task.
+func TestClosedExecutorInATree(t *testing.T) {
+	t.Parallel()
+	set := set(t, policy.Config{}, nil)
+	tree := `{"tasks":[{"schemas":{"method":"command_executor"},"inputs":{"command":["true"]}}]}`
+	var report struct {
+		Valid    bool
+		Problems []any
+		Warnings []struct{ Code, Hint string }
+	}
+	call(t, set, "validate_task_tree", tree).get(t, &report)
+	if !report.Valid || len(report.Warnings) == 0 || report.Warnings[0].Code != "not_allowed" {
+		t.Errorf("got %+v", report)
+	}
+	if e := call(t, set, "run_task_tree", tree); e.ErrorType != "permission_denied" || e.Hint == "" {
+		t.Errorf("got %s: %s (%s)", e.ErrorType, e.Error, e.Hint)
+	}
+}
+
+// Given a tree with thousands of problems, the report fits into an answer and
+// counts them all.
+func TestLongReport(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	var tasks []string
+	for i := range 5000 {
+		tasks = append(tasks, fmt.Sprintf(`{"schemas":{"method":"none_%d"},"inputs":{}}`, i))
+	}
+	e := call(t, set, "validate_task_tree", `{"tasks":[`+strings.Join(tasks, ",")+`]}`)
+	var report struct {
+		Valid    bool
+		Problems []any
+		Count    int `json:"problem_count"`
+	}
+	e.get(t, &report)
+	if report.Valid || report.Count != 5000 || len(report.Problems) < 50 || e.Truncated {
+		t.Errorf("%d of %d problems", len(report.Problems), report.Count)
+	}
+}
+
+// Given a run whose results do not fit, the answer shows how it stands and
+// the pages hold it whole.
+func TestLongRun(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	e := call(t, set, "run_task_tree", `{"tasks":[{"id":"big","schemas":{"method":"test_big"},"inputs":{"bytes":90000}}]}`)
+	if !e.Truncated || e.Result != nil || e.Next == nil || !strings.Contains(e.Preview, `"status":"completed"`) {
+		t.Fatalf("got %+v", e)
+	}
+	var r run
+	if err := json.Unmarshal([]byte(follow(t, set, e.Next, 0)), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Tasks) != 1 || len(r.Tasks[0].Result) < 90000 {
+		t.Errorf("the pages hold %d tasks", len(r.Tasks))
+	}
+	task := call(t, set, "get_run", `{"run_id":"`+e.RunID+`","task":"big"}`)
+	if !task.Truncated || task.Next == nil {
+		t.Fatalf("got %+v", task)
+	}
+	if whole := follow(t, set, task.Next, 0); whole != string(r.Tasks[0].Result) {
+		t.Errorf("the task's pages hold %d bytes, the run's %d", len(whole), len(r.Tasks[0].Result))
+	}
+}
+
+// Given a key, sending the same tree again gives the same run.
+func TestIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	first := call(t, set, "run_task_tree", `{"idempotency_key":"k","tasks":`+twoTasks+`}`)
+	second := call(t, set, "run_task_tree", `{"idempotency_key":"k","tasks":`+twoTasks+`}`)
+	if first.RunID == "" || first.RunID != second.RunID {
+		t.Errorf("got %q and %q", first.RunID, second.RunID)
+	}
+	if other := call(t, set, "run_task_tree", `{"idempotency_key":"k","tasks":`+failing+`}`); other.ErrorType != "validation_error" {
+		t.Errorf("another tree with the key: %+v", other)
+	}
+}
+
+// Given another principal's run, it can't be seen.
+func TestRunsBelongToWhoStartedThem(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	mine := callAs(t, t.Context(), set, "run_task_tree", &tools.Request{Arguments: json.RawMessage(`{"tasks":` + twoTasks + `}`), Principal: "me"})
+	arguments := json.RawMessage(`{"run_id":"` + mine.RunID + `"}`)
+	for _, name := range []string{"get_run", "cancel_run", "retry_run"} {
+		if e := callAs(t, t.Context(), set, name, &tools.Request{Arguments: arguments, Principal: "you"}); e.ErrorType != "not_found" {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	if e := callAs(t, t.Context(), set, "list_runs", &tools.Request{Principal: "you"}); strings.Contains(string(e.Result), mine.RunID) {
+		t.Error("it is listed")
+	}
+}
+
+// Given more runs than a page holds, the cursor leads through all of them
+// once.
+func TestListPages(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	for range 7 {
+		call(t, set, "run_task_tree", `{"tasks":`+twoTasks+`}`)
+	}
+	seen := map[string]bool{}
+	arguments := `{"limit":3}`
+	for pages := 1; ; pages++ {
+		e := call(t, set, "list_runs", arguments)
+		var page struct {
+			Runs []struct {
+				RunID string `json:"run_id"`
+			}
+		}
+		e.get(t, &page)
+		for _, each := range page.Runs {
+			if seen[each.RunID] {
+				t.Errorf("%s is listed twice", each.RunID)
+			}
+			seen[each.RunID] = true
+		}
+		if e.Next == nil {
+			if pages != 3 || len(seen) != 7 {
+				t.Errorf("%d runs on %d pages", len(seen), pages)
+			}
+			return
+		}
+		raw, err := json.Marshal(e.Next.Arguments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		arguments = string(raw)
+	}
+}
