@@ -1,49 +1,10 @@
 package executors
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 )
-
-// redact takes secrets out of a result. It looks at the written form, which is
-// cheap, and at each value where that form would be no JSON any more: a secret
-// of digits may be a number in it.
-func (a *attempt) redact(raw json.RawMessage) json.RawMessage {
-	pol := a.registry.policy
-	redacted := pol.Redact(raw)
-	if bytes.Equal(raw, redacted) || json.Valid(redacted) {
-		return redacted
-	}
-	value, err := encodeValue(redactValue(decode(raw), pol.RedactString))
-	if err != nil {
-		return json.RawMessage("null")
-	}
-	return value
-}
-
-func redactValue(v any, redact func(string) string) any {
-	switch v := v.(type) {
-	case string:
-		return redact(v)
-	case json.Number:
-		if text := redact(string(v)); text != string(v) {
-			return text
-		}
-	case []any:
-		for i := range v {
-			v[i] = redactValue(v[i], redact)
-		}
-	case map[string]any:
-		redacted := make(map[string]any, len(v))
-		for key, each := range v {
-			redacted[redact(key)] = redactValue(each, redact)
-		}
-		return redacted
-	}
-	return v
-}
 
 // cleanProgress takes secrets out of what is reported on the way.
 func (a *attempt) cleanProgress(report func(Progress)) func(Progress) {
