@@ -173,7 +173,7 @@ func (x *run) worker(u unit) *worker {
 		w = x.idle[n-1]
 		x.idle = x.idle[:n-1]
 	} else {
-		w = &worker{run: x, units: make(chan unit, 1)}
+		w = newWorker(x)
 		x.workers = append(x.workers, w)
 		go w.work()
 	}

@@ -26,6 +26,10 @@ type worker struct {
 	// deadline is when the attempt at hand must be over (Unix nanoseconds).
 	deadline atomic.Int64
 
+	// The methods of these names, as values that are made once.
+	onProgress func(executors.Progress)
+	onAttempt  func(deadline time.Time)
+
 	// The coordinator's notes.
 	unit unit
 	busy bool
@@ -43,6 +47,12 @@ type report struct {
 	at       time.Time
 	elements []any // of a check of a for_each
 	each     bool
+}
+
+func newWorker(x *run) *worker {
+	w := &worker{run: x, units: make(chan unit, 1)}
+	w.onProgress, w.onAttempt = w.progress, w.begin
+	return w
 }
 
 func (w *worker) work() {
@@ -143,22 +153,22 @@ func (w *worker) call(ctx context.Context, u unit) report {
 			return refused(u, storeError(err))
 		}
 	}
-	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Principal: x.row.Principal, OnProgress: w.progress}
+	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Principal: x.row.Principal, OnProgress: w.onProgress}
 	if t.Definition.AcceptsDependencies {
 		var err error
 		if call.Dependencies, err = x.dependencies(t); err != nil {
 			return refused(u, storeError(err))
 		}
 	}
-	job := &work{def: t.Definition, call: call, timeout: executors.TimeoutFor(t.Definition, inputs, t.Timeout),
-		retry: t.Definition.Retry, before: u.attempts, begin: w.begin}
+	job := work{def: t.Definition, call: call, timeout: executors.TimeoutFor(t.Definition, inputs, t.Timeout),
+		retry: t.Definition.Retry, before: u.attempts, begin: w.onAttempt}
 	if t.Retry != nil {
 		job.retry = *t.Retry
 	}
 	if job.retry.MaxAttempts > 1 {
 		job.failed = func(attempt int, err *executors.Error) { w.again(u, attempt, err) }
 	}
-	out, attempts := x.runner.attempt(ctx, job)
+	out, attempts := x.runner.attempt(ctx, &job)
 	if out.Err != nil {
 		return report{state: Failed, out: out, attempts: attempts}
 	}
