@@ -3,14 +3,16 @@ package executors
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/chainwright/chainwright/executors/schema"
 )
 
 // EffectOf gives the annotations of the call with these inputs: those of the
 // first effect that they match, else the definition's own. An input that is
-// not there counts as its default. One that is not known yet could match any
-// effect, and the result is then the most careful of what is possible.
+// not there counts as its default. One that is not known yet, or holds the
+// placeholder of a secret, could match any effect, and the result is then the
+// most careful of what is possible.
 func (d *Definition) EffectOf(inputs map[string]any) Annotations {
 	if len(d.Effects) == 0 {
 		return d.Annotations
@@ -31,8 +33,10 @@ func (e *Effect) matches(input *Schema, inputs map[string]any) schema.Answer {
 	all := schema.Yes
 	for name, values := range e.When {
 		value, ok := inputs[name]
-		if !ok {
+		if text, isText := value.(string); !ok {
 			value = input.Default(name)
+		} else if isText && strings.Contains(text, opening) {
+			value = withHoles(text)
 		}
 		any := schema.No
 		for _, each := range values {

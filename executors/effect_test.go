@@ -31,6 +31,7 @@ func TestEffectOf(t *testing.T) {
 		{"a later one", map[string]any{"method": "PUT"}, putting},
 		{"none", map[string]any{"method": "POST"}, own},
 		{"the default counts", map[string]any{}, reading},
+		{"so could a secret", map[string]any{"method": "${{ secrets.METHOD }}"}, own},
 		{"what is not known could be anything", map[string]any{"method": executors.Unknown{}}, own},
 	} {
 		if got := def.EffectOf(c.inputs); got != c.want {

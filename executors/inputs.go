@@ -27,7 +27,7 @@ func (r *Registry) ResolveInputs(id string, raw json.RawMessage) (map[string]any
 		}
 		return nil, AsError(err)
 	}
-	inputs, violations := e.def.Input.ApplyOwned(object)
+	inputs, violations := e.def.completeOwned(object)
 	if len(violations) > 0 {
 		return nil, InvalidInputs(e.def, violations)
 	}

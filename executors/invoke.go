@@ -54,10 +54,7 @@ type attempt struct {
 }
 
 func (a *attempt) run(parent context.Context) Outcome {
-	if err := a.allowed(); err != nil {
-		return Outcome{Err: err}
-	}
-	if err := a.putSecrets(); err != nil {
+	if err := a.prepare(); err != nil {
 		return Outcome{Err: a.clean(err)}
 	}
 	a.call.Policy = a.registry.policy
@@ -77,11 +74,21 @@ func (a *attempt) run(parent context.Context) Outcome {
 	return outcome
 }
 
-// allowed asks the policy. It was asked before the run, and may have changed.
-func (a *attempt) allowed() *Error {
+// prepare asks the policy, which was asked before the run and may have changed
+// since, and puts the secrets in. What a call does may depend on them.
+func (a *attempt) prepare() *Error {
 	def := a.entry.def
 	if setting, closed := a.registry.closed(def); closed {
 		return Errorf(PermissionDenied, "%s is closed by policy", def.ID).WithHint("the operator opens it with " + setting)
+	}
+	if err := a.putSecrets(); err != nil {
+		return err
+	}
+	if len(a.secrets) > 0 {
+		a.effect = def.EffectOf(a.call.Inputs)
+		if violations := def.Input.Validate(a.call.Inputs); len(violations) > 0 {
+			return InvalidInputs(def, violations)
+		}
 	}
 	if a.registry.policy.ReadOnly() && !a.effect.ReadOnly {
 		return Errorf(PermissionDenied, "%s would change something, and the server is read-only", def.ID).

@@ -61,7 +61,7 @@ func (l *logged) String() string {
 func newRegistry(t testing.TB, cfg policy.Config, log *logged, execs ...executors.Executor) *executors.Registry {
 	t.Helper()
 	pol, err := policy.New(cfg, policy.WithEnvironment(func(name string) (string, bool) {
-		value, ok := map[string]string{"TOKEN": "s3cr3t-value-1", "OTHER": "an0ther-value-2", "PIN": "2026112100"}[name]
+		value, ok := map[string]string{"TOKEN": "s3cr3t-value-1", "OTHER": "an0ther-value-2", "PIN": "2026112100", "VERB": "PROPFIND"}[name]
 		return value, ok
 	}))
 	if err != nil {

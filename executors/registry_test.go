@@ -199,6 +199,9 @@ func TestResolveInputs(t *testing.T) {
 	for _, c := range []struct{ id, raw, want string }{
 		{"act", `{"url": "a"}`, `{"method":"GET","retries":3,"timeout":30,"url":"a","verify":true}`},
 		{"act", `{"url": "a", "verify": false, "json": {"a": 1.50}}`, `{"json":{"a":1.50},"method":"GET","retries":3,"timeout":30,"url":"a","verify":false}`},
+		{"act", `{"url": "a", "method": "${{ secrets.M }}", "retries": "${{secrets.N}}"}`, `{"method":"${{ secrets.M }}","retries":"${{secrets.N}}","timeout":30,"url":"a","verify":true}`},
+		{"act", `{"url": "a", "method": "${{ secrets.M }}", "retries": "x ${{ secrets.N }}"}`, `validation_error: retries must be a whole number; got a text with references in it: write the reference alone to keep its type [retries]`},
+		{"act", `{"url": "a", "method": "$${{ secrets.M }}"}`, `validation_error: method must be one of "GET", "HEAD", "POST", "PUT"; got "$${{ secrets.M }}" [method]`},
 		{"act", ``, `validation_error: url is required [url]`},
 		{"fetch", ``, `validation_error: url is required [url] (inputs that work: {"url":"a"})`},
 		{"act", `{"url": "a", "method": "get", "headers": {"a": 1}}`, `validation_error: headers.a must be a string; got 1; method must be one of "GET", "HEAD", "POST", "PUT"; got "get"; did you mean "GET"? [headers.a]`},

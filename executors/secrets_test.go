@@ -54,7 +54,7 @@ func TestSecrets(t *testing.T) {
 		"one of another executor":       {"remote", "http://api.example.com/", "${{ secrets.OTHER }}", nil, `permission_denied: `},
 		"in the destination": {"remote", "http://${{ secrets.TOKEN }}/", "x", nil,
 			`permission_denied: url can't hold a secret: it says where the call goes [url]`},
-		"where the call goes nowhere": {"local", "", "${{ secrets.OTHER }}", "an0ther-value-2",
+		"where the call goes nowhere": {"local", "x", "${{ secrets.OTHER }}", "an0ther-value-2",
 			`network_error: sent [secret OTHER]`},
 		"a text that was kept from being one": {"remote", "http://evil.example/", "$${{ secrets.TOKEN }} $$${{ secrets.TOKEN }}", "${{ secrets.TOKEN }} $${{ secrets.TOKEN }}",
 			`network_error: sent ${{ secrets.TOKEN }} $${{ secrets.TOKEN }}`},
@@ -111,5 +111,25 @@ func TestSecretsOfDigits(t *testing.T) {
 	out := registry.Invoke(t.Context(), "remote", &executors.Call{Inputs: inputs}, 0)
 	if got, want := describe(out), `{"[secret PIN]":true,"list":[1,"[secret PIN]"],"number":"[secret PIN]","text":"[secret PIN]"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// What a secret turns out to be is held to the schema, and to the policy, like
+// everything else.
+func TestSecretsAreValidated(t *testing.T) {
+	t.Parallel()
+	cfg := policy.Config{ReadOnly: true, Secrets: map[string]policy.Secret{
+		"TOKEN": {Env: "TOKEN", Hosts: []string{"api.example.com"}}, "VERB": {Env: "VERB", Hosts: []string{"api.example.com"}}}}
+	remote := newAct(t, "remote", func(context.Context, *executors.Call) (any, error) { return "done", nil }, "[GET, HEAD, POST, PUT]", "[GET, HEAD, POST, PROPFIND]")
+	for method, want := range map[string]string{
+		"${{ secrets.TOKEN }}": `validation_error: method must be one of "GET", "HEAD", "POST", "[secret VERB]"; got "[secret TOKEN]" [method]`,
+		"${{ secrets.VERB }}":  `permission_denied: remote would change something, and the server is read-only (the operator turns this off with policy.read_only: false)`,
+		"GET":                  `"done"`,
+	} {
+		registry := newRegistry(t, cfg, nil, remote)
+		inputs := map[string]any{"url": "http://api.example.com/", "method": method}
+		if got := describe(registry.Invoke(t.Context(), "remote", &executors.Call{Inputs: inputs}, 0)); got != want {
+			t.Errorf("%s: got %s, want %s", method, got, want)
+		}
 	}
 }

@@ -57,7 +57,8 @@ func groups(t testing.TB) []group {
 // Of 1,299 tests, two fail: the library takes one $dynamicRef for another
 // ("skips over intermediate resources"). The others pass, but for two rules of
 // ours that the suite has otherwise: references to other documents are refused
-// when a schema is compiled, and formats are asserted.
+// when a schema is compiled (49 tests), and formats are asserted (17). With the
+// suite's own documents loaded and formats left alone, 1,297 pass.
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	passed, remote, asserted, failed := 0, 0, 0, 0
