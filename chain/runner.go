@@ -202,7 +202,7 @@ func (r *Runner) allowed(tree *Tree) *executors.Error {
 				WithHint("open it with " + setting)
 		}
 		if inputs, static := t.Inputs.Static(); static && pol.ReadOnly() {
-			if filled, bad := t.Definition.Input.Apply(inputs); len(bad) == 0 && !t.Definition.EffectOf(filled).ReadOnly {
+			if filled, bad := t.Definition.Complete(inputs); len(bad) == 0 && !t.Definition.EffectOf(filled).ReadOnly {
 				return executors.Errorf(executors.PermissionDenied, "task %s changes something, and policy allows only what reads", t.ID).
 					WithHint("open it with policy.read_only: false")
 			}

@@ -144,7 +144,7 @@ func (w *worker) call(ctx context.Context, u unit) report {
 			return refused(u, within(err, "inputs"))
 		}
 	}
-	inputs, violations := t.Definition.Input.Apply(inputs)
+	inputs, violations := t.Definition.Complete(inputs)
 	if len(violations) > 0 {
 		return refused(u, invalidInputs(violations))
 	}
