@@ -161,13 +161,19 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := strings.TrimSpace(string(line))
-	time.Sleep(100 * time.Millisecond) // let the start linger its way into the file
+	b := newBench(t, sqlite.Open(path, sqlite.Options{}), chain.RunnerOptions{}, policy.Config{})
+	for begun := false; !begun; { // as another process sees it
+		v, err := b.Run(t.Context(), id, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun = v.Tasks[1].Status == chain.InProgress
+	}
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	child.Wait()
 
-	b := newBench(t, sqlite.Open(path, sqlite.Options{}), chain.RunnerOptions{}, policy.Config{})
 	v, err := b.Run(t.Context(), id, "")
 	if err != nil {
 		t.Fatal(err)
@@ -175,8 +181,7 @@ func TestKilled(t *testing.T) {
 	if v.Tasks[0].Status != chain.Completed || string(v.Tasks[0].Result) != `{"value":1}` || v.Tasks[2].Status != chain.Pending {
 		t.Errorf("after the kill: %+v", v.Tasks)
 	}
-	b.SetOwnerTimeout(10 * time.Millisecond)
-	time.Sleep(20 * time.Millisecond)
+	b.SetOwnerTimeout(time.Nanosecond)
 	v, err = b.Run(t.Context(), id, "")
 	if err != nil || v.Status != chain.Failed || v.ErrorType != executors.Interrupted || v.Tasks[1].ErrorType != executors.Interrupted || v.Tasks[2].Status != chain.Pending {
 		t.Errorf("once it is known to be gone: %+v, %v", v, err)
