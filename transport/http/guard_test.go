@@ -30,19 +30,26 @@ func bare() *server.MCPServer {
 	return srv
 }
 
-func serve(t *testing.T, srv *server.MCPServer, opts Options) string {
+func made(t *testing.T, srv *server.MCPServer, opts Options) *Server {
 	t.Helper()
 	opts.Log = zerolog.Nop()
 	s := New(srv, opts)
-	web := httptest.NewServer(s.Handler())
 	t.Cleanup(func() {
 		ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
 		defer done()
 		if err := s.Close(ctx); err != nil {
 			t.Error(err)
 		}
-		web.Close()
 	})
+	return s
+}
+
+func serve(t *testing.T, srv *server.MCPServer, opts Options) string {
+	t.Helper()
+	web := httptest.NewUnstartedServer(nil)
+	t.Cleanup(web.Close)
+	web.Config.Handler = made(t, srv, opts).Handler()
+	web.Start()
 	return web.URL
 }
 
@@ -227,14 +234,14 @@ func TestAddresses(t *testing.T) {
 		"127.0.0.1:0": true, "localhost:0": true, "[::1]:0": true, "127.9.9.9:0": true,
 		"0.0.0.0:0": false, ":0": false, "[::]:0": false, "192.168.0.1:0": false, "example.com:80": false, "nonsense": false,
 	} {
-		s := New(bare(), Options{})
+		s := made(t, bare(), Options{})
 		if err := s.checkAddress(addr); (err == nil) != open {
 			t.Errorf("%s: got %v", addr, err)
 		}
 		if addr == "nonsense" {
 			continue
 		}
-		s = New(bare(), Options{Token: "x"})
+		s = made(t, bare(), Options{Token: "x"})
 		if err := s.checkAddress(addr); err != nil {
 			t.Errorf("%s with a token: %v", addr, err)
 		}
@@ -245,7 +252,7 @@ func TestAddresses(t *testing.T) {
 // names that are configured.
 func TestPublicHosts(t *testing.T) {
 	t.Parallel()
-	s := New(bare(), Options{Token: "x", Hosts: []string{"mcp.example"}})
+	s := made(t, bare(), Options{Token: "x", Hosts: []string{"mcp.example"}})
 	if err := s.checkAddress("0.0.0.0:80"); err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +271,7 @@ func TestPublicHosts(t *testing.T) {
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	broken := make(chan error, 1)
-	s := New(bare(), Options{Token: "x", Ready: func(context.Context) error {
+	s := made(t, bare(), Options{Token: "x", Ready: func(context.Context) error {
 		select {
 		case err := <-broken:
 			return err

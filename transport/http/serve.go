@@ -30,11 +30,11 @@ const (
 // set.
 func (s *Server) Serve(ctx context.Context, addr string) error {
 	if err := s.checkAddress(addr); err != nil {
-		return err
+		return errors.Join(err, s.Close(ctx))
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w", addr, err)
+		return errors.Join(fmt.Errorf("listening on %s: %w", addr, err), s.Close(ctx))
 	}
 	return s.ServeListener(ctx, listener)
 }
@@ -42,7 +42,7 @@ func (s *Server) Serve(ctx context.Context, addr string) error {
 // ServeListener is Serve on a listener that is open already; it closes it.
 func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error {
 	if err := s.checkAddress(listener.Addr().String()); err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, listener.Close(), s.Close(ctx))
 	}
 	srv := &http.Server{
 		Handler:           s.handler,

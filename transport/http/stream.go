@@ -105,13 +105,13 @@ func (s *stream) notify(message []byte) error {
 		s.out.WriteHeader(http.StatusOK)
 		s.begun, s.events = true, true
 	}
-	if _, err := s.write(event(message)); err != nil {
+	if _, err := s.write(asEvent(message)); err != nil {
 		return err
 	}
 	return s.control.Flush()
 }
 
-func event(message []byte) []byte {
+func asEvent(message []byte) []byte {
 	b := make([]byte, 0, len(message)+24)
 	b = append(append(b, "event: message\ndata: "...), message...)
 	return append(b, "\n\n"...)
@@ -147,7 +147,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	s.begin(http.StatusOK)
 	if s.events && !s.streams() {
-		if _, err := s.write(event(bytes.TrimSpace(p))); err != nil {
+		if _, err := s.write(asEvent(bytes.TrimSpace(p))); err != nil {
 			return 0, err
 		}
 		return len(p), nil

@@ -1,0 +1,151 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/toolstest"
+)
+
+// Given a stream of announcements, a change of the tools goes out on it, in
+// both of the ways in which there are such streams.
+func TestListChanged(t *testing.T) {
+	t.Parallel()
+	for name, modern := range map[string]bool{"session": false, "subscription": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			stack, url := whole(t, Options{})
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			var next func() (event, bool)
+			if modern {
+				res, events := open(t, ctx, url, `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},"_meta":{`+modernMeta+`}}}`,
+					"MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "subscriptions/listen")
+				defer res.Body.Close()
+				events() // acknowledged
+				next = events
+			} else {
+				res, events := announced(t, ctx, url, session(t, url))
+				defer res.Body.Close()
+				next = events
+			}
+			stack.Registry.Withdraw("test_big")
+			if ev, _ := next(); ev.Method != "notifications/tools/list_changed" {
+				t.Errorf("got %+v", ev)
+			}
+		})
+	}
+}
+
+func announced(t *testing.T, ctx context.Context, url, id string) (*http.Response, func() (event, bool)) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+Path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", eventStream)
+	req.Header.Set("Mcp-Session-Id", id)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != 200 {
+		t.Fatalf("the stream got %d", res.StatusCode)
+	}
+	lines := bufio.NewReader(res.Body)
+	return res, func() (e event, more bool) {
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return e, false
+			}
+			if data, ok := strings.CutPrefix(line, "data: "); ok {
+				return e, json.Unmarshal([]byte(data), &e) == nil
+			}
+		}
+	}
+}
+
+// Given a session, only who opened it can use it, and it ends when told to.
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	ids := newSessions(func(string) {})
+	mine, yours := &ownSessions{all: ids, principal: "me"}, &ownSessions{all: ids, principal: "you"}
+	id := mine.Generate()
+	if _, err := mine.Validate(id); err != nil {
+		t.Error(err)
+	}
+	if _, err := yours.Validate(id); err == nil {
+		t.Error("another caller's session was found")
+	}
+	if refused, _ := yours.Terminate(id); !refused {
+		t.Error("another caller's session was ended")
+	}
+	var ended []string
+	ids.end = func(id string) { ended = append(ended, id) }
+	for range maxSessions {
+		mine.Generate()
+	}
+	if len(ids.known) != maxSessions || len(ended) != 1 || ended[0] != id {
+		t.Errorf("%d sessions are kept, ended: %v", len(ids.known), ended)
+	}
+
+	_, url := whole(t, Options{})
+	open := session(t, url)
+	if res, _ := request(t, http.MethodDelete, url+Path, "", "Mcp-Session-Id", open); res.StatusCode != 200 {
+		t.Errorf("ending the session got %d", res.StatusCode)
+	}
+	if res, _ := request(t, http.MethodPost, url+Path, ping, "Mcp-Session-Id", open); res.StatusCode != 404 {
+		t.Errorf("a session that has ended got %d", res.StatusCode)
+	}
+}
+
+// Given the end, streams close at once, running calls are answered, and what
+// takes too long is interrupted.
+func TestShutdown(t *testing.T) {
+	t.Parallel()
+	stack, err := toolstest.New(toolstest.WithGrace(200 * time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(tools.NewServer(stack.Set, tools.ServerOptions{}), Options{Grace: 200 * time.Millisecond, Drain: stack.Runner.Close})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.ServeListener(ctx, listener) }()
+	url := "http://" + listener.Addr().String()
+	id := session(t, url)
+	announcements, nextAnnouncement := announced(t, t.Context(), url, id)
+	defer announcements.Body.Close()
+	res, next := open(t, t.Context(), url, era{}.call("1", "test_steps", `{"steps":1,"hold":true}`, "1"), "Mcp-Session-Id", id)
+	defer res.Body.Close()
+	if ev, _ := next(); ev.Method == "" {
+		t.Fatalf("got %+v", ev)
+	}
+	stop()
+	if _, more := nextAnnouncement(); more {
+		t.Error("the stream goes on")
+	}
+	if ev, more := next(); !more || ev.Result.Structured == nil || !strings.Contains(string(ev.Result.Structured), "interrupted") {
+		t.Errorf("got %s", ev.Result.Structured)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := stack.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := stack.Running.Load(); n != 0 {
+		t.Errorf("%d go on", n)
+	}
+}
