@@ -15,7 +15,7 @@ import (
 func (g *group) waitExit() bool {
 	for {
 		err := unix.Waitid(unix.P_PID, g.id, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR { //nolint:errorlint // an errno, as the call gives it
+		if err != unix.EINTR {
 			return err == nil
 		}
 	}

@@ -31,7 +31,7 @@ func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			conn.ExecContext(context.WithoutCancel(ctx), "rollback")
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "rollback")
 		}
 	}()
 	if _, err := conn.ExecContext(ctx, "create table if not exists migrations (version integer primary key, applied_at integer not null)"); err != nil {

@@ -159,7 +159,7 @@ func prepare(ctx context.Context, db *sql.DB) (*sql.Conn, *statements, error) {
 		if conn, err = db.Conn(ctx); err == nil || !strings.Contains(err.Error(), "locked") {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // SQLite has no signal for this
 	}
 	if err != nil {
 		return nil, nil, err

@@ -49,13 +49,20 @@ func (w *writer) run() {
 	}
 }
 
+// errBegin is the failure of a transaction that did not begin: the file is
+// held by somebody else, or gone.
+var errBegin = errors.New("the file can't be written to now")
+
 // commit writes all ops in one transaction. Where that fails each gets one of
 // its own, so that only what is at fault fails.
 func (w *writer) commit(ops []op) {
 	errs := make([]error, len(ops))
 	if err := w.transaction(ops, errs); err != nil {
 		for i := range ops {
-			if err := w.transaction(ops[i:i+1], errs[i:i+1]); err != nil {
+			if !errors.Is(err, errBegin) {
+				err = w.transaction(ops[i:i+1], errs[i:i+1])
+			}
+			if err != nil {
 				errs[i] = fmt.Errorf("writing to the store %s: %w", w.store.path, err)
 			}
 		}
@@ -70,11 +77,11 @@ func (w *writer) commit(ops []op) {
 func (w *writer) transaction(ops []op, answers []error) (err error) {
 	ctx := context.Background()
 	if _, err := w.conn.ExecContext(ctx, "begin immediate"); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errBegin, err)
 	}
 	defer func() {
 		if err != nil {
-			w.conn.ExecContext(ctx, "rollback")
+			_, _ = w.conn.ExecContext(ctx, "rollback")
 		}
 	}()
 	for i, o := range ops {
