@@ -21,6 +21,9 @@ const (
 	OnFailureStop     = "stop"
 )
 
+// maxKey is how long an idempotency key may be.
+const maxKey = 255
+
 // defaultParallel is how many tasks are in flight where nobody says.
 const defaultParallel = 64
 
@@ -130,6 +133,9 @@ func (r *Runner) Start(ctx context.Context, tree *Tree, opts RunOptions) (*Run, 
 	}
 	if opts.MaxParallel < 0 {
 		return nil, executors.Errorf(executors.ValidationError, "max_parallel must be at least 1; got %d", opts.MaxParallel).WithField("max_parallel")
+	}
+	if len(opts.IdempotencyKey) > maxKey {
+		return nil, executors.Errorf(executors.ValidationError, "an idempotency key has at most %d bytes; got %d", maxKey, len(opts.IdempotencyKey)).WithField("idempotency_key")
 	}
 	inputs, problem := tree.BindInputs(opts.Inputs)
 	if problem != nil {

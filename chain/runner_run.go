@@ -3,6 +3,8 @@ package chain
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +16,9 @@ import (
 // countsEvery is how often the counts of a run are written for readers in
 // other processes.
 const countsEvery = 200 * time.Millisecond
+
+// errInside is the failure of a run that is our own fault.
+var errInside = errors.New("internal error; the program's log has more")
 
 // run drives one run: a coordinator that owns everything here, workers that
 // do the tasks, and the store, which talk to it through the inbox.
@@ -152,6 +157,7 @@ func (x *run) newShare(b *bound) *share {
 // drive is the coordinator. It returns when the run has ended and is stored,
 // or can't be stored.
 func (x *run) drive() {
+	defer x.survive()
 	x.record(store.Transition{Task: -1, State: string(InProgress)})
 	if x.first != nil {
 		x.first()
@@ -177,6 +183,22 @@ func (x *run) drive() {
 		}
 	}
 	x.close(broken)
+}
+
+// survive ends a run whose coordinator panicked, so that nobody waits for it
+// forever and other runs go on.
+func (x *run) survive() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	x.runner.opts.Log.Error().Interface("panic", p).Str("run_id", x.row.ID).Bytes("stack", debug.Stack()).Msg("the coordinator of a run panicked")
+	for _, w := range x.workers {
+		if w.cancel != nil {
+			w.cancel(errInterrupted)
+		}
+	}
+	x.close(errInside)
 }
 
 // receive waits for mail and handles it. What became durable is handled

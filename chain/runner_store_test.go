@@ -6,9 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -70,6 +73,61 @@ func TestStoreFails(t *testing.T) {
 			t.Errorf("the list says %+v, %v", list, err)
 		}
 	}
+}
+
+// held is a store that keeps batches back until it is let go.
+type held struct {
+	store.Store
+	mu   sync.Mutex
+	free bool
+	kept []func()
+}
+
+func (h *held) Append(b *store.Batch, done func(error)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.free {
+		h.Store.Append(b, done)
+	} else {
+		h.kept = append(h.kept, func() { h.Store.Append(b, done) })
+	}
+}
+
+func (h *held) Flush(ctx context.Context) error { return nil }
+
+func (h *held) letGo() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.free = true
+	for _, fn := range h.kept {
+		fn()
+	}
+}
+
+// What follows from a task starts only when the task's end is stored, and
+// what can't be done twice only when its start is. Nothing else waits.
+func TestDependentsWaitForTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &held{Store: memory.Open(memory.Options{})}
+		b := newBench(t, h, chain.RunnerOptions{}, policy.Config{})
+		run, err := b.Start(t.Context(), b.tree(t, `[
+			{"id":"a","name":"a","schemas":{"method":"probe"},"inputs":{"mark":"a"}},
+			{"id":"b","name":"b","schemas":{"method":"probe"},"dependencies":["a"],"inputs":{"mark":"b"}},
+			{"id":"once","name":"once","schemas":{"method":"probe_write"},"inputs":{"mark":"once"}},
+			{"id":"c","name":"c","schemas":{"method":"probe"},"inputs":{"mark":"c"}}]`), chain.RunOptions{MaxParallel: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if seen := b.probes.seen(); len(seen) != 2 || slices.Contains(seen, "b") || slices.Contains(seen, "once") {
+			t.Errorf("started before anything was stored: %v", seen)
+		}
+		h.letGo()
+		if v := b.wait(t, run.ID); v.Status != chain.Completed || len(b.probes.seen()) != 4 {
+			t.Errorf("the run is %s, %v", v.Status, b.probes.seen())
+		}
+	})
 }
 
 func TestStoreFailsAtTheStart(t *testing.T) {

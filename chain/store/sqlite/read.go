@@ -180,7 +180,7 @@ func (s *Store) TakeCancels(ctx context.Context, owner string) ([]store.Cancel, 
 		return nil, err
 	}
 	var any int
-	err = db.QueryRowContext(ctx, "select 1 from cancels where run in (select id from runs where owner = ?) limit 1", owner).Scan(&any)
+	err = db.QueryRowContext(ctx, "select 1 from cancels c join runs r on r.id = c.run where r.owner = ? limit 1", owner).Scan(&any)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	} else if err != nil {
@@ -189,7 +189,7 @@ func (s *Store) TakeCancels(ctx context.Context, owner string) ([]store.Cancel, 
 	var list []store.Cancel
 	err = s.submit(ctx, 0, func(w *writer) error {
 		list = nil
-		rows, err := w.conn.QueryContext(context.Background(), "delete from cancels where run in (select id from runs where owner = ?) returning run, task", owner)
+		rows, err := w.conn.QueryContext(context.Background(), "delete from cancels where exists (select 1 from runs where id = cancels.run and owner = ?) returning run, task", owner)
 		if err != nil {
 			return err
 		}

@@ -162,6 +162,37 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A file that somebody else holds fails all who wait, once.
+func TestHeldFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	s := Open(path, Options{BusyTimeout: 50 * time.Millisecond})
+	defer s.Close()
+	if err := s.Beat(t.Context(), "me"); err != nil {
+		t.Fatal(err)
+	}
+	conn, _ := openBeside(t, s)
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "begin immediate"); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			if err := s.Beat(context.Background(), "me"); err == nil || !strings.Contains(err.Error(), "locked") {
+				t.Errorf("while it is held: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if _, err := conn.ExecContext(t.Context(), "rollback"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Beat(t.Context(), "me"); err != nil {
+		t.Errorf("when it is free again: %v", err)
+	}
+}
+
 func TestPurge(t *testing.T) {
 	t.Parallel()
 	s := Open(filepath.Join(t.TempDir(), "runs.db"), Options{})
