@@ -3,9 +3,9 @@ package chain
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
+	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/executors"
 )
 
@@ -17,10 +17,6 @@ var (
 	errStore       = errors.New("cancelled because the run's records can't be stored")
 	errDeadline    = errors.New("the executor did not stop at its time-out")
 )
-
-// longestWait is the longest that a peer may make the runner wait between
-// two attempts; who asks for more is believed, and the task fails now.
-const longestWait = 10 * time.Minute
 
 // work is a call to make, with everything that is known of it.
 type work struct {
@@ -36,71 +32,35 @@ type work struct {
 	begin func(deadline time.Time)
 }
 
-// attempt is the one retry loop: it makes a call until it succeeds, fails in
-// a way that trying again won't help, or has used its attempts. Only calls
-// that may be made twice are.
+// attempt makes a call until it succeeds or the one retry policy gives up.
+// Only calls that may be made twice are.
 func (r *Runner) attempt(ctx context.Context, w *work) (out executors.Outcome, attempts int) {
-	for n := 1; ; n++ {
+	policy := w.retry
+	if policy.MaxAttempts > 1 {
+		if effect := w.def.EffectOf(w.call.Inputs); !effect.Idempotent && !effect.ReadOnly {
+			policy.MaxAttempts = 1
+		}
+	}
+	made, _ := retry.Do(ctx, policy, func(n int) *executors.Error {
+		if n > 1 {
+			again := *w.call
+			w.call = &again // the executor may have kept the one before
+		}
 		w.call.Attempt = w.before + n
 		if w.begin != nil {
 			w.begin(time.Now().Add(w.timeout))
 		}
 		out = r.opts.Registry.Invoke(ctx, w.def.ID, w.call, w.timeout)
-		if out.Err == nil || n >= w.retry.MaxAttempts || !out.Err.Retryable || out.Err.RetryAfter > longestWait || ctx.Err() != nil {
-			return out, w.before + n
-		}
-		if effect := w.def.EffectOf(w.call.Inputs); !effect.Idempotent && !effect.ReadOnly {
-			return out, w.before + n
-		}
+		return out.Err
+	}, func(_ int, err *executors.Error) {
 		if w.failed != nil {
-			w.failed(w.call.Attempt, out.Err)
+			w.failed(w.call.Attempt, err)
 		}
 		if w.begin != nil {
 			w.begin(time.Time{})
 		}
-		if !sleep(ctx, pause(w.retry, n, out.Err.RetryAfter)) {
-			return out, w.before + n
-		}
-		again := *w.call
-		w.call = &again // the executor may have kept the one before
-	}
-}
-
-// pause is how long to wait after the nth attempt: between half of the step
-// and all of it, so that those who failed together don't come back together,
-// and never less than what the peer asked for.
-func pause(retry executors.Retry, n int, asked time.Duration) time.Duration {
-	step := retry.Initial
-	if retry.Backoff != executors.Fixed {
-		for range min(n-1, 30) {
-			step *= 2
-			if retry.Max > 0 && step >= retry.Max {
-				break
-			}
-		}
-	}
-	if retry.Max > 0 {
-		step = min(step, retry.Max)
-	}
-	if step > 0 {
-		step = step/2 + rand.N(step/2+1)
-	}
-	return max(step, asked)
-}
-
-// sleep waits, unless the context ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	})
+	return out, w.before + made
 }
 
 // ending turns the outcome of a call into the state that its task ends in.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/strictjson"
@@ -90,7 +91,7 @@ func (r *Runner) awaitEnd(ctx context.Context, runID, principal string, ended fu
 		if v, err := r.Run(context.WithoutCancel(ctx), runID, principal, ResultsUpTo(0)); err == nil && ended(v) {
 			return ""
 		}
-		if !sleep(limit, progressEvery) {
+		if !retry.Sleep(limit, progressEvery) {
 			return fmt.Sprintf("told to stop, but still running after %s", r.opts.Grace)
 		}
 	}

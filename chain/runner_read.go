@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
@@ -102,7 +103,7 @@ func (r *Runner) Wait(ctx context.Context, runID, principal string, opts ...View
 			return r.Run(read, runID, principal, opts...)
 		}
 		v, err := r.Run(read, runID, principal, opts...)
-		if err != nil || v.Status.Ended() || !sleep(ctx, watchEvery) {
+		if err != nil || v.Status.Ended() || !retry.Sleep(ctx, watchEvery) {
 			return v, err
 		}
 	}
@@ -130,7 +131,7 @@ func (r *Runner) Progress(ctx context.Context, runID, principal string, fn func(
 	x := r.liveRun(runID)
 	for x == nil {
 		tell(countsOf(row.Counts), nil, "")
-		if State(row.Status).Ended() || r.fate(row, false) != nil || !sleep(ctx, watchEvery) {
+		if State(row.Status).Ended() || r.fate(row, false) != nil || !retry.Sleep(ctx, watchEvery) {
 			return nil
 		}
 		if row, err = r.opts.Store.Run(ctx, runID); err != nil {
