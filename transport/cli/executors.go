@@ -37,7 +37,7 @@ type executorExample struct {
 
 // Run lists the executors, or describes one.
 func (c *executorsCmd) Run(s *session) error {
-	p, err := s.inspect()
+	p, err := s.open(unaudited)
 	if err != nil {
 		return err
 	}

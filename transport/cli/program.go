@@ -122,7 +122,7 @@ func (p *program) missing(name string) error {
 		names = append(names, tool.Name)
 	}
 	if _, known := p.registry.Lookup(name); known {
-		return usage("%s is not published as a tool", name).withHint("use it in a task tree, or check --toolsets, --tools and --exclude-tools")
+		return usage("%s is not published as a tool", name).withHint("it can be used in a task tree; toolsets, tools, exclude_tools and discovery choose what is published")
 	}
 	return usage("there is no tool %q", name).withHint(closest(name, names, "`chainwright tools` lists them"))
 }

@@ -26,7 +26,7 @@ func (c *runCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.open()
+	p, err := s.open(unselected)
 	if err != nil {
 		return err
 	}

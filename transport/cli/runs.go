@@ -19,7 +19,7 @@ type runsCmd struct {
 
 // Run lists runs, or shows one: following it while it is going on.
 func (c *runsCmd) Run(s *session) error {
-	p, err := s.inspect()
+	p, err := s.open(unaudited, unselected)
 	if err != nil {
 		return err
 	}
@@ -150,5 +150,5 @@ func (s *session) openDurable(command string) (*program, error) {
 		return nil, usage("%s needs a store on disk: the memory store (set by %s) forgets its runs when the process ends", command, cfg.Source("store")).
 			withHint("give the --store that the run was started with")
 	}
-	return s.open()
+	return s.open(unselected)
 }

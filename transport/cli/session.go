@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -64,33 +65,35 @@ func (s *session) logger(level string) zerolog.Logger {
 }
 
 // open loads the configuration and wires the program for a command that a
-// person gave: nothing is left out of what policy opens, and only what goes
-// wrong is logged unless the level was set.
-func (s *session) open() (*program, error) {
+// person gave. Only what goes wrong is logged, unless the level was set.
+func (s *session) open(change ...func(*config.Loaded)) (*program, error) {
 	cfg, err := s.load(byPerson)
 	if err != nil {
 		return nil, err
 	}
-	return s.assemble(cfg)
-}
-
-// inspect is open for a command that calls no executor: it keeps no audit
-// trail, and so touches nothing on the disk but a store that it reads.
-func (s *session) inspect() (*program, error) {
-	cfg, err := s.load(byPerson)
-	if err != nil {
-		return nil, err
+	for _, each := range change {
+		each(cfg)
 	}
-	cfg.Policy.Audit.Off = true
-	return s.assemble(cfg)
-}
-
-func (s *session) assemble(cfg *config.Loaded) (*program, error) {
 	level := cfg.LogLevel
 	if cfg.Source("log_level") == "default" {
 		level = zerolog.WarnLevel.String()
 	}
 	return assemble(s.ctx, cfg, s.logger(level), s.executors)
+}
+
+// unaudited is for commands that call no executor: without an audit trail
+// they touch nothing on the disk but a store that they read.
+func unaudited(cfg *config.Loaded) { cfg.Policy.Audit.Off = true }
+
+// runTools are the tools behind the commands that work on runs.
+var runTools = []string{tools.ValidateTaskTree, tools.RunTaskTree, tools.GetRun, tools.ListRuns, tools.CancelRun, tools.RetryRun}
+
+// unselected is for commands that need the tools that work on runs: what is
+// published chooses for assistants, not for the person at the terminal.
+// Excluded executors stay so.
+func unselected(cfg *config.Loaded) {
+	cfg.Toolsets, cfg.Tools, cfg.Discovery = nil, nil, false
+	cfg.ExcludeTools = slices.DeleteFunc(cfg.ExcludeTools, func(name string) bool { return slices.Contains(runTools, name) })
 }
 
 // use calls a tool as an assistant would.

@@ -30,7 +30,7 @@ type priced struct {
 
 // Run lists what is published, as the selection in force leaves it.
 func (c *toolsCmd) Run(s *session) error {
-	p, err := s.inspect()
+	p, err := s.open(unaudited)
 	if err != nil {
 		return err
 	}

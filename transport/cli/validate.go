@@ -27,7 +27,7 @@ func (c *validateCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.inspect()
+	p, err := s.open(unaudited, unselected)
 	if err != nil {
 		return err
 	}
