@@ -88,14 +88,14 @@ func New(srv *server.MCPServer, opts Options) *Server {
 		library = append(library, server.WithSessionIdManagerResolver(s.sessions), server.WithSessionIdleTTL(opts.SessionIdle))
 	}
 	s.mcp = server.NewStreamableHTTPServer(srv, library...)
-	s.handler = s.routes()
+	s.handler = s.routes(s.mcp)
 	return s
 }
 
 // routes is the whole chain: what stands further left is asked first.
-func (s *Server) routes() http.Handler {
+func (s *Server) routes(mcp http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(Path, chain(s.mcp, s.authenticated, s.limited, s.read, s.admitted, s.streamed))
+	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.admitted, s.streamed))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	return chain(mux, s.checkHost, s.checkOrigin, s.crossOrigin())
