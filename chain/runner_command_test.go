@@ -78,7 +78,7 @@ func TestCancelLeavesNoProcess(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := commandBench(t, open(t), "sleep")
-			mark := fmt.Sprintf("3333.%d%d", os.Getpid(), len(name))
+			mark := fmt.Sprintf("3333.%d%03d", os.Getpid(), name[0])
 			run, err := b.Start(t.Context(), b.tree(t, fmt.Sprintf(
 				`[{"name":"many","schemas":{"method":"command_executor"},"for_each":"${{ [range(100)] }}","timeout":120,"inputs":{"command":["sleep","%s"]}}]`, mark)),
 				chain.RunOptions{MaxParallel: 64})

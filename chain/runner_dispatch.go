@@ -163,6 +163,9 @@ func (x *run) begin(task int) {
 	x.plan.Start(task)
 	at.started = x.now
 	at.startSeq = x.record(store.Transition{Task: task, State: string(InProgress), Attempt: at.attempts + 1})
+	if !mayReplay(x.tree.Tasks[task].Definition) {
+		x.hurry = true // its start is waited for
+	}
 	x.plan.Changes()
 }
 

@@ -50,8 +50,12 @@ func (r *Runner) Run(ctx context.Context, runID, principal string, opts ...ViewO
 // this process.
 func (r *Runner) row(ctx context.Context, runID, principal string) (row *store.Run, here bool, err error) {
 	r.mu.Lock() // before reading, or a run that ends meanwhile looks lost
-	here = r.live[runID] != nil || r.calls[runID] != nil
+	x := r.live[runID]
+	here = x != nil || r.calls[runID] != nil
 	r.mu.Unlock()
+	if x != nil {
+		x.sync()
+	}
 	row, err = r.opts.Store.Run(ctx, runID)
 	if err != nil {
 		return nil, here, readError(runID, err)

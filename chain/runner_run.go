@@ -171,7 +171,9 @@ func (x *run) drive() {
 			if x.plan.Ended() && x.final == 0 {
 				x.conclude()
 			}
-			x.flush()
+			if x.hurry {
+				x.flush()
+			}
 		}
 		x.send()
 		m, broken = x.receive(m)
@@ -218,7 +220,7 @@ func (x *run) receive(m mail) (mail, error) {
 	}
 	clear(m.reports)
 	clear(m.asks)
-	if broken == nil && len(x.batch) > 0 {
+	if broken == nil && x.hurry {
 		x.flush()
 		x.inbox.mu.Lock()
 		durable = x.inbox.durable
@@ -236,7 +238,9 @@ func (x *run) settle(durable int64) {
 		x.follow(errStopped)
 		x.forget(x.ends[n].task)
 	}
-	x.ends = append(x.ends[:0], x.ends[n:]...)
+	if n > 0 {
+		x.ends = append(x.ends[:0], x.ends[n:]...)
+	}
 	if x.plan.Stopped() && x.halted == nil {
 		x.halt(errStopped)
 	}
@@ -281,7 +285,8 @@ func (x *run) follow(cause error) {
 	}
 }
 
-// flush hands what was recorded to the store.
+// flush hands what was recorded to the store. Starts alone wait for company:
+// an end, someone who waits for them or reads the run, or the watcher.
 func (x *run) flush() {
 	if len(x.batch) == 0 {
 		return
@@ -321,6 +326,17 @@ func (x *run) problem() *store.Problem {
 		return p
 	}
 	return nil
+}
+
+// sync has everything handed to the store that has happened until now.
+func (x *run) sync() {
+	done := make(chan struct{})
+	if x.inbox.ask(func() { x.flush(); close(done) }) {
+		select {
+		case <-done:
+		case <-x.done:
+		}
+	}
 }
 
 func (x *run) storedCounts() map[string]int {

@@ -275,3 +275,62 @@ func TestCancelOfALostRun(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
+
+// panicky is a store with a defect.
+type panicky struct{ store.Store }
+
+func (panicky) Append(b *store.Batch, _ func(error)) {
+	if b.Problem == nil {
+		panic("a defect")
+	}
+}
+
+// A defect under the coordinator ends its run, and nothing else.
+func TestCoordinatorPanics(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, panicky{memory.Open(memory.Options{})}, chain.RunnerOptions{}, policy.Config{})
+	v := b.run(t, `[{"name":"a","schemas":{"method":"probe"}},{"name":"b","schemas":{"method":"probe"},"inputs":{"sleep":29}}]`, chain.RunOptions{})
+	if v.Status != chain.Failed || !strings.Contains(v.Error, "internal error") {
+		t.Errorf("the run is %s: %s", v.Status, v.Error)
+	}
+	if r := b.Call(t.Context(), "probe", nil, chain.CallOptions{}); r.Err != nil {
+		t.Errorf("a call after that: %v", r.Err)
+	}
+}
+
+// The end of the context of a wait, or of a start, is not the end of the run.
+func TestRunGoesOnWithoutItsCaller(t *testing.T) {
+	t.Parallel()
+	each(t, chain.RunnerOptions{}, func(t *testing.T, b *bench) {
+		ctx, cancel := context.WithCancel(t.Context())
+		run, err := b.Start(ctx, b.tree(t, `[{"name":"a","schemas":{"method":"probe"},"inputs":{"stubborn":true,"mark":"a"}},{"name":"b","schemas":{"method":"probe"},"dependencies":["task_1"]}]`), chain.RunOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.probes.await(t, "a")
+		cancel()
+		v, err := b.Wait(ctx, run.ID, "")
+		if err != nil || v.Status != chain.InProgress || v.Counts[chain.Pending] != 1 || v.Tasks[0].Status != chain.InProgress {
+			t.Errorf("%+v, %v", v, err)
+		}
+		close(b.probes.released)
+		if v := b.wait(t, run.ID); v.Status != chain.Completed {
+			t.Errorf("the run is %s", v.Status)
+		}
+	})
+}
+
+func TestStartRefusesOptions(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, memory.Open(memory.Options{}), chain.RunnerOptions{}, policy.Config{})
+	tree := b.tree(t, `[{"name":"a","schemas":{"method":"probe"}}]`)
+	for field, opts := range map[string]chain.RunOptions{
+		"on_failure":      {OnFailure: "give up"},
+		"max_parallel":    {MaxParallel: -1},
+		"idempotency_key": {IdempotencyKey: strings.Repeat("k", 256)},
+	} {
+		if _, err := b.Start(t.Context(), tree, opts); err == nil || executors.AsError(err).Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}

@@ -57,7 +57,10 @@ func (r *Runner) watchRuns(stop <-chan struct{}) {
 		}
 		r.mu.Lock()
 		for _, x := range r.live {
-			x.inbox.ask(func() { x.overdue(x.now) })
+			x.inbox.ask(func() {
+				x.overdue(x.now)
+				x.flush()
+			})
 		}
 		r.mu.Unlock()
 	}

@@ -182,13 +182,22 @@ func replayable(def *executors.Definition, inputs map[string]any) bool {
 	return effect.ReadOnly || effect.Idempotent
 }
 
-// ahead waits until a start is durable, which nobody else may be waiting for.
-func (x *run) ahead(seq int64) error {
-	if x.inbox.has(seq) {
-		return nil
+// mayReplay says whether some calls of an executor may be made again.
+func mayReplay(def *executors.Definition) bool {
+	may := def.Annotations.ReadOnly || def.Annotations.Idempotent
+	for _, e := range def.Effects {
+		may = may || e.ReadOnly || e.Idempotent
 	}
-	if err := x.runner.opts.Store.Flush(context.WithoutCancel(x.base)); err != nil {
-		return err
+	return may
+}
+
+// ahead waits until a start is durable.
+func (x *run) ahead(seq int64) error {
+	if !x.inbox.has(seq) {
+		x.inbox.ask(func() {
+			x.hurry = true
+			x.flush()
+		})
 	}
 	return x.inbox.awaitStored(seq)
 }
