@@ -1,0 +1,275 @@
+// Package anthropic asks Claude through the official SDK.
+package anthropic
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	sdk "github.com/anthropics/anthropic-sdk-go"
+	"github.com/anthropics/anthropic-sdk-go/option"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm/model"
+)
+
+// DefaultBaseURL is Anthropic's own endpoint.
+const DefaultBaseURL = "https://api.anthropic.com"
+
+const (
+	defaultModel = "claude-sonnet-4-6"
+	// defaultTokens bounds replies where the request does not: the endpoint
+	// demands a bound.
+	defaultTokens = 8192
+)
+
+// Options say where the endpoint is and how long to wait for it.
+type Options struct {
+	Key string
+	// BaseURL is empty for Anthropic's own.
+	BaseURL string
+	Connect time.Duration
+	// FirstToken and Idle bound the silence of a stream: at its begin, and
+	// later on.
+	FirstToken, Idle time.Duration
+	// Connections is how many are kept open.
+	Connections int
+}
+
+// Provider is one endpoint.
+type Provider struct {
+	opts     Options
+	who      string
+	messages sdk.MessageService
+	http     *http.Client
+	quirks   model.Quirks
+}
+
+var _ model.Provider = (*Provider)(nil)
+
+// New makes a provider. Nothing is dialled yet.
+func New(opts Options) (*Provider, error) {
+	if opts.BaseURL == "" {
+		opts.BaseURL = DefaultBaseURL
+	}
+	u, err := url.Parse(opts.BaseURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("the base URL of the Anthropic endpoint is no http or https URL")
+	}
+	opts.BaseURL = strings.TrimSuffix(strings.TrimRight(opts.BaseURL, "/"), "/v1")
+	p := &Provider{opts: opts, who: u.Host}
+	p.http = model.NewHTTPClient(model.ClientOptions{Connect: opts.Connect, Connections: opts.Connections})
+	// Only what is given here counts: the SDK's own look at the environment and
+	// the disk, its retries and its guess of a time-out are left out.
+	p.messages = sdk.NewMessageService(
+		option.WithBaseURL(opts.BaseURL+"/"),
+		option.WithAPIKey(opts.Key),
+		option.WithHTTPClient(p.http),
+		option.WithMaxRetries(0),
+		option.WithRequestTimeout(24*time.Hour), // the context bounds the call
+		option.WithoutOpenTelemetry(),
+	)
+	return p, nil
+}
+
+// Name is anthropic.
+func (p *Provider) Name() string { return "anthropic" }
+
+// Endpoint is the base URL, without credentials.
+func (p *Provider) Endpoint() string {
+	u, err := url.Parse(p.opts.BaseURL)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return u.String()
+}
+
+// Close frees idle connections.
+func (p *Provider) Close() error {
+	p.http.CloseIdleConnections()
+	return nil
+}
+
+// DefaultModel is a model that is good and not dear.
+func (p *Provider) DefaultModel(context.Context) (string, error) { return defaultModel, nil }
+
+// Complete asks once; where the endpoint says that the model doesn't take a
+// parameter, again without that.
+func (p *Provider) Complete(ctx context.Context, req model.Request) (model.Reply, error) {
+	for {
+		params, used := p.translate(req)
+		sending, x := model.Watched(ctx)
+		var message sdk.Message
+		var err error
+		if req.OnText != nil {
+			message, err = p.stream(sending, params, req.OnText, x)
+		} else {
+			var whole *sdk.Message
+			if whole, err = p.messages.New(sending, params); whole != nil {
+				message = *whole
+			}
+			if err != nil {
+				err = p.failed(sending, err, x)
+			}
+		}
+		var refused *refusedError
+		if errors.As(err, &refused) {
+			if p.quirks.Learn(req.Model, refused.up, used...) {
+				continue
+			}
+			err = refused.as
+		}
+		reply := p.reply(req, &message)
+		if err == nil {
+			err = p.finish(&reply, &message)
+		}
+		return reply, err
+	}
+}
+
+func (p *Provider) translate(req model.Request) (params sdk.MessageNewParams, used []string) {
+	params = sdk.MessageNewParams{Model: req.Model, MaxTokens: defaultTokens}
+	if req.MaxTokens > 0 {
+		params.MaxTokens = int64(req.MaxTokens)
+	}
+	messages := req.Messages
+	if req.Schema != nil {
+		if req.Schema.Strict && !p.quirks.Lacks(req.Model, model.FeatureSchema) {
+			used = append(used, model.FeatureSchema)
+			params.OutputConfig.Format = sdk.JSONOutputFormatParam{Schema: req.Schema.Doc}
+		} else {
+			messages = model.InWords(messages, req.Schema)
+		}
+	}
+	if req.Temperature != nil && !p.quirks.Lacks(req.Model, model.FeatureTemperature) {
+		used = append(used, model.FeatureTemperature)
+		params.Temperature = sdk.Float(min(*req.Temperature, 1))
+	}
+	for _, m := range messages {
+		switch m.Role {
+		case model.System:
+			params.System = append(params.System, sdk.TextBlockParam{Text: m.Content})
+		case model.Assistant:
+			params.Messages = append(params.Messages, sdk.NewAssistantMessage(sdk.NewTextBlock(m.Content)))
+		default:
+			params.Messages = append(params.Messages, sdk.NewUserMessage(sdk.NewTextBlock(m.Content)))
+		}
+	}
+	return params, used
+}
+
+// reply takes the text and the thinking apart.
+func (p *Provider) reply(req model.Request, message *sdk.Message) model.Reply {
+	reply := model.Reply{Provider: p.Name(), Model: message.Model}
+	if reply.Model == "" {
+		reply.Model = req.Model
+	}
+	var text, reasoning strings.Builder
+	for _, block := range message.Content {
+		switch block.Type {
+		case "text":
+			text.WriteString(block.Text)
+		case "thinking":
+			reasoning.WriteString(block.Thinking)
+		}
+	}
+	reply.Text, reply.Reasoning = text.String(), reasoning.String()
+	u := message.Usage
+	reply.Usage = model.Usage{
+		InputTokens:  int(u.InputTokens + u.CacheReadInputTokens + u.CacheCreationInputTokens),
+		OutputTokens: int(u.OutputTokens), CachedTokens: int(u.CacheReadInputTokens), Requests: 1,
+	}
+	return reply
+}
+
+// finish says what the end of a reply means.
+func (p *Provider) finish(reply *model.Reply, message *sdk.Message) error {
+	switch message.StopReason {
+	case sdk.StopReasonEndTurn, sdk.StopReasonStopSequence:
+		reply.FinishReason = model.Stop
+	case sdk.StopReasonMaxTokens, sdk.StopReasonModelContextWindowExceeded:
+		reply.FinishReason = model.Length
+	case sdk.StopReasonRefusal:
+		reply.FinishReason = model.Refusal
+		said := message.StopDetails.Explanation
+		if said == "" {
+			said = reply.Text
+		}
+		return executors.Errorf(executors.ExecutionError, "the model declined: %s", model.Clean(said, p.opts.Key)).WithCode(model.CodeRefusal)
+	case "":
+		if len(message.Content) == 0 {
+			return executors.Errorf(executors.ExecutionError, "%s sent a response without a reply in it", p.who).WithCode(model.CodeNoChoices)
+		}
+		return executors.Errorf(executors.NetworkError, "%s: the reply has no stop reason, so it may be cut", p.who).
+			WithCode(model.CodeCut).Retry(0)
+	default:
+		reply.FinishReason = model.Other
+	}
+	return nil
+}
+
+// stream reads a reply piece by piece. It is whole when the model has said
+// why it stopped.
+func (p *Provider) stream(ctx context.Context, params sdk.MessageNewParams, take func(string), x *model.Exchange) (sdk.Message, error) {
+	ctx, watch := model.NewWatch(ctx, p.opts.FirstToken, p.opts.Idle)
+	defer watch.Stop()
+	var message sdk.Message
+	events := p.messages.NewStreaming(ctx, params)
+	defer events.Close() //nolint:errcheck // the answer has been read
+	for events.Next() {
+		event := events.Current()
+		if err := message.Accumulate(event); err != nil {
+			return message, executors.Errorf(executors.ExecutionError, "%s sent a stream that makes no sense: %s", p.who, model.Clean(err.Error(), p.opts.Key))
+		}
+		if event.Type == "content_block_delta" || event.Type == "message_delta" {
+			watch.Beat()
+		}
+		if event.Type == "content_block_delta" && event.Delta.Type == "text_delta" && event.Delta.Text != "" {
+			take(event.Delta.Text)
+		}
+	}
+	switch err := events.Err(); {
+	case message.StopReason != "" && ctx.Err() == nil:
+		return message, nil
+	case err != nil && !errors.Is(err, io.EOF) || ctx.Err() != nil:
+		if err == nil {
+			err = ctx.Err()
+		}
+		return message, p.failed(ctx, err, x)
+	}
+	return message, executors.Errorf(executors.NetworkError, "%s: the stream was cut: it ended before the model said that it was done", p.who).
+		WithCode(model.CodeCut).Retry(0)
+}
+
+// refusedError is a response that says no, with what it says.
+type refusedError struct {
+	up model.Upstream
+	as *executors.Error
+}
+
+func (e *refusedError) Error() string { return e.as.Error() }
+
+func (e *refusedError) Unwrap() error { return e.as }
+
+func (p *Provider) failed(ctx context.Context, err error, x *model.Exchange) error {
+	var api *sdk.Error
+	if ctx.Err() != nil || !errors.As(err, &api) {
+		return model.Broken(ctx, p.who, err, p.opts.Key)
+	}
+	up := model.Upstream{Status: api.StatusCode, Code: string(api.Type()), Message: api.RawJSON()}
+	var body struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal([]byte(api.RawJSON()), &body) == nil && body.Error.Message != "" {
+		up.Message = body.Error.Message
+	}
+	return &refusedError{up, model.Failure(p.who, up, x, p.opts.Key)}
+}
