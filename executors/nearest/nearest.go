@@ -62,7 +62,20 @@ func score(a, b string) (int, bool) {
 	if len(a) >= 3 && (strings.Contains(b, a) || len(b) >= 3 && strings.Contains(a, b)) {
 		return 50 + distance, true
 	}
+	// "depends_on" is meant for "dependencies": one stem, two endings.
+	if stem := stem(a, b); stem >= 5 && 2*stem >= min(len(a), len(b)) {
+		return 70 + distance, true
+	}
 	return 0, false
+}
+
+// stem counts the letters that both names begin with.
+func stem(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // distance counts the letters to add, drop, change or swap with the next one.

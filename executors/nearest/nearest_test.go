@@ -11,7 +11,7 @@ import (
 
 func TestTo(t *testing.T) {
 	t.Parallel()
-	known := []string{"rest_executor", "command_executor", "file_reader", "file_writer", "timeout", "url", "max_bytes"}
+	known := []string{"rest_executor", "command_executor", "file_reader", "file_writer", "timeout", "url", "max_bytes", "dependencies"}
 	for _, c := range []struct {
 		name string
 		want []string
@@ -23,6 +23,8 @@ func TestTo(t *testing.T) {
 		{"time_out", []string{"timeout"}},
 		{"uri", []string{"url"}},
 		{"maxBytes", []string{"max_bytes"}},
+		{"depends", []string{"dependencies"}},
+		{"depends_on", []string{"dependencies"}},
 		{"zebra", nil},
 		{"", nil},
 		{strings.Repeat("u", 1000), nil},
