@@ -44,7 +44,8 @@ func (stdioCmd) Run(s *session) error {
 }
 
 type serveCmd struct {
-	Addr string `placeholder:"HOST:PORT" help:"Where to listen (127.0.0.1:8080)."`
+	Addr      string `placeholder:"HOST:PORT" help:"Where to listen (127.0.0.1:8080)."`
+	Stateless bool   `help:"Keep no sessions, for replicas behind a balancer."`
 }
 
 // Run serves over HTTP until a signal comes.
@@ -56,6 +57,9 @@ func (c *serveCmd) Run(s *session) error {
 	addr := p.config.HTTP.Addr
 	if c.Addr != "" {
 		addr = c.Addr
+	}
+	if c.Stateless {
+		p.config.HTTP.Stateless = true
 	}
 	return stopped(s, p, s.serveHTTP(p, srv, addr, os.Getenv(p.config.HTTP.TokenEnv)))
 }
