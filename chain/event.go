@@ -22,7 +22,10 @@ type Event struct {
 
 // eventOf is a stored transition as readers see it.
 func eventOf(row *store.Run, t *store.Transition) Event {
-	e := Event{Seq: t.Seq, State: State(t.State), Attempt: t.Attempt, At: t.At.UTC(), Reason: t.Reason}
+	e := Event{Seq: t.Seq, State: State(t.State), Attempt: t.Attempt, At: t.At.UTC()}
+	if t.Skip != nil {
+		e.Reason = t.Skip.Reason
+	}
 	if t.Task >= 0 {
 		e.Task = row.Tasks[t.Task].ID
 	}

@@ -58,7 +58,7 @@ func (x *run) end(task int, state State, out executors.Outcome, attempts int, wh
 	t := store.Transition{Task: task, State: string(state), Attempt: at.attempts, At: when, Started: at.started,
 		Result: out.Result, Size: len(out.Result), Problem: problemOf(out.Err)}
 	if state == Skipped {
-		t.Reason = ReasonCondition
+		t.Skip = &store.Skip{Reason: ReasonCondition}
 	}
 	if t.Problem != nil {
 		t.Problem.Elements = errors

@@ -273,7 +273,10 @@ func (x *run) follow(cause error) {
 		if x.shown[c.Task].Load() == uint32(index(c.To)) {
 			continue // recorded when it happened
 		}
-		t := store.Transition{Task: c.Task, State: string(c.To), Reason: c.Reason, BlockedBy: c.BlockedBy, Roots: c.Roots, Attempt: x.tasks[c.Task].attempts}
+		t := store.Transition{Task: c.Task, State: string(c.To), Attempt: x.tasks[c.Task].attempts}
+		if c.To == Skipped {
+			t.Skip = &store.Skip{Reason: c.Reason, By: c.BlockedBy, Roots: c.Roots}
+		}
 		var err *executors.Error
 		if c.To == Cancelled {
 			err = stopError(cause)

@@ -113,7 +113,7 @@ func (v *TaskView) fold(row *store.Run, t *store.Transition) {
 	}
 	begun := v.StartedAt
 	*v = TaskView{ID: v.ID, Name: v.Name, Executor: v.Executor, UserID: v.UserID, ParentID: v.ParentID,
-		Status: state, Attempts: v.Attempts, Reason: t.Reason, Size: t.Size}
+		Status: state, Attempts: v.Attempts, Size: t.Size}
 	switch {
 	case state == InProgress:
 		v.StartedAt = moment(t.At)
@@ -123,7 +123,9 @@ func (v *TaskView) fold(row *store.Run, t *store.Transition) {
 		}
 		v.CompletedAt = moment(t.At)
 		v.Result = t.Result
-		v.BlockedBy, v.RootCauses = idsOf(row, t.BlockedBy), idsOf(row, t.Roots)
+		if s := t.Skip; s != nil {
+			v.Reason, v.BlockedBy, v.RootCauses = s.Reason, idsOf(row, s.By), idsOf(row, s.Roots)
+		}
 		v.fail(t.Problem)
 	}
 }

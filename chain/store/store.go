@@ -137,13 +137,21 @@ type Transition struct {
 	At      time.Time
 	// Started is when the task's work began; only on a final state.
 	Started time.Time
-	Reason  string
-	// BlockedBy and Roots are the tasks that kept this one from running.
-	BlockedBy, Roots []int
-	Result           []byte
+	// Skip is why a task was skipped.
+	Skip   *Skip
+	Result []byte
 	// Size is the length of the result, also where it is left out.
 	Size    int
 	Problem *Problem
+}
+
+// Skip is why a task was skipped.
+type Skip struct {
+	Reason string `json:"reason"`
+	// By are the dependencies, and Roots the tasks behind them, that kept it
+	// from running.
+	By    []int `json:"by,omitempty"`
+	Roots []int `json:"roots,omitempty"`
 }
 
 // Problem is a failure as it is kept.

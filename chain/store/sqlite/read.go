@@ -76,22 +76,21 @@ func (s *Store) Run(ctx context.Context, id string) (*store.Run, error) {
 	return run, nil
 }
 
-const transitionColumns = `t.task, t.seq, t.state, t.attempt, t.at, t.started_at, coalesce(t.reason, ''), t.blocked, t.problem, t.size`
+const transitionColumns = `t.task, t.seq, t.state, t.attempt, t.at, t.started_at, t.skip, t.problem, t.size`
 
 func scanTransition(row interface{ Scan(...any) error }, t *store.Transition) error {
 	var at, started int64
-	var by, problem []byte
-	err := row.Scan(&t.Task, &t.Seq, &t.State, &t.Attempt, &at, &started, &t.Reason, &by, &problem, &t.Size, &t.Result)
+	var skip, problem []byte
+	err := row.Scan(&t.Task, &t.Seq, &t.State, &t.Attempt, &at, &started, &skip, &problem, &t.Size, &t.Result)
 	if err != nil {
 		return err
 	}
 	t.At, t.Started = moment(at), moment(started)
-	if by != nil {
-		var b blockers
-		if err := json.Unmarshal(by, &b); err != nil {
+	if skip != nil {
+		t.Skip = &store.Skip{}
+		if err := json.Unmarshal(skip, t.Skip); err != nil {
 			return err
 		}
-		t.BlockedBy, t.Roots = b.By, b.Roots
 	}
 	t.Problem, err = decodeProblem(problem)
 	return err

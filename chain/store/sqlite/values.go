@@ -68,17 +68,11 @@ func counts(c map[string]int) any {
 	return string(raw)
 }
 
-// blockers are the tasks that kept a task from running.
-type blockers struct {
-	By    []int `json:"by"`
-	Roots []int `json:"roots"`
-}
-
-func blocked(t *store.Transition) any {
-	if t.BlockedBy == nil {
+func encodeSkip(s *store.Skip) any {
+	if s == nil {
 		return nil
 	}
-	raw, err := json.Marshal(blockers{t.BlockedBy, t.Roots})
+	raw, err := json.Marshal(s)
 	if err != nil {
 		panic(err)
 	}

@@ -26,8 +26,8 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.run, `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, arguments,
 			max_parallel, on_failure, seq, created_at, completed_at, attempts, result) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&s.tree, `insert into trees (run, tree, inputs, tasks) values (?,?,?,?)`},
-		{&s.transition, `insert into transitions (run, task, seq, state, attempt, at, started_at, reason, blocked, problem, size, result)
-			values (?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.transition, `insert into transitions (run, task, seq, state, attempt, at, started_at, skip, problem, size, result)
+			values (?,?,?,?,?,?,?,?,?,?,?)`},
 		{&s.touch, `update runs set seq = ?, counts = coalesce(?, counts) where key = ? and owner = ?`},
 		{&s.finish, `update runs set seq = ?, counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ?`},
 		{&s.key, `select key from runs where id = ?`},
@@ -159,8 +159,8 @@ func (w *writer) append(batch *store.Batch) error {
 	}
 	for i := range batch.Transitions {
 		t := &batch.Transitions[i]
-		_, err := w.stmt.transition.Exec(run, t.Task, t.Seq, t.State, t.Attempt, nanos(t.At), nanos(t.Started), text(t.Reason),
-			blocked(t), encode(t.Problem), len(t.Result), blob(t.Result))
+		_, err := w.stmt.transition.Exec(run, t.Task, t.Seq, t.State, t.Attempt, nanos(t.At), nanos(t.Started),
+			encodeSkip(t.Skip), encode(t.Problem), len(t.Result), blob(t.Result))
 		if err != nil {
 			return err
 		}

@@ -177,7 +177,7 @@ func transitions(t *testing.T, s store.Store) {
 		{Seq: 2, Task: 0, State: "in_progress", Attempt: 1, At: at},
 		{Seq: 3, Task: 0, State: "failed", Attempt: 1, At: at.Add(1), Started: at, Result: []byte(`{}`), Size: 2,
 			Problem: &store.Problem{Type: "execution_error", Message: "no", Elements: []store.ElementError{{Index: 2, Error: "e", ErrorType: "network_error"}}}},
-		{Seq: 4, Task: 1, State: "skipped", At: at.Add(2), Reason: "dependency", BlockedBy: []int{0}, Roots: []int{0}},
+		{Seq: 4, Task: 1, State: "skipped", At: at.Add(2), Skip: &store.Skip{Reason: "dependency", By: []int{0}, Roots: []int{0}}},
 		{Seq: 5, Task: 0, State: "pending", Attempt: 1, At: at.Add(3)},
 	}
 	for _, part := range [][]store.Transition{want[:2], want[2:3], want[3:]} {

@@ -51,8 +51,7 @@ create table transitions (
   attempt    integer not null,
   at         integer not null,
   started_at integer not null,
-  reason     text,
-  blocked    text,
+  skip       text,
   problem    text,
   size       integer not null,
   result     blob
