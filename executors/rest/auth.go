@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 type auth struct {
@@ -26,31 +28,31 @@ func (a *auth) apply(header http.Header, query url.Values) error {
 	switch a.Type {
 	case "bearer":
 		if a.Token == "" {
-			return invalid("auth.token", "auth.token is required with auth.type bearer")
+			return web.Invalid("auth.token", "auth.token is required with auth.type bearer")
 		}
 		return setCredential(header, "auth.token", "Authorization", "Bearer "+a.Token)
 	case "basic":
 		if a.Username == "" && a.Password == "" {
-			return invalid("auth.username", "auth.username is required with auth.type basic")
+			return web.Invalid("auth.username", "auth.username is required with auth.type basic")
 		}
 		if strings.Contains(a.Username, ":") {
-			return invalid("auth.username", "auth.username holds a colon, which basic authentication can't carry")
+			return web.Invalid("auth.username", "auth.username holds a colon, which basic authentication can't carry")
 		}
 		pair := base64.StdEncoding.EncodeToString([]byte(a.Username + ":" + a.Password))
 		return setCredential(header, "auth", "Authorization", "Basic "+pair)
 	default:
 		if a.Value == "" {
-			return invalid("auth.value", "auth.value is required with auth.type apikey")
+			return web.Invalid("auth.value", "auth.value is required with auth.type apikey")
 		}
 		if a.inQuery() {
 			if query.Has(a.Key) {
-				return invalid("auth.key", "auth.key: the query has a parameter %q already", a.Key)
+				return web.Invalid("auth.key", "auth.key: the query has a parameter %q already", a.Key)
 			}
 			return nil
 		}
-		named, err := readHeaders(map[string]any{a.Key: a.Value})
+		named, err := web.ReadHeaders(map[string]any{a.Key: a.Value})
 		if err != nil {
-			return invalid("auth.key", "auth.key and auth.value must make a header that may be given; got the name %q", a.Key)
+			return web.Invalid("auth.key", "auth.key and auth.value must make a header that may be given; got the name %q", a.Key)
 		}
 		for name, values := range named {
 			return setCredential(header, "auth.value", name, values[0])
@@ -61,9 +63,9 @@ func (a *auth) apply(header http.Header, query url.Values) error {
 
 func setCredential(header http.Header, field, name, value string) error {
 	if _, given := header[name]; given {
-		return invalid(field, "%s and headers.%s both set the header %s; give one", field, name, name)
+		return web.Invalid(field, "%s and headers.%s both set the header %s; give one", field, name, name)
 	}
-	checked, err := headerValue(field, value)
+	checked, err := web.HeaderValue(field, value)
 	if err != nil {
 		return err
 	}

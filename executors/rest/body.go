@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // maxUpload bounds all the files of one request.
@@ -33,7 +34,7 @@ func newBody(call *executors.Call, in input) (content []byte, contentType string
 	case len(in.Files) > 0 && (len(given) == 1 || len(given) == 2 && given[0] == "data"):
 		return multipartBody(call, in)
 	case len(given) > 1:
-		return nil, "", invalid(given[1], "%s are given together; a request has one body: one of json, data and body, or files with or without data",
+		return nil, "", web.Invalid(given[1], "%s are given together; a request has one body: one of json, data and body, or files with or without data",
 			strings.Join(given, " and "))
 	}
 	switch given[0] {
@@ -42,7 +43,7 @@ func newBody(call *executors.Call, in input) (content []byte, contentType string
 		encoder := json.NewEncoder(&encoded)
 		encoder.SetEscapeHTML(false)
 		if err := encoder.Encode(in.JSON); err != nil {
-			return nil, "", invalid("json", "json can't be encoded: %w", err)
+			return nil, "", web.Invalid("json", "json can't be encoded: %w", err)
 		}
 		return bytes.TrimSuffix(encoded.Bytes(), []byte("\n")), "application/json", nil
 	case "data":
@@ -105,10 +106,10 @@ func readUpload(call *executors.Call, field string, given any, limit int) (uploa
 		}
 	}
 	if len(sources) != 1 {
-		return upload{}, invalid(field, "%s needs exactly one of path, content and content_base64; got %d", field, len(sources))
+		return upload{}, web.Invalid(field, "%s needs exactly one of path, content and content_base64; got %d", field, len(sources))
 	}
-	one := upload{filename: scalar(options["filename"]), contentType: scalar(options["content_type"])}
-	source := scalar(options[sources[0]])
+	one := upload{filename: web.Scalar(options["filename"]), contentType: web.Scalar(options["content_type"])}
+	source := web.Scalar(options[sources[0]])
 	var err error
 	switch sources[0] {
 	case "path":
@@ -120,14 +121,14 @@ func readUpload(call *executors.Call, field string, given any, limit int) (uploa
 		one.content = []byte(source)
 	case "content_base64":
 		if one.content, err = base64.StdEncoding.DecodeString(source); err != nil {
-			return upload{}, invalid(field, "%s.content_base64 is not base64: %w", field, err)
+			return upload{}, web.Invalid(field, "%s.content_base64 is not base64: %w", field, err)
 		}
 	}
 	if err != nil {
 		return upload{}, err
 	}
 	if len(one.content) > limit {
-		return upload{}, invalid(field, "%s: the files are over %d bytes together", field, maxUpload)
+		return upload{}, web.Invalid(field, "%s: the files are over %d bytes together", field, maxUpload)
 	}
 	if one.filename == "" {
 		one.filename = strings.TrimPrefix(field, "files.")
@@ -138,7 +139,7 @@ func readUpload(call *executors.Call, field string, given any, limit int) (uploa
 	if one.contentType == "" {
 		one.contentType = "application/octet-stream"
 	}
-	one.contentType, err = headerValue(field+".content_type", one.contentType)
+	one.contentType, err = web.HeaderValue(field+".content_type", one.contentType)
 	return one, err
 }
 

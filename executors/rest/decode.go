@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors/strictjson"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // form is how a body is given to the caller.
@@ -65,7 +66,7 @@ func (c content) decodeInto(out *output, header string) {
 		c.setFile(out, mediaType)
 		return
 	}
-	text, warning, ok := toUTF8(c.data, charset, c.cut)
+	text, warning, ok := web.ToUTF8(c.data, charset, c.cut)
 	if !ok {
 		out.warn("%s", warning)
 		c.setFile(out, mediaType)
@@ -91,14 +92,14 @@ func (c content) decodeInto(out *output, header string) {
 func (c content) readsAsText() bool {
 	data := c.data
 	if c.cut {
-		data = wholeCharacters(data)
+		data = web.WholeCharacters(data)
 	}
 	return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0
 }
 
 // setText gives a text, as much of it as fits.
 func (c content) setText(out *output, text []byte) {
-	if end := escapedEnd(text, c.room); end < len(text) {
+	if end := web.EscapedEnd(text, c.room); end < len(text) {
 		text, out.Truncated = text[:end], true
 	}
 	whole := string(text)
@@ -122,30 +123,4 @@ func (out *output) warn(format string, args ...any) {
 		out.Warning += "; "
 	}
 	out.Warning += fmt.Sprintf(format, args...)
-}
-
-// escapedEnd is how much of a text fits into limit bytes of a JSON string.
-func escapedEnd(text []byte, limit int) int {
-	if 6*len(text) <= limit {
-		return len(text)
-	}
-	for i := 0; i < len(text); {
-		size := 1
-		switch b := text[i]; {
-		case b == '"', b == '\\', b == '\n', b == '\r', b == '\t', b == '\b', b == '\f':
-			limit -= 2
-		case b < ' ':
-			limit -= 6
-		case b < utf8.RuneSelf:
-			limit--
-		default:
-			_, size = utf8.DecodeRune(text[i:])
-			limit -= 2 * size // U+2028 and U+2029 are escaped
-		}
-		if limit < 0 {
-			return i
-		}
-		i += size
-	}
-	return len(text)
 }

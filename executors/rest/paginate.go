@@ -11,6 +11,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/fieldpath"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 type paginate struct {
@@ -38,24 +39,24 @@ func newPager(req *request, p paginate) (*pager, error) {
 	pg := &pager{paginate: p, number: 1, seen: map[string]bool{}}
 	var err error
 	if req.method != http.MethodGet {
-		return nil, invalid("paginate", "paginate needs the method GET; got %s", req.method)
+		return nil, web.Invalid("paginate", "paginate needs the method GET; got %s", req.method)
 	}
 	if pg.items, err = fieldpath.Parse(p.Items); err != nil {
-		return nil, invalid("paginate.items", "paginate.items: %w", err)
+		return nil, web.Invalid("paginate.items", "paginate.items: %w", err)
 	}
 	if pg.cursor, err = fieldpath.Parse(p.CursorField); err != nil {
-		return nil, invalid("paginate.cursor_field", "paginate.cursor_field: %w", err)
+		return nil, web.Invalid("paginate.cursor_field", "paginate.cursor_field: %w", err)
 	}
-	start := scalar(p.Start)
+	start := web.Scalar(p.Start)
 	switch p.Type {
 	case "link":
 		if p.Start != nil {
-			return nil, invalid("paginate.start", "paginate.start has no meaning with type link; give the page's address as url")
+			return nil, web.Invalid("paginate.start", "paginate.start has no meaning with type link; give the page's address as url")
 		}
 		pg.seen[req.url.String()] = true
 	case "cursor":
 		if p.CursorField == "" {
-			return nil, invalid("paginate.cursor_field", "paginate.cursor_field is required with type cursor")
+			return nil, web.Invalid("paginate.cursor_field", "paginate.cursor_field is required with type cursor")
 		}
 		if start != "" {
 			pg.seen[start] = true
@@ -64,7 +65,7 @@ func newPager(req *request, p paginate) (*pager, error) {
 	case "page":
 		if start != "" {
 			if pg.number, err = strconv.Atoi(start); err != nil {
-				return nil, invalid("paginate.start", "paginate.start must be a whole number with type page; got %q", start)
+				return nil, web.Invalid("paginate.start", "paginate.start must be a whole number with type page; got %q", start)
 			}
 		}
 		req.setParam(p.PageParam, strconv.Itoa(pg.number))
@@ -133,7 +134,7 @@ func (c *client) pages(ctx context.Context, call *executors.Call, req *request, 
 // where the items are.
 func (out *output) keepPage(raw json.RawMessage) {
 	if raw != nil {
-		said := string(wholeCharacters(raw[:min(len(raw), 64<<10)]))
+		said := string(web.WholeCharacters(raw[:min(len(raw), 64<<10)]))
 		out.Text = &said
 	}
 }
@@ -198,10 +199,10 @@ func (c *client) nextAddress(pg *pager, req *request, way hops, link string) (*r
 	var target *url.URL
 	parsed, err := way.last.url.Parse(link)
 	if err == nil {
-		target, err = checkURL(c.policy, parsed.String())
+		target, err = web.CheckURL(c.policy, parsed.String())
 	}
 	if err != nil {
-		return nil, named("the Link header's next page", err)
+		return nil, web.FromServer("the Link header's next page", err)
 	}
 	if pg.seen[target.String()] {
 		return nil, nil

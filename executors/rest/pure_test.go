@@ -1,13 +1,10 @@
 package rest
 
 import (
-	"encoding/json"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 )
 
 func mustURL(tb testing.TB, raw string) *url.URL {
@@ -91,54 +88,6 @@ func TestQueriesKeepTheirSpelling(t *testing.T) {
 		u := mustURL(t, c.raw)
 		if setQuery(u, "p", "2"); u.String() != c.want {
 			t.Errorf("setQuery(%s) = %s; want %s", c.raw, u, c.want)
-		}
-	}
-}
-
-func FuzzToUTF8(f *testing.F) {
-	for _, label := range []string{"", "utf-8", "utf-16", "utf-16le", "windows-1252", "gb18030", "iso-2022-jp", "klingon", "x-user-defined"} {
-		f.Add([]byte("\xff\xfea\x00\xe9"), label, true)
-	}
-	f.Fuzz(func(t *testing.T, data []byte, label string, cut bool) {
-		if text, warning, ok := toUTF8(data, label, cut); ok && !utf8.Valid(text) || !ok && warning == "" {
-			t.Errorf("toUTF8(%q, %q) = %q, %q, %v", data, label, text, warning, ok)
-		}
-	})
-}
-
-func FuzzHeaders(f *testing.F) {
-	f.Add("X-A", "value")
-	f.Add("host", "x")
-	f.Add("X\r\nY", "a\r\nB: c")
-	f.Fuzz(func(t *testing.T, name, value string) {
-		header, err := readHeaders(map[string]any{name: value})
-		if err != nil {
-			return
-		}
-		var wire strings.Builder
-		if err := header.Write(&wire); err != nil {
-			t.Fatal(err)
-		}
-		if strings.Count(wire.String(), "\n") != 1 || strings.Contains(http.CanonicalHeaderKey(name), " ") {
-			t.Errorf("%q: %q is written as %q", name, value, wire.String())
-		}
-	})
-}
-
-func TestEscapedEndFits(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{strings.Repeat("\x01", 100), strings.Repeat(`"\`, 50), strings.Repeat("é\u2028<", 40), strings.Repeat("ab\n", 40)} {
-		for limit := range 90 {
-			end := escapedEnd([]byte(text), limit)
-			var encoded strings.Builder
-			encoder := json.NewEncoder(&encoded)
-			encoder.SetEscapeHTML(false)
-			if err := encoder.Encode(text[:end]); err != nil {
-				t.Fatal(err)
-			}
-			if size := encoded.Len() - len("\"\"\n"); size > limit || !utf8.ValidString(text[:end]) {
-				t.Errorf("escapedEnd(%.10q, %d) = %d, which takes %d bytes", text, limit, end, size)
-			}
 		}
 	}
 }

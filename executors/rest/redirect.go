@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // maxRedirects is how many redirects are followed.
@@ -64,8 +65,8 @@ func (c *client) redirect(from *request, status int, location string) (*request,
 	if err != nil {
 		return nil, executors.Errorf(executors.ExecutionError, "%s: the redirect's address can't be read", from.name())
 	}
-	if target, err = checkURL(c.policy, target.String()); err != nil {
-		return nil, named("the redirect", err)
+	if target, err = web.CheckURL(c.policy, target.String()); err != nil {
+		return nil, web.FromServer("the redirect", err)
 	}
 	changed := *from
 	becomesGet := status == http.StatusSeeOther && from.method != http.MethodHead ||

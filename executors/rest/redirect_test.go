@@ -9,6 +9,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // redirecting sends /CODE?to=TARGET on to TARGET with that status; anything
@@ -167,8 +168,8 @@ func TestSameHost(t *testing.T) {
 		{"https://a.example", "https://b.a.example", false},
 		{"https://a.example", "https://example", false},
 	} {
-		if got := sameHost(mustURL(t, c.from), mustURL(t, c.to)); got != c.want {
-			t.Errorf("sameHost(%s, %s) = %v", c.from, c.to, got)
+		if got := web.SameHost(mustURL(t, c.from), mustURL(t, c.to)); got != c.want {
+			t.Errorf("web.SameHost(%s, %s) = %v", c.from, c.to, got)
 		}
 	}
 }

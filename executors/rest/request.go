@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // request is what one hop sends. The body is in memory, so that a redirect
@@ -26,11 +26,11 @@ type request struct {
 // newRequest checks everything of the input that the schema can't, and puts
 // the request together. Nothing has been sent when it fails.
 func newRequest(call *executors.Call, in input) (*request, error) {
-	target, err := checkURL(call.Policy, in.URL)
+	target, err := web.CheckURL(call.Policy, in.URL)
 	if err != nil {
 		return nil, err
 	}
-	header, err := readHeaders(in.Headers)
+	header, err := web.ReadHeaders(in.Headers)
 	if err != nil {
 		return nil, err
 	}
@@ -51,70 +51,18 @@ func newRequest(call *executors.Call, in input) (*request, error) {
 	}
 	req.body = content
 	if contentType != "" {
-		setDefault(header, "Content-Type", contentType)
+		web.SetDefault(header, "Content-Type", contentType)
 	}
 	if strings.HasPrefix(contentType, "multipart/") {
 		header["Content-Type"] = []string{contentType} // it names the boundary
 	}
-	setDefault(header, "Accept", "*/*")
+	web.SetDefault(header, "Accept", "*/*")
 	if _, part := header["Range"]; part {
-		setDefault(header, "Accept-Encoding", "identity") // a part of something compressed can't be read
+		web.SetDefault(header, "Accept-Encoding", "identity") // a part of something compressed can't be read
 	}
-	setDefault(header, "Accept-Encoding", "gzip, deflate")
-	setDefault(header, "User-Agent", "chainwright")
+	web.SetDefault(header, "Accept-Encoding", "gzip, deflate")
+	web.SetDefault(header, "User-Agent", "chainwright")
 	return req, nil
-}
-
-// checkURL asks policy for an address that a caller gave, in the input or by
-// way of a server's answer.
-func checkURL(pol *policy.Policy, raw string) (*url.URL, error) {
-	target, err := pol.CheckURL(raw)
-	if err != nil {
-		if mistake := misread(raw); mistake != nil {
-			return nil, mistake
-		}
-		return nil, denied(err)
-	}
-	if target.User != nil {
-		return nil, invalid("url", "url holds a user name or password; give them in auth, where they are not logged")
-	}
-	target.Fragment, target.RawFragment = "", ""
-	return target, nil
-}
-
-// misread says why an address is none, which is no matter of policy.
-func misread(raw string) error {
-	target, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return invalid("url", "url must be an http or https address; got one that can't be read")
-	case target.Scheme != "http" && target.Scheme != "https":
-		return invalid("url", "url must begin with http:// or https://; got the scheme %q", target.Scheme)
-	case target.Hostname() == "":
-		return invalid("url", "url names no host")
-	}
-	return nil
-}
-
-// denied is a refusal by policy, which is about the address unless it says
-// otherwise.
-func denied(err error) *executors.Error {
-	refused := executors.AsError(err)
-	if refused.Field == "" {
-		refused.Field = "url"
-	}
-	return refused
-}
-
-// named is the error of an address that a server gave: what is wrong with it
-// is no fault of the input's.
-func named(where string, err error) error {
-	refused := *executors.AsError(err)
-	refused.Message = where + ": " + refused.Message
-	if refused.Type == executors.ValidationError {
-		refused.Type, refused.Field = executors.ExecutionError, ""
-	}
-	return &refused
 }
 
 // addQuery adds parameters behind those that are there, whose order and
@@ -168,7 +116,7 @@ func (r *request) send(ctx context.Context, transport http.RoundTripper) (*http.
 func (r *request) to(target *url.URL) (*request, error) {
 	next := *r
 	next.url = target
-	if sameHost(r.url, target) {
+	if web.SameHost(r.url, target) {
 		return &next, nil
 	}
 	if len(r.body) > 0 {
@@ -176,40 +124,14 @@ func (r *request) to(target *url.URL) (*request, error) {
 			"%s leads to another host, %s, and would take the body there", r.url.Host, target.Host).
 			WithField("url").WithHint("send it to that address directly, if you trust it")
 	}
-	next.header = withoutUnsafe(r.header)
+	next.header = web.WithoutUnsafe(r.header)
 	next.key, next.keyValue = "", ""
 	return &next, nil
 }
 
-// sameHost holds for equal host, port and scheme, and for going from http to
-// https at their usual ports.
-func sameHost(from, to *url.URL) bool {
-	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
-		return false
-	}
-	if from.Scheme == to.Scheme {
-		return port(from) == port(to)
-	}
-	return from.Scheme == "http" && port(from) == "80" && port(to) == "443"
-}
-
-func port(u *url.URL) string {
-	switch p := u.Port(); {
-	case p != "":
-		return p
-	case u.Scheme == "https":
-		return "443"
-	}
-	return "80"
-}
-
 // name is what the request is called in messages: the query may hold what
 // should not be in a log.
-func (r *request) name() string {
-	shown := *r.url
-	shown.RawQuery, shown.ForceQuery = "", false
-	return r.method + " " + shown.String()
-}
+func (r *request) name() string { return r.method + " " + web.WithoutQuery(r.url) }
 
 // shown is an address for the output: without an API key.
 func (r *request) shown() string { return withoutKey(r.url, r.key) }

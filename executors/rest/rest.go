@@ -12,6 +12,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 //go:embed definition.yaml
@@ -79,19 +80,6 @@ type client struct {
 	expect    statuses
 }
 
-// outputRoom is what the door lets through, less what everything but the
-// body may take.
-func outputRoom(limits policy.Limits) int {
-	most := int64(10 << 20)
-	if limits.OutputBytes > 0 {
-		most = limits.OutputBytes
-	}
-	if own := limits.Executors["rest_executor"].OutputBytes; own > 0 {
-		most = own
-	}
-	return int(max(most-2*maxHeaderBytes, most/4))
-}
-
 // execute has the failed answer's output beside the error, where there was one.
 func execute(ctx context.Context, call *executors.Call, in input) (*output, error) {
 	expect, err := readStatuses(in.ExpectStatus)
@@ -106,7 +94,7 @@ func execute(ctx context.Context, call *executors.Call, in input) (*output, erro
 		policy:    call.Policy,
 		transport: call.Policy.Transport(policy.TransportOptions{InsecureSkipVerify: !in.Verify}),
 		follow:    in.FollowRedirects,
-		room:      outputRoom(call.Policy.Limits()),
+		room:      web.OutputRoom(call.Policy.Limits(), "rest_executor"),
 		expect:    expect,
 	}
 	c.maxBytes = min(in.MaxBytes, int64(c.room))
@@ -128,7 +116,7 @@ func execute(ctx context.Context, call *executors.Call, in input) (*output, erro
 func (c *client) exchange(ctx context.Context, req *request) (hops, *output, error) {
 	way, err := c.send(ctx, req)
 	if way.Response == nil {
-		return way, nil, failure(ctx, way.last, err)
+		return way, nil, web.Failure(ctx, way.last.name(), err)
 	}
 	defer way.Body.Close()
 	body, readErr := readBody(way, c.maxBytes, c.room)
@@ -142,12 +130,12 @@ func (c *client) exchange(ctx context.Context, req *request) (hops, *output, err
 		Redirects:  way.visited,
 	}
 	var cut bool
-	if out.Headers, cut = flatten(way.Header); cut {
+	if out.Headers, cut = web.Flatten(way.Header); cut {
 		out.warn("some headers are left out, there are too many")
 	}
 	body.decodeInto(out, way.Header.Get("Content-Type"))
 	if err != nil {
-		return way, out, failure(ctx, way.last, err)
+		return way, out, web.Failure(ctx, way.last.name(), err)
 	}
 	return way, out, c.judge(way, out)
 }

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // statuses are ranges of codes that count as success, both ends included.
@@ -22,7 +22,7 @@ func readStatuses(given []any) (statuses, error) {
 	var all statuses
 	var texts []string
 	for i, v := range given {
-		text := scalar(v)
+		text := web.Scalar(v)
 		low, high, isRange := strings.Cut(text, "-")
 		switch {
 		case strings.HasSuffix(text, "xx"):
@@ -33,7 +33,7 @@ func readStatuses(given []any) (statuses, error) {
 		from, err1 := strconv.Atoi(low)
 		to, err2 := strconv.Atoi(high)
 		if err1 != nil || err2 != nil || from > to {
-			return statuses{}, invalid(fmt.Sprintf("expect_status[%d]", i),
+			return statuses{}, web.Invalid(fmt.Sprintf("expect_status[%d]", i),
 				`expect_status[%d] must be a code (404), a class ("2xx") or a range ("200-204"); got %q`, i, text)
 		}
 		all.ranges = append(all.ranges, [2]int{from, to})
@@ -70,7 +70,7 @@ func (c *client) judge(way hops, out *output) error {
 	if said := excerpt(out); said != "" {
 		message += ": " + said
 	}
-	failure := executors.Errorf(kindOf(code), "%s", message).WithCode(strconv.Itoa(code))
+	failure := executors.Errorf(web.KindOf(code), "%s", message).WithCode(strconv.Itoa(code))
 	switch code {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -81,34 +81,10 @@ func (c *client) judge(way hops, out *output) error {
 	return failure
 }
 
-func kindOf(code int) executors.ErrorType {
-	switch code {
-	case http.StatusUnauthorized:
-		return executors.AuthenticationError
-	case http.StatusForbidden:
-		return executors.PermissionDenied
-	case http.StatusNotFound:
-		return executors.NotFound
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return executors.TimeoutError
-	}
-	return executors.ExecutionError
-}
-
 // excerpt is the beginning of what the server said, on one line.
 func excerpt(out *output) string {
-	const longest = 200
-	said := string(out.JSON[:min(len(out.JSON), 4*longest)])
 	if out.Text != nil {
-		said = (*out.Text)[:min(len(*out.Text), 4*longest)]
+		return web.Excerpt(*out.Text)
 	}
-	said = strings.Join(strings.Fields(strings.ToValidUTF8(said, "")), " ")
-	if len(said) <= longest {
-		return said
-	}
-	cut := longest
-	for !utf8.RuneStart(said[cut]) {
-		cut--
-	}
-	return said[:cut] + "…"
+	return web.Excerpt(string(out.JSON))
 }

@@ -1,25 +1,12 @@
 package rest
 
 import (
-	"encoding/json"
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
-)
 
-// scalar writes a text, number or boolean as it stands in a header or a form.
-func scalar(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	case bool:
-		return strconv.FormatBool(v)
-	}
-	return ""
-}
+	"github.com/chainwright/chainwright/executors/web"
+)
 
 // formValues reads the fields of params or data: an array repeats its name,
 // null leaves it out.
@@ -30,10 +17,10 @@ func formValues(given map[string]any) url.Values {
 		case nil:
 		case []any:
 			for _, element := range v {
-				values.Add(name, scalar(element))
+				values.Add(name, web.Scalar(element))
 			}
 		default:
-			values.Set(name, scalar(v))
+			values.Set(name, web.Scalar(v))
 		}
 	}
 	return values

@@ -1,4 +1,4 @@
-package rest
+package web
 
 import (
 	"bytes"
@@ -18,12 +18,12 @@ var (
 	markUTF16LE = []byte("\xff\xfe")
 )
 
-// toUTF8 turns text of a charset, as a content type names it, into UTF-8. A
+// ToUTF8 turns text of a charset, as a content type names it, into UTF-8. A
 // byte order mark counts for more than the name. Text that is not in the
 // charset is given as far as it goes, with a warning; ok is false where
 // there is no telling how to read it. The last character of text that was cut
 // may be missing half of itself, and is then dropped.
-func toUTF8(data []byte, charset string, cut bool) (text []byte, warning string, ok bool) {
+func ToUTF8(data []byte, charset string, cut bool) (text []byte, warning string, ok bool) {
 	label := strings.ToLower(strings.TrimSpace(charset))
 	switch {
 	case bytes.HasPrefix(data, markUTF8):
@@ -32,7 +32,7 @@ func toUTF8(data []byte, charset string, cut bool) (text []byte, warning string,
 		label = "utf-16"
 	}
 	if cut && label != "utf-16" {
-		data = wholeCharacters(data)
+		data = WholeCharacters(data)
 	}
 	switch {
 	case label == "" && !utf8.Valid(data):
@@ -68,8 +68,8 @@ func decodeText(from encoding.Encoding, data []byte, warning string) (text []byt
 	return text, warning, true
 }
 
-// wholeCharacters drops the start of a UTF-8 character at the end.
-func wholeCharacters(data []byte) []byte {
+// WholeCharacters drops the start of a UTF-8 character at the end.
+func WholeCharacters(data []byte) []byte {
 	for back := 1; back < utf8.UTFMax && back <= len(data); back++ {
 		at := len(data) - back
 		if utf8.RuneStart(data[at]) {

@@ -1,4 +1,4 @@
-package rest
+package web
 
 import (
 	"context"
@@ -10,26 +10,25 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// failure says why there is no whole answer.
-func failure(ctx context.Context, req *request, err error) error {
+// Failure says why an exchange gave no whole answer. The name is what the
+// exchange is called in messages; a policy's refusal is about the input url.
+func Failure(ctx context.Context, name string, err error) *executors.Error {
 	var typed *executors.Error
-	var refused *policy.Denied
 	switch {
 	case errors.As(err, &typed):
 		return typed
-	case errors.As(err, &refused):
-		return denied(err)
+	case asDenied(err):
+		return Denied(err)
 	case errors.Is(ctx.Err(), context.Canceled):
-		return executors.Errorf(executors.Cancelled, "%s: cancelled: %w", req.name(), context.Cause(ctx))
+		return executors.Errorf(executors.Cancelled, "%s: cancelled: %w", name, context.Cause(ctx))
 	case ctx.Err() != nil, isTimeout(err):
-		return executors.Errorf(executors.TimeoutError, "%s: no whole answer within the time-out: %w", req.name(), err).
+		return executors.Errorf(executors.TimeoutError, "%s: no whole answer within the time-out: %w", name, err).
 			WithField("timeout").Retry(0)
 	}
-	if reason, hint := certificateProblem(err); reason != "" {
-		return executors.Errorf(executors.NetworkError, "%s: %s: %w", req.name(), reason, err).WithHint(hint)
+	if reason, hint := CertificateProblem(err); reason != "" {
+		return executors.Errorf(executors.NetworkError, "%s: %s: %w", name, reason, err).WithHint(hint)
 	}
 	reason := "the exchange broke off"
 	var dns *net.DNSError
@@ -42,7 +41,7 @@ func failure(ctx context.Context, req *request, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		reason = "the connection was closed before the answer was whole"
 	}
-	return executors.Errorf(executors.NetworkError, "%s: %s: %w", req.name(), reason, err).Retry(0)
+	return executors.Errorf(executors.NetworkError, "%s: %s: %w", name, reason, err).Retry(0)
 }
 
 func isTimeout(err error) bool {
@@ -50,9 +49,10 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timed) && timed.Timeout()
 }
 
-// certificateProblem names what is wrong with TLS. Another attempt would end
+// CertificateProblem names what is wrong with TLS, empty where that is not
+// what failed. Another attempt would end
 // the same way.
-func certificateProblem(err error) (reason, hint string) {
+func CertificateProblem(err error) (reason, hint string) {
 	const unchecked = "verify: false goes on without checking the certificate; only for hosts that you know"
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError

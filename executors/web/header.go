@@ -1,11 +1,9 @@
-package rest
+package web
 
 import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/chainwright/chainwright/executors"
 )
 
 // ownedHeaders are set by the client from the address and the body, or speak
@@ -20,23 +18,23 @@ var ownedHeaders = []string{
 // Everything else may be a credential.
 var safeHeaders = []string{"Accept", "Accept-Language", "Accept-Encoding", "Content-Type", "User-Agent"}
 
-// readHeaders turns the input's headers into request headers. Names that
+// ReadHeaders turns the input's headers into request headers. Names that
 // differ only in case are one name, and may be given once.
-func readHeaders(given map[string]any) (http.Header, error) {
+func ReadHeaders(given map[string]any) (http.Header, error) {
 	header := make(http.Header, len(given)+4)
 	for _, name := range sortedKeys(given) {
 		field := "headers." + name
-		if !isToken(name) {
-			return nil, invalid("headers", "header name %q: only letters, digits and -_.!#$%%&'*+^`|~ are allowed", name)
+		if !IsToken(name) {
+			return nil, Invalid("headers", "header name %q: only letters, digits and -_.!#$%%&'*+^`|~ are allowed", name)
 		}
 		canonical := http.CanonicalHeaderKey(name)
 		if slices.Contains(ownedHeaders, canonical) {
-			return nil, invalid(field, "%s can't be given: it follows from the address, the body and the connection", field)
+			return nil, Invalid(field, "%s can't be given: it follows from the address, the body and the connection", field)
 		}
 		if _, twice := header[canonical]; twice {
-			return nil, invalid(field, "%s is given twice, in different cases", field)
+			return nil, Invalid(field, "%s is given twice, in different cases", field)
 		}
-		value, err := headerValue(field, scalar(given[name]))
+		value, err := HeaderValue(field, Scalar(given[name]))
 		if err != nil {
 			return nil, err
 		}
@@ -45,8 +43,8 @@ func readHeaders(given map[string]any) (http.Header, error) {
 	return header, nil
 }
 
-// isToken holds for the names that HTTP knows (RFC 9110, 5.6.2).
-func isToken(name string) bool {
+// IsToken holds for the names that HTTP knows (RFC 9110, 5.6.2).
+func IsToken(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
 	})
@@ -54,15 +52,16 @@ func isToken(name string) bool {
 
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
-func headerValue(field, value string) (string, error) {
+// HeaderValue is a value as headers can carry it, trimmed.
+func HeaderValue(field, value string) (string, error) {
 	if strings.ContainsFunc(value, isControl) {
-		return "", invalid(field, "%s holds a control character such as a line break, which headers can't carry", field)
+		return "", Invalid(field, "%s holds a control character such as a line break, which headers can't carry", field)
 	}
 	return strings.Trim(value, " \t"), nil
 }
 
-// withoutUnsafe is what of the headers may go to another host.
-func withoutUnsafe(header http.Header) http.Header {
+// WithoutUnsafe is what of the headers may go to another host.
+func WithoutUnsafe(header http.Header) http.Header {
 	kept := make(http.Header, len(safeHeaders))
 	for _, name := range safeHeaders {
 		if values, ok := header[name]; ok {
@@ -72,23 +71,23 @@ func withoutUnsafe(header http.Header) http.Header {
 	return kept
 }
 
-// setDefault sets a header that the caller has not.
-func setDefault(header http.Header, name, value string) {
+// SetDefault sets a header that the caller has not.
+func SetDefault(header http.Header, name, value string) {
 	if _, given := header[name]; !given {
 		header[name] = []string{value}
 	}
 }
 
-// maxHeaderBytes caps the response headers in the output; the rest of a
+// MaxHeaderBytes caps the response headers in the output; the rest of a
 // server that sends more is not worth the caller's context.
-const maxHeaderBytes = 64 << 10
+const MaxHeaderBytes = 64 << 10
 
-// flatten gives response headers one text each under lower-case names.
+// Flatten gives response headers one text each under lower-case names.
 // Repeated ones are joined with ", ", and set-cookie with line breaks, since
 // its values hold commas.
-func flatten(header http.Header) (flat map[string]string, cut bool) {
+func Flatten(header http.Header) (flat map[string]string, cut bool) {
 	flat = make(map[string]string, len(header))
-	left := maxHeaderBytes
+	left := MaxHeaderBytes
 	for _, name := range sortedKeys(header) {
 		separator := ", "
 		if name == "Set-Cookie" {
@@ -101,8 +100,4 @@ func flatten(header http.Header) (flat map[string]string, cut bool) {
 		flat[strings.ToLower(name)] = value
 	}
 	return flat, false
-}
-
-func invalid(field, format string, args ...any) error {
-	return executors.Errorf(executors.ValidationError, format, args...).WithField(field)
 }
