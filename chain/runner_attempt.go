@@ -28,7 +28,7 @@ type work struct {
 	before int
 	// failed, where set, hears of each attempt that is to be repeated.
 	failed func(attempt int, err *executors.Error)
-	// begin, where set, hears when an attempt must be over.
+	// begin, where set, hears when an attempt but the first must be over.
 	begin func(deadline time.Time)
 }
 
@@ -47,7 +47,7 @@ func (r *Runner) attempt(ctx context.Context, w *work) (out executors.Outcome, a
 			w.call = &again // the executor may have kept the one before
 		}
 		w.call.Attempt = w.before + n
-		if w.begin != nil {
+		if w.begin != nil && n > 1 {
 			w.begin(time.Now().Add(w.timeout))
 		}
 		out = r.opts.Registry.Invoke(ctx, w.def.ID, w.call, w.timeout)

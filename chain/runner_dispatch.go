@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"time"
 
 	"github.com/chainwright/chainwright/chain/store"
 )
@@ -19,6 +20,7 @@ type unit struct {
 	attempts int
 	// free: it runs without permits.
 	free bool
+	at   time.Time // when it was handed out
 }
 
 // giveBack returns the permits of a unit that is through.
@@ -152,7 +154,7 @@ func (x *run) start(task int, each *expansion, from source, free bool) {
 			x.begin(task)
 		}
 	}
-	u.startSeq, u.attempts = at.startSeq, at.attempts
+	u.startSeq, u.attempts, u.at = at.startSeq, at.attempts, x.now
 	x.flying++
 	x.launched = append(x.launched, launch{x.worker(u), u})
 }

@@ -1,8 +1,11 @@
 package chain
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// inbox is how everyone else talks to a run's coordinator. Adding never
+// inbox is how everyone else talks to whoever drives a run. Adding never
 // blocks.
 type inbox struct {
 	mu      sync.Mutex
@@ -14,6 +17,8 @@ type inbox struct {
 	// why no more of them are.
 	durable int64
 	broken  error
+	// appending: whoever has the turn is about to look at durable.
+	appending atomic.Bool
 }
 
 // mail is what an inbox holds.
@@ -28,16 +33,15 @@ func (b *inbox) init() {
 	b.wake = make(chan struct{}, 1)
 }
 
-// report hands in the end of a unit of work; false once the run is over.
+// report hands in the end of a unit of work, and wakes nobody up; false once
+// the run is over.
 func (b *inbox) report(r report) bool {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.closed {
-		b.mu.Unlock()
 		return false
 	}
 	b.reports = append(b.reports, r)
-	b.mu.Unlock()
-	b.signal()
 	return true
 }
 
@@ -73,7 +77,24 @@ func (b *inbox) stored(seq int64, err error) {
 	}
 	b.changed.Broadcast()
 	b.mu.Unlock()
-	b.signal()
+	if !b.appending.Load() {
+		b.signal()
+	}
+}
+
+// state is how far the store is, and why it gets no further.
+func (b *inbox) state() (durable int64, broken error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.durable, b.broken
+}
+
+// more says that there is something to handle, for whoever has handled what
+// was durable up to a number.
+func (b *inbox) more(handled int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.reports) > 0 || len(b.asks) > 0 || len(b.grants) > 0 || b.durable > handled
 }
 
 // has says that a transition is durable.

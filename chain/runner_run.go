@@ -20,8 +20,8 @@ const countsEvery = 200 * time.Millisecond
 // errInside is the failure of a run that is our own fault.
 var errInside = errors.New("internal error; the program's log has more")
 
-// run drives one run: a coordinator that owns everything here, workers that
-// do the tasks, and the store, which talk to it through the inbox.
+// run drives one run. Whoever has the turn owns everything here; workers, the
+// store and callers talk to it through the inbox.
 //
 // The order is always the same: what ended is recorded, the records are made
 // durable, then the plan hears of it and tasks that follow may start. Tasks
@@ -36,6 +36,8 @@ type run struct {
 	max    int
 	nested bool
 	inbox  inbox
+	turns  sync.Mutex
+	over   bool
 	done   chan struct{}
 
 	tasks  []taskRun
@@ -44,6 +46,9 @@ type run struct {
 	events atomic.Int64 // the number of the last transition recorded
 	note   atomic.Pointer[string]
 
+	mail      mail
+	durable   int64 // the number of the last transition known to be stored
+	broken    error // why no more of them are
 	seq       int64
 	batch     []store.Transition
 	hurry     bool  // someone waits for something in the batch
@@ -154,19 +159,51 @@ func (x *run) newShare(b *bound) *share {
 	return s
 }
 
-// drive is the coordinator. It returns when the run has ended and is stored,
-// or can't be stored.
+// drive begins the run, and takes the turns that no worker takes, until the
+// run is over.
 func (x *run) drive() {
-	defer x.survive()
-	x.record(store.Transition{Task: -1, State: string(InProgress)})
-	if x.first != nil {
-		x.first()
-	}
-	x.follow(errStopped)
-	var m mail
-	var broken error
 	for {
-		if broken == nil {
+		x.turns.Lock()
+		over := x.turn()
+		x.turns.Unlock()
+		if over {
+			return
+		}
+		<-x.inbox.wake
+	}
+}
+
+// help is drive for a worker that has just handed in a report: where nobody
+// else has the turn it takes it, which saves waking somebody up for each task.
+func (x *run) help() {
+	if !x.turns.TryLock() {
+		x.inbox.signal()
+		return
+	}
+	over := x.turn()
+	x.turns.Unlock()
+	if over {
+		x.inbox.signal()
+	}
+}
+
+// turn does what there is to do: handles the mail, starts what may start. It
+// says whether the run is over: it has ended and is stored, or can't be.
+func (x *run) turn() (over bool) {
+	if x.over {
+		return true
+	}
+	defer x.survive(&over)
+	if x.seq == x.row.Seq {
+		x.record(store.Transition{Task: -1, State: string(InProgress)})
+		if x.first != nil {
+			x.first()
+		}
+		x.follow(errStopped)
+	}
+	for again := true; again; again = x.inbox.more(x.durable) {
+		x.handle()
+		if x.broken == nil {
 			x.dispatch()
 			if x.plan.Ended() && x.final == 0 {
 				x.conclude()
@@ -176,64 +213,64 @@ func (x *run) drive() {
 			}
 		}
 		x.send()
-		m, broken = x.receive(m)
-		if broken != nil && x.halted != errStore {
-			x.halt(errStore)
-		}
-		if broken != nil && x.flying == 0 || x.final > 0 && x.inbox.has(x.final) {
-			break
+		if x.broken != nil && x.flying == 0 || x.final > 0 && x.durable >= x.final {
+			x.close()
+			return true
 		}
 	}
-	x.close(broken)
+	return false
 }
 
-// survive ends a run whose coordinator panicked, so that nobody waits for it
-// forever and other runs go on.
-func (x *run) survive() {
+// survive ends a run whose turn panicked, so that nobody waits for it forever
+// and other runs go on.
+func (x *run) survive(over *bool) {
 	p := recover()
 	if p == nil {
 		return
 	}
-	x.runner.opts.Log.Error().Interface("panic", p).Str("run_id", x.row.ID).Bytes("stack", debug.Stack()).Msg("the coordinator of a run panicked")
+	x.runner.opts.Log.Error().Interface("panic", p).Str("run_id", x.row.ID).Bytes("stack", debug.Stack()).Msg("driving a run panicked")
 	for _, w := range x.workers {
 		if w.cancel != nil {
 			w.cancel(errInterrupted)
 		}
 	}
-	x.close(errInside)
+	x.broken = errInside
+	x.close()
+	*over = true
 }
 
-// receive waits for mail and handles it. What became durable is handled
-// before the next wait, so that a store that answers at once costs no turn.
-func (x *run) receive(m mail) (mail, error) {
-	<-x.inbox.wake
-	m, durable, broken := x.inbox.take(m)
-	x.now = time.Now()
-	for _, s := range m.grants {
+// handle handles the mail, and what has become durable.
+func (x *run) handle() {
+	x.mail, x.durable, x.broken = x.inbox.take(x.mail)
+	if n := len(x.mail.reports); n > 0 && x.mail.reports[n-1].at.After(x.now) {
+		x.now = x.mail.reports[n-1].at
+	} else {
+		x.now = time.Now()
+	}
+	for _, s := range x.mail.grants {
 		s.arrived()
 	}
-	for _, fn := range m.asks {
+	for _, fn := range x.mail.asks {
 		fn()
 	}
-	for i := range m.reports {
-		x.reported(&m.reports[i])
+	for i := range x.mail.reports {
+		x.reported(&x.mail.reports[i])
 	}
-	clear(m.reports)
-	clear(m.asks)
-	if broken == nil && x.hurry {
+	clear(x.mail.reports)
+	clear(x.mail.asks)
+	if x.broken == nil && x.hurry {
 		x.flush()
-		x.inbox.mu.Lock()
-		durable = x.inbox.durable
-		x.inbox.mu.Unlock()
 	}
-	x.settle(durable)
-	return m, broken
+	x.settle()
+	if x.broken != nil && x.halted != errStore {
+		x.halt(errStore)
+	}
 }
 
 // settle tells the plan of the ends that are durable now.
-func (x *run) settle(durable int64) {
+func (x *run) settle() {
 	n := 0
-	for ; n < len(x.ends) && x.ends[n].seq <= durable; n++ {
+	for ; n < len(x.ends) && x.ends[n].seq <= x.durable; n++ {
 		x.plan.Done(x.ends[n].task, x.ends[n].state)
 		x.follow(errStopped)
 		x.forget(x.ends[n].task)
@@ -304,7 +341,10 @@ func (x *run) flush() {
 	}
 	x.batch, x.hurry = make([]store.Transition, 0, len(x.batch)), false
 	seq := x.seq
+	x.inbox.appending.Store(true)
 	x.runner.opts.Store.Append(b, func(err error) { x.inbox.stored(seq, err) })
+	x.inbox.appending.Store(false)
+	x.durable, x.broken = x.inbox.state()
 }
 
 // conclude records the end of the run.
@@ -353,9 +393,10 @@ func (x *run) storedCounts() map[string]int {
 }
 
 // close frees what the run holds and says that it is over.
-func (x *run) close(broken error) {
-	if broken != nil {
-		x.runner.unsavedRun(x, broken)
+func (x *run) close() {
+	x.over = true
+	if x.broken != nil {
+		x.runner.unsavedRun(x, x.broken)
 	}
 	x.process.close()
 	for _, s := range x.bounded {

@@ -60,7 +60,9 @@ func (w *worker) work() {
 		r := w.do(w.ctx, u)
 		w.deadline.Store(0)
 		r.worker, r.unit, r.at = w, u, time.Now()
-		if !w.run.inbox.report(r) {
+		if w.run.inbox.report(r) {
+			w.run.help()
+		} else {
 			u.giveBack(w.run)
 		}
 	}
@@ -168,6 +170,7 @@ func (w *worker) call(ctx context.Context, u unit) report {
 	if job.retry.MaxAttempts > 1 {
 		job.failed = func(attempt int, err *executors.Error) { w.again(u, attempt, err) }
 	}
+	w.begin(u.at.Add(job.timeout))
 	out, attempts := x.runner.attempt(ctx, &job)
 	if out.Err != nil {
 		return report{state: Failed, out: out, attempts: attempts}
