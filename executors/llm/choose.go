@@ -1,0 +1,178 @@
+package llm
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm/anthropic"
+	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/openai"
+)
+
+// ollamaURL is where Ollama is usually, by its OpenAI-compatible side.
+const ollamaURL = "http://127.0.0.1:11434/v1"
+
+// A look for Ollama takes at most probeTime, and is repeated after
+// probeEvery.
+const (
+	probeTime  = 200 * time.Millisecond
+	probeEvery = 15 * time.Second
+)
+
+// probe is what the last look for Ollama found.
+type probe struct {
+	at      time.Time
+	answers bool
+}
+
+// setting is what opens what needs a model.
+const setting = "OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY, or a local Ollama"
+
+func (c *Client) env(names ...string) string {
+	for _, name := range names {
+		if value, ok := c.lookup(name); ok && value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// wantedProvider is the operator's choice.
+func (c *Client) wantedProvider() string {
+	if c.settings.Provider != "" {
+		return c.settings.Provider
+	}
+	if name := c.env("CHAINWRIGHT_LLM_PROVIDER", "AIPARTNERUPFLOW_LLM_PROVIDER"); name != "" {
+		return name
+	}
+	return Auto
+}
+
+func (c *Client) wantedModel() string {
+	if c.settings.Model != "" {
+		return c.settings.Model
+	}
+	return c.env("CHAINWRIGHT_LLM_MODEL", "AIPARTNERUPFLOW_LLM_MODEL")
+}
+
+// Closed reports whether there is no model to ask, and what would open one.
+func (c *Client) Closed() (opens string, closed bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+	defer cancel()
+	_, err := c.choose(ctx, "")
+	return setting, err != nil
+}
+
+// Provider is the provider that would be asked ("openai", "anthropic",
+// "ollama"), or "none". name is one of Providers; empty means the operator's
+// choice.
+func (c *Client) Provider(ctx context.Context, name string) string {
+	e, err := c.choose(ctx, name)
+	if err != nil {
+		return None
+	}
+	return e.name
+}
+
+// choose finds the endpoint for a provider's name.
+func (c *Client) choose(ctx context.Context, name string) (*endpoint, error) {
+	if name == "" {
+		name = c.wantedProvider()
+	}
+	if !slices.Contains(Providers(), name) {
+		return nil, executors.Errorf(executors.ValidationError, "provider must be one of %s; got %q", strings.Join(Providers(), ", "), name).
+			WithField("provider")
+	}
+	for _, each := range []string{OpenAI, Anthropic, Ollama} {
+		if (name == each || name == Auto) && c.configured(ctx, each) {
+			return c.endpoint(each)
+		}
+	}
+	err := executors.Errorf(executors.PermissionDenied, "there is no language model to ask").WithCode(model.CodeNone)
+	switch name {
+	case None:
+		return nil, err.WithHint("the provider is none: the operator chooses another with CHAINWRIGHT_LLM_PROVIDER")
+	case OpenAI:
+		return nil, err.WithField("provider").WithHint("the operator sets OPENAI_API_KEY or OPENAI_BASE_URL")
+	case Anthropic:
+		return nil, err.WithField("provider").WithHint("the operator sets ANTHROPIC_API_KEY")
+	case Ollama:
+		return nil, err.WithField("provider").WithHint("no Ollama answers at its usual address; start it and have it pull a model")
+	}
+	return nil, err.WithHint("the operator sets one of " + setting)
+}
+
+func (c *Client) configured(ctx context.Context, name string) bool {
+	switch name {
+	case OpenAI:
+		return c.env("OPENAI_API_KEY", "OPENAI_BASE_URL") != ""
+	case Anthropic:
+		return c.env("ANTHROPIC_API_KEY") != ""
+	}
+	return c.answers(ctx)
+}
+
+// answers looks whether Ollama is there and has a model.
+func (c *Client) answers(ctx context.Context) bool {
+	if c.ollama == "" {
+		return false
+	}
+	c.mu.Lock()
+	last := c.probed
+	c.mu.Unlock()
+	if last.answers || !last.at.IsZero() && time.Since(last.at) < probeEvery {
+		return last.answers
+	}
+	e, err := c.endpoint(Ollama)
+	if err != nil {
+		return false
+	}
+	looking, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err = e.provider.DefaultModel(looking)
+	if err != nil && ctx.Err() != nil {
+		return false // the caller's time ran out, which says nothing of Ollama
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.probed = probe{time.Now(), err == nil}
+	return err == nil
+}
+
+// endpoint gives the one endpoint of a provider, made at its first use.
+func (c *Client) endpoint(name string) (*endpoint, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.endpoints[name]; ok {
+		return e, nil
+	}
+	s := c.settings
+	var provider model.Provider
+	var err error
+	switch name {
+	case Anthropic:
+		provider, err = anthropic.New(anthropic.Options{
+			Key: c.env("ANTHROPIC_API_KEY"), BaseURL: c.env("ANTHROPIC_BASE_URL"),
+			Connect: s.Connect, FirstToken: s.FirstToken, Idle: s.Idle, Connections: s.MaxConcurrent,
+		})
+	default:
+		opts := openai.Options{
+			Key: c.env("OPENAI_API_KEY"), BaseURL: c.env("OPENAI_BASE_URL"), Organization: c.env("OPENAI_ORG_ID"),
+			Connect: s.Connect, FirstToken: s.FirstToken, Idle: s.Idle, Connections: s.MaxConcurrent,
+		}
+		if name == Ollama {
+			opts.Key, opts.BaseURL, opts.Organization = "", c.ollama, ""
+		}
+		provider, err = openai.New(opts)
+	}
+	if err != nil {
+		return nil, executors.AsError(fmt.Errorf("setting up %s: %w", name, err))
+	}
+	e := newEndpoint(name, provider)
+	c.endpoints[name] = e
+	return e, nil
+}
