@@ -35,14 +35,16 @@ func MustLoad(fsys fs.FS) *Definition {
 }
 
 // ParseDefinition reads the text of a definition; file begins its errors.
-func ParseDefinition(file string, data []byte) (*Definition, error) {
+// Besides the keys of a definition it may have sections, which are somebody
+// else's to read: see ReadSection.
+func ParseDefinition(file string, data []byte, sections ...string) (*Definition, error) {
 	root, err := strictjson.ParseYAML(data)
 	l := loader{file: file}
 	if err != nil {
 		l.wrap(nil, err)
 		return nil, errors.Join(l.problems...)
 	}
-	def := l.definition(root)
+	def := l.definition(root, sections)
 	if len(l.problems) > 0 {
 		return nil, errors.Join(l.problems...)
 	}
@@ -140,28 +142,32 @@ var (
 	toolsetForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 )
 
-func (l *loader) definition(root *yaml.Node) *Definition {
+func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 	def := new(Definition)
 	var effects, examples *yaml.Node
 	later := func(to **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *to = n } }
 	before := len(l.problems)
-	l.mapping(root, "a definition",
-		field{"id", true, l.form(&def.ID, idForm, "1 to 40 lower-case letters, digits and _")},
-		field{"title", true, l.text(&def.Title)},
-		field{"description", true, l.text(&def.Description)},
-		field{"tags", false, l.texts(&def.Tags)},
-		field{"toolset", true, l.form(&def.Toolset, toolsetForm, "1 to 40 lower-case letters, digits, _ and -")},
-		field{"annotations", true, func(n *yaml.Node) { def.Annotations = l.annotations(n) }},
-		field{"effects", false, later(&effects)},
-		field{"input_schema", true, l.schema(&def.Input, "input_schema")},
-		field{"output_schema", true, l.schema(&def.Output, "output_schema")},
-		field{"examples", false, later(&examples)},
-		field{"timeout", true, func(n *yaml.Node) { def.Timeout = l.timeout(n) }},
-		field{"retry", false, func(n *yaml.Node) { def.Retry = l.retry(n) }},
-		field{"needs", false, l.needs(&def.Needs)},
-		field{"destination", false, l.text(&def.Destination)},
-		field{"accepts_dependencies", false, l.boolean(&def.AcceptsDependencies)},
-	)
+	fields := []field{
+		{"id", true, l.form(&def.ID, idForm, "1 to 40 lower-case letters, digits and _")},
+		{"title", true, l.text(&def.Title)},
+		{"description", true, l.text(&def.Description)},
+		{"tags", false, l.texts(&def.Tags)},
+		{"toolset", true, l.form(&def.Toolset, toolsetForm, "1 to 40 lower-case letters, digits, _ and -")},
+		{"annotations", true, func(n *yaml.Node) { def.Annotations = l.annotations(n) }},
+		{"effects", false, later(&effects)},
+		{"input_schema", true, l.schema(&def.Input, "input_schema")},
+		{"output_schema", true, l.schema(&def.Output, "output_schema")},
+		{"examples", false, later(&examples)},
+		{"timeout", true, func(n *yaml.Node) { def.Timeout = l.timeout(n) }},
+		{"retry", false, func(n *yaml.Node) { def.Retry = l.retry(n) }},
+		{"needs", false, l.needs(&def.Needs)},
+		{"destination", false, l.text(&def.Destination)},
+		{"accepts_dependencies", false, l.boolean(&def.AcceptsDependencies)},
+	}
+	for _, name := range sections {
+		fields = append(fields, field{name, false, func(*yaml.Node) {}})
+	}
+	l.mapping(root, "a definition", fields...)
 	def.Description = strings.TrimSpace(def.Description)
 	if len(l.problems) > before {
 		return nil

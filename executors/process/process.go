@@ -31,8 +31,8 @@ type Spec struct {
 	// Grace is the time between asking a program to stop and making it; 0
 	// stands for 2 seconds.
 	Grace time.Duration
-	// Stderr, when set, sees the standard error as it comes, in pieces.
-	Stderr func([]byte)
+	// Stdout and Stderr, when set, see the outputs as they come, in pieces.
+	Stdout, Stderr func([]byte)
 }
 
 // Result is how a program ended.
@@ -84,7 +84,7 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	if limit <= 0 {
 		limit = defaultCap
 	}
-	stdout, stderr := &capture{limit: limit}, &capture{limit: limit, see: spec.Stderr}
+	stdout, stderr := &capture{limit: limit, see: spec.Stdout}, &capture{limit: limit, see: spec.Stderr}
 	cmd := &exec.Cmd{
 		Path: spec.Path, Args: append([]string{spec.Path}, spec.Args...), Dir: spec.Dir,
 		Stdout: stdout, Stderr: stderr, WaitDelay: drainFor,

@@ -199,7 +199,7 @@ func (c *client) nextAddress(pg *pager, req *request, way hops, link string) (*r
 	var target *url.URL
 	parsed, err := way.last.url.Parse(link)
 	if err == nil {
-		target, err = web.CheckURL(c.policy, parsed.String())
+		target, err = c.trusted.check(c.policy, parsed.String())
 	}
 	if err != nil {
 		return nil, web.FromServer("the Link header's next page", err)

@@ -65,7 +65,7 @@ func (c *client) redirect(from *request, status int, location string) (*request,
 	if err != nil {
 		return nil, executors.Errorf(executors.ExecutionError, "%s: the redirect's address can't be read", from.name())
 	}
-	if target, err = web.CheckURL(c.policy, target.String()); err != nil {
+	if target, err = c.trusted.check(c.policy, target.String()); err != nil {
 		return nil, web.FromServer("the redirect", err)
 	}
 	changed := *from

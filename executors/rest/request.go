@@ -25,8 +25,8 @@ type request struct {
 
 // newRequest checks everything of the input that the schema can't, and puts
 // the request together. Nothing has been sent when it fails.
-func newRequest(call *executors.Call, in input) (*request, error) {
-	target, err := web.CheckURL(call.Policy, in.URL)
+func newRequest(call *executors.Call, in input, trusted *Endpoint) (*request, error) {
+	target, err := trusted.check(call.Policy, in.URL)
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,7 @@ type file struct {
 // client does the requests of one call.
 type client struct {
 	policy    *policy.Policy
+	trusted   *Endpoint // nil: there is none
 	transport http.RoundTripper
 	follow    bool
 	maxBytes  int64
@@ -80,19 +81,24 @@ type client struct {
 	expect    statuses
 }
 
-// execute has the failed answer's output beside the error, where there was one.
 func execute(ctx context.Context, call *executors.Call, in input) (*output, error) {
+	return perform(ctx, call, in, nil)
+}
+
+// perform has the failed answer's output beside the error, where there was one.
+func perform(ctx context.Context, call *executors.Call, in input, trusted *Endpoint) (*output, error) {
 	expect, err := readStatuses(in.ExpectStatus)
 	if err != nil {
 		return nil, err
 	}
-	req, err := newRequest(call, in)
+	req, err := newRequest(call, in, trusted)
 	if err != nil {
 		return nil, err
 	}
 	c := &client{
 		policy:    call.Policy,
-		transport: call.Policy.Transport(policy.TransportOptions{InsecureSkipVerify: !in.Verify}),
+		trusted:   trusted,
+		transport: trusted.transport(call.Policy.Transport(policy.TransportOptions{InsecureSkipVerify: !in.Verify})),
 		follow:    in.FollowRedirects,
 		room:      web.OutputRoom(call.Policy.Limits(), "rest_executor"),
 		expect:    expect,
