@@ -106,22 +106,11 @@ func narrowing(set *Set) server.ToolFilterFunc {
 // validated behind it, never by the library (guard 7).
 func handler(set *Set, name string) server.ToolHandlerFunc {
 	return func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		caller := CallerFrom(ctx)
-		tool, ok := set.Lookup(name)
-		if ok {
-			tool, ok = set.Narrowed(tool, caller.Narrow)
-		}
+		res, ok := set.Answer(ctx, name, arguments(&call), progressToken(&call))
 		if !ok {
-			return toolResult(Failure(executors.Errorf(executors.NotFound, "the tool %s was withdrawn", name).
-				WithHint("list the tools again"))), nil
+			res = Failure(executors.Errorf(executors.NotFound, "the tool %s was withdrawn", name).WithHint("list the tools again"))
 		}
-		req := &Request{Arguments: arguments(&call), Principal: caller.Principal}
-		if token := progressToken(&call); token != nil && caller.Notify != nil {
-			reporter := newReporter(token, caller.Notify)
-			defer reporter.close()
-			req.OnProgress = reporter.report
-		}
-		return toolResult(tool.Handle(ctx, req)), nil
+		return toolResult(res), nil
 	}
 }
 

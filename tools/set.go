@@ -1,6 +1,8 @@
 package tools
 
 import (
+	"context"
+	"encoding/json"
 	"io/fs"
 	"slices"
 	"sync"
@@ -81,6 +83,27 @@ func (s *Set) Tools() []Tool { return slices.Clone(s.current.Load().list) }
 func (s *Set) Lookup(name string) (Tool, bool) {
 	tool, ok := s.current.Load().byName[name]
 	return tool, ok
+}
+
+// Answer answers a call as it came over a wire: with what the context's
+// caller may use, and with progress under the caller's token, where it has
+// one. It reports false for a tool that is not there for this caller.
+func (s *Set) Answer(ctx context.Context, name string, arguments, token json.RawMessage) (*Result, bool) {
+	caller := CallerFrom(ctx)
+	tool, ok := s.Lookup(name)
+	if ok {
+		tool, ok = s.Narrowed(tool, caller.Narrow)
+	}
+	if !ok {
+		return nil, false
+	}
+	req := &Request{Arguments: arguments, Principal: caller.Principal}
+	if token != nil && caller.Notify != nil {
+		reporter := newReporter(token, caller.Notify)
+		defer reporter.close()
+		req.OnProgress = reporter.report
+	}
+	return tool.Handle(ctx, req), true
 }
 
 // OnChange calls fn after each later change of what is published.

@@ -46,6 +46,9 @@ func appendString(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
+// AppendString appends s as a JSON string, as the envelope's own are written.
+func AppendString(b []byte, s string) []byte { return appendString(b, s) }
+
 // cut shortens s to at most limit bytes, between characters, and says so with
 // an ellipsis.
 func cut(s string, limit int) string {

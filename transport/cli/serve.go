@@ -39,7 +39,7 @@ func (stdioCmd) Run(s *session) error {
 	if isTerminal(s.in) {
 		fmt.Fprintln(s.err, "this speaks MCP on stdin and stdout, for a client to start; try `chainwright demo`, or end it with Ctrl-D")
 	}
-	err = stdio.Serve(s.ctx, srv, s.in, s.out, stdio.Options{Log: p.log, Grace: p.config.Grace, Drain: p.runner.Close})
+	err = stdio.Serve(s.ctx, srv, s.in, s.out, stdio.Options{Log: p.log, Tools: p.tools, Grace: p.config.Grace, Drain: p.runner.Close})
 	return stopped(s, p, err)
 }
 

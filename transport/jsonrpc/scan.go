@@ -106,3 +106,17 @@ func (s *scanner) members() iter.Seq2[string, json.RawMessage] {
 		}
 	}
 }
+
+// Members gives the keys and values of an object that was read as a part of a
+// message; nothing where it is no object.
+func Members(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
+	if len(raw) == 0 || raw[0] != '{' {
+		return func(func(string, json.RawMessage) bool) {}
+	}
+	s := scanner{raw: raw}
+	return s.members()
+}
+
+// Text decodes a string that was read as a part of a message; empty where it
+// is none.
+func Text(raw json.RawMessage) string { return textOf(raw) }

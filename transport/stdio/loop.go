@@ -14,7 +14,9 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
 
+	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/jsonrpc"
+	"github.com/chainwright/chainwright/transport/toolcall"
 )
 
 const (
@@ -28,6 +30,8 @@ const (
 // loop reads messages and hands them to workers.
 type loop struct {
 	srv     *server.MCPServer
+	tools   *tools.Set       // nil: every call goes the library's way
+	calls   toolcall.Running // what is being answered
 	log     zerolog.Logger
 	ctx     context.Context
 	session *session
@@ -45,6 +49,8 @@ type loop struct {
 type job struct {
 	message jsonrpc.Message
 	batch   *batch
+	ctx     context.Context
+	end     func()
 }
 
 // read handles lines until the input ends. The workers end after it.
@@ -83,7 +89,7 @@ func (l *loop) line(line []byte) {
 		whole = newBatch(messages, l.out)
 	}
 	for i := range messages {
-		l.message(job{messages[i], whole})
+		l.message(job{message: messages[i], batch: whole, ctx: l.ctx})
 	}
 }
 
@@ -102,6 +108,9 @@ func (l *loop) message(j job) {
 	case m.Err != nil:
 		l.reply(j, m.Err.Reply(m.ID))
 	case m.IsNotification():
+		if m.Method == string(mcp.MethodNotificationCancelled) {
+			l.calls.Cancel("", m)
+		}
 		l.srv.HandleMessage(l.ctx, m.Raw)
 	case !m.IsRequest():
 		// A response: this server asks its clients nothing.
@@ -109,12 +118,13 @@ func (l *loop) message(j job) {
 		err := &jsonrpc.Error{Code: jsonrpc.InvalidRequest, Message: "initialize can't be a part of a batch"}
 		l.reply(j, err.Reply(m.ID))
 	case m.Method == string(mcp.MethodInitialize), m.Method == string(mcp.MethodPing):
-		l.handle(l.ctx, j)
+		l.handle(j)
 	case m.Method == string(mcp.MethodSubscriptionsListen):
 		l.subscribe(j)
 	default:
 		l.room.take(len(m.Raw))
 		l.running.Add(1)
+		j.ctx, j.end = l.calls.Begin(l.ctx, "", m.ID)
 		l.dispatch(j)
 	}
 }
@@ -135,7 +145,8 @@ func (l *loop) dispatch(j job) {
 // work handles calls until there will be no more.
 func (l *loop) work(first job) {
 	for j, more := first, true; more; j, more = <-l.queue {
-		l.handle(l.ctx, j)
+		l.handle(j)
+		j.end()
 		l.room.give(len(j.message.Raw))
 		l.running.Done()
 		l.idle.Add(1)
@@ -144,15 +155,15 @@ func (l *loop) work(first job) {
 
 // subscribe holds a subscription open, aside from the workers.
 func (l *loop) subscribe(j job) {
-	ctx, end := l.session.subscription(l.ctx, j.message.ID)
+	j.ctx, j.end = l.session.subscription(l.ctx, j.message.ID)
 	l.running.Go(func() {
-		defer end()
-		l.handle(ctx, j)
+		defer j.end()
+		l.handle(j)
 	})
 }
 
 // handle answers one request. A defect in what handles it is answered too.
-func (l *loop) handle(ctx context.Context, j job) {
+func (l *loop) handle(j job) {
 	defer func() {
 		if value := recover(); value != nil {
 			l.log.Error().Interface("panic", value).Bytes("stack", debug.Stack()).Str("method", j.message.Method).Msg("handling a request")
@@ -160,7 +171,15 @@ func (l *loop) handle(ctx context.Context, j job) {
 			l.reply(j, err.Reply(j.message.ID))
 		}
 	}()
-	reply, err := encodeReply(j.message.ID, l.srv.HandleMessage(ctx, j.message.Raw))
+	if l.tools != nil {
+		if call, plain := toolcall.Parse(&j.message); plain {
+			if reply, ok := call.Answer(j.ctx, l.tools); ok {
+				l.reply(j, reply)
+				return
+			}
+		}
+	}
+	reply, err := encodeReply(j.message.ID, l.srv.HandleMessage(j.ctx, j.message.Raw))
 	if err != nil {
 		panic(err)
 	}

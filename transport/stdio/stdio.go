@@ -36,6 +36,9 @@ type Options struct {
 	// Grace is how long running calls may go on after the end of the input or
 	// of the context (5 s).
 	Grace time.Duration
+	// Tools, when set, are the tools that the server publishes; plain calls
+	// of them go the short way.
+	Tools *tools.Set
 	// Drain, when set, is called at the end of the input with a context that
 	// ends with the grace period. It returns when no work is left running,
 	// having interrupted what did not end by itself: chain.Runner.Close.
@@ -51,7 +54,10 @@ func Serve(ctx context.Context, srv *server.MCPServer, in io.Reader, out io.Writ
 	}
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
-	l := &loop{srv: srv, log: opts.Log, session: newSession(), out: newWriter(out), queue: make(chan job, queued), room: newRoom(maxPending)}
+	l := &loop{
+		srv: srv, tools: opts.Tools, log: opts.Log, session: newSession(), out: newWriter(out),
+		queue: make(chan job, queued), room: newRoom(maxPending),
+	}
 	l.ctx = srv.WithContext(tools.WithCaller(base, &tools.Caller{Stream: base, Notify: l.out.line}), l.session)
 	if err := srv.RegisterSession(l.ctx, l.session); err != nil {
 		return fmt.Errorf("registering the session: %w", err)

@@ -49,7 +49,7 @@ func serve(grace string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err = stdio.Serve(ctx, tools.NewServer(stack.Set, tools.ServerOptions{}), os.Stdin, os.Stdout, stdio.Options{
-		Log: zerolog.Nop(), Grace: wait, Drain: stack.Runner.Close,
+		Log: zerolog.Nop(), Tools: stack.Set, Grace: wait, Drain: stack.Runner.Close,
 	})
 	fmt.Fprintf(os.Stderr, "running %d\n", stack.Running.Load())
 	return err

@@ -1,0 +1,153 @@
+package planner
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/tools/tasktree/rank"
+)
+
+// What the words of a step count for when its executor is looked for.
+const (
+	byTopic = 3.0
+	byClass = 1.5
+	byWords = 0.4
+	byVerb  = 1.0
+)
+
+// An executor that policy has closed is taken only where it fits better than
+// any open one by this much.
+const closedHandicap = 0.55
+
+// candidates reads the definitions that a plan may use.
+func (p *planner) candidates() {
+	var defs []*executors.Definition
+	for _, e := range p.opts.Registry.All() {
+		def := e.Definition()
+		if slices.Contains(p.opts.Exclude, def.ID) || len(p.opts.Allowed) > 0 && !slices.Contains(p.opts.Allowed, def.ID) {
+			continue
+		}
+		defs = append(defs, def)
+	}
+	p.index = rank.NewIndex(defs)
+}
+
+// choose finds the executor of a step.
+func (p *planner) choose(s *step) *executors.Error {
+	l := words()
+	query := rank.Query{}
+	class, known := l.Classes[s.class]
+	about, named := l.Topics.find(s.topic)
+	if named {
+		query.Add(about.Search, byTopic)
+	}
+	if !named || s.topic != class.Topic || class.Family != sink {
+		query.Add(class.Search, byClass)
+	}
+	if !named {
+		query.Add(class.Search, byTopic)
+	}
+	query.Add(s.clause.verb, byVerb)
+	for _, t := range s.tokens {
+		if t.kind == word && !slices.Contains(l.Backward, t.low) {
+			query.Add(t.low, byWords)
+		}
+	}
+	if s.clause.verb == "" {
+		query.Add(s.clause.text, byTopic)
+	}
+	best := p.best(s, p.index.Rank(query), class.Family)
+	if best.Score <= 0 {
+		return executors.Errorf(executors.ValidationError, "no executor here can do %q", s.clause.text).WithField("requirement").
+			WithHint("leave it out, or allow an executor that does it")
+	}
+	s.def = best.Definition
+	if known && len(query) > 0 && named && !p.fits(s.def, about) {
+		p.warn("no executor here is made for %s: %q is done by %s", s.topic, s.clause.text, s.def.ID)
+	}
+	return nil
+}
+
+// fits reports whether an executor is made for a topic at all.
+func (p *planner) fits(def *executors.Definition, about topic) bool {
+	index := rank.NewIndex([]*executors.Definition{def})
+	for _, word := range strings.Fields(about.Search) {
+		if index.Knows(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// best takes the first that is open, unless a closed one fits far better, and
+// gives way to one that can do without results where there are none.
+func (p *planner) best(s *step, list []rank.Ranked, family string) rank.Ranked {
+	var best rank.Ranked
+	for _, each := range list {
+		score := each.Score
+		if _, closed := p.opts.Registry.Closed(each.Definition.ID); closed {
+			score *= closedHandicap
+		}
+		if each.Definition.AcceptsDependencies && (len(s.data) == 0 || s.each != nil || s.ofWays()) {
+			score = 0
+		}
+		if family == source && len(s.data) == 0 && each.Definition.Input.HasProperty("data") {
+			score = 0
+		}
+		if score > best.Score {
+			best = rank.Ranked{Definition: each.Definition, Score: score}
+		}
+	}
+	return best
+}
+
+// ofWays: the step is one way among several to work on the same data.
+func (s *step) ofWays() bool { return s.class == "aggregate" && s.clause.class != "aggregate" }
+
+var notID = regexp.MustCompile(`[^a-z0-9]+`)
+
+// name gives the steps their ids and names.
+func (p *planner) name() {
+	used := map[string]bool{}
+	for _, s := range p.graph.steps {
+		base := s.base()
+		id := base
+		for n := 2; used[id]; n++ {
+			id = fmt.Sprintf("%s_%d", base, n)
+		}
+		used[id], s.id = true, id
+		s.name = s.title()
+	}
+}
+
+func (s *step) base() string {
+	verb := s.clause.verb
+	if s.class != s.clause.class && s.label != "" {
+		verb = s.label
+	} else if s.label != "" && !slices.ContainsFunc(s.tokens, token.literal) {
+		verb += " " + s.label
+	}
+	if verb == "" {
+		verb = s.clause.text
+	}
+	id := strings.Trim(notID.ReplaceAllString(strings.ToLower(verb), "_"), "_")
+	if id == "" || id[0] >= '0' && id[0] <= '9' {
+		id = "step_" + id
+	}
+	return strings.TrimRight(id[:min(len(id), 40)], "_")
+}
+
+func (s *step) title() string {
+	text := s.clause.text
+	if s.label != "" {
+		text = fmt.Sprintf("%s (%s)", text, s.label)
+	}
+	runes := []rune(text)
+	if len(runes) > 0 {
+		runes[0] = []rune(strings.ToUpper(string(runes[0])))[0]
+	}
+	return clip(string(runes), 120)
+}

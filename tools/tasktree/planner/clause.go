@@ -1,0 +1,464 @@
+package planner
+
+import (
+	"slices"
+	"strings"
+)
+
+// How a clause is joined to the one before it.
+const (
+	joinStart = "start" // a sentence of its own
+	joinThen  = "then"
+	joinComma = "comma"
+	joinAnd   = "and"
+)
+
+// clause is one piece of work as a requirement states it: a verb, and what it
+// is about.
+type clause struct {
+	verb   string // its base form; empty where no verb is known
+	class  string
+	tokens []token // after the verb, without what the fields below say
+	detail [][]token
+	text   string // as it was written
+	join   string
+
+	gerund   bool
+	together bool       // "in parallel", of itself
+	group    int        // all clauses of one group are beside each other
+	beside   bool       // beside the clause before it
+	own      bool       // for each branch on its own
+	each     []token    // what it is done for each of; nil: not
+	scope    int        // of a "for each" that governs several clauses
+	when     *condition // nil: always
+	before   bool       // to be done after the clause that follows
+	prior    bool       // to be done before the clause that comes first
+}
+
+// condition is when a clause is done, in the requirement's words.
+type condition struct {
+	tokens []token
+	negate bool
+	prefix bool // it stood before the clause, so it may govern several
+}
+
+// splitter reads clauses from tokens.
+type splitter struct {
+	tokens  []token
+	at      int
+	clauses []*clause
+	known   func(string) bool // a word that some executor goes by
+	// stray are stretches without a verb at places where a clause begins.
+	stray []string
+
+	next    clause // what the openers have said of the clause to come
+	scopes  int
+	groups  int
+	inGroup int
+	inEach  []token
+	scope   int
+	last    *condition
+}
+
+// split reads the clauses of a requirement.
+func split(tokens []token, known func(string) bool) (clauses []*clause, stray []string) {
+	s := &splitter{tokens: tokens, known: known, next: clause{join: joinStart}}
+	s.sentence()
+	for s.at < len(s.tokens) {
+		s.step()
+	}
+	for _, c := range s.clauses {
+		c.finish()
+	}
+	return reorder(s.clauses), s.stray
+}
+
+func (s *splitter) peek(offset int) token {
+	if i := s.at + offset; i < len(s.tokens) {
+		return s.tokens[i]
+	}
+	return token{}
+}
+
+func (s *splitter) opener(kind string) int { return phrase(s.tokens, s.at, words().Openers[kind]) }
+
+// sentence forgets what only holds within one.
+func (s *splitter) sentence() {
+	s.inGroup, s.inEach, s.scope = 0, nil, 0
+	s.next = clause{join: joinStart}
+}
+
+// step reads the openers of a clause and then the clause, or what stands in
+// its place.
+func (s *splitter) step() {
+	s.openers()
+	if s.at >= len(s.tokens) {
+		return
+	}
+	if verb, n := s.verb(); n > 0 {
+		gerund := strings.HasSuffix(strings.Fields(s.tokens[s.at].low)[0], "ing") && s.tokens[s.at].low != verb
+		s.begin(verb, n, gerund)
+		return
+	}
+	strong := s.next.join == joinStart || s.next.join == joinThen
+	if !strong && len(s.clauses) > 0 {
+		s.body(s.clauses[len(s.clauses)-1])
+		return
+	}
+	if word := s.peek(0); word.kind == "word" && s.known(word.low) {
+		s.begin("", 0, false)
+		return
+	}
+	s.begin("", 0, false)
+	c := s.clauses[len(s.clauses)-1]
+	if !hasMeta(c.tokens) {
+		s.clauses = s.clauses[:len(s.clauses)-1]
+		s.stray = append(s.stray, c.text)
+	}
+}
+
+// openers reads what stands before a clause.
+func (s *splitter) openers() {
+	for s.at < len(s.tokens) {
+		if t := s.peek(0); t.kind == mark {
+			s.marked(t)
+			continue
+		}
+		kind, n := s.longestOpener()
+		switch kind {
+		case "":
+			return
+		case "then":
+			s.next.join = joinThen
+			s.inGroup = 0
+		case "together":
+			s.opensGroup()
+		case "beside":
+			if _, v := s.verbAt(s.at + n); v == 0 && s.tokens[s.at].low == "while" {
+				return
+			}
+			s.next.beside = true
+		case "otherwise":
+			s.next.when = s.contrary()
+		case "condition", "unless":
+			s.at += n
+			s.next.when = s.condition(kind == "unless", true)
+			continue
+		case "each":
+			s.at += n
+			s.scopes++
+			s.inEach, s.scope = s.upTo(true), s.scopes
+			continue
+		case "before", "after":
+			if _, v := s.verbAt(s.at + n); v > 0 {
+				s.next.before = kind == "before"
+			} else {
+				s.skipToComma()
+				s.next.join = joinThen
+				continue
+			}
+		}
+		s.at += n
+	}
+}
+
+// longestOpener finds what the words here open; skipping goes last.
+func (s *splitter) longestOpener() (kind string, n int) {
+	for _, each := range []string{"then", "together", "beside", "otherwise", "unless", "condition", "each", "before", "after", "skip"} {
+		if length := s.opener(each); length > n {
+			kind, n = each, length
+		}
+	}
+	if _, v := s.verb(); v > 0 && kind == "skip" && v >= n {
+		return "", 0
+	}
+	return kind, n
+}
+
+func (s *splitter) marked(t token) {
+	s.at++
+	switch t.text {
+	case "→":
+		s.next.join = joinThen
+	case ".", ";", "!", "?", "\n":
+		s.sentence()
+	}
+}
+
+// opensGroup reads "in parallel" before a clause: what follows is beside each
+// other, or, after an "and", beside what went before.
+func (s *splitter) opensGroup() {
+	if s.next.join == joinAnd || s.next.join == joinComma && len(s.clauses) > 0 && s.next.when == nil {
+		s.next.beside = true
+		return
+	}
+	s.groups++
+	s.inGroup = s.groups
+}
+
+func (s *splitter) contrary() *condition {
+	if s.last == nil {
+		return nil
+	}
+	return &condition{tokens: s.last.tokens, negate: !s.last.negate, prefix: true}
+}
+
+func (s *splitter) skipToComma() {
+	for s.at < len(s.tokens) {
+		t := s.peek(0)
+		if t.kind == mark && strings.Contains(",.;\n", t.text) {
+			return
+		}
+		s.at++
+	}
+}
+
+// condition reads up to where the condition ends.
+func (s *splitter) condition(unless, prefix bool) *condition {
+	c := &condition{tokens: s.upTo(prefix), negate: unless, prefix: prefix}
+	s.last = c
+	return c
+}
+
+// upTo reads words up to a mark, a "then", or, before a clause, its verb.
+func (s *splitter) upTo(prefix bool) []token {
+	start := s.at
+	for s.at < len(s.tokens) {
+		t := s.peek(0)
+		if t.kind == mark && t.text != "(" && t.text != ")" || t.low == "then" || phrase(s.tokens, s.at, words().Openers["otherwise"]) > 0 && s.at > start {
+			break
+		}
+		if _, n := s.verb(); n > 0 && s.at > start && (prefix && s.objectFollows(n) && !s.afterSubject() || s.tokens[s.at-1].low == "and" && !prefix) {
+			break
+		}
+		s.at++
+	}
+	list := s.tokens[start:s.at]
+	if n := len(list); n > 0 && list[n-1].low == "and" {
+		list = list[:n-1]
+	}
+	return list
+}
+
+// afterSubject: the word here goes on from "the", "of" or the like, so it is
+// no verb of a clause.
+func (s *splitter) afterSubject() bool {
+	return slices.Contains([]string{"the", "a", "an", "of", "is", "are", "to", "more", "less", "than", "no"}, s.tokens[s.at-1].low)
+}
+
+func (s *splitter) objectFollows(n int) bool {
+	t := s.peek(n)
+	return t.kind != "" && t.kind != mark && t.low != "and" && t.low != "or"
+}
+
+// verb finds the verb that begins here, by its base form.
+func (s *splitter) verb() (base string, n int) { return s.verbAt(s.at) }
+
+func (s *splitter) verbAt(at int) (base string, n int) {
+	l := words()
+	for length := min(l.longer, len(s.tokens)-at); length > 0; length-- {
+		form := make([]string, 0, length)
+		for _, t := range s.tokens[at : at+length] {
+			if t.kind != word {
+				form = nil
+				break
+			}
+			form = append(form, t.low)
+		}
+		base, ok := l.forms[strings.Join(form, " ")]
+		if form == nil || !ok {
+			continue
+		}
+		if at+length < len(s.tokens) && slices.Contains(l.Compound[base], s.tokens[at+length].low) {
+			continue
+		}
+		return base, length
+	}
+	return "", 0
+}
+
+// begin starts a clause, and reads it.
+func (s *splitter) begin(verb string, n int, gerund bool) {
+	c := s.next
+	c.verb, c.gerund, c.group, c.scope = verb, gerund, s.inGroup, s.scope
+	if c.each == nil {
+		c.each = s.inEach
+	}
+	if previous := s.previous(); c.when == nil && previous != nil && previous.when != nil && previous.when.prefix && c.join == joinAnd {
+		c.when = previous.when
+	}
+	c.text = content(s.tokens[s.at : s.at+n])
+	s.at += n
+	s.clauses = append(s.clauses, &c)
+	s.next = clause{}
+	s.body(&c)
+}
+
+func (s *splitter) previous() *clause {
+	if len(s.clauses) == 0 {
+		return nil
+	}
+	return s.clauses[len(s.clauses)-1]
+}
+
+// body reads the words of a clause up to where another may begin.
+func (s *splitter) body(c *clause) {
+	start := s.at
+	defer func() { c.text = strings.TrimSpace(c.text + " " + content(s.tokens[start:s.at])) }()
+	for s.at < len(s.tokens) {
+		t := s.peek(0)
+		switch {
+		case t.kind == mark && t.text == "(":
+			s.parentheses(c)
+			continue
+		case t.kind == mark && t.text == ":" && has(c.tokens, []string{"ways"}):
+			s.at++
+			from := s.at
+			for s.at < len(s.tokens) && !(s.peek(0).kind == mark && strings.Contains(".;\n", s.peek(0).text)) && s.peek(0).low != "then" {
+				s.at++
+			}
+			c.detail = append(c.detail, s.tokens[from:s.at])
+			continue
+		case t.kind == mark:
+			if s.boundary(c, joinComma) {
+				return
+			}
+			continue
+		case t.low == "and":
+			if s.boundary(c, joinAnd) {
+				return
+			}
+			continue
+		case t.low == "then", t.low == "but", t.low == "→", s.opener("then") > 1:
+			s.next = clause{join: joinThen}
+			return
+		case s.opensInside(c, t):
+			return
+		}
+		if n := s.opener("condition"); n > 0 && s.opener("then") == 0 {
+			s.at += n
+			c.when = s.condition(false, false)
+			continue
+		}
+		if n := s.opener("unless"); n > 0 {
+			s.at += n
+			c.when = s.condition(true, false)
+			continue
+		}
+		if n := s.opener("each"); n > 0 {
+			s.at += n
+			c.each = s.eachNoun()
+			continue
+		}
+		c.tokens = append(c.tokens, t)
+		s.at++
+	}
+}
+
+// opensInside reports whether a clause begins in the middle of another one:
+// "… while reading", "… before saving", "a pipeline that fetches".
+func (s *splitter) opensInside(c *clause, t token) bool {
+	verb, n := s.verbAt(s.at + 1)
+	if n == 0 {
+		return false
+	}
+	switch t.low {
+	case "while":
+		s.at++
+		s.next = clause{join: joinAnd, beside: true}
+	case "before":
+		s.at++
+		s.next = clause{join: joinThen}
+	case "after":
+		s.at++
+		s.next = clause{join: joinThen, prior: true}
+	case "that", "which", "to", "for", "where":
+		if !hasMeta(c.tokens) && !(t.low == "to" && c.leadsTo(verb)) {
+			return false
+		}
+		s.at++
+		s.next = clause{join: joinThen}
+	default:
+		return false
+	}
+	return true
+}
+
+// leadsTo: "fetch it to save it" is two pieces of work, "call the API to get
+// it" is one.
+func (c *clause) leadsTo(verb string) bool {
+	l := words()
+	senses := l.senses[verb]
+	from := l.Classes[c.guess()].Family
+	return l.Classes[senses[len(senses)-1].Class].Family == sink && (from == source || from == transform)
+}
+
+// boundary looks whether a clause begins after a comma or an "and". If none
+// does, what stands there belongs to the clause at hand.
+func (s *splitter) boundary(c *clause, join string) bool {
+	from, strong := s.at, s.peek(0).kind == mark && strings.Contains(".;!?\n", s.peek(0).text)
+	if strong {
+		s.at++
+		s.sentence()
+		return true
+	}
+	saved := *s
+	s.at++
+	s.next = clause{join: join}
+	if s.peek(0).low == "and" {
+		s.at++
+		s.next.join = joinAnd
+	}
+	s.openers()
+	verb, n := s.verb()
+	opened := s.next.join == joinThen || s.next.join == joinStart || s.next.when != nil || s.next.beside || s.next.before || s.inEach != nil && saved.inEach == nil
+	if n > 0 && (opened || s.plausible(c, verb, n)) || n == 0 && opened {
+		return true
+	}
+	*s = saved
+	if t := s.tokens[from]; t.kind != mark || t.text != ")" {
+		c.tokens = append(c.tokens, t)
+	}
+	s.at = from + 1
+	return false
+}
+
+// plausible reports whether a word after a comma or an "and" is the verb of a
+// clause, and not a noun or an "-ing" that goes on from the one before.
+func (s *splitter) plausible(c *clause, verb string, n int) bool {
+	form := s.tokens[s.at].low
+	head, _, _ := strings.Cut(verb, " ")
+	switch {
+	case form == head:
+		return true
+	case strings.HasSuffix(form, "ing"):
+		return c.gerund && !has(c.tokens, []string{"by", "including", "involving"})
+	}
+	return s.objectFollows(n) // "and reports" is a noun, "and reports the sum" is not
+}
+
+func (s *splitter) parentheses(c *clause) {
+	s.at++
+	from := s.at
+	for s.at < len(s.tokens) && !(s.peek(0).kind == mark && s.peek(0).text == ")") {
+		s.at++
+	}
+	c.detail = append(c.detail, s.tokens[from:s.at])
+	s.at = min(s.at+1, len(s.tokens))
+}
+
+// eachNoun reads what something is done for each of, inside a clause: up to
+// the next preposition.
+func (s *splitter) eachNoun() []token {
+	from := s.at
+	for s.at < len(s.tokens) {
+		t := s.peek(0)
+		if t.kind != word || slices.Contains(append([]string{"and", "then", "if", "when"}, prepositions...), t.low) || phrase(s.tokens, s.at, words().Openers["together"]) > 0 {
+			break
+		}
+		s.at++
+	}
+	return s.tokens[from:s.at]
+}
+
+var prepositions = strings.Fields("from to into in on at by with using via of about for as through per over within")

@@ -1,0 +1,169 @@
+package planner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// access is the jq path from an executor's result to the data in it; empty
+// where the whole result is the data. Alternatives follow, for executors that
+// give one of several.
+func access(s *step) (path string, others []string) {
+	out := s.def.Output
+	for name, value := range s.inputs {
+		text, ok := value.(string)
+		if ok && len(s.def.Input.Enum(name)) > 0 && out.HasProperty(text) {
+			return "." + text, nil // {"resource": "cpu"} gives cpu
+		}
+	}
+	if s.def.AcceptsDependencies {
+		if _, ok := s.inputs["template"]; ok && out.HasProperty("summary") {
+			return ".summary", nil
+		}
+		if out.HasProperty("results") {
+			return ".results", nil
+		}
+	}
+	required := out.Properties()
+	for _, name := range offers().Results {
+		if !slices.Contains(required, name) {
+			continue
+		}
+		if name == "json" && out.HasProperty("text") {
+			return ".json", []string{".text"}
+		}
+		return "." + name, nil
+	}
+	return "", nil
+}
+
+// read is the expression of a step's data.
+func (p *planner) read(i int) string {
+	s := p.graph.steps[i]
+	path, others := access(s)
+	task := "tasks." + s.id + ".result"
+	if s.each != nil {
+		return fmt.Sprintf("[%s[] | %s]", task, alternatives(cmp.Or(path, "."), others))
+	}
+	if len(others) > 0 {
+		return task + " | " + alternatives(path, others)
+	}
+	return task + path
+}
+
+func alternatives(path string, others []string) string {
+	return strings.Join(append([]string{path}, others...), " // ")
+}
+
+func reference(expression string) string { return "${{ " + expression + " }}" }
+
+// element is the expression of the data of one element.
+func (p *planner) element(s *step) string {
+	if s.each.chained {
+		path, others := access(p.graph.steps[s.each.over[0]])
+		if path != "" {
+			return "item | " + alternatives(path, others)
+		}
+	}
+	return "item"
+}
+
+// elements is what a step is done for each of.
+func (p *planner) elements(s *step) string {
+	if s.each.name != "" {
+		return reference("inputs." + s.each.name)
+	}
+	if s.each.chained {
+		return reference("tasks." + p.graph.steps[s.each.over[0]].id + ".result")
+	}
+	whole := p.read(s.each.over[0])
+	if len(s.each.over) > 1 {
+		var all []string
+		for _, i := range s.each.over {
+			all = append(all, "("+p.read(i)+")")
+		}
+		whole = "[" + strings.Join(all, ", ") + "]"
+	}
+	if _, listed := resultIsList(p.graph.steps[s.each.over[0]]); listed && len(s.each.over) == 1 {
+		return reference(whole)
+	}
+	field := strings.ReplaceAll(notID.ReplaceAllString(plural(s.each.noun), "_"), `"`, "")
+	if strings.Contains(whole, "|") {
+		whole = "(" + whole + ")"
+	}
+	return reference(fmt.Sprintf(`%s | if type == "object" then (.[%q] // [.[]]) else . end`, whole, field))
+}
+
+// resultIsList: the executor always gives an array with these inputs.
+func resultIsList(s *step) (string, bool) {
+	switch s.inputs["operation"] {
+	case "group_by", "filter", "sort", "unique", "join":
+		return "", true
+	}
+	path, _ := access(s)
+	return "", path == ".rows"
+}
+
+// value is the data of a step as an input: one reference, or an object of them
+// by task.
+func (p *planner) value(s *step) any {
+	if s.each != nil {
+		return reference(p.element(s))
+	}
+	switch len(s.data) {
+	case 0:
+		return nil
+	case 1:
+		return reference(p.read(s.data[0]))
+	}
+	object := map[string]any{}
+	for _, i := range s.data {
+		object[p.graph.steps[i].id] = reference(p.read(i))
+	}
+	return object
+}
+
+// text is the data of a step in the middle of text, where what is no string
+// comes as JSON.
+func (p *planner) text(s *step) string {
+	switch value := p.value(s).(type) {
+	case nil:
+		return ""
+	case string:
+		return value + "\n"
+	default:
+		var b strings.Builder
+		for _, i := range s.data {
+			fmt.Fprintf(&b, "%s: %s\n", p.graph.steps[i].id, reference(p.read(i)))
+		}
+		return b.String()
+	}
+}
+
+// template is the text of a report in the notation of the executors that are
+// given the results of the tasks before them.
+func (p *planner) template(s *step) string {
+	var b strings.Builder
+	b.WriteString(s.name + "\n\n")
+	for _, i := range s.data {
+		before := p.graph.steps[i]
+		path, _ := access(before)
+		if before.each != nil {
+			path = ""
+		}
+		fmt.Fprintf(&b, "%s: {{ %s%s }}\n", before.name, before.id, path)
+	}
+	return b.String()
+}
+
+// property is the schema of one of an executor's inputs.
+func property(def *executors.Definition, name string) map[string]any {
+	schema := decodeSchema(def)
+	properties, _ := schema["properties"].(map[string]any)
+	each, _ := properties[name].(map[string]any)
+	return each
+}

@@ -1,0 +1,390 @@
+package planner
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
+)
+
+// fill writes the inputs of a step: from the offers for its class, from the
+// literals and words of the requirement, from the data, and, where an input
+// that must be there is still missing, from the run's inputs.
+func (p *planner) fill(s *step) {
+	s.inputs = map[string]any{}
+	p.offer(s)
+	p.literals(s)
+	p.spoken(s)
+	p.flow(s)
+	p.missing(s)
+	if s.when != nil {
+		s.condition = p.condition(s)
+	}
+	if s.each != nil && s.each.name != "" {
+		p.asked[s.each.name] = map[string]any{"type": "array", "description": "What is done for each " + s.each.noun}
+		p.warn("the run's input %s is the list of what %s is done for", s.each.name, s.id)
+	}
+	if n := len(s.clause.parts(1)); n > 1 && s.label != "" {
+		p.assumed(s)
+	}
+}
+
+// assumed warns where the requirement speaks of several and does not say of
+// how many.
+func (p *planner) assumed(s *step) {
+	if n, at := s.clause.number(); n > 1 && at > 0 {
+		for _, t := range s.clause.tokens[:at] {
+			if slices.Contains(words().OpenNumbers, t.low) && len(s.clause.listed()) == 0 && s.label == "1" {
+				p.warn("%q: the requirement does not say how many, so two were planned; copy the branch for more", s.clause.text)
+			}
+		}
+	}
+}
+
+// offer applies the first of the offers that the executor has the inputs for.
+func (p *planner) offer(s *step) {
+	b := offers()
+	family := words().Classes[s.class].Family
+	keys := []string{s.class + "/" + s.topic, s.class}
+	if s.ofWays() {
+		keys = []string{s.class + "/way"}
+	}
+	if s.topic == "script" || s.topic == "model" || family == "" {
+		keys = append([]string{"work/" + cmp.Or(s.topic, "script")}, keys...)
+	}
+	for _, key := range keys {
+		for _, inputs := range b.Offers[key] {
+			if slices.ContainsFunc(slices.Collect(maps.Keys(inputs)), func(name string) bool { return !s.def.Input.HasProperty(name) }) || !p.possible(s, inputs) {
+				continue
+			}
+			for name, value := range inputs {
+				if filled, ok := p.replace(s, name, value); ok {
+					s.inputs[name] = filled
+				}
+			}
+			return
+		}
+	}
+}
+
+// possible: fixed values are among those that the executor allows, and a join
+// has two sides.
+func (p *planner) possible(s *step, inputs map[string]any) bool {
+	for name, value := range inputs {
+		text, ok := value.(string)
+		if !ok {
+			continue
+		}
+		if text == "@second" && len(s.data) != 2 || s.each != nil && text == "@second" {
+			return false
+		}
+		if enum := s.def.Input.Enum(name); enum != nil && !strings.HasPrefix(text, "@") && !slices.Contains(enum, any(text)) {
+			return false
+		}
+	}
+	return true
+}
+
+// replace puts in what a value of an offer stands for; false leaves the input
+// out.
+func (p *planner) replace(s *step, name string, value any) (any, bool) {
+	switch value := value.(type) {
+	case map[string]any:
+		object := map[string]any{}
+		for key, each := range value {
+			if filled, ok := p.replace(s, key, each); ok {
+				object[key] = filled
+			}
+		}
+		return object, true
+	case string:
+		place, ok := strings.CutPrefix(value, "@")
+		if !ok {
+			return value, true
+		}
+		place, optional := strings.CutSuffix(place, "?")
+		if filled := p.said(s, place); filled != nil {
+			return filled, true
+		}
+		if _, known := offers().Asks[place]; optional || !known {
+			return nil, false
+		}
+		return p.ask(s, place), true
+	}
+	return value, true
+}
+
+// said is what a step's words and the plan so far give for a place of an
+// offer; nil where they give nothing.
+func (p *planner) said(s *step, place string) any {
+	text := func(value string) any {
+		if value == "" {
+			return nil
+		}
+		return escape(value)
+	}
+	switch place {
+	case "data":
+		return p.value(s)
+	case "text", "notice":
+		return text2(p.text(s))
+	case "stdin":
+		return text2(p.text(s))
+	case "json":
+		return p.asJSON(s)
+	case "file":
+		return p.fileContent(s)
+	case "template":
+		return p.template(s)
+	case "prompt":
+		return escape(s.name) + ":\n\n" + p.text(s)
+	case "title":
+		return text(s.name)
+	case "first":
+		return reference(p.read(s.data[0]))
+	case "second":
+		return reference(p.read(s.data[1]))
+	case "where":
+		return text(whereIn(s))
+	case "by":
+		return text(wordAfter(s.tokens, "by", "on", "per", "into", "using"))
+	case "field":
+		return text(fieldIn(s))
+	case "order":
+		return text(orderIn(s))
+	case "select":
+		return text(selectIn(s))
+	case "insert":
+		return text(insertIn(s))
+	case "connection":
+		return text(p.connectionIn(s))
+	case "command":
+		return text(commandIn(s))
+	}
+	return nil
+}
+
+func text2(value string) any {
+	if value == "" {
+		return nil
+	}
+	return value
+}
+
+// escape keeps what a requirement says from being read as a reference.
+func escape(text string) string { return strings.ReplaceAll(text, "${{", "$${{") }
+
+// asJSON is the data as JSON text, whatever it is.
+func (p *planner) asJSON(s *step) any {
+	switch value := p.value(s).(type) {
+	case nil:
+		return nil
+	case string:
+		expression := strings.TrimSuffix(strings.TrimPrefix(value, "${{ "), " }}")
+		return reference(expression + " | tojson")
+	default:
+		return strings.TrimSpace(p.jsonObject(s))
+	}
+}
+
+// jsonObject writes {"a": …, "b": …} as one expression.
+func (p *planner) jsonObject(s *step) string {
+	var fields []string
+	for _, i := range s.data {
+		fields = append(fields, p.graph.steps[i].id+": ("+p.read(i)+")")
+	}
+	return reference("{" + strings.Join(fields, ", ") + "} | tojson")
+}
+
+// fileContent is the data as a file of the named kind can hold it.
+func (p *planner) fileContent(s *step) any {
+	name := first(literalsOf(s.tokens, path))
+	ending := name[strings.LastIndexByte(name, '.')+1:]
+	switch ending {
+	case "txt", "md", "log", "html", "htm":
+		return text2(p.text(s))
+	case "csv", "jsonl", "ndjson":
+		if len(s.data) > 1 && s.each == nil {
+			var rows []any
+			for _, i := range s.data {
+				rows = append(rows, reference(p.read(i)))
+			}
+			return rows
+		}
+	}
+	return p.value(s)
+}
+
+// literals puts the literals of a requirement into the inputs that take them.
+func (p *planner) literals(s *step) {
+	for _, name := range s.def.Input.Properties() {
+		if _, done := s.inputs[name]; done {
+			continue
+		}
+		found := first(literalsOf(s.tokens, offers().Inputs[name]...))
+		if found == "" {
+			continue
+		}
+		if (name == "url" || name == "base_url") && !strings.Contains(found, "://") {
+			found = "https://" + found
+		}
+		s.inputs[name] = escape(found)
+	}
+	if s.def.Input.HasProperty("format") && s.def.Input.HasProperty("file_path") {
+		file, _ := s.inputs["file_path"].(string)
+		ending := strings.ToLower(file[strings.LastIndexByte(file, '.')+1:])
+		if slices.Contains(s.def.Input.Enum("format"), any(ending)) {
+			s.inputs["format"] = ending
+		}
+	}
+	if s.def.Input.HasProperty("image") {
+		if image := wordAfter(s.tokens, "image", "docker", "container"); image != "" {
+			s.inputs["image"] = image
+		}
+	}
+}
+
+// spoken puts words of the requirement into inputs that are limited to such
+// words.
+func (p *planner) spoken(s *step) {
+	b := offers()
+	for _, name := range s.def.Input.Properties() {
+		if _, done := s.inputs[name]; done {
+			continue
+		}
+		for _, value := range s.def.Input.Enum(name) {
+			text, ok := value.(string)
+			if !ok || slices.Contains(b.Unspoken, text) || slices.Contains(b.Kept, name) && strings.ToUpper(text) != text {
+				continue
+			}
+			if s.speaksOf(text) {
+				s.inputs[name] = text
+				break
+			}
+		}
+	}
+}
+
+func (s *step) speaksOf(value string) bool {
+	if s.clause.verb == value {
+		return true
+	}
+	return slices.ContainsFunc(s.tokens, func(t token) bool {
+		if t.kind != word {
+			return false
+		}
+		if strings.ToUpper(value) == value {
+			return t.text == value // GET is a method, get is a verb
+		}
+		return t.low == value || offers().Spoken[t.low] == value
+	})
+}
+
+// flow gives the data to the input that takes it.
+func (p *planner) flow(s *step) {
+	if len(s.data) == 0 && s.each == nil || s.def.AcceptsDependencies || p.reads(s) {
+		return
+	}
+	required := requiredOf(s.def)
+	for _, name := range offers().Flows {
+		if _, done := s.inputs[name]; done || !slices.Contains(required, name) {
+			continue
+		}
+		if kind := property(s.def, name)["type"]; kind == "string" {
+			s.inputs[name] = p.text(s)
+		} else {
+			s.inputs[name] = p.value(s)
+		}
+		return
+	}
+	if s.each != nil {
+		if url, ok := s.inputs["url"].(string); ok {
+			s.inputs["url"] = strings.TrimRight(url, "/") + "/" + reference("item.id? // item | tostring | @uri")
+		}
+	}
+}
+
+// reads reports whether an input of the step reads the data already.
+func (p *planner) reads(s *step) bool {
+	raw, err := json.Marshal(s.inputs)
+	return err == nil && strings.Contains(string(raw), "${{")
+}
+
+// missing asks the run for what must be there and is not.
+func (p *planner) missing(s *step) {
+	for _, name := range requiredOf(s.def) {
+		if _, done := s.inputs[name]; !done {
+			p.require(s, name)
+		}
+	}
+}
+
+// require makes an input of a task an input of the run.
+func (p *planner) require(s *step, name string) {
+	schema := property(s.def, name)
+	if schema == nil {
+		schema = map[string]any{}
+	}
+	delete(schema, "default")
+	if ask, ok := offers().Asks[name]; ok {
+		s.inputs[name] = p.ask(s, name)
+		_ = ask
+		return
+	}
+	about, _ := schema["description"].(string)
+	schema["description"] = strings.TrimSpace(strings.TrimSuffix(about, ".") + ". For: " + s.name)
+	if about == "" {
+		schema["description"] = "For: " + s.name
+	}
+	input := s.id + "_" + name
+	p.asked[input] = schema
+	p.warn("the requirement does not say the %s of %s: the run's input %s is to give it", name, s.id, input)
+	s.inputs[name] = reference("inputs." + input)
+	if s.each != nil && name == "url" {
+		s.inputs[name] = reference("inputs."+input) + "/" + reference("item.id? // item | tostring | @uri")
+		p.warn("%s adds each %s, or its id, to the end of %s", s.id, s.each.noun, input)
+	}
+}
+
+// ask makes an input of the run of what an offer needs.
+func (p *planner) ask(s *step, place string) any {
+	a := offers().Asks[place]
+	input := s.id + "_" + place
+	if place == "connection" {
+		input = place // one for all
+	}
+	schema := a.schema()
+	if place != "connection" {
+		schema["description"] = a.Description + ". For: " + s.name
+	}
+	p.asked[input] = schema
+	if a.Default == nil {
+		p.warn("the requirement does not say the %s of %s: the run's input %s is to give it", place, s.id, input)
+	} else {
+		p.warn("the requirement does not say the %s of %s: the run's input %s gives it, and is %v until then", place, s.id, input, a.Default)
+	}
+	return reference("inputs." + input)
+}
+
+func requiredOf(def *executors.Definition) []string {
+	var required []string
+	list, _ := decodeSchema(def)["required"].([]any)
+	for _, each := range list {
+		if name, ok := each.(string); ok {
+			required = append(required, name)
+		}
+	}
+	return required
+}
+
+func decodeSchema(def *executors.Definition) map[string]any {
+	schema, err := strictjson.DecodeObject(def.Input.JSON())
+	if err != nil {
+		return nil // it compiled, so it is JSON
+	}
+	return schema
+}

@@ -1,0 +1,154 @@
+package planner
+
+import (
+	"slices"
+)
+
+// listed gives the steps of a clause that lists what it is about: "the CPU and
+// the memory", "users.json and orders.json". A list that is one thing to the
+// executor stays one step.
+func (c *clause) listed() []part {
+	if c.family() != source && c.family() != work {
+		return nil
+	}
+	for _, detail := range c.detail {
+		if items := itemize(detail, true); len(items) > 1 && (c.together || c.group > 0 || isResources(items)) {
+			return parts(c.tokens, nil, items)
+		}
+	}
+	items, before, after := enumeration(c.tokens)
+	if len(items) < 2 {
+		return nil
+	}
+	if c.together || isResources(items) || literalItems(items) {
+		return parts(before, after, items)
+	}
+	return nil
+}
+
+func parts(before, after []token, items [][]token) []part {
+	var list []part
+	for _, item := range items {
+		list = append(list, part{tokens: slices.Concat(item, before, after), label: content(item)})
+	}
+	return list
+}
+
+// itemize splits at commas and "and".
+func itemize(tokens []token, articles bool) [][]token {
+	var items [][]token
+	var item []token
+	flush := func() {
+		for len(item) > 0 && articles && slices.Contains([]string{"the", "a", "an", "both", "from", "about", "of"}, item[0].low) {
+			item = item[1:]
+		}
+		if len(item) > 0 {
+			items = append(items, item)
+		}
+		item = nil
+	}
+	for _, t := range tokens {
+		if t.kind == mark && t.text == "," || t.low == "and" {
+			flush()
+			continue
+		}
+		item = append(item, t)
+	}
+	flush()
+	return items
+}
+
+// enumeration finds the list in a clause, and what stands around it.
+func enumeration(tokens []token) (items [][]token, before, after []token) {
+	joint := slices.IndexFunc(tokens, func(t token) bool { return t.low == "and" || t.kind == mark && t.text == "," })
+	if joint <= 0 || joint == len(tokens)-1 {
+		return nil, nil, nil
+	}
+	last := joint
+	for i, t := range tokens {
+		if t.low == "and" {
+			last = i
+		}
+	}
+	// The first item begins after the last preposition or article before the
+	// first joint; the last item ends at the next preposition.
+	from := 0
+	for i := joint - 1; i >= 0; i-- {
+		if slices.Contains(prepositions, tokens[i].low) || slices.Contains([]string{"the", "both"}, tokens[i].low) {
+			from = i + 1
+			break
+		}
+	}
+	to := len(tokens)
+	for i := last + 1; i < len(tokens); i++ {
+		if i > last+1 && slices.Contains(prepositions, tokens[i].low) {
+			to = i
+			break
+		}
+	}
+	whole := itemize(tokens, false)
+	if len(whole) > 1 && !slices.ContainsFunc(whole, func(item []token) bool {
+		_, ok := origin(item)
+		return !ok
+	}) {
+		return whole, nil, nil // "users from the API and orders from the database"
+	}
+	return itemize(tokens[from:to], true), tokens[:from], tokens[to:]
+}
+
+// isResources: all items name parts of a machine, which are measured beside
+// each other.
+func isResources(items [][]token) bool {
+	system, _ := words().Topics.find("system")
+	return !slices.ContainsFunc(items, func(item []token) bool { return !has(item, system.Nouns) })
+}
+
+// literalItems: each item has an address or a path of its own.
+func literalItems(items [][]token) bool {
+	return !slices.ContainsFunc(items, func(item []token) bool {
+		return len(literalsOf(item, url, path, host, command, script)) == 0
+	})
+}
+
+// topicOf is what a step is about, among what its class knows: by what comes
+// after "to" or "from" first, then by anything.
+func topicOf(name string, tokens []token) string {
+	l := words()
+	class, ok := l.Classes[name]
+	if !ok {
+		class = l.Classes["run"]
+	}
+	places := [][]token{}
+	if class.Family == sink {
+		if rest, ok := destination(tokens); ok {
+			places = append(places, rest)
+		}
+	}
+	if rest, ok := origin(tokens); ok {
+		places = append(places, rest)
+	}
+	if class.Family == transform {
+		if rest, ok := destination(tokens); ok {
+			places = append(places, rest)
+		}
+	}
+	places = append(places, tokens)
+	for _, place := range places {
+		if found := topicIn(class, place); found != "" {
+			return found
+		}
+	}
+	if !ok {
+		return ""
+	}
+	return class.Topic
+}
+
+func topicIn(class class, tokens []token) string {
+	for _, each := range words().Topics {
+		if slices.Contains(class.Topics, each.Name) && (len(literalsOf(tokens, each.Literals...)) > 0 || has(tokens, each.Nouns)) {
+			return each.Name
+		}
+	}
+	return ""
+}
