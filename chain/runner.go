@@ -65,8 +65,8 @@ type Run struct {
 	Reused bool
 }
 
-// Runner runs task trees and direct calls in this process. Every run has a
-// coordinator; the store has its records.
+// Runner runs task trees and direct calls in this process; the store has
+// their records.
 type Runner struct {
 	opts    RunnerOptions
 	dead    time.Duration // how long an owner may be silent
@@ -239,7 +239,7 @@ func errClosing() *executors.Error {
 	return executors.Errorf(executors.Interrupted, "the program is being stopped; nothing new is started").Retry(0)
 }
 
-// drive starts the coordinator of a run. A run that was started from inside
+// drive has a run driven. A run that was started from inside
 // a task ends with it.
 func (r *Runner) drive(ctx context.Context, x *run) {
 	if x.nested {

@@ -26,7 +26,7 @@ type CallResult struct {
 	Warnings []string
 }
 
-// Call calls one executor: a run of one task, without a coordinator. A call
+// Call calls one executor: a run of one task that needs nobody to drive it. A call
 // that may be made again is recorded behind its answer; of any other the
 // record is durable before it starts.
 func (r *Runner) Call(ctx context.Context, executorID string, args json.RawMessage, opts CallOptions) CallResult {

@@ -150,7 +150,7 @@ func stillGoing(runID string) *executors.Error {
 // takeOver makes this process drive a run that nobody drives. The states
 // that its tasks were left in are given to choose, which may change them, and
 // the plan is made from the result; first is then given the states before and
-// after, on the coordinator.
+// after, in the run's first turn.
 func (r *Runner) takeOver(ctx context.Context, row *store.Run, first func(x *run, before, after []State), choose ...func(*Tree, []State) error) error {
 	tree, inputs, err := r.restore(row)
 	if err != nil {

@@ -45,7 +45,7 @@ func (b *inbox) report(r report) bool {
 	return true
 }
 
-// ask has the coordinator call fn; false once the run is over.
+// ask has whoever drives the run call fn; false once it is over.
 func (b *inbox) ask(fn func()) bool {
 	b.mu.Lock()
 	if b.closed {

@@ -83,8 +83,8 @@ func (r *Runner) cancelCall(id string) bool {
 	return ok
 }
 
-// cancel carries out a cancel request, on the coordinator: of a task with
-// those grouped under it, or of the run (-1).
+// cancel carries out a cancel request, in a turn: of a task with those grouped
+// under it, or of the run (-1).
 func (x *run) cancel(task int) (tasks []int) {
 	if task < 0 {
 		x.halt(errCancelled)

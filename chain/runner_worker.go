@@ -14,8 +14,8 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// worker does one unit after the other. Between units it belongs to the
-// coordinator, which also cancels its context; a context is used for many
+// worker does one unit after the other. Between units it belongs to whoever
+// has the run's turn, who also cancels its context; a context is used for many
 // units as long as it was not cancelled.
 type worker struct {
 	run    *run
@@ -30,7 +30,7 @@ type worker struct {
 	onProgress func(executors.Progress)
 	onAttempt  func(deadline time.Time)
 
-	// The coordinator's notes.
+	// Notes of whoever has the turn.
 	unit unit
 	busy bool
 	lost bool // it did not stop in time; nobody waits for it
