@@ -26,6 +26,13 @@ type Executor interface {
 	Execute(ctx context.Context, call *Call) (any, error)
 }
 
+// Gated is an executor that works with something that policy does not know
+// of, such as a language model: it is closed while that is not there. Closed is
+// asked often, and must be quick.
+type Gated interface {
+	Closed() (setting string, closed bool)
+}
+
 // Call is one attempt at one piece of work.
 type Call struct {
 	// Inputs are validated, with defaults filled in. Numbers are json.Number.

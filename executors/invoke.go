@@ -78,7 +78,7 @@ func (a *attempt) run(parent context.Context) Outcome {
 // since, and puts the secrets in. What a call does may depend on them.
 func (a *attempt) prepare() *Error {
 	def := a.entry.def
-	if setting, closed := a.registry.closed(def); closed {
+	if setting, closed := a.registry.closed(a.entry); closed {
 		return Errorf(PermissionDenied, "%s is closed by policy", def.ID).WithHint("the operator opens it with " + setting)
 	}
 	if err := a.putSecrets(); err != nil {

@@ -192,18 +192,23 @@ func (r *Registry) Nearest(id string) []string {
 // Policy is what may be done.
 func (r *Registry) Policy() *policy.Policy { return r.policy }
 
-// Closed reports whether policy closes an executor, and the setting that opens
-// it.
+// Closed reports whether policy closes an executor, or there is not what it
+// works with, and the setting that opens it.
 func (r *Registry) Closed(id string) (setting string, closed bool) {
 	e, ok := (*r.all.Load())[id]
 	if !ok {
 		return "", false
 	}
-	return r.closed(e.def)
+	return r.closed(e)
 }
 
-func (r *Registry) closed(def *Definition) (setting string, closed bool) {
-	for _, need := range def.Needs {
+func (r *Registry) closed(e *entry) (setting string, closed bool) {
+	if gated, ok := e.Executor.(Gated); ok {
+		if setting, closed := gated.Closed(); closed {
+			return setting, true
+		}
+	}
+	for _, need := range e.def.Needs {
 		if setting, open := r.policy.Open(need); !open {
 			return setting, true
 		}
