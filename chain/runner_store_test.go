@@ -3,8 +3,6 @@ package chain_test
 import (
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/store"
@@ -161,101 +157,6 @@ func TestFullFile(t *testing.T) {
 	}
 }
 
-// childStore names the environment variable that makes the test program run
-// a tree until it is killed.
-const childStore = "CHAINWRIGHT_TEST_CHILD_STORE"
-
-const killed = `[
-	{"id":"done","name":"done","schemas":{"method":"probe"},"inputs":{"value":1}},
-	{"id":"caught","name":"caught","schemas":{"method":"probe"},"dependencies":["done"],"inputs":{"sleep":29,"mark":"caught"}},
-	{"id":"after","name":"after","schemas":{"method":"probe"},"dependencies":["caught"],"inputs":{"value":"${{ tasks.done.result.value + 1 }}"}}]`
-
-// runUntilKilled is the child of TestKilled.
-func runUntilKilled(path string) {
-	p := newProbes()
-	pol, err := policy.New(policy.Config{})
-	if err != nil {
-		panic(err)
-	}
-	def, err := executors.LoadDefinition(os.DirFS("testdata/executors"), "probe.yaml")
-	if err != nil {
-		panic(err)
-	}
-	reg, err := executors.NewRegistry(pol, zerolog.Nop(), executors.New(def, p.execute))
-	if err != nil {
-		panic(err)
-	}
-	tree, report := chain.Parse([]byte(killed), reg, chain.ParseOptions{})
-	if err := report.Err(); err != nil {
-		panic(err)
-	}
-	r := chain.NewRunner(chain.RunnerOptions{Registry: reg, Store: sqlite.Open(path, sqlite.Options{})})
-	run, err := r.Start(context.Background(), tree, chain.RunOptions{})
-	if err != nil {
-		panic(err)
-	}
-	<-p.begun
-	os.Stdout.WriteString(run.ID + "\n")
-	select {}
-}
-
-// After kill -9 the file opens, the run says what became of it, and a retry
-// goes on without running again what had completed.
-func TestKilled(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "runs.db")
-	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), childStore+"="+path)
-	child.Stderr = os.Stderr
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line := make([]byte, 37)
-	if _, err := out.Read(line); err != nil {
-		t.Fatal(err)
-	}
-	id := strings.TrimSpace(string(line))
-	b := newBench(t, sqlite.Open(path, sqlite.Options{}), chain.RunnerOptions{}, policy.Config{})
-	for begun := false; !begun; { // as another process sees it
-		v, err := b.Run(t.Context(), id, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		begun = v.Tasks[1].Status == chain.InProgress
-	}
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	child.Wait()
-
-	v, err := b.Run(t.Context(), id, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if v.Tasks[0].Status != chain.Completed || string(v.Tasks[0].Result) != `{"value":1}` || v.Tasks[2].Status != chain.Pending {
-		t.Errorf("after the kill: %+v", v.Tasks)
-	}
-	b.SetOwnerTimeout(time.Nanosecond)
-	v, err = b.Run(t.Context(), id, "")
-	if err != nil || v.Status != chain.Failed || v.ErrorType != executors.Interrupted || v.Tasks[1].ErrorType != executors.Interrupted || v.Tasks[2].Status != chain.Pending {
-		t.Errorf("once it is known to be gone: %+v, %v", v, err)
-	}
-	run, err := b.Retry(t.Context(), id, nil, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.probes.await(t, "caught")
-	v, err = b.Cancel(t.Context(), run.ID, "", "")
-	if err != nil || v.Status != chain.Cancelled || b.probes.called("done") != 0 || v.Tasks[1].Attempts != 2 {
-		t.Errorf("the retry: %+v, %v", v, err)
-	}
-	b.consistent(t, id)
-}
-
 // A run whose process is gone can be cancelled by another one.
 func TestCancelOfALostRun(t *testing.T) {
 	t.Parallel()
@@ -332,5 +233,41 @@ func TestStartRefusesOptions(t *testing.T) {
 		if _, err := b.Start(t.Context(), tree, opts); err == nil || executors.AsError(err).Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+// Several servers work on one file at once, each on its own runs.
+func TestServersShareAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	var all sync.WaitGroup
+	var servers []*bench
+	for range 3 {
+		servers = append(servers, newBench(t, sqlite.Open(path, sqlite.Options{}), chain.RunnerOptions{}, policy.Config{}))
+	}
+	for _, b := range servers {
+		tree := b.tree(t, fanOut(50))
+		for range 5 {
+			all.Go(func() {
+				run, err := b.Start(context.Background(), tree, chain.RunOptions{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for range 20 {
+					if r := b.Call(context.Background(), "probe_write", nil, chain.CallOptions{}); r.Err != nil {
+						t.Error(r.Err)
+					}
+				}
+				if v, err := b.Wait(context.Background(), run.ID, ""); err != nil || v.Status != chain.Completed {
+					t.Errorf("%+v, %v", v, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	list, _, err := servers[0].List(t.Context(), chain.ListOptions{Limit: 200, Status: "completed"})
+	if err != nil || len(list) != 200 {
+		t.Errorf("%d runs, %v", len(list), err)
 	}
 }
