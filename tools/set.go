@@ -97,6 +97,9 @@ func (s *Set) Answer(ctx context.Context, name string, arguments, token json.Raw
 	if !ok {
 		return nil, false
 	}
+	if string(arguments) == "null" {
+		arguments = nil // some clients write out that there are none
+	}
 	req := &Request{Arguments: arguments, Principal: caller.Principal}
 	if token != nil && caller.Notify != nil {
 		reporter := newReporter(token, caller.Notify)

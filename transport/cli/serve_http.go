@@ -17,7 +17,7 @@ func (s *session) serveHTTP(p *program, srv *server.MCPServer, addr, token strin
 	edge := p.config.HTTP
 	web := http.New(srv, http.Options{
 		Log: p.log, Token: token, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
-		Grace: p.config.Grace, Drain: p.runner.Close,
+		Tools: p.tools, Grace: p.config.Grace, Drain: p.runner.Close,
 		Ready: func(ctx context.Context) error {
 			_, _, err := p.runner.List(ctx, chain.ListOptions{Limit: 1})
 			return err

@@ -120,6 +120,9 @@ func (s *Server) admitted(next http.Handler) http.Handler {
 			return
 		}
 		defer slots.give()
+		if r.Method == http.MethodGet && s.sessions != nil {
+			defer s.sessions.hold(session)()
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -11,6 +11,9 @@ import (
 
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/toolcall"
 )
 
 // Path is where MCP is served.
@@ -33,6 +36,9 @@ type Options struct {
 	SessionIdle time.Duration
 	// Limits bound each caller.
 	Limits Limits
+	// Tools, when set, are the tools that the server publishes; plain calls
+	// of them go the short way.
+	Tools *tools.Set
 	// Grace is how long running calls may go on at the end (5 s).
 	Grace time.Duration
 	// Drain, when set, is called at the end with a context that ends with the
@@ -49,6 +55,8 @@ type Server struct {
 	auth     authenticator
 	mcp      *server.StreamableHTTPServer
 	sessions *sessions
+	short    *toolcall.Short // nil: every call goes the library's way
+	calls    toolcall.Running
 	limiter  *limiter
 	handler  http.Handler
 
@@ -73,7 +81,7 @@ func New(srv *server.MCPServer, opts Options) *Server {
 	if opts.Grace == 0 {
 		opts.Grace = defaultGrace
 	}
-	s := &Server{opts: opts, auth: authenticate(opts.Token), limiter: newLimiter(opts.Limits)}
+	s := &Server{opts: opts, auth: authenticate(opts.Token), short: toolcall.New(opts.Tools, srv), limiter: newLimiter(opts.Limits)}
 	s.streams, s.endStream = context.WithCancel(context.Background())
 	library := []server.StreamableHTTPOption{
 		server.WithStreamableHTTPLogger(libraryLogger(opts.Log)),
@@ -85,7 +93,8 @@ func New(srv *server.MCPServer, opts Options) *Server {
 		library = append(library, server.WithStateLess(true), server.WithDisableStreaming(true))
 	} else {
 		s.sessions = newSessions(s.endSession)
-		library = append(library, server.WithSessionIdManagerResolver(s.sessions), server.WithSessionIdleTTL(opts.SessionIdle))
+		go s.sessions.sweep(s.streams, opts.SessionIdle)
+		library = append(library, server.WithSessionIdManagerResolver(s.sessions))
 	}
 	s.mcp = server.NewStreamableHTTPServer(srv, library...)
 	s.handler = s.routes(s.mcp)
@@ -95,7 +104,7 @@ func New(srv *server.MCPServer, opts Options) *Server {
 // routes is the whole chain: what stands further left is asked first.
 func (s *Server) routes(mcp http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.admitted, s.streamed))
+	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.admitted, s.streamed, s.shortened))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	return chain(mux, s.checkHost, s.checkOrigin, s.crossOrigin())

@@ -35,6 +35,7 @@ func whole(t *testing.T, opts Options, more ...toolstest.Option) (*toolstest.Sta
 			t.Error(err)
 		}
 	})
+	opts.Tools = stack.Set
 	return stack, serve(t, tools.NewServer(stack.Set, tools.ServerOptions{}), opts)
 }
 
@@ -80,13 +81,16 @@ type era struct {
 	opts    Options
 	modern  bool
 	session bool
+	long    bool // the library's way, where there is a shorter one
 }
 
 var eras = []era{
-	{"with a session", Options{}, false, true},
-	{"stateless", Options{Stateless: true}, false, false},
-	{"modern", Options{}, true, false},
-	{"modern, stateless", Options{Stateless: true}, true, false},
+	{"with a session", Options{}, false, true, false},
+	{"with a session, the long way", Options{}, false, true, true},
+	{"stateless", Options{Stateless: true}, false, false, false},
+	{"modern", Options{}, true, false, false},
+	{"modern, the long way", Options{}, true, false, true},
+	{"modern, stateless", Options{Stateless: true}, true, false, false},
 }
 
 var listAll = runner.ListOptions{Limit: 100}
@@ -109,6 +113,9 @@ func (e era) call(id, tool, arguments, token string) string {
 	var meta []string
 	if e.modern {
 		meta = append(meta, modernMeta)
+	}
+	if e.long {
+		meta = append(meta, `"io.modelcontextprotocol/long":true`)
 	}
 	if token != "" {
 		meta = append(meta, `"progressToken":`+token)

@@ -115,7 +115,7 @@ func TestShutdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(tools.NewServer(stack.Set, tools.ServerOptions{}), Options{Grace: 200 * time.Millisecond, Drain: stack.Runner.Close})
+	s := New(tools.NewServer(stack.Set, tools.ServerOptions{}), Options{Tools: stack.Set, Grace: 200 * time.Millisecond, Drain: stack.Runner.Close})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -147,5 +147,29 @@ func TestShutdown(t *testing.T) {
 	}
 	if n := stack.Running.Load(); n != 0 {
 		t.Errorf("%d go on", n)
+	}
+}
+
+// Given sessions that nobody uses, they end, but not while a stream of them
+// is open or calls come in.
+func TestIdleSessions(t *testing.T) {
+	t.Parallel()
+	const idle = 100 * time.Millisecond
+	_, url := whole(t, Options{SessionIdle: idle})
+	unused, held, busy := session(t, url), session(t, url), session(t, url)
+	res, _ := announced(t, t.Context(), url, held)
+	defer res.Body.Close()
+	for begun := time.Now(); time.Since(begun) < 4*idle; time.Sleep(idle / 10) {
+		if res, body := request(t, http.MethodPost, url+Path, era{}.call("1", "test_echo", `{"text":"x"}`, ""), "Mcp-Session-Id", busy); res.StatusCode != 200 {
+			t.Fatalf("the busy session got %d %s", res.StatusCode, body)
+		}
+	}
+	for name, c := range map[string]struct {
+		id     string
+		status int
+	}{"unused": {unused, 404}, "held": {held, 200}, "busy": {busy, 200}} {
+		if res, _ := request(t, http.MethodPost, url+Path, ping, "Mcp-Session-Id", c.id); res.StatusCode != c.status {
+			t.Errorf("the %s session got %d", name, res.StatusCode)
+		}
 	}
 }

@@ -29,6 +29,7 @@ type sessions struct {
 type sessionEntry struct {
 	principal string
 	used      time.Time
+	streams   int // open ones keep it
 }
 
 func newSessions(end func(id string)) *sessions {
@@ -45,6 +46,49 @@ func (s *sessions) ResolveSessionIdManager(r *http.Request) server.SessionIdMana
 		return &ownSessions{all: s, itself: true}
 	}
 	return &ownSessions{all: s, principal: tools.CallerFrom(r.Context()).Principal}
+}
+
+// hold keeps a session for as long as a stream of it is open.
+func (s *sessions) hold(id string) (release func()) {
+	count := func(n int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if entry, ok := s.known[id]; ok {
+			entry.streams, entry.used = entry.streams+n, time.Now()
+		}
+	}
+	count(1)
+	return func() { count(-1) }
+}
+
+// sweep ends the sessions that nobody has used for a while, until the context
+// ends.
+func (s *sessions) sweep(ctx context.Context, idle time.Duration) {
+	ticker := time.NewTicker(max(idle/4, time.Millisecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			for _, id := range s.unused(now.Add(-idle)) {
+				s.end(id)
+			}
+		}
+	}
+}
+
+// unused takes out the sessions last used before a time.
+func (s *sessions) unused(before time.Time) (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, entry := range s.known {
+		if entry.streams == 0 && entry.used.Before(before) {
+			delete(s.known, id)
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // ownSessions are the sessions of one caller.
@@ -102,7 +146,7 @@ func (o *ownSessions) Terminate(id string) (bool, error) {
 // endSession makes the library forget a session, in the one way it offers.
 func (s *Server) endSession(id string) {
 	s.sessions.mu.Lock()
-	s.sessions.known[id] = &sessionEntry{}
+	s.sessions.known[id] = &sessionEntry{used: time.Now()}
 	s.sessions.mu.Unlock()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, Path, http.NoBody)
 	if err != nil {

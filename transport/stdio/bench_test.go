@@ -11,6 +11,7 @@ import (
 
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/toolstest"
+	"github.com/chainwright/chainwright/transport/toolcall"
 )
 
 const echoCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"test_echo","arguments":{"text":"x"}}}`
@@ -46,7 +47,7 @@ func benchmarkLoop(b *testing.B, short bool) {
 	l.ctx = l.srv.WithContext(tools.WithCaller(context.Background(), &tools.Caller{Notify: l.out.line}), l.session)
 	l.workers = maxWorkers
 	if short {
-		l.tools = stack.Set
+		l.short = toolcall.New(stack.Set, l.srv)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -14,7 +14,6 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
 
-	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/jsonrpc"
 	"github.com/chainwright/chainwright/transport/toolcall"
 )
@@ -30,7 +29,7 @@ const (
 // loop reads messages and hands them to workers.
 type loop struct {
 	srv     *server.MCPServer
-	tools   *tools.Set       // nil: every call goes the library's way
+	short   *toolcall.Short  // nil: every call goes the library's way
 	calls   toolcall.Running // what is being answered
 	log     zerolog.Logger
 	ctx     context.Context
@@ -171,9 +170,9 @@ func (l *loop) handle(j job) {
 			l.reply(j, err.Reply(j.message.ID))
 		}
 	}()
-	if l.tools != nil {
+	if l.short != nil {
 		if call, plain := toolcall.Parse(&j.message); plain {
-			if reply, ok := call.Answer(j.ctx, l.tools); ok {
+			if reply, ok := l.short.Answer(j.ctx, &call); ok {
 				l.reply(j, reply)
 				return
 			}

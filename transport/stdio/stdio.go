@@ -19,6 +19,7 @@ import (
 
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/jsonrpc"
+	"github.com/chainwright/chainwright/transport/toolcall"
 )
 
 const (
@@ -55,7 +56,7 @@ func Serve(ctx context.Context, srv *server.MCPServer, in io.Reader, out io.Writ
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	l := &loop{
-		srv: srv, tools: opts.Tools, log: opts.Log, session: newSession(), out: newWriter(out),
+		srv: srv, short: toolcall.New(opts.Tools, srv), log: opts.Log, session: newSession(), out: newWriter(out),
 		queue: make(chan job, queued), room: newRoom(maxPending),
 	}
 	l.ctx = srv.WithContext(tools.WithCaller(base, &tools.Caller{Stream: base, Notify: l.out.line}), l.session)

@@ -10,12 +10,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/jsonrpc"
 )
-
-// Method is the one method that has a short way.
-const Method = "tools/call"
 
 // reserved begins the keys by which the newest revision says what it needs in
 // every message.
@@ -26,13 +26,18 @@ type Call struct {
 	ID        json.RawMessage
 	Name      string
 	Arguments json.RawMessage
-	token     json.RawMessage
+	// Version is the revision that the message itself names, which those with
+	// a handshake don't: the newest one, or none.
+	Version string
+
+	token json.RawMessage
 }
 
-// Parse reads a plain call: a request with a name, arguments and at most a
-// progress token. It reports false for everything else.
+// Parse reads a plain call: a request with a name, arguments, at most a
+// progress token, and what the newest revision has in every message. It
+// reports false for everything else.
 func Parse(m *jsonrpc.Message) (call Call, plain bool) {
-	if m.Method != Method || !m.IsRequest() || m.Err != nil {
+	if m.Method != string(mcp.MethodToolsCall) || !m.IsRequest() || m.Err != nil {
 		return Call{}, false
 	}
 	call.ID = m.ID
@@ -43,13 +48,8 @@ func Parse(m *jsonrpc.Message) (call Call, plain bool) {
 		case "arguments":
 			call.Arguments = value
 		case "_meta":
-			for key, value := range jsonrpc.Members(value) {
-				if strings.HasPrefix(key, reserved) {
-					return Call{}, false
-				}
-				if key == "progressToken" {
-					call.token = value
-				}
+			if !call.meta(value) {
+				return Call{}, false
 			}
 		default:
 			return Call{}, false
@@ -58,25 +58,84 @@ func Parse(m *jsonrpc.Message) (call Call, plain bool) {
 	return call, call.Name != ""
 }
 
+// meta reads what a message says about itself, and reports whether all of it
+// is known here, and right.
+func (c *Call) meta(raw json.RawMessage) bool {
+	capable := false
+	for key, value := range jsonrpc.Members(raw) {
+		switch key {
+		case "progressToken":
+			c.token = value
+		case mcp.MetaKeyProtocolVersion:
+			if c.Version = jsonrpc.Text(value); c.Version != mcp.ProtocolVersion20260728 {
+				return false
+			}
+		case mcp.MetaKeyClientCapabilities:
+			capable = value[0] == '{'
+		case mcp.MetaKeyClientInfo:
+			if value[0] != '{' {
+				return false
+			}
+		default:
+			if strings.HasPrefix(key, reserved) {
+				return false
+			}
+		}
+	}
+	return capable == (c.Version != "")
+}
+
+// Short answers plain calls of a set's tools.
+type Short struct {
+	set *tools.Set
+	// about is what the newest revision has in every result.
+	about func() json.RawMessage
+}
+
+// New makes the short way to the tools that a server publishes; nil where
+// there are none.
+func New(set *tools.Set, srv *server.MCPServer) *Short {
+	if set == nil {
+		return nil
+	}
+	return &Short{set: set, about: sync.OnceValue(func() json.RawMessage { return about(srv) })}
+}
+
+// discover asks a server about itself.
+const discover = `{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{"_meta":{` +
+	`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+
+func about(srv *server.MCPServer) json.RawMessage {
+	raw, err := json.Marshal(srv.HandleMessage(context.Background(), json.RawMessage(discover)))
+	var reply struct {
+		Result struct {
+			Meta json.RawMessage `json:"_meta"`
+		} `json:"result"`
+	}
+	if err != nil || json.Unmarshal(raw, &reply) != nil || reply.Result.Meta == nil {
+		return json.RawMessage("{}")
+	}
+	return reply.Result.Meta
+}
+
 // Answer calls the tool and gives the reply. It reports false for a tool that
 // is not there for this caller.
-func (c *Call) Answer(ctx context.Context, set *tools.Set) (reply []byte, ok bool) {
-	arguments := c.Arguments
-	if string(arguments) == "null" {
-		arguments = nil
-	}
-	res, ok := set.Answer(ctx, c.Name, arguments, c.token)
+func (s *Short) Answer(ctx context.Context, c *Call) (reply []byte, ok bool) {
+	res, ok := s.set.Answer(ctx, c.Name, c.Arguments, c.token)
 	if !ok {
 		return nil, false
 	}
 	raw := res.Encode()
-	b := make([]byte, 0, len(raw)*5/2+len(c.ID)+128)
+	b := make([]byte, 0, len(raw)*5/2+len(c.ID)+256)
 	b = append(append(b, `{"jsonrpc":"2.0","id":`...), c.ID...)
 	b = append(b, `,"result":{"content":[{"type":"text","text":`...)
 	b = tools.AppendString(b, string(raw))
 	b = append(append(b, `}],"structuredContent":`...), raw...)
 	if res.IsError() {
 		b = append(b, `,"isError":true`...)
+	}
+	if c.Version != "" {
+		b = append(append(b, `,"resultType":"complete","_meta":`...), s.about()...)
 	}
 	return append(b, "}}"...), true
 }

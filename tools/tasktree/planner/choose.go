@@ -22,6 +22,9 @@ const (
 // any open one by this much.
 const closedHandicap = 0.55
 
+// What is left of a score where the executor is not made for the topic.
+const offTopic = 0.2
+
 // candidates reads the definitions that a plan may use.
 func (p *planner) candidates() {
 	var defs []*executors.Definition
@@ -39,16 +42,20 @@ func (p *planner) candidates() {
 func (p *planner) choose(s *step) *executors.Error {
 	l := words()
 	query := rank.Query{}
-	class, known := l.Classes[s.class]
+	class := l.Classes[s.class]
 	about, named := l.Topics.find(s.topic)
-	if named {
-		query.Add(about.Search, byTopic)
-	}
-	if !named || s.topic != class.Topic || class.Family != sink {
-		query.Add(class.Search, byClass)
-	}
-	if !named {
+	switch {
+	case !named:
 		query.Add(class.Search, byTopic)
+	case s.topic == class.Topic:
+		query.Add(about.Search, byTopic)
+		query.Add(class.Search, byTopic)
+	default:
+		query.Add(about.Search, byTopic)
+		query.Add(class.Search, byWords)
+	}
+	if s.topic == "file" && class.Family == transform {
+		query.Add(l.Classes["save"].Search, byTopic)
 	}
 	query.Add(s.clause.verb, byVerb)
 	for _, t := range s.tokens {
@@ -59,27 +66,33 @@ func (p *planner) choose(s *step) *executors.Error {
 	if s.clause.verb == "" {
 		query.Add(s.clause.text, byTopic)
 	}
-	best := p.best(s, p.index.Rank(query), class.Family)
+	list := p.index.Rank(query)
+	made := false
+	for i := range list {
+		if named && !fits(list[i].Definition, about) {
+			list[i].Score *= offTopic
+		} else {
+			made = true
+		}
+	}
+	best := p.best(s, list, class.Family)
 	if best.Score <= 0 {
 		return executors.Errorf(executors.ValidationError, "no executor here can do %q", s.clause.text).WithField("requirement").
 			WithHint("leave it out, or allow an executor that does it")
 	}
 	s.def = best.Definition
-	if known && len(query) > 0 && named && !p.fits(s.def, about) {
+	if !made {
 		p.warn("no executor here is made for %s: %q is done by %s", s.topic, s.clause.text, s.def.ID)
 	}
 	return nil
 }
 
-// fits reports whether an executor is made for a topic at all.
-func (p *planner) fits(def *executors.Definition, about topic) bool {
-	index := rank.NewIndex([]*executors.Definition{def})
-	for _, word := range strings.Fields(about.Search) {
-		if index.Knows(word) {
-			return true
-		}
-	}
-	return false
+// fits reports whether an executor goes by the name of a topic.
+func fits(def *executors.Definition, about topic) bool {
+	own := rank.NewIndex([]*executors.Definition{def})
+	return own.Knows(about.Name) || slices.ContainsFunc(about.Nouns, func(noun string) bool {
+		return !strings.Contains(noun, " ") && own.Knows(noun)
+	})
 }
 
 // best takes the first that is open, unless a closed one fits far better, and
@@ -94,7 +107,7 @@ func (p *planner) best(s *step, list []rank.Ranked, family string) rank.Ranked {
 		if each.Definition.AcceptsDependencies && (len(s.data) == 0 || s.each != nil || s.ofWays()) {
 			score = 0
 		}
-		if family == source && len(s.data) == 0 && each.Definition.Input.HasProperty("data") {
+		if family == source && len(s.data) == 0 && slices.Contains(requiredOf(each.Definition), "data") {
 			score = 0
 		}
 		if score > best.Score {
@@ -140,8 +153,22 @@ func (s *step) base() string {
 	return strings.TrimRight(id[:min(len(id), 40)], "_")
 }
 
+// trimmed is a clause's text without the words that lead to the next one.
+func trimmed(text string) string {
+	for {
+		before := text
+		text = strings.TrimRight(text, " ,.;:!?→")
+		for _, word := range []string{" and", " then", " while", " but", " otherwise", " else"} {
+			text = strings.TrimSuffix(text, word)
+		}
+		if text == before {
+			return text
+		}
+	}
+}
+
 func (s *step) title() string {
-	text := s.clause.text
+	text := trimmed(s.clause.text)
 	if s.label != "" {
 		text = fmt.Sprintf("%s (%s)", text, s.label)
 	}

@@ -303,10 +303,11 @@ func (s *splitter) previous() *clause {
 
 // body reads the words of a clause up to where another may begin.
 func (s *splitter) body(c *clause) {
-	start := s.at
-	defer func() { c.text = strings.TrimSpace(c.text + " " + content(s.tokens[start:s.at])) }()
-	for s.at < len(s.tokens) {
+	start, end := s.at, s.at
+	defer func() { c.text = strings.TrimSpace(c.text + " " + content(s.tokens[start:end])) }()
+	for ; s.at < len(s.tokens); end = s.at {
 		t := s.peek(0)
+		end = s.at
 		switch {
 		case t.kind == mark && t.text == "(":
 			s.parentheses(c)
@@ -432,9 +433,19 @@ func (s *splitter) plausible(c *clause, verb string, n int) bool {
 	case form == head:
 		return true
 	case strings.HasSuffix(form, "ing"):
-		return c.gerund && !has(c.tokens, []string{"by", "including", "involving"})
+		return c.gerund && !c.goesOn()
 	}
 	return s.objectFollows(n) // "and reports" is a noun, "and reports the sum" is not
+}
+
+// goesOn: a clause says how by an "-ing": "by filtering", "including sorting".
+func (c *clause) goesOn() bool {
+	for i, t := range c.tokens[:max(0, len(c.tokens)-1)] {
+		if slices.Contains([]string{"by", "including", "involving"}, t.low) && strings.HasSuffix(c.tokens[i+1].low, "ing") {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *splitter) parentheses(c *clause) {

@@ -167,12 +167,7 @@ func (p *planner) comesBefore(i int, s *step) bool {
 }
 
 func hasUsage(s *step, resource string) bool {
-	out, err := decodeOutput(s)
-	if err != nil {
-		return false
-	}
-	properties, _ := out["properties"].(map[string]any)
-	part, _ := properties[resource].(map[string]any)
+	part, _ := properties(s.def.Output)[resource].(map[string]any)
 	fields, _ := part["properties"].(map[string]any)
 	_, ok := fields["usage_percent"]
 	return ok

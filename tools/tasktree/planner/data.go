@@ -3,10 +3,10 @@ package planner
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // access is the jq path from an executor's result to the data in it; empty
@@ -28,9 +28,10 @@ func access(s *step) (path string, others []string) {
 			return ".results", nil
 		}
 	}
-	required := out.Properties()
+	outputs := properties(out)
 	for _, name := range offers().Results {
-		if !slices.Contains(required, name) {
+		schema, ok := outputs[name].(map[string]any)
+		if kind, _ := schema["type"].(string); !ok || kind == "integer" || kind == "number" || kind == "boolean" {
 			continue
 		}
 		if name == "json" && out.HasProperty("text") {
@@ -46,6 +47,9 @@ func (p *planner) read(i int) string {
 	s := p.graph.steps[i]
 	path, others := access(s)
 	task := "tasks." + s.id + ".result"
+	if s.def.AcceptsDependencies && path == ".results" {
+		return task + path + " | " + p.unwrapped(s)
+	}
 	if s.each != nil {
 		return fmt.Sprintf("[%s[] | %s]", task, alternatives(cmp.Or(path, "."), others))
 	}
@@ -53,6 +57,28 @@ func (p *planner) read(i int) string {
 		return task + " | " + alternatives(path, others)
 	}
 	return task + path
+}
+
+// unwrapped takes the data out of results that a step has put together.
+func (p *planner) unwrapped(s *step) string {
+	var fields []string
+	for _, i := range s.data {
+		before := p.graph.steps[i]
+		path, others := access(before)
+		switch {
+		case path == "" && before.each == nil:
+			fields = append(fields, before.id)
+			continue
+		case path == "":
+			path = "."
+		}
+		if before.each != nil {
+			fields = append(fields, fmt.Sprintf("%s: [.%s[]? | %s]", before.id, before.id, alternatives(path, others)))
+		} else {
+			fields = append(fields, fmt.Sprintf("%s: (.%s | %s)", before.id, before.id, alternatives(path, others)))
+		}
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
 }
 
 func alternatives(path string, others []string) string {
@@ -162,8 +188,20 @@ func (p *planner) template(s *step) string {
 
 // property is the schema of one of an executor's inputs.
 func property(def *executors.Definition, name string) map[string]any {
-	schema := decodeSchema(def)
-	properties, _ := schema["properties"].(map[string]any)
-	each, _ := properties[name].(map[string]any)
+	each, _ := properties(def.Input)[name].(map[string]any)
 	return each
+}
+
+// properties are the schemas of an object's properties.
+func properties(schema *executors.Schema) map[string]any {
+	object, _ := decoded(schema)["properties"].(map[string]any)
+	return object
+}
+
+func decoded(schema *executors.Schema) map[string]any {
+	object, err := strictjson.DecodeObject(schema.JSON())
+	if err != nil {
+		return nil // it compiled, so it is JSON
+	}
+	return object
 }

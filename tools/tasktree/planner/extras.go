@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
-
-	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // What a requirement may say about the plan as a whole.
@@ -45,8 +43,4 @@ func digits(text string) json.Number {
 		text = "1"
 	}
 	return json.Number(text)
-}
-
-func decodeOutput(s *step) (map[string]any, error) {
-	return strictjson.DecodeObject(s.def.Output.JSON())
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // fill writes the inputs of a step: from the offers for its class, from the
@@ -49,7 +48,7 @@ func (p *planner) assumed(s *step) {
 func (p *planner) offer(s *step) {
 	b := offers()
 	family := words().Classes[s.class].Family
-	keys := []string{s.class + "/" + s.topic, s.class}
+	keys := []string{s.class + "/" + s.topic, s.class, s.class + "/" + words().Classes[s.class].Topic}
 	if s.ofWays() {
 		keys = []string{s.class + "/way"}
 	}
@@ -143,7 +142,7 @@ func (p *planner) said(s *step, place string) any {
 	case "prompt":
 		return escape(s.name) + ":\n\n" + p.text(s)
 	case "title":
-		return text(s.name)
+		return text(cmp.Or(first(literalsOf(s.tokens, quoted)), s.name))
 	case "first":
 		return reference(p.read(s.data[0]))
 	case "second":
@@ -241,10 +240,26 @@ func (p *planner) literals(s *step) {
 			s.inputs["format"] = ending
 		}
 	}
-	if s.def.Input.HasProperty("image") {
-		if image := wordAfter(s.tokens, "image", "docker", "container"); image != "" {
-			s.inputs["image"] = image
+	p.machine(s)
+}
+
+// machine names where something runs: the image of a container, the host and
+// the user behind an SSH server.
+func (p *planner) machine(s *step) {
+	put := func(name, value string) {
+		if _, done := s.inputs[name]; !done && value != "" && s.def.Input.HasProperty(name) {
+			s.inputs[name] = escape(value)
 		}
+	}
+	switch s.topic {
+	case "docker":
+		put("image", wordAfter(s.tokens, "image", "docker", "container"))
+	case "ssh":
+		if user, machine, ok := strings.Cut(first(literalsOf(s.tokens, email)), "@"); ok {
+			put("username", user)
+			put("host", machine)
+		}
+		put("host", wordAfter(s.tokens, "on", "host", "server", "machine"))
 	}
 }
 
@@ -317,9 +332,14 @@ func (p *planner) reads(s *step) bool {
 // missing asks the run for what must be there and is not.
 func (p *planner) missing(s *step) {
 	for _, name := range requiredOf(s.def) {
-		if _, done := s.inputs[name]; !done {
-			p.require(s, name)
+		if _, done := s.inputs[name]; done {
+			continue
 		}
+		if numbers := numbersIn(s); slices.Contains(offers().Flows, name) && len(numbers) > 1 {
+			s.inputs[name] = numbers // "the sum of 1, 2 and 3"
+			continue
+		}
+		p.require(s, name)
 	}
 }
 
@@ -372,19 +392,11 @@ func (p *planner) ask(s *step, place string) any {
 
 func requiredOf(def *executors.Definition) []string {
 	var required []string
-	list, _ := decodeSchema(def)["required"].([]any)
+	list, _ := decoded(def.Input)["required"].([]any)
 	for _, each := range list {
 		if name, ok := each.(string); ok {
 			required = append(required, name)
 		}
 	}
 	return required
-}
-
-func decodeSchema(def *executors.Definition) map[string]any {
-	schema, err := strictjson.DecodeObject(def.Input.JSON())
-	if err != nil {
-		return nil // it compiled, so it is JSON
-	}
-	return schema
 }

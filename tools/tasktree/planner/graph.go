@@ -71,11 +71,36 @@ func layOut(clauses []*clause) *graph {
 	g := &graph{}
 	markTogether(clauses)
 	for _, c := range clauses {
-		if c.class != metaClass && c.class != noClass {
-			g.add(c)
+		if c.class == metaClass || c.class == noClass {
+			continue
 		}
+		if before := c.opening(); before != nil && len(g.now.data) == 0 {
+			g.add(before)
+		}
+		g.add(c)
 	}
 	return g
+}
+
+// opening is the reading of what a clause works on, where it names it: the
+// file of "count the rows of orders.csv".
+func (c *clause) opening() *clause {
+	if c.family() != transform || c.beside || c.group > 0 {
+		return nil
+	}
+	end := len(c.tokens)
+	if rest, ok := destination(c.tokens); ok && c.class != "count" && c.class != "totals" {
+		end -= len(rest)
+	}
+	for _, t := range c.tokens[:end] {
+		switch t.kind {
+		case path:
+			return &clause{verb: "read", class: "read", tokens: []token{t}, text: "read " + t.text, join: c.join}
+		case url:
+			return &clause{verb: "fetch", class: "fetch", tokens: []token{t}, text: "fetch " + t.text, join: c.join}
+		}
+	}
+	return nil
 }
 
 // markTogether reads "A and B in parallel": what stands before B and is of its

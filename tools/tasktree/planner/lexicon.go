@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -30,7 +31,8 @@ const (
 
 // lexicon is what the planner knows of English.
 type lexicon struct {
-	Classes map[string]class
+	Rewrites []rewrite
+	Classes  map[string]class
 	// Topics keep the order of the file, which is their precedence.
 	Topics   topics
 	Verbs    map[string][]string
@@ -48,6 +50,13 @@ type lexicon struct {
 	forms  map[string]string // each form of a verb to the verb
 	senses map[string][]sense
 	longer int // the most words that a phrase of it has
+}
+
+// rewrite is a turn of phrase, and what is read instead.
+type rewrite struct {
+	From string
+	To   string
+	form *regexp.Regexp
 }
 
 // class is a kind of work.
@@ -107,6 +116,9 @@ var words = sync.OnceValue(func() *lexicon {
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&l); err != nil {
 		panic(fmt.Errorf("the planner's lexicon: %w", err)) // a defect of the build
+	}
+	for i := range l.Rewrites {
+		l.Rewrites[i].form = regexp.MustCompile(l.Rewrites[i].From)
 	}
 	l.forms, l.senses = map[string]string{}, map[string][]sense{}
 	for name, verbs := range l.Verbs {

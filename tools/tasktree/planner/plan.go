@@ -44,7 +44,11 @@ type Plan struct {
 func Make(requirement string, opts Options) (*Plan, *executors.Error) {
 	p := &planner{opts: opts, asked: map[string]any{}}
 	p.candidates()
-	tokens := scan(requirement)
+	plain := scheduleForm.ReplaceAllString(requirement, " ")
+	for _, each := range words().Rewrites {
+		plain = each.form.ReplaceAllString(plain, each.To)
+	}
+	tokens := scan(plain)
 	clauses, stray := split(tokens, p.index.Knows)
 	if err := enough(tokens, clauses, stray); err != nil {
 		return nil, err

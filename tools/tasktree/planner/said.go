@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -206,7 +207,13 @@ func commandIn(s *step) string {
 	}
 	rest, ok := cutAfter(s.tokens, "command", "program", "script")
 	if !ok {
-		return first(literalsOf(s.tokens, quoted))
+		if quoted := first(literalsOf(s.tokens, quoted)); quoted != "" {
+			return quoted
+		}
+		if len(s.tokens) > 0 && (slices.Contains(empties, s.tokens[0].low) || slices.Contains(words().Backward, s.tokens[0].low) || s.tokens[0].kind != word) {
+			return "" // "run the tests" names no program
+		}
+		rest = s.tokens
 	}
 	var parts []string
 	for _, t := range rest {
@@ -215,5 +222,19 @@ func commandIn(s *step) string {
 		}
 		parts = append(parts, t.text)
 	}
+	if s.clause.class != "run" && !ok {
+		return ""
+	}
 	return strings.Join(parts, " ")
+}
+
+// numbersIn are the numbers that a step is given to work on.
+func numbersIn(s *step) []any {
+	var list []any
+	for _, t := range s.tokens {
+		if t.kind == number {
+			list = append(list, json.Number(numberOf(t)))
+		}
+	}
+	return list
 }

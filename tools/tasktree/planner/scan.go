@@ -20,6 +20,7 @@ const (
 	script  = "script" // a path with an interpreter
 	sql     = "sql"
 	command = "command"
+	image   = "image" // name:tag
 	quoted  = "quoted"
 )
 
@@ -44,6 +45,8 @@ var literals = []struct {
 	{email, regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)},
 	{path, regexp.MustCompile(`^(?:[A-Za-z]:\\|~/|\.{1,2}/|/|[a-z]\w*:)?(?:[\w.*-]+[/\\])*[\w*-][\w.*-]*\.` + endings + `\b`)},
 	{path, regexp.MustCompile(`^(?:~/|\.{1,2}/|/)[\w.*-]+(?:/[\w.*-]*)*`)},
+	{host, regexp.MustCompile(`^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:/[^\s,;)]*)?`)},
+	{image, regexp.MustCompile(`^[a-z][a-z0-9._/-]*:(?:latest|stable|alpine|slim|\d[\w.-]*)`)},
 	{host, regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|ai|app|edu|gov|eu|de|uk|internal|local|example|test|invalid)(?::\d+)?(?:/[^\s,;)]*)?`)},
 	{number, regexp.MustCompile(`^\d+(?:[.,]\d+)*(?:\s?(?:%|percent\b))?`)},
 }
@@ -55,6 +58,7 @@ var (
 	tail      = regexp.MustCompile(`(?is)^\s+(?:where|join|left|inner|group\s+by|order\s+by|limit|having|values)\b(?:[^,;.\n]|\.\d|\w\.\w)*?(?:$|[,;\n]|\.\s|\.$|\s+(?:then|and\s+(?:then|save|write|send|store|post|email))\b|\s+on\s+(?:the\s+)?(?:connection|database)\b)`)
 	behind    = regexp.MustCompile(`(?is)(?:[,;\n]|\.\s?|\s+(?:then|and\s+(?:then|save|write|send|store|post|email))|\s+on\s+(?:the\s+)?(?:connection|database))$`)
 	chunk     = regexp.MustCompile(`^[\pL\pN_]+(?:['’-][\pL\pN_]+)*`)
+	option    = regexp.MustCompile(`^--?[A-Za-z0-9][\w=./-]*`)
 	symbol    = regexp.MustCompile(`^(?:->|=>|→|>=|<=|!=|<>|==|[<>=&])`)
 	enumerate = regexp.MustCompile(`^\s*(?:\d{1,2}[.)]|[-*•])\s+`)
 )
@@ -106,6 +110,9 @@ func next(text string, inside bool) (token, int) {
 		if found := chunk.FindString(text); found != "" {
 			return token{kind: word, text: found}, len(found)
 		}
+	}
+	if found := option.FindString(text); found != "" && !inside {
+		return token{kind: word, text: found}, len(found)
 	}
 	if found := symbol.FindString(text); found != "" {
 		if found == "->" || found == "=>" || found == "→" {
