@@ -12,6 +12,7 @@ import (
 	"github.com/chainwright/chainwright/executors/rest"
 	"github.com/chainwright/chainwright/executors/sql"
 	"github.com/chainwright/chainwright/executors/system"
+	"github.com/chainwright/chainwright/executors/websocket"
 )
 
 // list makes each executor: a new one is one more line here.
@@ -24,6 +25,7 @@ var list = []func() executors.Executor{
 	rest.New,
 	func() executors.Executor { return sql.New() },
 	system.New,
+	websocket.New,
 }
 
 // All makes the built-in executors. Their definitions are read side by side,

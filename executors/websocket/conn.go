@@ -1,0 +1,110 @@
+package websocket
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"time"
+
+	ws "github.com/coder/websocket"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/web"
+)
+
+// closing is how long a server gets to answer a close frame.
+const closing = 5 * time.Second
+
+// conn is an open WebSocket and the connection below it.
+type conn struct {
+	*ws.Conn
+	below net.Conn
+}
+
+// dial opens a WebSocket through the guard. A handshake follows no redirects:
+// what leads elsewhere is an answer like any other that is no WebSocket.
+func dial(ctx context.Context, pol *policy.Policy, p *plan) (*conn, error) {
+	opened := &conn{}
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { opened.below = got.Conn },
+	})
+	socket, resp, err := ws.Dial(traced, p.target.String(), &ws.DialOptions{
+		HTTPClient: &http.Client{
+			Transport:     pol.Transport(policy.TransportOptions{InsecureSkipVerify: p.insecure}),
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		HTTPHeader:   p.header,
+		Subprotocols: p.subprotocols,
+	})
+	if err == nil {
+		opened.Conn = socket
+		return opened, nil
+	}
+	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, refused(p.name(), resp)
+	}
+	failure := web.Failure(ctx, p.name(), err)
+	if resp != nil { // it switched, to something that is no WebSocket of ours
+		failure.Retryable = false
+	}
+	return nil, failure
+}
+
+// refused is the failure of a handshake that got another answer.
+func refused(name string, resp *http.Response) error {
+	message := "answered " + strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode) + " instead of opening a WebSocket"
+	if body, err := web.ReadBody(resp, 1024); err == nil && len(body.Data) > 0 {
+		message += ": " + web.Excerpt(string(body.Data))
+	}
+	failure := executors.Errorf(web.KindOf(resp.StatusCode), "%s %s", name, message).WithCode(strconv.Itoa(resp.StatusCode))
+	switch {
+	case resp.Header.Get("Location") != "":
+		failure.WithHint("redirects are not followed; give the address it leads to: " + resp.Header.Get("Location"))
+	case resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented, resp.StatusCode == http.StatusTooManyRequests:
+		failure.Retry(0)
+	}
+	return failure
+}
+
+// finish closes as the protocol has it, and does not wait long for the server
+// to do the same.
+func (c *conn) finish(ctx context.Context) {
+	late := time.AfterFunc(closing, c.cut)
+	defer late.Stop()
+	defer context.AfterFunc(ctx, c.cut)()
+	_ = c.Close(ws.StatusNormalClosure, "") // everything has come: how the server parts no longer matters
+}
+
+// drop ends the connection, whatever is still under way on it.
+func (c *conn) drop() {
+	c.cut()
+	_ = c.CloseNow() // it may be closed already
+}
+
+func (c *conn) cut() { _ = c.below.Close() }
+
+// closeFailure is a close that came before everything had.
+func closeFailure(name string, closed ws.CloseError, responses int) error {
+	kind := executors.ExecutionError
+	switch closed.Code {
+	case ws.StatusPolicyViolation:
+		kind = executors.PermissionDenied
+	case ws.StatusAbnormalClosure:
+		kind = executors.NetworkError
+	case 3000: // unauthorized, as registered
+		kind = executors.AuthenticationError
+	}
+	why := strconv.Itoa(int(closed.Code))
+	if closed.Reason != "" {
+		why += ": " + closed.Reason
+	}
+	failure := executors.Errorf(kind, "%s closed the WebSocket after %d responses (%s)", name, responses, why).WithCode(strconv.Itoa(int(closed.Code)))
+	switch closed.Code {
+	case ws.StatusGoingAway, ws.StatusInternalError, ws.StatusServiceRestart, ws.StatusTryAgainLater:
+		failure.Retry(0)
+	}
+	return failure
+}

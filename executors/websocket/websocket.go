@@ -1,0 +1,94 @@
+// Package websocket is websocket_executor: one WebSocket, opened for one call
+// and closed at its end.
+package websocket
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"time"
+
+	ws "github.com/coder/websocket"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/web"
+)
+
+//go:embed definition.yaml
+var files embed.FS
+
+// New makes websocket_executor. Its connections last no longer than a call.
+func New() executors.Executor {
+	return executors.New(executors.MustLoad(files), execute)
+}
+
+type input struct {
+	URL          string         `json:"url"`
+	Message      any            `json:"message"`
+	Messages     []any          `json:"messages"`
+	WaitResponse bool           `json:"wait_response"`
+	Responses    int            `json:"responses"`
+	Until        string         `json:"until"`
+	Timeout      float64        `json:"timeout"` // applied by the door
+	Headers      map[string]any `json:"headers"`
+	Subprotocols []string       `json:"subprotocols"`
+	Verify       bool           `json:"verify"`
+}
+
+// output has Response where one was asked for, and Responses otherwise.
+type output struct {
+	Success      bool              `json:"success"`
+	URL          string            `json:"url"`
+	MessageSent  any               `json:"message_sent,omitempty"`
+	MessagesSent int               `json:"messages_sent"`
+	Response     json.RawMessage   `json:"response,omitempty"`
+	Responses    []json.RawMessage `json:"responses,omitempty"`
+	WaitResponse bool              `json:"wait_response"`
+	Subprotocol  string            `json:"subprotocol,omitempty"`
+	Code         int               `json:"code,omitempty"`
+	Reason       string            `json:"reason,omitempty"`
+	DurationMS   float64           `json:"duration_ms"`
+}
+
+// execute has what came so far beside an error, once the WebSocket was open.
+func execute(ctx context.Context, call *executors.Call, in input) (*output, error) {
+	plan, err := newPlan(call, in)
+	if err != nil {
+		return nil, err
+	}
+	started := time.Now()
+	conn, err := dial(ctx, call.Policy, plan)
+	if err != nil {
+		return nil, err
+	}
+	e := &exchange{plan: plan, conn: conn, progress: call.Progress, room: web.OutputRoom(call.Policy.Limits(), "websocket_executor")}
+	defer e.reading.Wait()
+	defer conn.drop()
+	err = e.run(ctx)
+	out := &output{
+		URL:          plan.target.String(),
+		MessageSent:  in.Message,
+		MessagesSent: e.sent,
+		WaitResponse: in.WaitResponse,
+		Subprotocol:  conn.Subprotocol(),
+	}
+	if err == nil {
+		conn.finish(ctx)
+		if e.closed == nil {
+			e.closed = &ws.CloseError{Code: ws.StatusNormalClosure}
+		}
+	}
+	if e.closed != nil {
+		out.Code, out.Reason = int(e.closed.Code), e.closed.Reason
+	}
+	out.Responses = e.responses
+	if plan.want == 1 && plan.until == nil && len(e.responses) == 1 {
+		out.Response, out.Responses = e.responses[0], nil
+	}
+	out.Success = err == nil
+	out.DurationMS = float64(time.Since(started).Microseconds()) / 1000
+	if err != nil {
+		return out, web.Failure(ctx, plan.name(), err)
+	}
+	return out, nil
+}
