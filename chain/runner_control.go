@@ -18,7 +18,7 @@ import (
 // the grace period is named in the view's warnings. A run that another
 // process drives is cancelled through the store.
 func (r *Runner) Cancel(ctx context.Context, runID, taskRef, principal string) (*RunView, error) {
-	row, _, err := r.row(ctx, runID, principal)
+	row, x, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err
 	}
@@ -30,12 +30,12 @@ func (r *Runner) Cancel(ctx context.Context, runID, taskRef, principal string) (
 		}
 	}
 	var warning string
-	switch x := r.liveRun(runID); {
+	switch {
 	case x != nil:
 		warning = r.cancelHere(ctx, x, task)
 	case r.cancelCall(runID):
 		warning = r.awaitEnd(ctx, runID, principal, func(*RunView) bool { return !r.calling(runID) })
-	case State(row.Status).Ended():
+	case here || State(row.Status).Ended():
 		warning = "the run had ended before"
 	case r.fate(row, false) != nil:
 		err = r.takeOver(ctx, row, func(x *run, _, _ []State) { x.halt(errCancelled) })
@@ -108,7 +108,7 @@ func (r *Runner) calling(id string) bool {
 // (with what is grouped under them) and all that follow from them do. Results
 // of completed tasks are kept.
 func (r *Runner) Retry(ctx context.Context, runID string, tasks []string, principal string) (*Run, error) {
-	row, here, err := r.row(ctx, runID, principal)
+	row, _, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err
 	}

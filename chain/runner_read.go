@@ -30,7 +30,7 @@ func (r *Runner) Run(ctx context.Context, runID, principal string, opts ...ViewO
 	for _, opt := range opts {
 		opt(&o)
 	}
-	row, here, err := r.row(ctx, runID, principal)
+	row, _, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +46,12 @@ func (r *Runner) Run(ctx context.Context, runID, principal string, opts ...ViewO
 	return v, nil
 }
 
-// row reads a run's row for a principal. here says that the run is driven by
-// this process.
-func (r *Runner) row(ctx context.Context, runID, principal string) (row *store.Run, here bool, err error) {
-	r.mu.Lock() // before reading, or a run that ends meanwhile looks lost
-	x := r.live[runID]
+// row reads a run's row for a principal. here says that the run was in the
+// hands of this process just before, and x is it if it is not a call: a run
+// that has ended meanwhile is one whose row says so.
+func (r *Runner) row(ctx context.Context, runID, principal string) (row *store.Run, x *run, here bool, err error) {
+	r.mu.Lock()
+	x = r.live[runID]
 	here = x != nil || r.calls[runID] != nil
 	r.mu.Unlock()
 	if x != nil {
@@ -58,12 +59,12 @@ func (r *Runner) row(ctx context.Context, runID, principal string) (row *store.R
 	}
 	row, err = r.opts.Store.Run(ctx, runID)
 	if err != nil {
-		return nil, here, readError(runID, err)
+		return nil, nil, here, readError(runID, err)
 	}
 	if row.Principal != principal {
-		return nil, here, unknownRun(runID)
+		return nil, nil, here, unknownRun(runID)
 	}
-	return row, here, nil
+	return row, x, here, nil
 }
 
 func readError(runID string, err error) error {
@@ -95,7 +96,7 @@ func (r *Runner) fate(row *store.Run, here bool) *store.Problem {
 // The end of the context is no error: the view says how far the run is.
 func (r *Runner) Wait(ctx context.Context, runID, principal string, opts ...ViewOption) (*RunView, error) {
 	read := context.WithoutCancel(ctx)
-	if _, _, err := r.row(read, runID, principal); err != nil {
+	if _, _, _, err := r.row(read, runID, principal); err != nil {
 		return nil, err
 	}
 	for {
@@ -120,7 +121,7 @@ const progressEvery = 100 * time.Millisecond
 // changed, at most ten times a second, until the run has ended or the
 // context has. It only looks; the run does not notice.
 func (r *Runner) Progress(ctx context.Context, runID, principal string, fn func(Counts, string)) error {
-	row, _, err := r.row(ctx, runID, principal)
+	row, x, _, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,6 @@ func (r *Runner) Progress(ctx context.Context, runID, principal string, fn func(
 			fn(c, message)
 		}
 	}
-	x := r.liveRun(runID)
 	for x == nil {
 		tell(countsOf(row.Counts), nil, "")
 		if State(row.Status).Ended() || r.fate(row, false) != nil || !retry.Sleep(ctx, watchEvery) {
@@ -204,7 +204,7 @@ func progressText(c Counts, names []string, note string) string {
 
 // TaskResult reads a task and its whole result (nil where it has none).
 func (r *Runner) TaskResult(ctx context.Context, runID, taskRef, principal string) (json.RawMessage, *TaskView, error) {
-	row, here, err := r.row(ctx, runID, principal)
+	row, _, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -255,7 +255,7 @@ func indexIn(tasks []store.Task, ref string) (int, bool) {
 
 // Events reads the changes of state of a run after the given number.
 func (r *Runner) Events(ctx context.Context, runID, principal string, after int64) ([]Event, error) {
-	row, _, err := r.row(ctx, runID, principal)
+	row, _, _, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +310,7 @@ func (r *Runner) List(ctx context.Context, opts ListOptions) ([]RunSummary, stri
 		here := r.liveRun(row.ID) != nil
 		if !here && row.Owner == r.opts.Owner && !State(row.Status).Ended() {
 			// It was live when the list was read, or it is a call.
-			if fresh, still, err := r.row(ctx, row.ID, opts.Principal); err == nil {
+			if fresh, _, still, err := r.row(ctx, row.ID, opts.Principal); err == nil {
 				row, here = fresh, still
 			}
 		}

@@ -201,3 +201,27 @@ func TestProgress(t *testing.T) {
 		}
 	})
 }
+
+// Whoever follows a run that ends at just that moment is told of its end.
+func TestFollowersOfShortRuns(t *testing.T) {
+	t.Parallel()
+	each(t, chain.RunnerOptions{}, func(t *testing.T, b *bench) {
+		tree := b.tree(t, fanOut(5))
+		for range 300 {
+			run, err := b.Start(t.Context(), tree, chain.RunOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var last chain.Counts
+			if err := b.Progress(t.Context(), run.ID, "", func(c chain.Counts, _ string) { last = c }); err != nil || last[chain.Completed] != 5 {
+				t.Fatalf("told %v, %v", last, err)
+			}
+			if list, _, err := b.List(t.Context(), chain.ListOptions{Limit: 1}); err != nil || list[0].Status != chain.Completed {
+				t.Fatalf("the list says %+v, %v", list, err)
+			}
+			if v, err := b.Cancel(t.Context(), run.ID, "", ""); err != nil || v.Status != chain.Completed || len(v.Warnings) != 1 {
+				t.Fatalf("cancelling it: %+v, %v", v, err)
+			}
+		}
+	})
+}
