@@ -70,7 +70,7 @@ func parts(text string) []string {
 		}
 	}
 	list := balanced(text)
-	for _, fenced := range fence.FindAllStringSubmatch(text, -1) {
+	for _, fenced := range fence.FindAllStringSubmatch(text, mostParts) {
 		if inside := strings.TrimSpace(fenced[1]); inside != "" {
 			list = append(list, inside)
 		}
@@ -118,13 +118,14 @@ func balanced(text string) []string {
 }
 
 // decode reads JSON, mending what models get wrong in it: trailing commas,
-// quotes, comments.
+// quotes, comments. What has no end is not mended: something is missing there.
 func decode(part string, mend bool) (any, json.RawMessage, error) {
 	value, err := strictjson.Decode([]byte(part))
 	if err == nil {
 		return value, json.RawMessage(part), nil
 	}
-	if !mend || len(part) > longestRepaired || strings.IndexAny(part, "{[") != 0 {
+	closed := strings.IndexAny(part, "{[") == 0 && strings.LastIndexAny(part, "}]") == len(part)-1
+	if !mend || !closed || len(part) > longestRepaired {
 		return nil, nil, err
 	}
 	mended, failed := jsonrepair.Repair(part)
