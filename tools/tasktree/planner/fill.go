@@ -55,6 +55,9 @@ func (p *planner) offer(s *step) {
 	if s.topic == "script" || s.topic == "model" || family == "" {
 		keys = append([]string{"work/" + cmp.Or(s.topic, "script")}, keys...)
 	}
+	if s.class == "run" {
+		keys = append(keys, "work/script")
+	}
 	for _, key := range keys {
 		for _, inputs := range b.Offers[key] {
 			if slices.ContainsFunc(slices.Collect(maps.Keys(inputs)), func(name string) bool { return !s.def.Input.HasProperty(name) }) || !p.possible(s, inputs) {

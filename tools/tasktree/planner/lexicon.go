@@ -72,6 +72,7 @@ type class struct {
 // topic is what a clause can be about.
 type topic struct {
 	Name     string
+	Sure     bool
 	Nouns    []string
 	Literals []string
 	Search   string

@@ -118,6 +118,11 @@ func topicOf(name string, tokens []token) string {
 	if !ok {
 		class = l.Classes["run"]
 	}
+	for _, each := range l.Topics {
+		if each.Sure && slices.Contains(class.Topics, each.Name) && has(tokens, each.Nouns) {
+			return each.Name
+		}
+	}
 	places := [][]token{}
 	if class.Family == sink {
 		if rest, ok := destination(tokens); ok {

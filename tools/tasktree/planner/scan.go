@@ -46,8 +46,8 @@ var literals = []struct {
 	{path, regexp.MustCompile(`^(?:[A-Za-z]:\\|~/|\.{1,2}/|/|[a-z]\w*:)?(?:[\w.*-]+[/\\])*[\w*-][\w.*-]*\.` + endings + `\b`)},
 	{path, regexp.MustCompile(`^(?:~/|\.{1,2}/|/)[\w.*-]+(?:/[\w.*-]*)*`)},
 	{host, regexp.MustCompile(`^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:/[^\s,;)]*)?`)},
-	{image, regexp.MustCompile(`^[a-z][a-z0-9._/-]*:(?:latest|stable|alpine|slim|\d[\w.-]*)`)},
 	{host, regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|ai|app|edu|gov|eu|de|uk|internal|local|example|test|invalid)(?::\d+)?(?:/[^\s,;)]*)?`)},
+	{image, regexp.MustCompile(`^[a-z][a-z0-9._/-]*:(?:latest|stable|alpine|slim|\d[\w.-]*)`)},
 	{number, regexp.MustCompile(`^\d+(?:[.,]\d+)*(?:\s?(?:%|percent\b))?`)},
 }
 
