@@ -1,0 +1,155 @@
+// Package reply understands what models write when they are asked for a few
+// named texts: as JSON, as labelled lines, and in the many forms in between.
+//
+// A value is never guessed. Where one of the names has no text the whole reply
+// is an error, and the caller asks again.
+package reply
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// longest bounds a reply that is looked at: its end, where the answer is.
+const longest = 256 << 10
+
+// Form is the names that a reply gives texts for. Make it once.
+type Form struct {
+	names  []string
+	folded map[string]int // "subsequenttask" → its place
+	line   *regexp.Regexp // a label that begins a line
+	inline *regexp.Regexp // a label in the middle of one
+}
+
+// Missing says which of the texts a reply doesn't have.
+type Missing struct{ Names []string }
+
+// Error names them.
+func (m *Missing) Error() string {
+	return "the reply has no " + strings.Join(m.Names, " and no ")
+}
+
+// marks are what models put around a label; sep what stands after one.
+const (
+	marks = `[*_"'` + "`" + `“”「」\[\]]*`
+	colon = `[:：﹕︰∶꞉=]`
+	sep   = `(?:` + colon + `|(?:[ \t]+[-–—‐‑]+|[-–—]+[ \t])|[ \t]*(?:->|→|=>))`
+)
+
+// NewForm makes a form of names like subsequent_task: letters and _.
+func NewForm(names ...string) *Form {
+	f := &Form{names: names, folded: map[string]int{}}
+	alternatives := make([]string, len(names))
+	for i, name := range names {
+		f.folded[fold(name)] = i
+		alternatives[i] = strings.ReplaceAll(regexp.QuoteMeta(name), "_", `[ \t_-]*`)
+	}
+	label := `(` + strings.Join(alternatives, "|") + `)`
+	// before a label: quotes, lists, numbers, headings
+	before := `(?:[ \t]*(?:[>•·*+-]|#{1,6}|\(?\d{1,3}[.):、．]+\)?|[（(]\d{1,3}[)）]|step[ \t]*\d+[.:]))*[ \t]*[{,]?[ \t]*` + marks + `[ \t]*(?:the[ \t]+)?(?:new[ \t]+)?`
+	after := `[ \t]*(?:\(\w*\))?[ \t]*` + marks + `[ \t]*`
+	f.line = regexp.MustCompile(`(?im)^` + before + label + after + `(?:` + sep + `[ \t]*(?:\*\*|__)?|$)`)
+	f.inline = regexp.MustCompile(`(?i)` + marks + `\b` + label + after + colon + `[ \t]*(?:\*\*|__)?`)
+	return f
+}
+
+// Parse reads one text for each name, in the order of the names. Of several
+// answers the last counts, since models repeat the examples first.
+func (f *Form) Parse(text string) ([]string, error) {
+	if len(text) > longest {
+		text = text[len(text)-longest:]
+		for len(text) > 0 && !utf8.RuneStart(text[0]) {
+			text = text[1:]
+		}
+	}
+	text = strings.ToValidUTF8(normalise(text), "\uFFFD")
+	var first error
+	for _, part := range unwrap(text) {
+		values, err := f.parse(part)
+		if err == nil {
+			return values, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// parse reads a text that is wrapped in nothing: the answer that ends last.
+func (f *Form) parse(text string) ([]string, error) {
+	object, end, isObject := f.object(text)
+	values, start, labelled := f.labels(text)
+	switch {
+	case isObject && (!labelled || start < end):
+		return f.whole(object)
+	case labelled:
+		return f.whole(values)
+	}
+	return f.whole(make([]string, len(f.names)))
+}
+
+// whole gives the values if none is missing.
+func (f *Form) whole(values []string) ([]string, error) {
+	var missing []string
+	for i, name := range f.names {
+		if values[i] == "" {
+			missing = append(missing, name)
+		}
+	}
+	if missing != nil {
+		return nil, &Missing{missing}
+	}
+	return values, nil
+}
+
+// normalise makes all line ends \n and odd spaces plain ones.
+func normalise(text string) string {
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\u00a0", " ", "\ufeff", "", "\u200b", "").Replace(text)
+}
+
+var (
+	thinking = regexp.MustCompile(`(?is)<(think|thinking|reasoning|analysis)>(.*?)</(?:think|thinking|reasoning|analysis)>`)
+	opened   = regexp.MustCompile(`(?i)<(?:think|thinking|reasoning|analysis)>`)
+	closed   = regexp.MustCompile(`(?i)</(?:think|thinking|reasoning|analysis)>`)
+	answer   = regexp.MustCompile(`(?is)<(?:answer|output|response|final|final_answer)>(.*?)(?:</(?:answer|output|response|final|final_answer)>|$)`)
+)
+
+// unwrap gives the places where the answer may be, the most likely first: in
+// <answer>, outside of the thinking, and at last in the thinking.
+func unwrap(text string) []string {
+	outside := thinking.ReplaceAllString(text, "\n")
+	if at := closed.FindAllStringIndex(outside, -1); at != nil { // its beginning was left out
+		outside = outside[at[len(at)-1][1]:]
+	}
+	if at := opened.FindStringIndex(outside); at != nil { // it never ended
+		outside = outside[:at[0]]
+	}
+	var parts []string
+	if found := answer.FindAllStringSubmatch(outside, -1); found != nil {
+		parts = append(parts, found[len(found)-1][1])
+	}
+	if strings.TrimSpace(outside) != "" {
+		parts = append(parts, outside)
+	}
+	if len(parts) > 0 {
+		return parts
+	}
+	inside := opened.ReplaceAllString(closed.ReplaceAllString(text, "\n"), "\n")
+	if found := answer.FindAllStringSubmatch(inside, -1); found != nil {
+		parts = append(parts, found[len(found)-1][1])
+	}
+	return append(parts, inside)
+}
+
+// fold is a name as it compares: letters and digits in lower case.
+func fold(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
