@@ -152,12 +152,23 @@ func (s *Set) runExecutor(own *executors.Definition) Handler {
 		if encodeErr != nil {
 			return Failure(executors.AsError(fmt.Errorf("reading the inputs: %w", encodeErr)))
 		}
+		if s.readingOnly(ctx) {
+			if err := s.refuseEffect(def, inputs); err != nil {
+				return Failure(err)
+			}
+		}
 		res := s.call(ctx, def.ID, inputs, req)
 		if res.Err != nil && res.Err.Type == executors.ValidationError && res.Err.Hint == "" {
 			res.Err.Hint = "describe_executor has the input schema of " + def.ID
 		}
 		return res
 	}
+}
+
+// readingOnly reports whether only calls that change nothing are allowed here.
+func (s *Set) readingOnly(ctx context.Context) bool {
+	narrow := CallerFrom(ctx).Narrow
+	return s.opts.ReadOnly || s.opts.Registry.Policy().ReadOnly() || narrow != nil && narrow.ReadOnly
 }
 
 // reach finds an executor that discovery may lead to.
@@ -206,8 +217,7 @@ func (s *Set) description(ctx context.Context, def *executors.Definition) descri
 		Annotations: def.Annotations, Timeout: def.Timeout.Default.Seconds(), Ceiling: def.Timeout.Ceiling.Seconds(),
 		Input: def.Input.JSON(),
 	}
-	narrow := CallerFrom(ctx).Narrow
-	if s.opts.ReadOnly || s.opts.Registry.Policy().ReadOnly() || narrow != nil && narrow.ReadOnly {
+	if s.readingOnly(ctx) {
 		if raw, ok := def.ReadOnlyInput(); ok {
 			d.Input = raw
 		}

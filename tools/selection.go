@@ -118,7 +118,12 @@ func (s *Set) rebuild() {
 	}
 	if s.opts.Discovery {
 		for _, tool := range s.discovery() {
-			add(tool, tool, tool.Annotations.ReadOnly)
+			reading := tool // run_executor itself holds the call at hand to reading
+			reading.Annotations.ReadOnly, reading.Annotations.Destructive = true, false
+			if held {
+				tool = reading
+			}
+			add(tool, reading, true)
 		}
 	} else {
 		for _, executor := range s.opts.Registry.All() {

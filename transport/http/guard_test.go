@@ -298,3 +298,18 @@ func TestHealth(t *testing.T) {
 		t.Error("ready while shutting down")
 	}
 }
+
+// Given no sessions, there is no stream that could carry one client's
+// announcements to another.
+func TestStatelessHasNoStreams(t *testing.T) {
+	t.Parallel()
+	url := serve(t, bare(), Options{Stateless: true})
+	for _, headers := range [][]string{nil, {"Mcp-Session-Id", "x"}, {"MCP-Protocol-Version", "2025-11-25"}} {
+		if res, body := request(t, http.MethodGet, url+Path, "", append(headers, "Accept", eventStream)...); res.StatusCode != http.StatusMethodNotAllowed {
+			t.Errorf("%v got %d %s", headers, res.StatusCode, body)
+		}
+	}
+	if res, _ := request(t, http.MethodPost, url+Path, initialize); res.Header.Get("Mcp-Session-Id") != "" {
+		t.Error("a session was opened")
+	}
+}

@@ -65,7 +65,10 @@ func split(tokens []token, known func(string) bool) (clauses []*clause, stray []
 	s := &splitter{tokens: tokens, known: known, next: clause{join: joinStart}}
 	s.sentence()
 	for s.at < len(s.tokens) {
-		s.step()
+		before := s.at
+		if s.step(); s.at == before {
+			s.at++ // whatever the words, reading goes on
+		}
 	}
 	for _, c := range s.clauses {
 		c.finish()
@@ -330,7 +333,11 @@ func (s *splitter) body(c *clause) {
 				return
 			}
 			continue
-		case t.low == "then", t.low == "but", t.low == "→", s.opener("then") > 1:
+		case t.low == "but":
+			s.at++
+			s.next = clause{join: joinThen}
+			return
+		case t.low == "then", s.opener("then") > 1:
 			s.next = clause{join: joinThen}
 			return
 		case s.opensInside(c, t):

@@ -1,0 +1,170 @@
+package tools_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/toolstest"
+)
+
+func names(set *tools.Set) string {
+	var list []string
+	for _, tool := range set.Tools() {
+		list = append(list, tool.Name)
+	}
+	return strings.Join(list, " ")
+}
+
+const (
+	runTools  = "cancel_run get_run list_runs retry_run run_task_tree"
+	testTools = "test_big test_echo test_fail test_steps"
+)
+
+// Given selections, what they choose is published, in order.
+func TestSelection(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*tools.Options)
+		want   string
+	}{
+		"all":                  {func(*tools.Options) {}, runTools + " " + testTools + " validate_task_tree"},
+		"a toolset":            {func(o *tools.Options) { o.Toolsets = []string{"test"} }, testTools},
+		"two toolsets":         {func(o *tools.Options) { o.Toolsets = []string{"test", "runs"} }, runTools + " " + testTools + " validate_task_tree"},
+		"tools":                {func(o *tools.Options) { o.Tools = []string{"test_echo", "get_run"} }, "get_run test_echo"},
+		"a toolset and a tool": {func(o *tools.Options) { o.Toolsets, o.Tools = []string{"test"}, []string{"get_run"} }, "get_run " + testTools},
+		"an exclusion":         {func(o *tools.Options) { o.Toolsets, o.Exclude = []string{"test"}, []string{"test_big"} }, "test_echo test_fail test_steps"},
+		"an exclusion wins":    {func(o *tools.Options) { o.Tools, o.Exclude = []string{"test_echo"}, []string{"test_echo"} }, ""},
+		"everything by name":   {func(o *tools.Options) { o.Toolsets = []string{"all"} }, runTools + " " + testTools + " validate_task_tree"},
+		"reading":              {func(o *tools.Options) { o.ReadOnly = true }, "get_run list_runs " + testTools + " validate_task_tree"},
+		"discovery":            {func(o *tools.Options) { o.Discovery = true }, "cancel_run describe_executor find_executor get_run list_runs retry_run run_executor run_task_tree validate_task_tree"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := names(stack(t, toolstest.WithTools(c.change)).Set); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+// Given a selection that names what is not there, it is refused, and says
+// what was probably meant.
+func TestSelectionOfNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*tools.Options)
+		want   string
+	}{
+		"a tool":        {func(o *tools.Options) { o.Tools = []string{"test_eco"} }, `did you mean "test_echo"`},
+		"a toolset":     {func(o *tools.Options) { o.Toolsets = []string{"tests"} }, `did you mean "test"`},
+		"an exclusion":  {func(o *tools.Options) { o.Exclude = []string{"get_rnu"} }, `did you mean "get_run"`},
+		"nothing known": {func(o *tools.Options) { o.Tools = []string{"zzzzzz"} }, "there are"},
+	} {
+		_, err := toolstest.New(toolstest.WithTools(c.change))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q in it", name, err, c.want)
+		}
+	}
+}
+
+// Given a policy that closes an executor, its tool is not published, and
+// can't be chosen by name.
+func TestClosedExecutors(t *testing.T) {
+	t.Parallel()
+	closed := set(t, policy.Config{}, nil)
+	for _, name := range []string{"command_executor", "file_reader", "file_writer", "db_query", "aggregate_results_executor"} {
+		if _, ok := closed.Lookup(name); ok {
+			t.Errorf("%s is published", name)
+		}
+	}
+	for _, name := range []string{"rest_executor", "data_processor", "system_info_executor"} {
+		if _, ok := closed.Lookup(name); !ok {
+			t.Errorf("%s is not published", name)
+		}
+	}
+	open := set(t, opened(t), nil)
+	if _, ok := open.Lookup("command_executor"); !ok {
+		t.Error("command_executor is not published where it is open")
+	}
+	if _, ok := open.Lookup("aggregate_results_executor"); ok {
+		t.Error("aggregate_results_executor is published, and is of no use outside of trees")
+	}
+}
+
+// Given the three tools of discovery, they lead from words to a result.
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	set := stack(t, toolstest.WithTools(func(o *tools.Options) {
+		o.Discovery, o.Exclude = true, []string{"test_big"}
+	})).Set
+	var found struct {
+		Executors []struct{ ID, Description string }
+		More      int
+	}
+	call(t, set, "find_executor", `{"query":"echo a text"}`).get(t, &found)
+	if len(found.Executors) == 0 || found.Executors[0].ID != "test_echo" {
+		t.Fatalf("found %+v", found)
+	}
+	found.Executors = nil
+	call(t, set, "find_executor", `{"limit":2}`).get(t, &found)
+	if len(found.Executors) != 2 || found.More != 1 {
+		t.Errorf("listed %d, and %d more", len(found.Executors), found.More)
+	}
+	var described struct {
+		ID    string
+		Input json.RawMessage `json:"input_schema"`
+	}
+	call(t, set, "describe_executor", `{"executor":"test_echo"}`).get(t, &described)
+	if described.ID != "test_echo" || !strings.Contains(string(described.Input), `"text"`) {
+		t.Errorf("described %+v", described)
+	}
+	if e := call(t, set, "run_executor", `{"executor":"test_echo","inputs":{"text":"x"}}`); string(e.Result) != `{"text":"x"}` || e.RunID == "" {
+		t.Errorf("running it gave %+v", e)
+	}
+	if e := call(t, set, "run_executor", `{"executor":"test_echo","inputs":{"text":7}}`); e.ErrorType != "validation_error" || e.Hint == "" {
+		t.Errorf("wrong inputs gave %+v", e)
+	}
+	for id, kind := range map[string]string{"test_big": "not_found", "test_eco": "not_found"} {
+		if e := call(t, set, "run_executor", `{"executor":"`+id+`"}`); e.ErrorType != kind || e.Hint == "" {
+			t.Errorf("%s gave %+v", id, e)
+		}
+	}
+	reading := tools.WithCaller(t.Context(), &tools.Caller{Narrow: &tools.Selection{ReadOnly: true}})
+	for how, kind := range map[string]string{"error": "network_error", "with_output": "permission_denied"} {
+		e := callAs(t, reading, set, "run_executor", &tools.Request{Arguments: json.RawMessage(`{"executor":"test_fail","inputs":{"how":"` + how + `"}}`)})
+		if e.ErrorType != kind {
+			t.Errorf("reading only, %s gave %s", how, e.ErrorType)
+		}
+	}
+}
+
+// Given a change of what is registered, the set follows and tells.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	made := stack(t)
+	told := 0
+	made.Set.OnChange(func() { told++ })
+	executor, _ := made.Registry.Lookup("test_big")
+	made.Registry.Withdraw("test_big")
+	if _, ok := made.Set.Lookup("test_big"); ok || told != 1 {
+		t.Errorf("published %v, told %d times", ok, told)
+	}
+	if err := made.Registry.Register(executor); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := made.Set.Lookup("test_big"); !ok || told != 2 {
+		t.Errorf("published %v, told %d times", ok, told)
+	}
+}
+
+// Given get_run is not published, no answer sends its caller there.
+func TestNextIsPublished(t *testing.T) {
+	t.Parallel()
+	set := stack(t, toolstest.WithTools(func(o *tools.Options) { o.Tools = []string{"test_big"} })).Set
+	if e := call(t, set, "test_big", `{"bytes":100000}`); !e.Truncated || e.Next != nil {
+		t.Errorf("next is %+v", e.Next)
+	}
+}
