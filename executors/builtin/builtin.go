@@ -9,6 +9,7 @@ import (
 	"github.com/chainwright/chainwright/executors/command"
 	"github.com/chainwright/chainwright/executors/data"
 	"github.com/chainwright/chainwright/executors/file"
+	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/rest"
 	"github.com/chainwright/chainwright/executors/sql"
 	"github.com/chainwright/chainwright/executors/system"
@@ -22,6 +23,7 @@ var list = []func() executors.Executor{
 	data.New,
 	file.NewReader,
 	file.NewWriter,
+	func() executors.Executor { return llm.New() },
 	rest.New,
 	func() executors.Executor { return sql.New() },
 	system.New,

@@ -17,6 +17,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
+	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
@@ -31,6 +32,7 @@ func documented(t *testing.T, change ...func(*config.Config)) *program {
 	t.Helper()
 	cfg := &config.Loaded{Config: config.Defaults()}
 	cfg.Store = "memory"
+	cfg.LLM.Provider = llm.None // whatever is on this machine
 	for _, each := range change {
 		each(&cfg.Config)
 	}

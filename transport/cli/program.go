@@ -16,6 +16,7 @@ import (
 	"github.com/chainwright/chainwright/chain/store/open"
 	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/nearest"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
@@ -28,6 +29,7 @@ type program struct {
 	config   *config.Loaded
 	log      zerolog.Logger
 	policy   *policy.Policy
+	models   *llm.Client
 	registry *executors.Registry
 	store    store.Store
 	runner   *chain.Runner
@@ -43,6 +45,10 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 	if p.policy, err = policy.New(cfg.Policy); err != nil {
 		return nil, p.abandon(ctx, usage("the policy: %w", err))
 	}
+	if p.models, err = llm.NewClient(cfg.LLM); err != nil {
+		return nil, p.abandon(ctx, usage("the language models: %w", err))
+	}
+	llm.Connect(p.models, execs...)
 	if p.registry, err = executors.NewRegistry(p.policy, log, execs...); err != nil {
 		return nil, p.abandon(ctx, fmt.Errorf("the executors: %w", err))
 	}
@@ -81,6 +87,9 @@ func (p *program) close(ctx context.Context) error {
 	}
 	if p.registry != nil {
 		errs = append(errs, p.registry.Close())
+	}
+	if p.models != nil {
+		errs = append(errs, p.models.Close())
 	}
 	if p.policy != nil {
 		errs = append(errs, p.policy.Close())

@@ -9,6 +9,7 @@ package config
 import (
 	"time"
 
+	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
@@ -37,7 +38,9 @@ type Config struct {
 	Records Records       `yaml:"records"`
 	Memory  Memory        `yaml:"memory"`
 	HTTP    HTTP          `yaml:"http"`
-	Policy  policy.Config `yaml:"policy"`
+	// LLM is about language models: which, and within what limits.
+	LLM    llm.Settings  `yaml:"llm"`
+	Policy policy.Config `yaml:"policy"`
 }
 
 // Records bound what the store keeps of ended runs.
