@@ -2,41 +2,14 @@ package command
 
 import (
 	"maps"
-	"os"
-	"runtime"
 	"slices"
-	"sync"
+
+	"github.com/chainwright/chainwright/executors/process"
 )
 
-// inherited are the variables of the server's own environment that programs
-// need and that hold nothing secret.
-var inherited = []string{
-	"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
-	"SYSTEMROOT", "WINDIR", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "TEMP", "TMP", "USERPROFILE", "USERNAME",
-	"APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE",
-}
-
-// clean is the environment that every program gets. The server's secrets are
-// in its own, and a program gets none of them.
-var clean = sync.OnceValue(func() []string {
-	var list []string
-	for _, name := range inherited {
-		if value, ok := os.LookupEnv(name); ok {
-			list = append(list, name+"="+value)
-		}
-	}
-	if os.Getenv("LANG") == "" && os.Getenv("LC_ALL") == "" && runtime.GOOS != "windows" {
-		list = append(list, "LANG=C.UTF-8")
-	}
-	if os.Getenv("PATH") == "" && runtime.GOOS != "windows" {
-		list = append(list, "PATH=/usr/local/bin:/usr/bin:/bin")
-	}
-	return slices.Clip(list)
-})
-
-// environment adds a caller's variables to the clean ones. Later ones count.
+// environment adds a caller's variables to those that every program gets. Later ones count.
 func environment(own map[string]string) []string {
-	list := clean()
+	list := process.Environment()
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		list = append(list, name+"="+own[name])
 	}

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/json"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
@@ -18,10 +19,13 @@ import (
 //go:embed definition.yaml
 var files embed.FS
 
+// Definition is that of rest_executor.
+var Definition = sync.OnceValue(func() *executors.Definition { return executors.MustLoad(files) })
+
 // New makes rest_executor. It holds no connections of its own: they are
 // pooled by the policy's transports.
 func New() executors.Executor {
-	return executors.New(executors.MustLoad(files), execute)
+	return executors.New(Definition(), execute)
 }
 
 type input struct {

@@ -1,0 +1,188 @@
+package external_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+func TestProgramIsToldEverything(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, map[string]string{"echo/definition.yaml": runs(t, "echo", "echo")})
+	out := b.call("echo", `{"name": "<Zoë> & ${{ x", "n": 1e2}`)
+	if out.Err != nil {
+		t.Fatal(out.Err, b.problems())
+	}
+	var got struct {
+		Told struct {
+			Inputs  json.RawMessage
+			Context struct {
+				Executor string
+				Attempt  int
+				Seconds  float64 `json:"timeout_seconds"`
+			}
+		}
+		Folder, Home string
+	}
+	if err := json.Unmarshal(out.Result, &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"n":1e2,"name":"<Zoë> & ${{ x"}`; string(got.Told.Inputs) != want {
+		t.Errorf("told %s", got.Told.Inputs)
+	}
+	if c := got.Told.Context; c.Executor != "echo" || c.Attempt != 1 || c.Seconds <= 0 || c.Seconds > 30 {
+		t.Errorf("the context is %+v", c)
+	}
+	if real, _ := filepath.EvalSymlinks(b.path("echo")); filepath.Base(got.Folder) != "echo" || real == "" || got.Home != "own" {
+		t.Errorf("it ran in %s with %q", got.Folder, got.Home)
+	}
+}
+
+// An answer is taken as the format has it.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, map[string]string{"say.yaml": runs(t, "say", "say")})
+	for _, c := range []struct {
+		name, answer, note string
+		code               int
+		result             string
+		kind               executors.ErrorType
+		message, errorCode string
+	}{
+		{"any object is the output", `{"b": 1, "a": 2.50}`, "", 0, `{"b": 1, "a": 2.50}`, "", "", ""},
+		{"so is anything else", ` [1, "x"] `, "", 0, `[1, "x"]`, "", "", ""},
+		{"a status that is not the format's is a value", `{"status": "shipped"}`, "", 0, `{"status": "shipped"}`, "", "", ""},
+		{"completed", `{"status": "completed", "result": "Processed: x"}`, "", 0, `{"result":"Processed: x"}`, "", "", ""},
+		{"completed with nothing else", `{"status": "completed"}`, "", 0, `{}`, "", "", ""},
+		{"failed as known", `{"status": "failed", "error": "no url", "error_type": "validation_error", "field": "url"}`, "", 0, ``, executors.ValidationError, "no url", ""},
+		{"failed in its own words", `{"status": "failed", "error": "gone", "error_type": "file_not_found", "file": "a"}`, "", 0, `{"file":"a"}`, executors.ExecutionError, "gone", "file_not_found"},
+		{"failed with an object", `{"status": "failed", "error": {"a": 1}}`, "", 0, ``, executors.ExecutionError, `{"a":1}`, ""},
+		{"failed without a word", `{"status": "failed"}`, "", 0, ``, executors.ExecutionError, "say failed and gave no reason", ""},
+		{"failed, with an exit code too", `{"status": "failed", "error": "gone", "error_type": "not_found"}`, "", 1, ``, executors.NotFound, "gone", ""},
+		{"cancelled", `{"status": "cancelled", "message": "enough", "progress": 4}`, "", 0, `{"message":"enough","progress":4}`, executors.Cancelled, "enough", ""},
+		{"an exit code", `{"a": 1}`, "first\nlast words\n", 3, `{"a": 1}`, executors.ExecutionError, "say failed: its program ended with exit code 3: last words", "3"},
+		{"an exit code and no answer", ``, "", 3, ``, executors.ExecutionError, "say failed: its program ended with exit code 3", "3"},
+		{"completed, with an exit code", `{"status": "completed", "a": 1}`, "", 9, `{"a":1}`, executors.ExecutionError, "say failed: its program ended with exit code 9", "9"},
+		{"no answer", ``, "", 0, ``, executors.ExecutionError, "say answered nothing: its program wrote no JSON to its standard output", ""},
+		{"words", `hello`, "", 0, ``, executors.ExecutionError, "the answer of say is not JSON: ", ""},
+		{"words before JSON", "loading…\n{}", "", 0, ``, executors.ExecutionError, "the answer of say is not JSON: ", ""},
+		{"two values", `{} {}`, "", 0, ``, executors.ExecutionError, "the answer of say is not JSON: ", ""},
+		{"a key twice", `{"a": 1, "a": 2}`, "", 0, ``, executors.ExecutionError, "the answer of say is not JSON: ", ""},
+		{"no number", `{"a": NaN}`, "", 0, ``, executors.ExecutionError, "the answer of say is not JSON: ", ""},
+		{"too deep", strings.Repeat("[", 100) + strings.Repeat("]", 100), "", 0, ``, executors.ExecutionError, "the answer of say is not JSON: ", ""},
+		{"a byte order mark", "\ufeff{}", "", 0, `{}`, "", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			inputs := fmt.Sprintf(`{"answer": %s, "note": %s, "code": %d}`, quoted(c.answer), quoted(c.note), c.code)
+			out := b.call("say", inputs)
+			if c.kind == "" {
+				if out.Err != nil {
+					t.Fatal(out.Err)
+				}
+			} else if out.Err == nil || out.Err.Type != c.kind || !strings.HasPrefix(out.Err.Message, c.message) || out.Err.Code != c.errorCode {
+				t.Fatalf("%+v", out.Err)
+			}
+			if !sameJSON(string(out.Result), c.result) {
+				t.Errorf("the result is %s", out.Result)
+			}
+		})
+	}
+}
+
+func sameJSON(a, b string) bool {
+	compact := func(text string) string { return strings.NewReplacer(" ", "", "\n", "").Replace(text) }
+	return compact(a) == compact(b)
+}
+
+// Output that is no text, and output without end.
+func TestOutputThatIsTooMuch(t *testing.T) {
+	t.Parallel()
+	cfg := policy.Config{Limits: policy.Limits{Executors: map[string]policy.ExecutorLimits{"endless": {OutputBytes: 1 << 20}}}}
+	b := newBenchWith(t, cfg, map[string]string{
+		"binary.yaml": runs(t, "binary", "binary"), "endless.yaml": runs(t, "endless", "endless"), "talkative.yaml": runs(t, "talkative", "talkative"),
+	})
+	if out := b.call("binary", `{}`); out.Err == nil || !strings.Contains(out.Err.Message, "not JSON") || len(out.Result) > 0 {
+		t.Errorf("bytes that are no text: %s, %v", out.Result, out.Err)
+	}
+	start := time.Now()
+	out := b.call("endless", `{}`)
+	if out.Err == nil || out.Err.Type != executors.ExecutionError || !strings.Contains(out.Err.Message, "more than 1048576 bytes") || time.Since(start) > 20*time.Second {
+		t.Errorf("an answer without end: %v after %s", out.Err, time.Since(start))
+	}
+	var heard string
+	call := &executors.Call{Inputs: map[string]any{}, OnProgress: func(p executors.Progress) { heard = p.Message }}
+	if out := b.registry.Invoke(t.Context(), "talkative", call, 0); out.Err != nil || heard != "still heard" {
+		t.Errorf("notes without end: %v, heard %q", out.Err, heard)
+	}
+}
+
+// The program is asked to stop, and what it says then is kept.
+func TestCancelIsAskedFirst(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("programs can't be asked to stop on Windows")
+	}
+	b := newBench(t, map[string]string{"polite.yaml": runs(t, "polite", "polite")})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	call := &executors.Call{Inputs: map[string]any{}, OnProgress: func(p executors.Progress) {
+		if p.Done != 3 || p.Total != 100 || p.Message != "at work" {
+			t.Errorf("progress %+v", p)
+		}
+		cancel()
+	}}
+	out := b.registry.Invoke(ctx, "polite", call, 0)
+	if out.Err == nil || out.Err.Type != executors.Cancelled || !sameJSON(string(out.Result), `{"message":"as you wish","progress":3}`) {
+		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+}
+
+// A program that won't stop is made to, with what it started.
+func TestCancelEndsTheWholeFamily(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("the job object ends them, and there is no signal to see it by")
+	}
+	b := newBench(t, map[string]string{"family.yaml": runs(t, "family", "family")})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var members []int
+	call := &executors.Call{Inputs: map[string]any{}, OnProgress: func(p executors.Progress) {
+		members = numbers(p.Message)
+		cancel()
+	}}
+	out := b.registry.Invoke(ctx, "family", call, 0)
+	if out.Err == nil || out.Err.Type != executors.Cancelled || len(members) != 2 {
+		t.Fatalf("%v, %v", out.Err, members)
+	}
+	for _, pid := range members {
+		gone := false
+		for deadline := time.Now().Add(5 * time.Second); !gone && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			gone = syscall.Kill(pid, 0) != nil || err == nil && strings.Contains(string(stat), ") Z ")
+		}
+		if !gone {
+			t.Errorf("process %d is still there", pid)
+		}
+	}
+}
+
+func TestTimeOut(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, map[string]string{"polite.yaml": runs(t, "polite", "polite")})
+	out := b.registry.Invoke(t.Context(), "polite", &executors.Call{Inputs: map[string]any{}}, 300*time.Millisecond)
+	if out.Err == nil || out.Err.Type != executors.TimeoutError {
+		t.Errorf("%v", out.Err)
+	}
+}

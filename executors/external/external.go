@@ -1,0 +1,134 @@
+// Package external is the executors that users make without Go: a folder of
+// definitions, each with a section that says how the work is done. A program
+// is started, a request is sent, a task tree is run, or the tools of another
+// MCP server are called.
+//
+// The folder is looked at again and again while a server runs. What is new is
+// registered, what is gone is withdrawn, and what is broken is reported while
+// its last good version goes on.
+package external
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// Options are where the definitions are and what they are made with. Dir and
+// Registry are required.
+type Options struct {
+	// Dir need not exist; it may come later.
+	Dir      string
+	Registry *executors.Registry
+	Log      zerolog.Logger
+	// Trees runs task trees; nil: there are none.
+	Trees Trees
+	// Reserved are ids that mean something else to whoever calls.
+	Reserved []string
+	// Every is how often a watched folder is looked at (500 ms).
+	Every time.Duration
+}
+
+// Problem is what is wrong with one file of the folder.
+type Problem struct {
+	File string // below the folder, with slashes
+	Err  error  // begins with the file and the line
+}
+
+// Folder holds the executors of one folder in the registry.
+type Folder struct {
+	opts Options
+
+	mu      sync.Mutex // held while the folder is read
+	sources map[string]*source
+	missing error // why the folder itself can't be read
+
+	watching sync.WaitGroup
+	stop     context.CancelFunc
+}
+
+// Open reads the folder once. Its problems do not keep anything else from
+// working; they are logged, and Problems has them.
+func Open(opts Options) *Folder {
+	if opts.Every <= 0 {
+		opts.Every = 500 * time.Millisecond
+	}
+	f := &Folder{opts: opts, sources: map[string]*source{}}
+	f.scan(true)
+	return f
+}
+
+// Dir is the folder.
+func (f *Folder) Dir() string { return f.opts.Dir }
+
+// Watch follows the folder from now on, until Close. A file is read when it
+// has stayed as it is from one look to the next, so that one that is being
+// written is not read half.
+//
+// It looks rather than being told: that works the same on every system and on
+// folders of other machines, and a look at a few files costs microseconds.
+func (f *Folder) Watch() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stop != nil {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	f.stop = stop
+	f.watching.Go(func() {
+		ticker := time.NewTicker(f.opts.Every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				f.scan(false)
+			}
+		}
+	})
+}
+
+// Reload reads now what has changed, however lately.
+func (f *Folder) Reload() { f.scan(true) }
+
+// Close ends the watching. The executors stay registered, and are closed with
+// the registry.
+func (f *Folder) Close() error {
+	f.mu.Lock()
+	stop := f.stop
+	f.mu.Unlock()
+	if stop != nil {
+		stop()
+		f.watching.Wait()
+	}
+	return nil
+}
+
+// Problems are what is wrong now, in the order of the files. Files with
+// problems may still have an earlier version of themselves at work.
+func (f *Folder) Problems() []Problem {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []Problem
+	if f.missing != nil {
+		list = append(list, Problem{File: ".", Err: f.missing})
+	}
+	for _, name := range sortedKeys(f.sources) {
+		if err := f.sources[name].problem; err != nil {
+			list = append(list, Problem{File: name, Err: err})
+		}
+	}
+	return list
+}
+
+// Origin is the file that an executor came from, below the folder.
+func (f *Folder) Origin(id string) (file string, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.owner(id)
+}

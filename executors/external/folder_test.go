@@ -1,0 +1,180 @@
+package external_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/external"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+// What comes, changes and goes in a watched folder does so in the registry.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	changed := make(chan struct{}, 100)
+	b.registry.OnChange(func() { changed <- struct{}{} })
+	await := func(want string) {
+		t.Helper()
+		limit := time.NewTimer(20 * time.Second)
+		defer limit.Stop()
+		for b.ids() != want {
+			select {
+			case <-changed:
+			case <-limit.C:
+				t.Fatalf("registered are %q, not %q; problems: %s", b.ids(), want, b.problems())
+			}
+		}
+	}
+	b.folder.Watch()
+	b.write("a/definition.yaml", runs(t, "a", "echo"))
+	await("a")
+	b.write("b.yaml", runs(t, "b", "echo"))
+	await("a b")
+	b.write("b.yaml", runs(t, "c", "echo"))
+	await("a c")
+	b.remove("b.yaml")
+	await("a")
+	if err := os.RemoveAll(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	await("")
+	b.write("again.yaml", runs(t, "again", "echo"))
+	await("again")
+}
+
+// A broken file is reported with its line; the others, and its last good
+// version, go on.
+func TestBrokenFileKeepsItsLastGoodVersion(t *testing.T) {
+	t.Parallel()
+	good := runs(t, "a", "say")
+	b := newBench(t, map[string]string{"a.yaml": good, "b.yaml": runs(t, "b", "echo"), "c.yaml": "id: [", "d.txt": "x", ".e.yaml": "id: [", "_f.yaml": "id: ["})
+	if b.ids() != "a b" || !strings.HasPrefix(b.problems(), "c.yaml:1: ") || strings.Contains(b.problems(), "\n") {
+		t.Fatalf("%s; %s", b.ids(), b.problems())
+	}
+	b.write("a.yaml", strings.Replace(good, "toolset: tests", "toolset: tests\ntimout: 3", 1))
+	b.folder.Reload()
+	if b.ids() != "a b" || !strings.Contains(b.problems(), `a.yaml:5: a definition has no key "timout"; did you mean "timeout"?`) {
+		t.Fatalf("%s; %s", b.ids(), b.problems())
+	}
+	if out := b.call("a", `{"answer": "{}"}`); out.Err != nil {
+		t.Errorf("the last good version: %v", out.Err)
+	}
+	b.write("a.yaml", good+"\n")
+	b.remove("c.yaml")
+	b.folder.Reload()
+	if b.ids() != "a b" || b.problems() != "" {
+		t.Errorf("%s; %s", b.ids(), b.problems())
+	}
+}
+
+// What is wrong is said with the file and the line.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, text, want string }{
+		{"nothing", "", "x.yaml:1: "},
+		{"no section", strings.Split(definition("x", "{}"), "run:")[0], `x.yaml:1: there is no section "run"`},
+		{"a section that is none", definition("x", "[]"), "x.yaml:19: run must be a mapping"},
+		{"a kind that is none", definition("x", "{kind: comand}"), `x.yaml:19: run.kind is "comand"; did you mean "command"?`},
+		{"no kind", definition("x", "{}"), `x.yaml:19: run.kind is ""; known are `},
+		{"a key that is none", definition("x", "{kind: command, command: [python3], enviroment: {}}"), `x.yaml:19: run.enviroment `},
+		{"a missing key", definition("x", "{kind: command}"), `x.yaml:19: run.command is required`},
+		{"a list that is a text", definition("x", "{kind: command, command: python3 a.py}"), `x.yaml:19: run.command `},
+		{"an anchor that is none", definition("x", "*a"), `x.yaml:`},
+		{"a program that is not there", definition("x", "\n  kind: command\n  command:\n    - no-such-program"), `x.yaml:22: the program no-such-program: `},
+		{"a file that is not there", definition("x", "{kind: command, command: [./no.py]}"), `x.yaml:19: the program ./no.py: `},
+		{"an id that climbs", definition("../x", "{kind: command, command: [ls]}"), `x.yaml:1: "../x" must be `},
+		{"an id that is a path", definition("x/y", "{kind: command, command: [ls]}"), `x.yaml:1: "x/y" must be `},
+		{"an id with a line break", definition(`"x\ny"`, "{kind: command, command: [ls]}"), `x.yaml:1: "x\ny" must be `},
+		{"an id of the server's tools", definition("get_run", "{kind: command, command: [ls]}"), `x.yaml:1: the id get_run is a tool of the server's own`},
+		{"a tree without anything to run it", definition("x", "{kind: tree, tree: []}"), `x.yaml:19: `},
+		{"an address without a host", definition("x", "{kind: http, url: /a}"), `x.yaml:19: run.url must begin with http`},
+		{"an address that callers choose", definition("x", `{kind: http, url: "http://${{ inputs.name }}/"}`), `x.yaml:19: run.url has a hole before its path`},
+		{"a port that callers choose", definition("x", `{kind: http, url: "http://example.com:${{ inputs.n }}/"}`), `x.yaml:19: run.url has a hole before its path`},
+		{"credentials in the address", definition("x", `{kind: http, url: "http://a:b@example.com/"}`), `x.yaml:19: run.url holds a user name`},
+		{"an input that is none", definition("x", `{kind: http, url: "http://example.com/${{ inputs.nam }}"}`), `x.yaml:19: run.url the hole ${{ inputs.nam }} names no input of input_schema; did you mean "name"?`},
+		{"a hole that is none", definition("x", `{kind: http, url: "http://example.com/${{ name }}"}`), `x.yaml:19: run.url the hole ${{ name }} names neither`},
+		{"a hole without an end", definition("x", `{kind: http, url: "http://example.com/${{ inputs.name"}`), `x.yaml:19: run.url a hole is not closed`},
+		{"a method that is none", definition("x", `{kind: http, url: "http://example.com/", method: FETCH}`), `x.yaml:19: run.method must be one of`},
+		{"a status that is none", definition("x", `{kind: http, url: "http://example.com/", expect_status: [9000]}`), `x.yaml:19: run.expect_status[0]`},
+		{"JSON as text", definition("x", `{kind: http, url: "http://example.com/", headers: {content-type: application/json}, body: '{"a": "${{ inputs.name }}"}'}`), `x.yaml:19: run.body is not plain text`},
+	} {
+		b := newBench(t, map[string]string{"x.yaml": c.text}, func(o *external.Options) { o.Reserved = []string{"get_run"} })
+		if b.ids() != "" || !strings.Contains(b.problems(), c.want) {
+			t.Errorf("%s: registered %q, problems %q", c.name, b.ids(), b.problems())
+		}
+	}
+}
+
+// An id belongs to the first file that has it, and goes to the next when that
+// is gone. What the server brings can't be replaced.
+func TestIDsThatAreTaken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, map[string]string{"a.yaml": runs(t, "same", "echo"), "b.yaml": runs(t, "same", "echo"), "c.yaml": runs(t, "c", "echo")})
+	if want := "b.yaml:1: the id same is taken by a.yaml"; b.ids() != "c same" || b.problems() != want {
+		t.Fatalf("%s; %s", b.ids(), b.problems())
+	}
+	b.remove("a.yaml")
+	b.folder.Reload()
+	if file, ok := b.folder.Origin("same"); b.ids() != "c same" || b.problems() != "" || !ok || file != "b.yaml" {
+		t.Errorf("%s; %s; %s", b.ids(), b.problems(), file)
+	}
+	other := external.Open(external.Options{Dir: b.dir, Registry: b.registry})
+	if len(other.Problems()) != 2 || !strings.Contains(other.Problems()[0].Err.Error(), "taken by an executor that the server brings") {
+		t.Errorf("%v", other.Problems())
+	}
+}
+
+// Whoever can write a definition, or what it runs, decides what is run.
+func TestFilesThatCallersCanWrite(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("making links takes a privilege there")
+	}
+	work := t.TempDir()
+	cfg := policy.Config{Files: policy.Files{Roots: map[string]policy.Root{"work": {Path: work, Write: true}}}}
+	b := newBenchWith(t, cfg, nil)
+	for name, text := range map[string]string{"linked.yaml": runs(t, "linked", "echo"), "script.py": "", "tree.yaml": "- {name: x}"} {
+		if err := os.WriteFile(filepath.Join(work, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(work, "linked.yaml"), b.path("a.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	b.write("b.yaml", definition("b", "{kind: command, command: [sh, "+quoted(filepath.Join(work, "script.py"))+"]}"))
+	b.write("c.yaml", definition("c", "{kind: command, command: ["+quoted(filepath.Join(work, "script.py"))+"]}"))
+	b.folder.Reload()
+	if b.ids() != "" || strings.Count(b.problems(), "by policy.files.roots.work") != 3 {
+		t.Errorf("%s; %s", b.ids(), b.problems())
+	}
+	inside := external.Open(external.Options{Dir: work, Registry: executortest.Registry(t, b.policy)})
+	for _, problem := range inside.Problems() {
+		if !strings.Contains(problem.Err.Error(), "callers may write this file") {
+			t.Error(problem.Err)
+		}
+	}
+	if len(inside.Problems()) != 2 {
+		t.Errorf("%v", inside.Problems())
+	}
+}
+
+func TestFilesThatAreNone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, map[string]string{"big.yaml": strings.Repeat("#", 9<<20), "b.yaml": runs(t, "b", "echo")})
+	if err := os.Mkdir(b.path("folder.yaml"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(b.path("deep/definition.yaml"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.folder.Reload()
+	if b.ids() != "b" || !strings.Contains(b.problems(), "big.yaml:1: this is over 8 MiB") || !strings.Contains(b.problems(), "deep/definition.yaml:1: this is no regular file") {
+		t.Errorf("%s; %s", b.ids(), b.problems())
+	}
+}

@@ -1,0 +1,149 @@
+package external
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/fieldpath"
+	"github.com/chainwright/chainwright/executors/rest"
+)
+
+// request sends what the operator wrote, with a caller's inputs in its holes,
+// by the code of rest_executor.
+type request struct {
+	def      *executors.Definition
+	address  *address
+	rest     map[string]shape // the other inputs of rest_executor
+	endpoint *rest.Endpoint
+	result   *fieldpath.Path // of the output that is given; nil: all
+	path     string
+}
+
+func newRequest(l *loading) ([]executors.Executor, error) {
+	r := &request{def: l.def, rest: map[string]shape{}}
+	var err error
+	if r.address, err = parseAddress(l.def, l.run["url"].(string)); err == nil {
+		err = r.address.check()
+	}
+	if err != nil {
+		return nil, l.section.Errorf([]string{"url"}, "run.url %w", err)
+	}
+	if given, ok := l.run["result"].(string); ok {
+		path, err := fieldpath.Parse(given)
+		if err != nil {
+			return nil, l.section.Errorf([]string{"result"}, "run.result: %w", err)
+		}
+		r.result, r.path = &path, given
+	}
+	open := map[string]any{"url": r.address.prefix}
+	for _, name := range sortedKeys(l.run) {
+		switch name {
+		case "kind", "url", "result":
+			continue
+		}
+		if r.rest[name], err = parseShape(l.def, l.run[name]); err != nil {
+			return nil, l.section.Errorf([]string{name}, "run.%s: %w", name, err)
+		}
+		open[name] = r.rest[name].unknown()
+	}
+	if violations := rest.Definition().Input.Validate(open); len(violations) > 0 {
+		return nil, l.wrong("run", violations)
+	}
+	if err := r.checkBody(l); err != nil {
+		return nil, err
+	}
+	r.endpoint = rest.NewEndpoint(r.address.origin)
+	return []executors.Executor{r}, nil
+}
+
+// checkBody refuses holes in texts of a format: what is JSON or a form has its
+// own keys, in which values are escaped.
+func (r *request) checkBody(l *loading) error {
+	body, ok := r.rest["body"]
+	if !ok || !body.text.hasHole() || len(body.text) == 1 {
+		return nil
+	}
+	for name, value := range r.rest["headers"].object {
+		if strings.EqualFold(name, "Content-Type") {
+			if kind, _ := value.unknown().(string); !strings.HasPrefix(strings.ToLower(kind), "text/") {
+				return l.section.Errorf([]string{"body"}, "run.body is not plain text, and values in its holes would not be escaped; write JSON in json and a form in data")
+			}
+		}
+	}
+	return nil
+}
+
+// Definition is what the file says.
+func (r *request) Definition() *executors.Definition { return r.def }
+
+// Close gives back the idle connections.
+func (r *request) Close() error { return r.endpoint.Close() }
+
+// Execute sends the request once.
+func (r *request) Execute(ctx context.Context, call *executors.Call) (any, error) {
+	inputs, err := r.fill(call)
+	if err != nil {
+		return nil, err
+	}
+	complete, violations := rest.Definition().Complete(inputs)
+	if len(violations) > 0 {
+		return nil, executors.Errorf(executors.ValidationError, "the request can't be made of these inputs: %s", violations[0])
+	}
+	output, err := r.endpoint.Do(ctx, call, complete)
+	if err != nil {
+		return output, r.own(err)
+	}
+	if r.result == nil {
+		return output, nil
+	}
+	return r.pick(output)
+}
+
+// fill makes the inputs of rest_executor.
+func (r *request) fill(call *executors.Call) (map[string]any, error) {
+	f := &filler{inputs: call.Inputs, secret: func(name string) (string, error) {
+		return call.Policy.Secret(name, r.def.ID, r.address.prefix)
+	}}
+	target, err := r.address.fill(f)
+	if err != nil {
+		return nil, err
+	}
+	inputs := map[string]any{"url": target}
+	for name, each := range r.rest {
+		value, there, err := each.fill(f)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			inputs[name] = value
+		}
+	}
+	return inputs, nil
+}
+
+// own leaves out a field that is one of rest_executor's inputs and none of
+// this executor's.
+func (r *request) own(err error) error {
+	failed := *executors.AsError(err)
+	name, _, _ := strings.Cut(failed.Field, ".")
+	if !r.def.Input.HasProperty(name) {
+		failed.Field = ""
+	}
+	return &failed
+}
+
+// pick takes the part of the output that the operator named.
+func (r *request) pick(output any) (any, error) {
+	raw, err := json.Marshal(output)
+	if err != nil {
+		return output, err
+	}
+	found, ok := r.result.Find(raw)
+	if !ok {
+		return output, executors.Errorf(executors.ExecutionError, "the answer has nothing at %s", r.path).
+			WithHint("run.result of " + r.def.ID + " names what is given of the answer; it is there in the whole output here")
+	}
+	return found, nil
+}
