@@ -16,6 +16,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/toolstest"
@@ -54,11 +55,27 @@ func executable(t *testing.T) string {
 // set builds the tools over what is built in, without the test's executors.
 func set(t *testing.T, cfg policy.Config, change func(*tools.Options)) *tools.Set {
 	t.Helper()
-	opts := []toolstest.Option{toolstest.WithPolicy(cfg), toolstest.Bare(), toolstest.WithExecutors(builtin.All()...)}
+	all := builtin.All()
+	if len(cfg.Command.Programs) > 0 { // everything is opened, models too
+		llm.Connect(models(t), all...)
+	}
+	opts := []toolstest.Option{toolstest.WithPolicy(cfg), toolstest.Bare(), toolstest.WithExecutors(all...)}
 	if change != nil {
 		opts = append(opts, toolstest.WithTools(change))
 	}
 	return stack(t, opts...).Set
+}
+
+// models is a client of an endpoint that nobody listens at, and nobody asks.
+func models(t *testing.T) *llm.Client {
+	t.Helper()
+	client, err := llm.NewClient(llm.Settings{}, llm.WithEnvironment(func(name string) (string, bool) {
+		return "http://127.0.0.1:1/v1", name == "OPENAI_BASE_URL"
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
 }
 
 func stack(t *testing.T, opts ...toolstest.Option) *toolstest.Stack {
