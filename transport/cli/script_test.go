@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
 func TestMain(m *testing.M) {
@@ -22,6 +24,7 @@ func TestMain(m *testing.M) {
 // line, with the program as a process of its own and a home of its own.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	model := llmtest.New(t, llmtest.Load(t, "commandline"))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -41,6 +44,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LOCALAPPDATA", filepath.Join(home, "data"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
 			env.Setenv("XDG_DATA_HOME", filepath.Join(home, "data"))
+			env.Setenv("MODEL", model.URL+"/v1")
+			env.Setenv("CHAINWRIGHT_LLM_PROVIDER", "none") // whatever is on this machine
 			env.Setenv("PEER", strings.TrimPrefix(p.URL, "http://"))
 			return nil
 		},
