@@ -12,6 +12,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/rest"
 	"github.com/chainwright/chainwright/executors/sql"
+	"github.com/chainwright/chainwright/executors/ssh"
 	"github.com/chainwright/chainwright/executors/system"
 	"github.com/chainwright/chainwright/executors/websocket"
 )
@@ -26,6 +27,7 @@ var list = []func() executors.Executor{
 	func() executors.Executor { return llm.New() },
 	rest.New,
 	func() executors.Executor { return sql.New() },
+	func() executors.Executor { return ssh.New() },
 	system.New,
 	websocket.New,
 }

@@ -92,7 +92,11 @@ type Connection struct {
 	PasswordEnv  string `yaml:"password_env,omitempty" koanf:"password_env"`
 	PasswordFile string `yaml:"password_file,omitempty" koanf:"password_file"`
 	KeyFile      string `yaml:"key_file,omitempty" koanf:"key_file"`
-	KnownHosts   string `yaml:"known_hosts,omitempty" koanf:"known_hosts"`
+	// PassphraseEnv names the variable with the key file's passphrase.
+	PassphraseEnv string `yaml:"passphrase_env,omitempty" koanf:"passphrase_env"`
+	KnownHosts    string `yaml:"known_hosts,omitempty" koanf:"known_hosts"`
+	// Jump names the connection of kind ssh that this one goes through.
+	Jump string `yaml:"jump,omitempty" koanf:"jump"`
 	// TLS is starttls (default), tls or none, for smtp.
 	TLS string `yaml:"tls,omitempty" koanf:"tls"`
 	// From is the sender's address, for smtp.

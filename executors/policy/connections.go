@@ -35,6 +35,9 @@ func (p *Policy) checkConnections(bad *problems) {
 		if c.PasswordEnv != "" && c.PasswordFile != "" {
 			bad.add(key, "has both password_env and password_file; one is meant")
 		}
+		if jump, ok := p.config.Connections[c.Jump]; c.Jump != "" && (!ok || jump.Kind != "ssh" || jump.Jump != "" || c.Kind != "ssh") {
+			bad.add(key+".jump", "must name a connection of kind ssh that has no jump of its own; got %q", c.Jump)
+		}
 		if c.Port < 0 || c.Port > 65535 {
 			bad.add(key+".port", "must be from 1 to 65535; got %d", c.Port)
 		}
@@ -186,6 +189,23 @@ func (p *Policy) Password(name string) (string, error) {
 		p.redactor.know(name, password)
 	}
 	return password, nil
+}
+
+// Passphrase returns the passphrase of a named connection's key file; empty
+// where none is configured.
+func (p *Policy) Passphrase(name string) (string, error) {
+	c, err := p.Connection(name)
+	if err != nil || c.PassphraseEnv == "" {
+		return "", err
+	}
+	passphrase, _ := p.lookup(c.PassphraseEnv)
+	if passphrase == "" {
+		return "", &Denied{Message: fmt.Sprintf("the connection %s has no passphrase: the variable %s is not set", name, c.PassphraseEnv)}
+	}
+	if len(passphrase) >= minSecret {
+		p.redactor.know(name, passphrase)
+	}
+	return passphrase, nil
 }
 
 // CallerDSN refuses DSNs of callers' own unless the operator opened them.

@@ -1,0 +1,257 @@
+package ssh
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+const (
+	// maxUses is how many calls share a connection: hosts allow ten sessions
+	// by default, and ending a command takes one of its own.
+	maxUses = 8
+	// idleFor is how long a connection that nobody uses is kept.
+	idleFor = time.Minute
+	// trustFor is how long a connection is used again without asking whether
+	// the host is still there.
+	trustFor = 5 * time.Second
+)
+
+// pool keeps connections for the next call.
+type pool struct {
+	mu     sync.Mutex
+	hosts  map[key]*host
+	closed bool
+	ends   sync.WaitGroup // of the connections
+}
+
+// host is what there is for one key. Whoever holds dialling is the one that
+// makes a further connection.
+type host struct {
+	dialling    chan struct{}
+	connections []*connection
+}
+
+// connection is a client with what it goes through.
+type connection struct {
+	*ssh.Client
+	uses    int
+	idle    *time.Timer
+	since   time.Time // when it was last given back
+	ended   chan struct{}
+	dropped bool   // out of the pool
+	through func() // gives the jump host's connection back
+}
+
+func newPool() *pool { return &pool{hosts: map[key]*host{}} }
+
+// acquire gives a connection and what to call when it is done with.
+func (p *pool) acquire(ctx context.Context, t *target) (*connection, func(), error) {
+	k := t.key()
+	for {
+		c, h, err := p.take(k)
+		if err != nil {
+			return nil, nil, err
+		}
+		if c != nil {
+			if c.answers(ctx, p.lastUse(c)) {
+				return c, func() { p.giveBack(k, c) }, nil
+			}
+			p.discard(k, c)
+			p.giveBack(k, c)
+			continue
+		}
+		select {
+		case h.dialling <- struct{}{}:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		c, err = p.dial(ctx, t, k)
+		<-h.dialling
+		if err != nil {
+			return nil, nil, err
+		}
+		if c != nil {
+			return c, func() { p.giveBack(k, c) }, nil
+		}
+	}
+}
+
+// take gives a connection that has room, if there is one.
+func (p *pool) take(k key) (*connection, *host, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, nil, executors.Errorf(executors.Cancelled, "the server is shutting down")
+	}
+	h := p.hosts[k]
+	if h == nil {
+		h = &host{dialling: make(chan struct{}, 1)}
+		p.hosts[k] = h
+	}
+	for _, c := range h.connections {
+		if c.uses < maxUses {
+			c.uses++
+			if c.idle != nil {
+				c.idle.Stop()
+			}
+			return c, h, nil
+		}
+	}
+	return nil, h, nil
+}
+
+// dial makes a connection, unless one has got room meanwhile: then it gives
+// none, and the caller looks again.
+func (p *pool) dial(ctx context.Context, t *target, k key) (*connection, error) {
+	p.mu.Lock()
+	for _, c := range p.hosts[k].room() {
+		if c.uses < maxUses {
+			p.mu.Unlock()
+			return nil, nil
+		}
+	}
+	p.mu.Unlock()
+	through, dial := func() {}, direct
+	if t.jump != nil {
+		jump, release, err := p.acquire(ctx, t.jump)
+		if err != nil {
+			return nil, err
+		}
+		through, dial = release, jump.DialContext
+	}
+	client, err := handshake(ctx, t, dial)
+	if err != nil {
+		through()
+		return nil, err
+	}
+	c := &connection{Client: client, uses: 1, ended: make(chan struct{}), through: through}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		_ = client.Close()
+		through()
+		return nil, executors.Errorf(executors.Cancelled, "the server is shutting down")
+	}
+	if p.hosts[k] == nil {
+		p.hosts[k] = &host{dialling: make(chan struct{}, 1)}
+	}
+	p.hosts[k].connections = append(p.hosts[k].connections, c)
+	p.ends.Go(func() {
+		_ = client.Wait()
+		close(c.ended)
+		p.remove(k, c)
+		through()
+	})
+	return c, nil
+}
+
+func (h *host) room() []*connection {
+	if h == nil {
+		return nil
+	}
+	return h.connections
+}
+
+// giveBack ends a call's use of a connection.
+func (p *pool) giveBack(k key, c *connection) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.uses--
+	c.since = time.Now()
+	if c.uses > 0 || p.closed || c.dropped {
+		return
+	}
+	c.idle = time.AfterFunc(idleFor, func() {
+		p.mu.Lock()
+		idle := c.uses == 0 && time.Since(c.since) >= idleFor
+		if idle {
+			p.drop(k, c)
+		}
+		p.mu.Unlock()
+		if idle {
+			_ = c.Close()
+		}
+	})
+}
+
+// discard ends a connection that is of no use any more.
+func (p *pool) discard(k key, c *connection) {
+	p.remove(k, c)
+	_ = c.Close()
+}
+
+func (p *pool) remove(k key, c *connection) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop(k, c)
+}
+
+// drop takes a connection out of the pool, which is locked.
+func (p *pool) drop(k key, c *connection) {
+	c.dropped = true
+	if c.idle != nil {
+		c.idle.Stop()
+	}
+	h := p.hosts[k]
+	if h == nil {
+		return
+	}
+	for i, each := range h.connections {
+		if each == c {
+			h.connections = append(h.connections[:i:i], h.connections[i+1:]...)
+			break
+		}
+	}
+	if len(h.connections) == 0 && len(h.dialling) == 0 {
+		delete(p.hosts, k)
+	}
+}
+
+func (p *pool) lastUse(c *connection) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return c.since
+}
+
+// answers reports whether a host is still there: one that was cut off says
+// nothing by itself.
+func (c *connection) answers(ctx context.Context, lastUse time.Time) bool {
+	if lastUse.IsZero() || time.Since(lastUse) < trustFor {
+		return true
+	}
+	reply := make(chan error, 1)
+	go func() {
+		_, _, err := c.SendRequest("keepalive@openssh.com", true, nil)
+		reply <- err
+	}()
+	timer := time.NewTimer(trustFor)
+	defer timer.Stop()
+	select {
+	case err := <-reply:
+		return err == nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// close ends all connections and waits for their end.
+func (p *pool) close() error {
+	p.mu.Lock()
+	p.closed = true
+	var all []*connection
+	for _, h := range p.hosts {
+		all = append(all, h.connections...)
+	}
+	p.mu.Unlock()
+	for _, c := range all {
+		_ = c.Close() // those that go through others end with them as well
+	}
+	p.ends.Wait()
+	return nil
+}

@@ -1,0 +1,131 @@
+// Package ssh is ssh_executor: a command on another host, and files there and
+// back. A host's key is always verified, connections are kept for the next
+// call, and what a call started there ends with it.
+package ssh
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+//go:embed definition.yaml
+var definition embed.FS
+
+// Executor is ssh_executor. It keeps connections; Close ends them.
+type Executor struct {
+	executors.Executor
+	pool *pool
+}
+
+// New makes the executor. Nothing is dialled before the first call.
+func New() *Executor {
+	e := &Executor{pool: newPool()}
+	e.Executor = executors.New(executors.MustLoad(definition), e.run)
+	return e
+}
+
+// Close ends the connections that are kept.
+func (e *Executor) Close() error { return e.pool.close() }
+
+// Input is what a call gives.
+type Input struct {
+	Host          string            `json:"host"`
+	Port          int               `json:"port"`
+	Username      string            `json:"username"`
+	Password      string            `json:"password"`
+	KeyFile       string            `json:"key_file"`
+	KeyPassphrase string            `json:"key_passphrase"`
+	KnownHosts    string            `json:"known_hosts"`
+	Jump          string            `json:"jump"`
+	Command       any               `json:"command"` // a string, or a list of strings
+	Stdin         string            `json:"stdin"`
+	Env           map[string]string `json:"env"`
+	Upload        []upload          `json:"upload"`
+	Download      []download        `json:"download"`
+	Timeout       float64           `json:"timeout"` // applied by the door
+}
+
+// Output is how the command ended, and what was copied.
+type Output struct {
+	Success    bool         `json:"success"`
+	Command    string       `json:"command"`
+	Stdout     string       `json:"stdout"`
+	Stderr     string       `json:"stderr"`
+	ReturnCode int          `json:"return_code"`
+	Host       string       `json:"host"`
+	Username   string       `json:"username"`
+	DurationMS float64      `json:"duration_ms"`
+	Truncated  bool         `json:"truncated"`
+	Uploaded   []uploaded   `json:"uploaded,omitempty"`
+	Downloaded []downloaded `json:"downloaded,omitempty"`
+}
+
+// run has an output as soon as there was a connection.
+func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
+	line, err := commandLine(in.Command)
+	if err != nil {
+		return nil, err
+	}
+	variables, err := exports(in.Env)
+	if err != nil {
+		return nil, err
+	}
+	if line == "" && len(in.Upload) == 0 && len(in.Download) == 0 {
+		return nil, invalid("command", "is required, unless there are files to copy")
+	}
+	files, err := openFiles(call.Policy, in)
+	if err != nil {
+		return nil, err
+	}
+	defer files.abandon()
+	to, err := aim(call.Policy, in)
+	if err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	cmd := command{line: line, variables: variables, stdin: in.Stdin, limit: outputCap(call.Policy.Limits())}
+	out := &Output{Command: line, Host: in.Host, Username: to.user, ReturnCode: -1}
+	connected, err := e.attempt(ctx, to, files, cmd, out)
+	if errors.Is(err, errNotBegun) && ctx.Err() == nil { // it was kept from before, and the host has ended it since
+		connected, err = e.attempt(ctx, to, files, cmd, out)
+	}
+	if !connected {
+		return nil, to.failure(ctx, err)
+	}
+	out.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
+	if out.Success = err == nil; err != nil {
+		return out, to.failure(ctx, err)
+	}
+	return out, nil
+}
+
+// attempt does the work over a connection, which is ended where it is of no
+// use any more.
+func (e *Executor) attempt(ctx context.Context, to *target, files *files, cmd command, out *Output) (connected bool, err error) {
+	connection, release, err := e.pool.acquire(ctx, to)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	if err = work(ctx, connection, files, cmd, out); errors.Is(err, errNotBegun) {
+		e.pool.discard(to.key(), connection)
+	}
+	return true, err
+}
+
+// work does the three steps of a call in their order.
+func work(ctx context.Context, to *connection, files *files, cmd command, out *Output) error {
+	if err := files.send(ctx, to, out); err != nil {
+		return err
+	}
+	if cmd.line == "" {
+		out.ReturnCode = 0
+	} else if err := cmd.run(ctx, to, out); err != nil {
+		return err
+	}
+	return files.fetch(ctx, to, out)
+}
