@@ -205,7 +205,7 @@ var treeFields = []string{"name", "description", "inputs", "tasks"}
 
 var resultFields = []string{
 	"status", "count", "provider", "model", "attempts", "warnings", "usage", "diagram", "requirement", "mode",
-	"saved", "run_id", "user_id", "cost", "version", "$schema",
+	"saved", "run_id", "run", "user_id", "cost", "version", "$schema",
 }
 
 func (p *parser) object(v map[string]any) (tasks []any, ok bool) {

@@ -35,7 +35,7 @@ func (p *parser) choose(id string) *choice {
 		return c
 	}
 	c.def = e.Definition()
-	c.setting, c.closed = p.reg.Closed(id)
+	c.setting, c.closed = p.reg.Closed(c.def.ID)
 	return c
 }
 
@@ -73,6 +73,7 @@ func (p *parser) executor(i int, fields map[string]any) {
 		return
 	}
 	t.Definition = c.def
+	t.Executor = c.def.ID // what came may be an alias
 }
 
 // What schemas and params can say in the protocol that has a meaning there.

@@ -14,6 +14,9 @@ type Definition struct {
 	Title       string
 	Description string
 	Tags        []string
+	// Aliases are further ids by which trees may name it; it is published
+	// under its own alone.
+	Aliases     []string
 	Toolset     string
 	Annotations Annotations
 	// Effects narrow the annotations by input; the first that matches holds.

@@ -152,6 +152,7 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 		{"title", true, l.text(&def.Title)},
 		{"description", true, l.text(&def.Description)},
 		{"tags", false, l.texts(&def.Tags)},
+		{"aliases", false, l.texts(&def.Aliases)},
 		{"toolset", true, l.form(&def.Toolset, toolsetForm, "1 to 40 lower-case letters, digits, _ and -")},
 		{"annotations", true, func(n *yaml.Node) { def.Annotations = l.annotations(n) }},
 		{"effects", false, later(&effects)},

@@ -164,13 +164,18 @@ func (e *entry) close() error {
 	return e.closed
 }
 
-// Lookup finds an executor by its id.
+// Lookup finds an executor by its id, else by an alias of its.
 func (r *Registry) Lookup(id string) (Executor, bool) {
-	e, ok := (*r.all.Load())[id]
-	if !ok {
-		return nil, false
+	all := *r.all.Load()
+	if e, ok := all[id]; ok {
+		return e.Executor, true
 	}
-	return e.Executor, true
+	for _, e := range all {
+		if slices.Contains(e.def.Aliases, id) {
+			return e.Executor, true
+		}
+	}
+	return nil, false
 }
 
 // All gives the executors in the order of their ids.

@@ -70,6 +70,9 @@ func (s *Set) SavedTrees() []string {
 		return nil
 	}
 	entries, err := fs.ReadDir(s.opts.Trees, ".")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was ever saved
+	}
 	if err != nil {
 		s.opts.Log.Warn().Err(err).Msg("the folder of saved trees can't be read")
 		return nil

@@ -18,7 +18,7 @@ func TestSize(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]policy.Config{
 		"closed": {},
-		"open": {Files: policy.Files{Roots: map[string]policy.Root{"work": {Path: t.TempDir(), Write: true}}}},
+		"open":   {Files: policy.Files{Roots: map[string]policy.Root{"work": {Path: t.TempDir(), Write: true}}}},
 	} {
 		reg := executortest.Registry(t, executortest.Policy(t, cfg), builtin.All()...)
 		b := brief.Make(brief.Options{Registry: reg, Requirement: requirement, MaxTasks: 50})

@@ -1,0 +1,47 @@
+package tasktree
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/chainwright/chainwright/chain"
+)
+
+// Mermaid draws a tree as the text of a Mermaid flowchart: a box for each task,
+// a diamond for one with a condition, a double box for one that is done for
+// each element; an arrow for what must complete, a dotted one for what only
+// has to end.
+func Mermaid(tree *chain.Tree) string {
+	var b strings.Builder
+	b.WriteString("flowchart TD\n")
+	for i := range tree.Tasks {
+		task := &tree.Tasks[i]
+		left, right := `["`, `"]`
+		switch {
+		case task.When != nil:
+			left, right = `{"`, `"}`
+		case task.ForEach != nil:
+			left, right = `[["`, `"]]`
+		}
+		label := quoted(task.Name)
+		if task.Name != task.Executor {
+			label += "<br/>" + quoted(task.Executor)
+		}
+		fmt.Fprintf(&b, "  t%d%s%s%s\n", i+1, left, label, right)
+	}
+	for i := range tree.Tasks {
+		for _, dep := range tree.Tasks[i].Dependencies {
+			arrow := "-->"
+			if !dep.Required {
+				arrow = "-.->"
+			}
+			fmt.Fprintf(&b, "  t%d %s t%d\n", dep.Task+1, arrow, i+1)
+		}
+	}
+	return b.String()
+}
+
+// quoted writes a text so that nothing in it is read as Mermaid or HTML.
+func quoted(text string) string {
+	return strings.NewReplacer("&", "#amp;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "#", "#35;", "`", "#96;", "\n", " ", "\r", " ").Replace(text)
+}

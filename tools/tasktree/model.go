@@ -1,0 +1,139 @@
+package tasktree
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/tools/tasktree/brief"
+)
+
+// repairs is how often a tree goes back to the model with its problems.
+const repairs = 3
+
+var replySchema = sync.OnceValues(func() (*llm.Schema, error) {
+	return llm.NewSchema("task_tree", brief.ReplySchema())
+})
+
+// byModel has a language model plan. Its reply is held to the one validator;
+// every problem goes back with its place and its hint.
+func (g *Generator) byModel(ctx context.Context, call *executors.Call, in Input, exclude []string) (*plan, error) {
+	client := g.client.Load()
+	if client == nil {
+		return nil, executors.Errorf(executors.PermissionDenied, "there is no language model to ask").WithField("llm_provider").
+			WithHint("llm_provider caller hands the planning to you, and builtin plans by rules")
+	}
+	schema, err := replySchema()
+	if err != nil {
+		return nil, executors.AsError(fmt.Errorf("the schema of the reply: %w", err))
+	}
+	told := g.brief(in, exclude)
+	judge := &judge{g: g, in: in, exclude: exclude, call: call}
+	call.Progress(executors.Progress{Message: "the model plans"})
+	reply, failed := client.Complete(ctx, llm.Request{
+		Provider: in.Provider, Model: in.Model, Temperature: &in.Temperature, MaxTokens: in.MaxTokens,
+		Messages: []llm.Message{{Role: llm.RoleSystem, Content: told.Rules}, {Role: llm.RoleUser, Content: told.Task}},
+		Schema:   schema, Read: readArray, Check: judge.problems, Repairs: repairs, Meter: client.Meter(call.RunID),
+	})
+	if failed != nil {
+		return nil, judge.explain(failed)
+	}
+	p := &plan{value: judge.value, parsed: judge.parsed, out: &Output{
+		Provider: reply.Provider, Model: reply.Model, Attempts: max(1, reply.Usage.Requests), Usage: &reply.Usage, Warnings: []string{},
+	}}
+	for _, warning := range judge.report.Warnings {
+		p.out.Warnings = append(p.out.Warnings, warning.String())
+	}
+	return p, nil
+}
+
+// readArray takes a reply that is the array of tasks alone.
+func readArray(text string) (json.RawMessage, bool) {
+	from, to := strings.IndexByte(text, '['), strings.LastIndexByte(text, ']')
+	if from < 0 || to < from || strings.Contains(text[:from], "{") {
+		return nil, false
+	}
+	raw := json.RawMessage(`{"tasks":` + text[from:to+1] + `}`)
+	return raw, json.Valid(raw)
+}
+
+// judge holds replies to the validator, and keeps the last.
+type judge struct {
+	g       *Generator
+	in      Input
+	exclude []string
+	call    *executors.Call
+	rounds  int
+
+	value  map[string]any
+	parsed *chain.Tree
+	report chain.Report
+}
+
+// problems are all that is wrong with a reply, each with its place and what to
+// do about it.
+func (j *judge) problems(reply *llm.Reply) []string {
+	j.rounds++
+	value, err := decode(reply.JSON)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	if tasks, ok := value["tasks"].([]any); ok && j.in.UserID != "" {
+		for _, each := range tasks {
+			if task, ok := each.(map[string]any); ok && task["user_id"] == nil {
+				task["user_id"] = j.in.UserID
+			}
+		}
+	}
+	j.value = value
+	j.parsed, j.report = chain.ParseValue(value, j.g.opts.Registry)
+	var list []string
+	for _, problem := range j.report.Problems {
+		list = append(list, problem.String())
+	}
+	list = append(list, j.forbidden()...)
+	if len(list) > 0 {
+		j.call.Progress(executors.Progress{Message: fmt.Sprintf("round %d: %d problems go back to the model", j.rounds, len(list))})
+	}
+	return list
+}
+
+// forbidden are the problems that only this call has with a valid tree.
+func (j *judge) forbidden() []string {
+	var list []string
+	tasks, _ := j.value["tasks"].([]any)
+	if most := j.in.MaxTasks; most > 0 && len(tasks) > most {
+		list = append(list, fmt.Sprintf("tasks: there are %d, and at most %d are allowed", len(tasks), most))
+	}
+	if j.parsed == nil {
+		return list
+	}
+	for i := range j.parsed.Tasks {
+		id := j.parsed.Tasks[i].Executor
+		switch {
+		case slices.Contains(j.exclude, id):
+			list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s may not be used in a plan", i, id))
+		case len(j.in.Allowed) > 0 && !slices.Contains(j.in.Allowed, id):
+			list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s may not be used; allowed are %s", i, id, strings.Join(j.in.Allowed, ", ")))
+		}
+	}
+	return list
+}
+
+// explain adds to a failure what can be done without the model.
+func (j *judge) explain(err error) error {
+	failed := executors.AsError(err)
+	if failed.Field == "provider" {
+		failed.Field = "llm_provider"
+	}
+	if failed.Hint == "" || failed.Type == executors.ExecutionError {
+		failed.Hint = strings.TrimPrefix(failed.Hint+"; llm_provider caller hands the planning to you, and builtin plans by rules", "; ")
+	}
+	return failed
+}

@@ -1,0 +1,98 @@
+package tasktree
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors"
+)
+
+// save writes the tree into the folder of saved trees, from where it can be
+// run by its name. What is there under a name is never replaced.
+func (g *Generator) save(in Input, p *plan) error {
+	name, given := in.Save.(string)
+	if wanted, _ := in.Save.(bool); !given && !wanted {
+		return nil
+	}
+	if g.opts.Trees == "" {
+		return executors.Errorf(executors.PermissionDenied, "no tree can be saved here").WithField("save").
+			WithHint("the operator names a folder: trees: FOLDER in chainwright.yaml")
+	}
+	if !given {
+		name = slug(in.Requirement)
+	}
+	p.out.Name = name
+	raw, err := json.MarshalIndent(p.out.tree(), "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the tree: %w", err)
+	}
+	if err := os.MkdirAll(g.opts.Trees, 0o700); err != nil {
+		return fmt.Errorf("making the folder of saved trees: %w", err)
+	}
+	for n := 1; ; n++ {
+		candidate := name
+		if n > 1 {
+			candidate = fmt.Sprintf("%s-%d", name, n)
+		}
+		taken, err := g.write(candidate, append(raw, '\n'))
+		switch {
+		case err != nil:
+			return fmt.Errorf("saving the tree: %w", err)
+		case !taken:
+			p.out.Saved = candidate
+			return nil
+		case given:
+			return executors.Errorf(executors.ValidationError, "a tree is saved as %q already", name).WithField("save").
+				WithHint("choose another name; the plan itself is in this answer")
+		}
+	}
+}
+
+// write makes NAME.json, whole or not at all. It reports whether another tree
+// has the name.
+func (g *Generator) write(name string, data []byte) (taken bool, err error) {
+	for _, ending := range []string{".json", ".yaml", ".yml"} {
+		there, err := os.ReadFile(filepath.Join(g.opts.Trees, name+ending))
+		if err == nil {
+			return !bytes.Equal(there, data), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	file, err := os.CreateTemp(g.opts.Trees, ".saving-*")
+	if err != nil {
+		return false, err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return false, err
+	}
+	return false, os.Rename(file.Name(), filepath.Join(g.opts.Trees, name+".json"))
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// slug makes a name of the first words of a requirement.
+func slug(requirement string) string {
+	const most = 48
+	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(requirement), "-"), "-")
+	if len(name) > most {
+		name = name[:most]
+		if end := strings.LastIndexByte(name, '-'); end > 10 {
+			name = name[:end]
+		}
+	}
+	if name == "" {
+		return "plan"
+	}
+	return name
+}

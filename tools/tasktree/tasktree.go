@@ -1,0 +1,268 @@
+// Package tasktree is task_tree_generator: from a requirement in plain words
+// to a valid task tree.
+//
+// There are three ways. A language model plans by a brief (package brief), and
+// what it answers is checked by the one validator and sent back with all its
+// problems until it is valid. Where there is no model, the brief is handed to
+// the assistant that calls, which is one. And the built-in planner (package
+// planner) makes a draft by rules.
+package tasktree
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/strictjson"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/tasktree/brief"
+	"github.com/chainwright/chainwright/tools/tasktree/planner"
+)
+
+//go:embed definition.yaml
+var definition embed.FS
+
+// ID is the generator's id.
+const ID = "task_tree_generator"
+
+// Who plans, beside the providers of models.
+const (
+	Builtin = "builtin"
+	Caller  = "caller"
+)
+
+// The states of an answer.
+const (
+	statusCompleted = "completed"
+	statusHandedOff = "handed_off"
+)
+
+// Options are what the generator works with. Registry is required.
+type Options struct {
+	// Registry holds the executors that plans may use.
+	Registry *executors.Registry
+	// Runner runs trees in mode run; nil: that mode is refused.
+	Runner *chain.Runner
+	// Trees is the folder of saved trees; empty: none can be saved.
+	Trees string
+	// Exclude are executors that no plan may use.
+	Exclude []string
+}
+
+// Generator is task_tree_generator.
+type Generator struct {
+	executors.Executor
+	opts   Options
+	client atomic.Pointer[llm.Client]
+}
+
+// New makes the generator. It asks models once it is given a client.
+func New(opts Options) *Generator {
+	g := &Generator{opts: opts}
+	g.Executor = executors.New(executors.MustLoad(definition), g.generate)
+	return g
+}
+
+// UseModels gives it the client to ask models with.
+func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
+
+// Input is what a call gives.
+type Input struct {
+	Requirement string   `json:"requirement"`
+	UserID      string   `json:"user_id"`
+	Provider    string   `json:"llm_provider"`
+	Model       string   `json:"llm_model"`
+	Temperature float64  `json:"temperature"`
+	MaxTokens   int      `json:"max_tokens"`
+	Mode        string   `json:"mode"`
+	Save        any      `json:"save"`
+	Allowed     []string `json:"allowed_executors"`
+	Context     string   `json:"context"`
+	MaxTasks    int      `json:"max_tasks"`
+}
+
+// Output is what a call gives back: a tree with what its reader has to know,
+// or the brief for the assistant that is to write it.
+type Output struct {
+	Status      string          `json:"status"`
+	Name        string          `json:"name,omitempty"`
+	Description string          `json:"description,omitempty"`
+	Inputs      map[string]any  `json:"inputs,omitempty"`
+	Tasks       []any           `json:"tasks"`
+	Count       int             `json:"count"`
+	Provider    string          `json:"provider"`
+	Model       string          `json:"model,omitempty"`
+	Attempts    int             `json:"attempts"`
+	Warnings    []string        `json:"warnings"`
+	Usage       *llm.Usage      `json:"usage,omitempty"`
+	Diagram     string          `json:"diagram,omitempty"`
+	Saved       string          `json:"saved,omitempty"`
+	RunID       string          `json:"run_id,omitempty"`
+	Run         *chain.RunView  `json:"run,omitempty"`
+	Brief       string          `json:"brief,omitempty"`
+	ReplySchema json.RawMessage `json:"reply_schema,omitempty"`
+	Next        string          `json:"next,omitempty"`
+}
+
+// plan is a valid tree on its way to the answer.
+type plan struct {
+	value  map[string]any
+	parsed *chain.Tree
+	out    *Output
+}
+
+func (g *Generator) generate(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
+	if strings.TrimSpace(in.Requirement) == "" {
+		return nil, executors.Errorf(executors.ValidationError, "the requirement is empty: say what is to be done").WithField("requirement")
+	}
+	exclude := g.excluded(ctx)
+	if err := g.checkAllowed(in.Allowed, exclude); err != nil {
+		return nil, err
+	}
+	var p *plan
+	var err error
+	switch provider := g.provider(ctx, in.Provider); provider {
+	case Caller:
+		return g.handOff(in, exclude), nil
+	case Builtin:
+		p, err = g.byRules(in, exclude)
+	default:
+		p, err = g.byModel(ctx, call, in, exclude)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.out.fill(p)
+	if err := g.save(in, p); err != nil {
+		return p.out, err
+	}
+	if in.Mode == "run" {
+		return p.out, g.run(ctx, call, in, p)
+	}
+	return p.out, nil
+}
+
+// provider settles who plans: where there is no model it is the caller.
+func (g *Generator) provider(ctx context.Context, wanted string) string {
+	switch wanted {
+	case Builtin, Caller:
+		return wanted
+	case llm.None:
+		return Caller
+	}
+	client := g.client.Load()
+	if client == nil {
+		return Caller
+	}
+	if wanted == "" || wanted == llm.Auto {
+		if client.Provider(ctx, wanted) == llm.None {
+			return Caller
+		}
+	}
+	return wanted
+}
+
+// excluded are the executors that a plan may not use: this generator, and what
+// the server or the request has taken away.
+func (g *Generator) excluded(ctx context.Context) []string {
+	exclude := append([]string{ID}, g.opts.Exclude...)
+	if narrow := tools.CallerFrom(ctx).Narrow; narrow != nil {
+		exclude = append(exclude, narrow.Exclude...)
+	}
+	return exclude
+}
+
+func (g *Generator) checkAllowed(allowed, exclude []string) *executors.Error {
+	for _, id := range allowed {
+		if _, ok := g.opts.Registry.Lookup(id); ok && !slices.Contains(exclude, id) {
+			continue
+		}
+		err := executors.Errorf(executors.ValidationError, "allowed_executors names %q, which is not there", id).WithField("allowed_executors")
+		if near := g.opts.Registry.Nearest(id); len(near) > 0 {
+			err.Hint = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return err
+	}
+	return nil
+}
+
+// Brief is what a model would be told about a requirement.
+func (g *Generator) Brief(in Input) brief.Brief {
+	return g.brief(in, append([]string{ID}, g.opts.Exclude...))
+}
+
+func (g *Generator) brief(in Input, exclude []string) brief.Brief {
+	return brief.Make(brief.Options{
+		Registry: g.opts.Registry, Requirement: in.Requirement, Context: in.Context,
+		Allowed: in.Allowed, Exclude: exclude, MaxTasks: in.MaxTasks,
+	})
+}
+
+// handOff gives the brief to the assistant that calls.
+func (g *Generator) handOff(in Input, exclude []string) *Output {
+	return &Output{
+		Status: statusHandedOff, Tasks: []any{}, Provider: Caller, Warnings: []string{},
+		Brief: g.brief(in, exclude).Text(), ReplySchema: brief.ReplySchema(), Next: brief.HandOff(),
+	}
+}
+
+// draftWarning is the first warning of every plan by rules.
+const draftWarning = "this is a draft by rules, without a language model: read it before it is run"
+
+func (g *Generator) byRules(in Input, exclude []string) (*plan, error) {
+	made, err := planner.Make(in.Requirement, planner.Options{
+		Registry: g.opts.Registry, Allowed: in.Allowed, Exclude: exclude, MaxTasks: in.MaxTasks, UserID: in.UserID,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &plan{value: made.Tree, parsed: made.Parsed, out: &Output{
+		Provider: Builtin, Attempts: 1, Warnings: append([]string{draftWarning}, made.Warnings...),
+	}}, nil
+}
+
+// fill writes the tree into the answer.
+func (o *Output) fill(p *plan) {
+	o.Status = statusCompleted
+	o.Name, _ = p.value["name"].(string)
+	o.Description, _ = p.value["description"].(string)
+	o.Inputs, _ = p.value["inputs"].(map[string]any)
+	o.Tasks, _ = p.value["tasks"].([]any)
+	o.Count = len(o.Tasks)
+	o.Diagram = Mermaid(p.parsed)
+}
+
+// tree is the part of an answer that is the tree.
+func (o *Output) tree() map[string]any {
+	tree := map[string]any{"tasks": o.Tasks}
+	if o.Name != "" {
+		tree["name"] = o.Name
+	}
+	if o.Description != "" {
+		tree["description"] = o.Description
+	}
+	if len(o.Inputs) > 0 {
+		tree["inputs"] = o.Inputs
+	}
+	return tree
+}
+
+// decode reads a tree as a model writes it: an object with tasks in it, or the
+// array alone.
+func decode(raw json.RawMessage) (map[string]any, error) {
+	value, err := strictjson.Decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	if list, ok := value.([]any); ok {
+		return map[string]any{"tasks": list}, nil
+	}
+	object, _ := value.(map[string]any)
+	return object, nil
+}
