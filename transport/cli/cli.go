@@ -12,11 +12,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
+	"github.com/chainwright/chainwright/executors/external"
 )
 
 // Option changes the program that Main runs.
@@ -91,6 +93,7 @@ func newParser(cmds *commands, std streams) (*kong.Kong, error) {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(code int) { panic(ended(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"kinds": strings.Join(external.Kinds(), ",")},
 		kong.PostBuild(addExamples),
 		kong.ExplicitGroups([]kong.Group{{Key: "everywhere", Title: "Flags of every command:"}}),
 	)

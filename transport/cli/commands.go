@@ -15,7 +15,7 @@ type commands struct {
 	Stdio      stdioCmd      `cmd:"" help:"Serve MCP on stdin and stdout, for an assistant's client to start."`
 	Serve      serveCmd      `cmd:"" help:"Serve MCP over HTTP, at /mcp."`
 	Tools      toolsCmd      `cmd:"" help:"List the published tools and what each costs in tokens."`
-	Executors  executorsCmd  `cmd:"" help:"List all executors, open or closed, and what opens each; or describe one."`
+	Executors  executorsCmds `cmd:"" help:"List all executors, describe one, or make one of your own."`
 	Call       callCmd       `cmd:"" help:"Call a tool and print the envelope that it answers with."`
 	Validate   validateCmd   `cmd:"" help:"Check a task tree and list all problems, without running anything."`
 	Run        runCmd        `cmd:"" help:"Run a task tree."`
@@ -33,6 +33,7 @@ type commands struct {
 type globals struct {
 	Config       string   `group:"everywhere" placeholder:"FILE" help:"Configuration file (also CHAINWRIGHT_CONFIG)."`
 	Store        string   `group:"everywhere" placeholder:"URL" help:"Where runs are kept: sqlite:PATH or memory."`
+	ExecutorsDir string   `group:"everywhere" placeholder:"FOLDER" help:"Folder of executors that you made; none for no folder."`
 	ReadOnly     bool     `group:"everywhere" help:"Allow only calls that change nothing."`
 	Toolsets     []string `group:"everywhere" placeholder:"A,B" help:"Publish these toolsets only."`
 	Tools        []string `group:"everywhere" name:"tools" placeholder:"A,B" help:"Publish these tools only; adds to --toolsets."`
@@ -50,6 +51,7 @@ func (g *globals) flags() []config.Flag {
 		}
 	}
 	add(g.Store != "", "store", "store", g.Store)
+	add(g.ExecutorsDir != "", "executors_dir", "executors-dir", g.ExecutorsDir)
 	add(g.ReadOnly, "policy.read_only", "read-only", "true")
 	add(len(g.Toolsets) > 0, "toolsets", "toolsets", strings.Join(g.Toolsets, ","))
 	add(len(g.Tools) > 0, "tools", "tools", strings.Join(g.Tools, ","))

@@ -3,6 +3,7 @@ package cli
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -66,19 +67,32 @@ func zshText(text string) string {
 func describeCommands(app *kong.Application) []completed {
 	var list []completed
 	for _, node := range app.Leaves(true) {
-		command := completed{Name: node.Name, Help: node.Help}
+		typed := words(node)
+		if len(list) == 0 || list[len(list)-1].Name != typed[0] {
+			list = append(list, completed{Name: typed[0], Help: node.Help})
+		}
+		command := &list[len(list)-1]
+		if len(typed) > 1 {
+			command.Help = node.Parent.Help
+			command.Words = append(command.Words, typed[1])
+		}
 		for _, group := range node.AllFlags(true) {
 			for _, flag := range group {
-				command.Flags = append(command.Flags, describeFlag(flag))
+				if described := describeFlag(flag); !command.has(described.Name) {
+					command.Flags = append(command.Flags, described)
+				}
 			}
 		}
 		for _, argument := range node.Positional {
 			command.Words = append(command.Words, enum(argument)...)
 			command.Files = command.Files || argument.Name == "file"
 		}
-		list = append(list, command)
 	}
 	return list
+}
+
+func (c *completed) has(flag string) bool {
+	return slices.ContainsFunc(c.Flags, func(f completedFlag) bool { return f.Name == flag })
 }
 
 func describeFlag(flag *kong.Flag) completedFlag {
@@ -91,11 +105,11 @@ func describeFlag(flag *kong.Flag) completedFlag {
 }
 
 func enum(value *kong.Value) []string {
-	var words []string
+	var list []string
 	for _, word := range value.EnumSlice() {
 		if word != "" {
-			words = append(words, word)
+			list = append(list, word)
 		}
 	}
-	return words
+	return list
 }

@@ -219,7 +219,7 @@ func TestDocsOfCommands(t *testing.T) {
 	}
 	show("chainwright")
 	for _, command := range parser.Model.Leaves(true) {
-		show(command.Name, command.Name)
+		show(strings.Join(words(command), " "), words(command)...)
 	}
 	keep(t, "docs/commands.md", page.String())
 }

@@ -94,6 +94,7 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 		return err
 	}
 	tellOpen(s, p)
+	problems = append(problems, tellExternal(s, p)...)
 
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
@@ -141,6 +142,25 @@ func tellOpen(s *session, p *program) {
 	if len(closed) > 0 {
 		fmt.Fprintf(s.out, "closed executors: %s (chainwright executors says what opens each)\n", listed(closed))
 	}
+}
+
+// tellExternal shows the folder of executors that users made, and what is
+// wrong with its files.
+func tellExternal(s *session, p *program) (problems []string) {
+	if p.external == nil {
+		return nil
+	}
+	made := 0
+	for _, each := range p.registry.All() {
+		if _, ok := p.external.Origin(each.Definition().ID); ok {
+			made++
+		}
+	}
+	fmt.Fprintf(s.out, "\nyour own executors: %s in %s\n", plural(made, "executor"), p.external.Dir())
+	for _, each := range p.external.Problems() {
+		problems = append(problems, each.Err.Error())
+	}
+	return problems
 }
 
 // tellClients says where assistants' clients keep their configuration.

@@ -25,8 +25,22 @@ func mustHelp(name string) string {
 
 // addExamples gives every command its text.
 func addExamples(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		if len(command.Children) > 0 {
+			command.Detail = mustHelp(command.Name)
+		}
+	}
 	for _, command := range k.Model.Leaves(true) {
-		command.Detail = mustHelp(command.Name)
+		command.Detail = mustHelp(strings.Join(words(command), "-"))
 	}
 	return nil
+}
+
+// words are a command as it is typed: executors new.
+func words(command *kong.Node) []string {
+	var list []string
+	for node := command; node != nil && node.Type == kong.CommandNode; node = node.Parent {
+		list = append([]string{node.Name}, list...)
+	}
+	return list
 }

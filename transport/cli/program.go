@@ -12,10 +12,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/open"
 	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/external"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/nearest"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -33,6 +35,7 @@ type program struct {
 	registry *executors.Registry
 	store    store.Store
 	runner   *chain.Runner
+	external *external.Folder // nil: there is none
 	tools    *tools.Set
 }
 
@@ -58,6 +61,7 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 	p.runner = chain.NewRunner(chain.RunnerOptions{
 		Registry: p.registry, Store: p.store, Log: log, MaxParallel: cfg.Policy.Limits.MaxParallel, Grace: cfg.Grace,
 	})
+	p.openExternal()
 	p.tools, err = tools.Build(tools.Options{
 		Runner: p.runner, Registry: p.registry, Log: log, Discovery: cfg.Discovery, Trees: savedTrees(cfg.Trees),
 		Selection: tools.Selection{Toolsets: cfg.Toolsets, Tools: cfg.Tools, Exclude: cfg.ExcludeTools, ReadOnly: cfg.Policy.ReadOnly},
@@ -76,9 +80,31 @@ func openStore(cfg *config.Loaded, log zerolog.Logger) (store.Store, error) {
 	}})
 }
 
+// openExternal adds the executors that users made.
+func (p *program) openExternal() {
+	dir := p.config.ExecutorsDir
+	if dir == "" || dir == config.NoExecutors {
+		return
+	}
+	p.external = external.Open(external.Options{
+		Dir: dir, Registry: p.registry, Log: p.log, Trees: nested.New(p.runner, p.registry, p.config.Grace),
+		Reserved: append([]string{tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, runTools...),
+	})
+}
+
+// watch follows the folder of executors while the program serves.
+func (p *program) watch() {
+	if p.external != nil {
+		p.external.Watch()
+	}
+}
+
 // close ends what runs, within the grace period, and frees everything.
 func (p *program) close(ctx context.Context) error {
 	var errs []error
+	if p.external != nil {
+		errs = append(errs, p.external.Close())
+	}
 	if p.runner != nil {
 		errs = append(errs, p.runner.Close(ctx))
 	}

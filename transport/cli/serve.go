@@ -24,6 +24,7 @@ func (s *session) serving(from caller) (*program, *server.MCPServer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	p.watch()
 	return p, tools.NewServer(p.tools, tools.ServerOptions{Version: version()}), nil
 }
 

@@ -29,6 +29,7 @@ func (l *Loaded) complete(dir string) {
 	if l.Trees != "" {
 		l.Trees = l.absolute(dir, l.Trees)
 	}
+	l.completeExecutorsDir(dir)
 	switch path, sqlite := strings.CutPrefix(l.Store, "sqlite:"); {
 	case l.Store == "":
 		l.Store = "sqlite:" + filepath.Join(l.DataDir, "runs.db")
@@ -43,6 +44,20 @@ func (l *Loaded) complete(dir string) {
 		audit.Path = filepath.Join(l.DataDir, "audit.jsonl")
 	}
 	l.checkRoots(dir)
+}
+
+// completeExecutorsDir finds the folder of executors that users made.
+func (l *Loaded) completeExecutorsDir(dir string) {
+	switch l.ExecutorsDir {
+	case NoExecutors:
+	case "":
+		l.ExecutorsDir = NoExecutors
+		if folder, err := configFolder(l.env); err == nil {
+			l.ExecutorsDir = filepath.Join(folder, "executors")
+		}
+	default:
+		l.ExecutorsDir = l.absolute(dir, l.ExecutorsDir)
+	}
 }
 
 // redactedStore leaves out what may be a password.
@@ -87,6 +102,10 @@ func (l *Loaded) checkRoots(dir string) {
 		key := "policy.files.roots." + name
 		if l.File != "" && inside(folder, resolved(l.File)) {
 			l.problem(l.origin(key), key+" would let callers write this configuration file, and so open anything; keep the file outside the folder")
+		}
+		if own := resolved(l.ExecutorsDir); l.ExecutorsDir != NoExecutors && (inside(folder, own) || inside(own, folder)) {
+			l.problem(l.origin(key), key+" would let callers write into "+l.ExecutorsDir+", where executors are made, and so run anything; "+
+				"choose another folder, or set executors_dir: "+NoExecutors)
 		}
 		if l.DataDir != "" && inside(folder, resolved(l.DataDir)) {
 			l.problem(l.origin(key), key+" would let callers write the data folder "+l.DataDir+"; choose another folder")

@@ -25,6 +25,10 @@ type Config struct {
 	// Trees is a folder of saved task trees, which can be run by name. Empty
 	// means none.
 	Trees string `yaml:"trees"`
+	// ExecutorsDir is a folder of executors that users made. Empty means
+	// the folder executors beside the user's own configuration file, and
+	// NoExecutors none.
+	ExecutorsDir string `yaml:"executors_dir"`
 	// Toolsets, Tools and ExcludeTools choose what is published of what is open.
 	Toolsets     []string `yaml:"toolsets"`
 	Tools        []string `yaml:"tools"`
@@ -42,6 +46,9 @@ type Config struct {
 	LLM    llm.Settings  `yaml:"llm"`
 	Policy policy.Config `yaml:"policy"`
 }
+
+// NoExecutors is the ExecutorsDir that is no folder.
+const NoExecutors = "none"
 
 // Records bound what the store keeps of ended runs.
 type Records struct {
