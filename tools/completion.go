@@ -13,7 +13,7 @@ const maxCompletions = 100
 
 // CompletePrompt suggests values for an argument of a prompt.
 func (s *Set) CompletePrompt(ctx context.Context, prompt, argument, begun string) []string {
-	for _, p := range prompts {
+	for _, p := range prompts() {
 		if p.Name != prompt {
 			continue
 		}

@@ -18,6 +18,11 @@ const (
 	RunExecutor      = "run_executor"
 )
 
+// discoveryTools are the three, and toolsetDiscovery what they belong to.
+var discoveryTools = []string{FindExecutor, DescribeExecutor, RunExecutor}
+
+const toolsetDiscovery = "discovery"
+
 // discovery gives the three tools.
 func (s *Set) discovery() []Tool {
 	tool := func(name string, handle func(def *executors.Definition) Handler) Tool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 
 	"go.yaml.in/yaml/v3"
@@ -38,8 +39,9 @@ type PromptArgument struct {
 	Complete    string   `yaml:"complete"`
 }
 
-// prompts are read once; a file that can't be read is a defect of the build.
-var prompts = loadPrompts()
+// prompts are read once, when they are first wanted; a file that can't be
+// read is a defect of the build.
+var prompts = sync.OnceValue(loadPrompts)
 
 func loadPrompts() []Prompt {
 	entries, err := promptFiles.ReadDir("prompts")
@@ -79,15 +81,15 @@ func loadPrompt(name string) (Prompt, error) {
 }
 
 // Prompts gives the prompts, in the order of their names.
-func (s *Set) Prompts() []Prompt { return slices.Clone(prompts) }
+func (s *Set) Prompts() []Prompt { return slices.Clone(prompts()) }
 
 // Prompt fills in a prompt.
 func (s *Set) Prompt(ctx context.Context, name string, args map[string]string) (string, *executors.Error) {
-	i := slices.IndexFunc(prompts, func(p Prompt) bool { return p.Name == name })
+	i := slices.IndexFunc(prompts(), func(p Prompt) bool { return p.Name == name })
 	if i < 0 {
 		return "", executors.Errorf(executors.NotFound, "there is no prompt %q", name)
 	}
-	prompt := prompts[i]
+	prompt := prompts()[i]
 	data := map[string]any{}
 	for _, argument := range prompt.Arguments {
 		value := args[argument.Name]

@@ -3,8 +3,10 @@ package tools
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -31,16 +33,24 @@ type runs struct {
 	waiting chan struct{} // holds one token for each call that waits
 }
 
+// newRuns reads the definitions, side by side since that is most of what a
+// start takes here.
 func newRuns(set *Set) (*runs, error) {
 	r := &runs{set: set, defs: map[string]*executors.Definition{}, waiting: make(chan struct{}, set.opts.MaxWaiting)}
-	for _, name := range []string{ValidateTaskTree, RunTaskTree, GetRun, ListRuns, CancelRun, RetryRun, FindExecutor, DescribeExecutor, RunExecutor} {
-		def, err := loadDefinition(name)
-		if err != nil {
-			return nil, err
-		}
-		r.defs[name] = def
+	names := []string{ValidateTaskTree, RunTaskTree, GetRun, ListRuns, CancelRun, RetryRun}
+	if set.opts.Discovery {
+		names = append(names, discoveryTools...)
 	}
-	return r, nil
+	defs, errs := make([]*executors.Definition, len(names)), make([]error, len(names))
+	var reading sync.WaitGroup
+	for i, name := range names {
+		reading.Go(func() { defs[i], errs[i] = loadDefinition(name) })
+	}
+	reading.Wait()
+	for i, name := range names {
+		r.defs[name] = defs[i]
+	}
+	return r, errors.Join(errs...)
 }
 
 func loadDefinition(name string) (*executors.Definition, error) {

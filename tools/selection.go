@@ -56,9 +56,7 @@ func (s *Set) check() error {
 	for _, tool := range s.runs.tools(false) {
 		names, toolsets = append(names, tool.Name), append(toolsets, tool.Toolset)
 	}
-	for _, tool := range s.discovery() {
-		names, toolsets = append(names, tool.Name), append(toolsets, tool.Toolset)
-	}
+	names, toolsets = append(names, discoveryTools...), append(toolsets, toolsetDiscovery)
 	for _, executor := range s.opts.Registry.All() {
 		def := executor.Definition()
 		names, toolsets = append(names, def.ID), append(toolsets, def.Toolset)
