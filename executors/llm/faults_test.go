@@ -222,6 +222,22 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 // it.
 func TestErrorsAreCleaned(t *testing.T) {
 	t.Parallel()
+	const odd = "a.key.of-no-known_form"
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "the key "+r.Header.Get("X-Api-Key")+r.Header.Get("Authorization")+" is wrong", http.StatusInternalServerError)
+	}))
+	defer echo.Close()
+	for _, provider := range []string{llm.OpenAI, llm.Anthropic} {
+		client := llmtest.Client(t, llm.Settings{}, map[string]string{
+			"OPENAI_API_KEY": odd, "OPENAI_BASE_URL": echo.URL, "ANTHROPIC_API_KEY": odd, "ANTHROPIC_BASE_URL": echo.URL,
+		})
+		req := ask("hello")
+		req.Provider, req.Model = provider, "scripted-model"
+		_, err := client.Complete(t.Context(), req)
+		if err == nil || !strings.Contains(err.Error(), "[key] is wrong") || strings.Contains(err.Error(), odd) {
+			t.Errorf("%s: %v", provider, err)
+		}
+	}
 	long := strings.Repeat("very long ", 10_000)
 	for _, body := range []string{
 		`{"error": {"message": "the key ` + llmtest.Key + ` is wrong, and so is Bearer abcdefghijkl ` + long + `"}}`,

@@ -62,10 +62,7 @@ func NewHTTPClient(opts ClientOptions) *http.Client {
 		TLSHandshakeTimeout:    opts.Connect,
 		MaxResponseHeaderBytes: 1 << 20,
 	}
-	return &http.Client{
-		Transport:     &bounded{next: transport, fields: opts.Fields},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	return &http.Client{Transport: &bounded{next: transport, fields: opts.Fields}}
 }
 
 // bounded caps the bodies of responses and notes what they say about waiting.
@@ -94,7 +91,7 @@ func (b *bounded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x, ok := req.Context().Value(exchangeKey{}).(*Exchange); ok {
 		x.Status, x.RetryAfter = resp.StatusCode, retryAfter(resp.Header, time.Now())
 	}
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 { // client libraries take it for a success
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 { // neither followed nor taken for a success
 		resp.StatusCode = http.StatusMisdirectedRequest
 	}
 	if resp.StatusCode >= 400 {
