@@ -22,6 +22,7 @@ import (
 	"github.com/chainwright/chainwright/executors/nearest"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/tasktree"
 	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
@@ -36,6 +37,7 @@ type program struct {
 	store    store.Store
 	runner   *chain.Runner
 	external *external.Folder // nil: there is none
+	planner  *tasktree.Generator
 	tools    *tools.Set
 }
 
@@ -61,9 +63,12 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 	p.runner = chain.NewRunner(chain.RunnerOptions{
 		Registry: p.registry, Store: p.store, Log: log, MaxParallel: cfg.Policy.Limits.MaxParallel, Grace: cfg.Grace,
 	})
+	if err = p.addGenerators(); err != nil {
+		return nil, p.abandon(ctx, err)
+	}
 	p.openExternal()
 	p.tools, err = tools.Build(tools.Options{
-		Runner: p.runner, Registry: p.registry, Log: log, Discovery: cfg.Discovery, Trees: savedTrees(cfg.Trees),
+		Runner: p.runner, Registry: p.registry, Log: log, Discovery: cfg.Discovery, Trees: savedTrees(p.treesFolder()),
 		Selection: tools.Selection{Toolsets: cfg.Toolsets, Tools: cfg.Tools, Exclude: cfg.ExcludeTools, ReadOnly: cfg.Policy.ReadOnly},
 	})
 	if err != nil {

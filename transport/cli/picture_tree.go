@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/chain"
+)
+
+// drawTree writes a tree that has not run yet with box characters: each task
+// with its executor, what it waits for, and when or how often it is done.
+func drawTree(w io.Writer, tree *chain.Tree) error {
+	p := painter{w: w, limit: width(w)}
+	executor := 0
+	for i := range tree.Tasks {
+		p.name = max(p.name, min(utf8.RuneCountInString(tree.Tasks[i].ID), 36))
+		executor = max(executor, len(tree.Tasks[i].Executor))
+	}
+	for i := range tree.Tasks {
+		if i == maxPicture {
+			p.line("   … and " + plural(len(tree.Tasks)-i, "more task"))
+			break
+		}
+		task := &tree.Tasks[i]
+		lead := "├─ "
+		if i == len(tree.Tasks)-1 {
+			lead = "└─ "
+		}
+		p.plain(lead + padded(clip(task.ID, p.name), p.name) + "  " + padded(task.Executor, executor) + manner(tree, task))
+	}
+	return p.err
+}
+
+// manner is what makes a task more than a call: what it waits for, its
+// condition, and that it is done for each of several.
+func manner(tree *chain.Tree, task *chain.Task) string {
+	var text string
+	if len(task.Dependencies) > 0 {
+		var names []string
+		for _, dep := range task.Dependencies {
+			name := tree.Tasks[dep.Task].ID
+			if !dep.Required {
+				name += "?"
+			}
+			names = append(names, name)
+		}
+		text += "  ← " + listed(names)
+	}
+	if task.ForEach != nil {
+		text += "  (for each)"
+	}
+	if task.When != nil {
+		text += "  (on a condition)"
+	}
+	return text
+}
+
+func padded(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+// plain writes a line, cut to the width of the terminal.
+func (p *painter) plain(text string) {
+	if runes := []rune(text); p.limit > 0 && len(runes) > p.limit {
+		text = string(runes[:p.limit-1]) + "…"
+	}
+	p.line(strings.TrimRight(text, " "))
+}
