@@ -156,6 +156,10 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request, messages []jsonrp
 		refuse(w, http.StatusBadRequest, &jsonrpc.Error{Code: jsonrpc.InvalidRequest, Message: "revision " + version + " has no batches"}, nil)
 		return
 	}
+	if allowed := s.limiter.of(tools.CallerFrom(r.Context()).Principal); allowed.rate != nil && !allowed.rate.AllowN(time.Now(), len(messages)-1) {
+		tooMany(w, time.Second, "too many requests in a second")
+		return
+	}
 	var replies [][]byte
 	for i := range messages {
 		m := &messages[i]

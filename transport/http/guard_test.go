@@ -220,6 +220,10 @@ func TestLimits(t *testing.T) {
 	}
 
 	url = serve(t, bare(), Options{Limits: Limits{PerSecond: 0.001, Burst: 3}, Stateless: true})
+	if res, _ := request(t, http.MethodPost, url+Path, "["+ping+","+ping+","+ping+","+ping+"]"); res.StatusCode != http.StatusTooManyRequests {
+		t.Errorf("a batch of more than there may be got %d", res.StatusCode)
+	}
+	url = serve(t, bare(), Options{Limits: Limits{PerSecond: 0.001, Burst: 3}, Stateless: true})
 	for i, want := range []int{200, 200, 200, 429} {
 		if res, _ := request(t, http.MethodPost, url+Path, ping); res.StatusCode != want {
 			t.Errorf("request %d got %d, want %d", i, res.StatusCode, want)
