@@ -19,6 +19,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/tasktree"
 	"github.com/chainwright/chainwright/tools/toolstest"
 )
 
@@ -63,7 +64,18 @@ func set(t *testing.T, cfg policy.Config, change func(*tools.Options)) *tools.Se
 	if change != nil {
 		opts = append(opts, toolstest.WithTools(change))
 	}
-	return stack(t, opts...).Set
+	made := stack(t, opts...)
+	for _, generator := range generators(made) {
+		if err := made.Registry.Register(generator); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return made.Set
+}
+
+// generators are the executors that are made where everything is wired.
+func generators(made *toolstest.Stack) []executors.Executor {
+	return []executors.Executor{tasktree.New(tasktree.Options{Registry: made.Registry, Runner: made.Runner})}
 }
 
 // models is a client of an endpoint that nobody listens at, and nobody asks.
