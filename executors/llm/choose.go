@@ -176,3 +176,19 @@ func (c *Client) endpoint(name string) (*endpoint, error) {
 	c.endpoints[name] = e
 	return e, nil
 }
+
+// shortestKey is the length from which on a key is a secret: local endpoints
+// are given words like "ollama" for one.
+const shortestKey = 16
+
+// Keys are those that the client sends to endpoints, by the names of their
+// variables: whoever writes results redacts them.
+func (c *Client) Keys() map[string]string {
+	keys := map[string]string{}
+	for _, name := range []string{"OPENAI_API_KEY", "ANTHROPIC_API_KEY"} {
+		if key := c.env(name); len(key) >= shortestKey {
+			keys[name] = key
+		}
+	}
+	return keys
+}

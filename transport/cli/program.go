@@ -54,6 +54,9 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 		return nil, p.abandon(ctx, usage("the language models: %w", err))
 	}
 	llm.Connect(p.models, execs...)
+	for name, key := range p.models.Keys() {
+		p.policy.Know(name, key)
+	}
 	if p.registry, err = executors.NewRegistry(p.policy, log, execs...); err != nil {
 		return nil, p.abandon(ctx, fmt.Errorf("the executors: %w", err))
 	}

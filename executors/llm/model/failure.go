@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // Codes of failures that are not an HTTP status.
@@ -53,7 +54,7 @@ func Failure(who string, up Upstream, x *Exchange, keys ...string) *executors.Er
 	if said := Clean(up.Message, keys...); said != "" {
 		message += ": " + said
 	}
-	err := executors.Errorf(kindOf(up.Status), "%s", message).WithCode(strconv.Itoa(up.Status))
+	err := executors.Errorf(web.KindOf(up.Status), "%s", message).WithCode(strconv.Itoa(up.Status))
 	if up.Code != "" && (up.Status == 0 || up.Status == http.StatusOK) {
 		err.WithCode(Clean(up.Code, keys...))
 	}
@@ -82,20 +83,6 @@ func transient(up Upstream) bool {
 		}
 	}
 	return up.Status >= 500
-}
-
-func kindOf(status int) executors.ErrorType {
-	switch status {
-	case http.StatusUnauthorized:
-		return executors.AuthenticationError
-	case http.StatusForbidden:
-		return executors.PermissionDenied
-	case http.StatusNotFound:
-		return executors.NotFound
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return executors.TimeoutError
-	}
-	return executors.ExecutionError
 }
 
 // Broken turns an exchange that broke off into an error for callers.
