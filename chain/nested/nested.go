@@ -66,8 +66,14 @@ func (t *Trees) parse(source json.RawMessage, inputs *executors.Schema) (*chain.
 		}
 	}
 	parsed, report := chain.ParseValue(object, t.registry)
-	if len(report.Problems) > 0 {
-		return nil, told(report.Problems)
+	problems := report.Problems
+	for _, warning := range report.Warnings {
+		if warning.Code == chain.CodeUndeclaredInput { // no call could ever give it
+			problems = append(problems, warning)
+		}
+	}
+	if len(problems) > 0 {
+		return nil, told(problems)
 	}
 	return parsed, nil
 }

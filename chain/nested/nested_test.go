@@ -1,0 +1,225 @@
+package nested_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/nested"
+	"github.com/chainwright/chainwright/chain/store/memory"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/builtin"
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/external"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a folder with everything below the tools.
+type bench struct {
+	t        *testing.T
+	dir      string
+	registry *executors.Registry
+	runner   *chain.Runner
+	folder   *external.Folder
+}
+
+func newBench(t *testing.T, dir string, cfg policy.Config) *bench {
+	t.Helper()
+	pol := executortest.Policy(t, cfg)
+	b := &bench{t: t, dir: dir, registry: executortest.Registry(t, pol, builtin.All()...)}
+	kept := memory.Open(memory.Options{})
+	b.runner = chain.NewRunner(chain.RunnerOptions{Registry: b.registry, Store: kept, Log: zerolog.Nop(), Grace: time.Second})
+	b.folder = external.Open(external.Options{
+		Dir: dir, Registry: b.registry, Log: zerolog.New(zerolog.NewTestWriter(t)), Trees: nested.New(b.runner, b.registry, time.Second),
+	})
+	t.Cleanup(func() {
+		if err := b.folder.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := b.runner.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if err := kept.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func (b *bench) call(id, inputs string) chain.CallResult {
+	b.t.Helper()
+	return b.runner.Call(b.t.Context(), id, json.RawMessage(inputs), chain.CallOptions{Principal: "somebody"})
+}
+
+func (b *bench) problems() string {
+	var list []string
+	for _, each := range b.folder.Problems() {
+		list = append(list, each.Err.Error())
+	}
+	return strings.Join(list, "\n")
+}
+
+func (b *bench) write(name, text string) {
+	b.t.Helper()
+	if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// saved is the definition of a tree with one input.
+func saved(id, run string) string {
+	return fmt.Sprintf(`id: %s
+title: A saved tree
+description: A tree.
+toolset: tests
+annotations: {read_only: true, destructive: false, idempotent: true, open_world: false}
+timeout: {default: 20, ceiling: 60}
+input_schema: {type: object, additionalProperties: false, properties: {n: {type: integer, default: 7}}}
+output_schema: {type: object, properties: {}}
+run: %s
+`, id, run)
+}
+
+const (
+	doubles = `{kind: tree, result: twice, tree: {tasks: [{id: twice, name: data_processor, inputs: {data: "${{ inputs.n }}", operation: jq, program: ". * 2"}}]}}`
+	fails   = `{kind: tree, tree: [{id: ok, name: data_processor, inputs: {data: [1]}}, {id: bad, name: data_processor, inputs: {data: 1, operation: jq, program: 'error("no")'}}]}`
+)
+
+func TestTreesAreExecutors(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	b.write("a_uses_b.yaml", saved("a", `{kind: tree, tree: uses.json}`)) // read before what it uses
+	b.write("uses.json", `[{"id": "x", "name": "b", "inputs": {"n": "${{ inputs.n }}"}}, {"id": "y", "name": "b", "dependencies": ["x"], "inputs": {"n": "${{ tasks.x.result.result }}"}}]`)
+	b.write("b.yaml", saved("b", doubles))
+	b.write("c.yaml", saved("c", fails))
+	b.folder.Reload()
+	if b.problems() != "" {
+		t.Fatal(b.problems())
+	}
+	if out := b.call("b", `{}`); out.Err != nil || !strings.Contains(string(out.Result), `"result":14`) {
+		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+	out := b.call("a", `{"n": 1}`)
+	var all nested.Output
+	if out.Err != nil || json.Unmarshal(out.Result, &all) != nil || all.RunID == "" || all.Counts[chain.Completed] != 2 ||
+		!strings.Contains(string(all.Results["y"]), `"result":4`) {
+		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+	if _, err := b.runner.Run(t.Context(), all.RunID, "somebody else"); err == nil {
+		t.Error("the nested run is not its caller's alone")
+	}
+	if view, err := b.runner.Run(t.Context(), all.RunID, "somebody"); err != nil || view.Status != chain.Completed {
+		t.Errorf("%v, %v", view, err)
+	}
+	out = b.call("c", `{}`)
+	if out.Err == nil || out.Err.Type != executors.ValidationError || !strings.HasPrefix(out.Err.Message, "task bad (data_processor) failed: ") ||
+		!strings.Contains(string(out.Result), `"ok":{`) {
+		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+	if out := b.call("b", `{"n": "x"}`); out.Err == nil || out.Err.Type != executors.ValidationError || out.Err.Field != "n" {
+		t.Errorf("%v", out.Err)
+	}
+	// A change of the tree's own file counts too.
+	b.write("uses.json", `[{"id": "z", "name": "c"}]`)
+	b.folder.Reload()
+	if out := b.call("a", `{}`); out.Err == nil || !strings.Contains(out.Err.Message, "task z (c) failed: task bad") {
+		t.Errorf("%v", out.Err)
+	}
+}
+
+func TestTreesThatAreWrong(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	for name, c := range map[string]struct{ run, want string }{
+		"unknown":  {`{kind: tree, tree: [{name: data_procesor}]}`, `unknown.yaml:9: run.tree: tasks[0]`},
+		"input":    {`{kind: tree, tree: [{name: data_processor, inputs: {data: "${{ inputs.m }}"}}]}`, `input.yaml:9: run.tree: tasks[0]`},
+		"result":   {`{kind: tree, result: none, tree: [{name: data_processor, inputs: {data: []}}]}`, `result.yaml:9: run.tree: there is no task "none"`},
+		"itself":   {`{kind: tree, tree: [{name: itself}]}`, `itself.yaml:9: run.tree: tasks[0]`},
+		"no_file":  {`{kind: tree, tree: none.yaml}`, `no_file.yaml:9: none.yaml: `},
+		"a_number": {`{kind: tree, tree: 3}`, `a_number.yaml:9: run.tree `},
+	} {
+		b.write(name+".yaml", saved(name, c.run))
+		b.folder.Reload()
+		if !strings.Contains(b.problems(), c.want) {
+			t.Errorf("%s: %s", name, b.problems())
+		}
+	}
+}
+
+// Trees that would run each other in a circle are refused, in whatever order
+// they come.
+func TestCircles(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	use := func(id string) string { return `{kind: tree, tree: [{name: ` + id + `}]}` }
+	b.write("one.yaml", saved("one", doubles))
+	b.folder.Reload()
+	b.write("two.yaml", saved("two", use("one")))
+	b.folder.Reload()
+	b.write("one.yaml", saved("one", use("two"))+"\n")
+	b.folder.Reload()
+	if !strings.Contains(b.problems(), "one.yaml:1: the tree of one would run itself") {
+		t.Error(b.problems())
+	}
+	if out := b.call("two", `{}`); out.Err != nil {
+		t.Errorf("the last good version: %v", out.Err)
+	}
+}
+
+// What policy closes stays closed behind a tree.
+func TestNeedsAreInherited(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	b.write("a.yaml", saved("a", `{kind: tree, tree: [{name: command_executor, inputs: {command: [git, status]}}]}`))
+	b.folder.Reload()
+	if _, closed := b.registry.Closed("a"); !closed {
+		t.Errorf("open; %s", b.problems())
+	}
+	if out := b.call("a", `{}`); out.Err == nil || out.Err.Type != executors.PermissionDenied {
+		t.Errorf("%v", out.Err)
+	}
+}
+
+// Given a tree whose task waits, cancelling the call ends the nested run.
+func TestCancelEndsTheNestedRun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	var started, stopped sync.WaitGroup
+	started.Add(1)
+	stopped.Add(1)
+	def, err := executors.ParseDefinition("waits.yaml", []byte(strings.Split(saved("waits", "{}"), "run:")[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type none struct{}
+	waits := executors.New(def, func(ctx context.Context, _ *executors.Call, _ none) (map[string]any, error) {
+		started.Done()
+		<-ctx.Done()
+		stopped.Done()
+		return nil, ctx.Err()
+	})
+	if err := b.registry.Register(waits); err != nil {
+		t.Fatal(err)
+	}
+	b.write("a.yaml", saved("a", `{kind: tree, tree: [{name: waits}]}`))
+	b.folder.Reload()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { started.Wait(); cancel() }()
+	out := b.runner.Call(ctx, "a", nil, chain.CallOptions{})
+	if out.Err == nil || out.Err.Type != executors.Cancelled {
+		t.Errorf("%v; %s", out.Err, b.problems())
+	}
+	stopped.Wait()
+}
