@@ -2,7 +2,6 @@ package executors
 
 import (
 	"encoding/json"
-	"reflect"
 	"time"
 )
 
@@ -34,8 +33,6 @@ type Definition struct {
 	// AcceptsDependencies: the call is given the results of the tasks that
 	// its task depends on.
 	AcceptsDependencies bool
-
-	inputType reflect.Type // where New made the executor
 }
 
 // Annotations say what a call may do to the world. All four are always set.

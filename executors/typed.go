@@ -21,7 +21,6 @@ func New[In, Out any](def *Definition, fn func(context.Context, *Call, In) (Out,
 	if err := bind.Check(reflect.TypeFor[In]()); err != nil {
 		panic(fmt.Sprintf("executor %s: %v", def.ID, err))
 	}
-	def.inputType = reflect.TypeFor[In]()
 	return &typed[In, Out]{def, fn}
 }
 
@@ -50,6 +49,14 @@ func (t *typed[In, Out]) Execute(ctx context.Context, call *Call) (any, error) {
 	return out, err
 }
 
+// inputType is for InputType.
+func (t *typed[In, Out]) inputType() reflect.Type { return reflect.TypeFor[In]() }
+
 // InputType is the Go type that the inputs of an executor made by New go into,
 // nil for others: it is for tests that hold it to the schema.
-func InputType(def *Definition) reflect.Type { return def.inputType }
+func InputType(e Executor) reflect.Type {
+	if t, ok := e.(interface{ inputType() reflect.Type }); ok {
+		return t.inputType()
+	}
+	return nil
+}

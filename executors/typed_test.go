@@ -47,8 +47,8 @@ func TestNew(t *testing.T) {
 			}
 		}
 	}
-	if executors.InputType(def) != reflect.TypeFor[echoInput]() {
-		t.Errorf("the type of the inputs is %v", executors.InputType(def))
+	if executors.InputType(e) != reflect.TypeFor[echoInput]() {
+		t.Errorf("the type of the inputs is %v", executors.InputType(e))
 	}
 }
 

@@ -17,12 +17,13 @@ import (
 func Check(t testing.TB, e executors.Executor) {
 	t.Helper()
 	def := e.Definition()
-	for _, problem := range problems(def) {
+	for _, problem := range problems(e) {
 		t.Errorf("%s: %s", def.ID, problem)
 	}
 }
 
-func problems(def *executors.Definition) []string {
+func problems(e executors.Executor) []string {
+	def := e.Definition()
 	found := texts(def)
 	for _, each := range LintInput(def.Input.JSON()) {
 		found = append(found, "input_schema "+each)
@@ -30,7 +31,7 @@ func problems(def *executors.Definition) []string {
 	for _, each := range LintOutput(def.Output.JSON()) {
 		found = append(found, "output_schema "+each)
 	}
-	if t := executors.InputType(def); t != nil {
+	if t := executors.InputType(e); t != nil {
 		if shape, err := strictjson.DecodeObject(def.Input.JSON()); err == nil {
 			found = append(found, fields("", t, shape)...)
 		}

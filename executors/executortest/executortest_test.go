@@ -85,9 +85,7 @@ func TestCheck(t *testing.T) {
 		{"no tags", []string{"tags: [greeting]\n", ""}, "there are no tags to find it by"},
 		{"no example", []string{definition[strings.Index(definition, "examples:"):], ""}, "there is no example"},
 	} {
-		def := load(t, c.replacements...)
-		greeter(def)
-		if found := problems(def); !slices.Contains(found, c.want) {
+		if found := problems(greeter(load(t, c.replacements...))); !slices.Contains(found, c.want) {
 			t.Errorf("%s: found %q, want %q", c.name, found, c.want)
 		}
 	}

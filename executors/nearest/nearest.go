@@ -38,6 +38,9 @@ func To(name string, known []string) []string {
 	})
 	var names []string
 	for _, each := range found[:min(len(found), 3)] {
+		if each.score > found[0].score+2 {
+			break // next to a much better one it is only noise
+		}
 		names = append(names, each.name)
 	}
 	return names
@@ -63,7 +66,7 @@ func score(a, b string) (int, bool) {
 		return 50 + distance, true
 	}
 	// "depends_on" is meant for "dependencies": one stem, two endings.
-	if stem := stem(a, b); stem >= 5 && 2*stem >= min(len(a), len(b)) {
+	if stem := stem(a, b); stem >= 6 && 2*stem >= min(len(a), len(b)) {
 		return 70 + distance, true
 	}
 	return 0, false
