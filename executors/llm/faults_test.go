@@ -64,7 +64,7 @@ func TestFaults(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					server := llmtest.New(t, llmtest.Load(t, "faults"))
-					client := server.Client(llm.Settings{FirstToken: time.Second, Idle: 100 * time.Millisecond, Timeout: 5 * time.Second})
+					client := server.Client(llm.Settings{FirstToken: 5 * time.Second, Idle: 100 * time.Millisecond, Timeout: time.Minute})
 					ctx := t.Context()
 					if c.prompt == "stall" && !stream {
 						var cancel context.CancelFunc

@@ -64,7 +64,8 @@ type Request struct {
 	// less means never.
 	Repairs int
 	// OnText, where set, has the reply streamed and takes its text piece by
-	// piece. With repairs, each reply is streamed.
+	// piece as it comes: thinking that the model puts into its text too. With
+	// repairs, each reply is streamed.
 	OnText func(piece string)
 	// Meter, where set, counts what this takes and may stop it.
 	Meter *Meter
