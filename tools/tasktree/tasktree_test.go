@@ -316,7 +316,7 @@ func TestRun(t *testing.T) {
 	if out.Run == nil || out.Run.Status != chain.Completed || out.RunID == "" || len(out.Run.Tasks) != 3 {
 		t.Fatalf("%+v", out)
 	}
-	if report := string(out.Run.Tasks[2].Result); !strings.Contains(report, "usage_percent") {
+	if report := string(out.Run.Tasks[2].Result); !strings.Contains(report, "CPU: ") {
 		t.Errorf("the report is %s", report)
 	}
 	out, err = call(t, reg, map[string]any{"requirement": "Fetch data from an API and count it", "llm_provider": "builtin", "mode": "run"})

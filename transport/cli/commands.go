@@ -11,7 +11,7 @@ import (
 type commands struct {
 	globals
 
-	Demo       demoCmd       `cmd:"" help:"Start the server, talk MCP to it, and run a task tree. Needs nothing."`
+	Demo       demoCmd       `cmd:"" help:"Start the server, talk MCP to it, plan a task tree from a sentence and run it. Needs nothing."`
 	Stdio      stdioCmd      `cmd:"" help:"Serve MCP on stdin and stdout, for an assistant's client to start."`
 	Serve      serveCmd      `cmd:"" help:"Serve MCP over HTTP, at /mcp."`
 	Tools      toolsCmd      `cmd:"" help:"List the published tools and what each costs in tokens."`

@@ -16,12 +16,14 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/executors/strictjson"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/tasktree"
 )
 
-//go:embed demo/tree.yaml
-var demoTree []byte
+// demoSentence is what the demo has planned and run.
+//
+//go:embed demo/sentence.txt
+var demoSentence string
 
 type demoCmd struct{}
 
@@ -42,7 +44,11 @@ func (demoCmd) Run(s *session) (err error) {
 	if err := d.greet(); err != nil {
 		return err
 	}
-	return d.runTree()
+	plan, err := d.plan()
+	if err != nil {
+		return err
+	}
+	return d.runTree(plan)
 }
 
 // startServer starts this program as a client would, with nothing of the
@@ -109,13 +115,34 @@ func (d *demo) greet() error {
 	return t.write(d.s.out)
 }
 
-// runTree runs the tree over MCP, with its progress, and shows what came out.
-func (d *demo) runTree() error {
-	tree, err := strictjson.FromYAML(demoTree)
-	if err != nil {
-		return fmt.Errorf("reading the demo's tree: %w", err)
+// plan has the server plan the demo's sentence, by rules: that needs no model.
+func (d *demo) plan() (*tasktree.Output, error) {
+	sentence := strings.TrimSpace(demoSentence)
+	d.say("\nA sentence becomes a tree of tasks, planned by rules since that needs no language model:\n  \"%s\"\n", sentence)
+	var call mcp.CallToolRequest
+	call.Params.Name = tasktree.ID
+	call.Params.Arguments = map[string]any{"requirement": sentence, "llm_provider": tasktree.Builtin}
+	var plan tasktree.Output
+	if err := d.ask(call, &plan); err != nil {
+		return nil, fmt.Errorf("planning: %w", err)
 	}
-	d.say("\nNow a tree of tasks: three readings of this machine in parallel, a jq program over\nthem, a report, and a warning that is only made when the disk is nearly full.\n")
+	t := table{}
+	for _, each := range plan.Tasks {
+		task, _ := each.(map[string]any)
+		schemas, _ := task["schemas"].(map[string]any)
+		how := ""
+		if condition, ok := task["when"].(string); ok {
+			how = "when " + condition
+		}
+		t.add("  "+fmt.Sprint(task["id"]), fmt.Sprint(schemas["method"]), how)
+	}
+	return &plan, t.write(d.s.out)
+}
+
+// runTree runs the plan over MCP, with its progress, and shows what came out.
+func (d *demo) runTree(plan *tasktree.Output) error {
+	tree := map[string]any{"description": plan.Description, "tasks": plan.Tasks}
+	d.say("\nThe server runs it. What does not wait for each other runs side by side:\n")
 	view, err := d.call(tree)
 	if err != nil {
 		return err
@@ -150,26 +177,38 @@ func (d *demo) call(tree any) (*chain.RunView, error) {
 	call.Params.Name = tools.RunTaskTree
 	call.Params.Arguments = map[string]any{"tasks": tree, "wait_seconds": 60}
 	call.Params.Meta = &mcp.Meta{ProgressToken: "demo"}
+	var view chain.RunView
+	if err := d.ask(call, &view); err != nil {
+		return nil, fmt.Errorf("running the tree: %w", err)
+	}
+	return &view, nil
+}
+
+// ask calls a tool of the server and reads its result.
+func (d *demo) ask(call mcp.CallToolRequest, result any) error {
 	res, err := d.client.CallTool(d.s.ctx, call)
 	if err != nil {
-		return nil, fmt.Errorf("running the tree: %w", err)
+		return err
 	}
 	raw, err := json.Marshal(res.StructuredContent)
 	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the answer: %w", err)
 	}
 	var envelope struct {
-		Result *chain.RunView `json:"result"`
-		Error  string         `json:"error"`
-		Hint   string         `json:"hint"`
+		Result json.RawMessage `json:"result"`
+		Error  string          `json:"error"`
+		Hint   string          `json:"hint"`
 	}
 	if err := json.Unmarshal(raw, &envelope); err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the answer: %w", err)
 	}
 	if envelope.Result == nil {
-		return nil, (&exit{code: exitFailed, err: errors.New(envelope.Error)}).withHint(envelope.Hint)
+		return (&exit{code: exitFailed, err: errors.New(envelope.Error)}).withHint(envelope.Hint)
 	}
-	return envelope.Result, nil
+	if err := json.Unmarshal(envelope.Result, result); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	return nil
 }
 
 // dependencies are what each task of a decoded tree says it waits for.
@@ -180,8 +219,8 @@ func dependencies(tree any) map[string][]string {
 	}
 	var written struct {
 		Tasks []struct {
-			ID           string   `json:"id"`
-			Dependencies []string `json:"dependencies"`
+			ID           string            `json:"id"`
+			Dependencies []json.RawMessage `json:"dependencies"`
 		} `json:"tasks"`
 	}
 	if json.Unmarshal(raw, &written) != nil {
@@ -189,19 +228,28 @@ func dependencies(tree any) map[string][]string {
 	}
 	after := map[string][]string{}
 	for _, task := range written.Tasks {
-		after[task.ID] = task.Dependencies
+		for _, each := range task.Dependencies {
+			var name string
+			var whole struct {
+				ID string `json:"id"`
+			}
+			if json.Unmarshal(each, &name) != nil && json.Unmarshal(each, &whole) == nil {
+				name = whole.ID
+			}
+			after[task.ID] = append(after[task.ID], name)
+		}
 	}
 	return after
 }
 
-// reportOf is the summary that the report task made.
+// reportOf is the first summary that a task made.
 func reportOf(view *chain.RunView) string {
 	for i := range view.Tasks {
 		var result struct {
 			Summary string `json:"summary"`
 		}
-		if view.Tasks[i].ID == "report" && json.Unmarshal(view.Tasks[i].Result, &result) == nil {
-			return result.Summary
+		if json.Unmarshal(view.Tasks[i].Result, &result) == nil && result.Summary != "" {
+			return strings.ReplaceAll(strings.TrimSpace(result.Summary), "\n", "\n  ")
 		}
 	}
 	return ""

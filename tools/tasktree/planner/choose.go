@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools/tasktree/rank"
@@ -172,9 +173,14 @@ func (s *step) title() string {
 	if s.label != "" {
 		text = fmt.Sprintf("%s (%s)", text, s.label)
 	}
+	return clip(titled(text), 120)
+}
+
+// titled begins a text with a capital.
+func titled(text string) string {
 	runes := []rune(text)
 	if len(runes) > 0 {
-		runes[0] = []rune(strings.ToUpper(string(runes[0])))[0]
+		runes[0] = unicode.ToUpper(runes[0])
 	}
-	return clip(string(runes), 120)
+	return string(runes)
 }

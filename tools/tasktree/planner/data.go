@@ -178,10 +178,14 @@ func (p *planner) template(s *step) string {
 	for _, i := range s.data {
 		before := p.graph.steps[i]
 		path, _ := access(before)
-		if before.each != nil {
+		unit := ""
+		switch {
+		case before.each != nil:
 			path = ""
+		case hasUsage(before, strings.TrimPrefix(path, ".")):
+			path, unit = path+".usage_percent", " % used"
 		}
-		fmt.Fprintf(&b, "%s: {{ %s%s }}\n", before.name, before.id, path)
+		fmt.Fprintf(&b, "%s: {{ %s%s }}%s\n", cmp.Or(titled(before.label), before.name), before.id, path, unit)
 	}
 	return b.String()
 }

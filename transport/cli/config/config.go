@@ -22,8 +22,8 @@ type Config struct {
 	// DataDir holds the store, the audit trail and approvals. Empty means the
 	// platform's place for it.
 	DataDir string `yaml:"data_dir"`
-	// Trees is a folder of saved task trees, which can be run by name. Empty
-	// means none.
+	// Trees is the folder of saved task trees, which can be run by name. Empty
+	// means trees in the data folder.
 	Trees string `yaml:"trees"`
 	// ExecutorsDir is a folder of executors that users made. Empty means
 	// the folder executors beside the user's own configuration file, and

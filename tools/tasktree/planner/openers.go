@@ -1,0 +1,140 @@
+package planner
+
+import (
+	"slices"
+	"strings"
+)
+
+// openers reads what stands before a clause.
+func (s *splitter) openers() {
+	for s.at < len(s.tokens) {
+		if t := s.peek(0); t.kind == mark {
+			s.marked(t)
+			continue
+		}
+		kind, n := s.longestOpener()
+		switch kind {
+		case "":
+			return
+		case "then":
+			s.next.join = joinThen
+			s.inGroup = 0
+		case "together":
+			s.opensGroup()
+		case "beside":
+			if _, v := s.verbAt(s.at + n); v == 0 && s.tokens[s.at].low == "while" {
+				return
+			}
+			s.next.beside = true
+		case "otherwise":
+			s.next.when = s.contrary()
+		case "condition", "unless":
+			s.at += n
+			s.next.when = s.condition(kind == "unless", true)
+			continue
+		case "each":
+			s.at += n
+			s.scopes++
+			s.inEach, s.scope = s.upTo(true), s.scopes
+			continue
+		case "before", "after":
+			if _, v := s.verbAt(s.at + n); v > 0 {
+				s.next.before = kind == "before"
+			} else {
+				s.skipToComma()
+				s.next.join = joinThen
+				continue
+			}
+		}
+		s.at += n
+	}
+}
+
+// longestOpener finds what the words here open; skipping goes last.
+func (s *splitter) longestOpener() (kind string, n int) {
+	for _, each := range []string{"then", "together", "beside", "otherwise", "unless", "condition", "each", "before", "after", "skip"} {
+		if length := s.opener(each); length > n {
+			kind, n = each, length
+		}
+	}
+	if _, v := s.verb(); v > 0 && kind == "skip" && v >= n {
+		return "", 0
+	}
+	return kind, n
+}
+
+func (s *splitter) marked(t token) {
+	s.at++
+	switch t.text {
+	case "→":
+		s.next.join = joinThen
+	case ".", ";", "!", "?", "\n":
+		s.sentence()
+	}
+}
+
+// opensGroup reads "in parallel" before a clause: what follows is beside each
+// other, or, after an "and", beside what went before.
+func (s *splitter) opensGroup() {
+	if s.next.join == joinAnd || s.next.join == joinComma && len(s.clauses) > 0 && s.next.when == nil {
+		s.next.beside = true
+		return
+	}
+	s.groups++
+	s.inGroup = s.groups
+}
+
+func (s *splitter) contrary() *condition {
+	if s.last == nil {
+		return nil
+	}
+	return &condition{tokens: s.last.tokens, negate: !s.last.negate, prefix: true}
+}
+
+func (s *splitter) skipToComma() {
+	for s.at < len(s.tokens) {
+		t := s.peek(0)
+		if t.kind == mark && strings.Contains(",.;\n", t.text) {
+			return
+		}
+		s.at++
+	}
+}
+
+// condition reads up to where the condition ends.
+func (s *splitter) condition(unless, prefix bool) *condition {
+	c := &condition{tokens: s.upTo(prefix), negate: unless, prefix: prefix}
+	s.last = c
+	return c
+}
+
+// upTo reads words up to a mark, a "then", or, before a clause, its verb.
+func (s *splitter) upTo(prefix bool) []token {
+	start := s.at
+	for s.at < len(s.tokens) {
+		t := s.peek(0)
+		if t.kind == mark && t.text != "(" && t.text != ")" || t.low == "then" || phrase(s.tokens, s.at, words().Openers["otherwise"]) > 0 && s.at > start {
+			break
+		}
+		if _, n := s.verb(); n > 0 && s.at > start && (prefix && s.objectFollows(n) && !s.afterSubject() || s.tokens[s.at-1].low == "and" && !prefix) {
+			break
+		}
+		s.at++
+	}
+	list := s.tokens[start:s.at]
+	if n := len(list); n > 0 && list[n-1].low == "and" {
+		list = list[:n-1]
+	}
+	return list
+}
+
+// afterSubject: the word here goes on from "the", "of" or the like, so it is
+// no verb of a clause.
+func (s *splitter) afterSubject() bool {
+	return slices.Contains([]string{"the", "a", "an", "of", "is", "are", "to", "more", "less", "than", "no"}, s.tokens[s.at-1].low)
+}
+
+func (s *splitter) objectFollows(n int) bool {
+	t := s.peek(n)
+	return t.kind != "" && t.kind != mark && t.low != "and" && t.low != "or"
+}
