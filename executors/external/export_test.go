@@ -1,0 +1,21 @@
+package external
+
+import "github.com/chainwright/chainwright/executors"
+
+// For the fuzz targets, which look inside.
+var (
+	ReadAnswer   = readAnswer
+	ReadProgress = readProgress
+)
+
+// FillAddress fills a template of an address with one input.
+func FillAddress(def *executors.Definition, template, value string) (filled string, parsed bool, err error) {
+	a, err := parseAddress(def, template)
+	if err != nil || a.check() != nil {
+		return "", false, err
+	}
+	filled, err = a.fill(&filler{
+		inputs: map[string]any{"name": value}, secret: func(string) (string, error) { return "s", nil },
+	})
+	return filled, true, err
+}
