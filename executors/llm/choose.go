@@ -78,6 +78,20 @@ func (c *Client) Provider(ctx context.Context, name string) string {
 	return e.name
 }
 
+// Describe says who would be asked, and which model, for people. It may ask
+// the endpoint for its models.
+func (c *Client) Describe(ctx context.Context) string {
+	e, err := c.choose(ctx, "")
+	if err != nil {
+		return None + ": " + executors.AsError(err).Hint
+	}
+	name, err := c.modelOf(ctx, e, &Request{})
+	if err != nil {
+		name = "no model: " + err.Error()
+	}
+	return e.name + " at " + e.provider.Endpoint() + ", " + name
+}
+
 // choose finds the endpoint for a provider's name.
 func (c *Client) choose(ctx context.Context, name string) (*endpoint, error) {
 	if name == "" {

@@ -72,6 +72,12 @@ func (c *Client) converse(ctx context.Context, e *endpoint, req *Request, name s
 // judge says what is wrong with a reply, and takes the JSON out of a good one.
 func judge(req *Request, reply *Reply) []string {
 	if strings.TrimSpace(reply.Text) == "" {
+		if req.Read != nil && req.Schema != nil && reply.FinishReason != FinishLength { // some say it all while they think
+			if own, ok := req.Read(reply.Reasoning); ok {
+				reply.Text = string(own)
+				return judge(req, reply)
+			}
+		}
 		if reply.FinishReason == FinishLength && req.Schema == nil && req.Check == nil {
 			return nil // the model used up its bound with thinking, and says so
 		}

@@ -56,6 +56,12 @@ type Price struct {
 	Output float64 `yaml:"output"`
 }
 
+// Defaults are the settings where nothing is said. The provider is left empty:
+// a variable of another name may choose it.
+func Defaults() Settings {
+	return Settings{MaxConcurrent: 30, Connect: 10 * time.Second, FirstToken: time.Minute, Idle: 30 * time.Second, Timeout: 10 * time.Minute}
+}
+
 // complete fills in the defaults and refuses what makes no sense.
 func (s *Settings) complete() error {
 	if s.Provider != "" && !slices.Contains(Providers(), s.Provider) {
@@ -71,13 +77,14 @@ func (s *Settings) complete() error {
 			return fmt.Errorf("llm.%s: must not be negative", name)
 		}
 	}
+	usual := Defaults()
 	if s.MaxConcurrent == 0 {
-		s.MaxConcurrent = 30
+		s.MaxConcurrent = usual.MaxConcurrent
 	}
 	for _, each := range []struct {
 		value *time.Duration
 		usual time.Duration
-	}{{&s.Connect, 10 * time.Second}, {&s.FirstToken, time.Minute}, {&s.Idle, 30 * time.Second}, {&s.Timeout, 10 * time.Minute}} {
+	}{{&s.Connect, usual.Connect}, {&s.FirstToken, usual.FirstToken}, {&s.Idle, usual.Idle}, {&s.Timeout, usual.Timeout}} {
 		if *each.value == 0 {
 			*each.value = each.usual
 		}

@@ -94,6 +94,9 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 		return err
 	}
 	tellOpen(s, p)
+	asking, stop := context.WithTimeout(s.ctx, 3*time.Second)
+	defer stop()
+	fmt.Fprintf(s.out, "language model: %s\n", p.models.Describe(asking))
 	problems = append(problems, tellExternal(s, p)...)
 
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)

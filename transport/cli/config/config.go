@@ -83,6 +83,7 @@ func Defaults() Config {
 		Grace:    5 * time.Second,
 		Records:  Records{Keep: 30 * 24 * time.Hour, MaxBytes: 1 << 30},
 		Memory:   Memory{GCPercent: 400, Limit: 512 << 20},
+		LLM:      llm.Defaults(),
 		HTTP:     HTTP{Addr: "127.0.0.1:8080", TokenEnv: "CHAINWRIGHT_TOKEN"},
 	}
 }
