@@ -1,0 +1,195 @@
+package sequential
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/chainwright/chainwright/chain/retry"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm"
+)
+
+// Asker asks models: an llm.Client.
+type Asker interface {
+	Complete(ctx context.Context, req llm.Request) (llm.Reply, error)
+}
+
+// Level is what follows from one given task.
+type Level struct {
+	Parallel   string `json:"parallel_task,omitempty"`
+	Subsequent string `json:"subsequent_task"`
+	Composed   string `json:"composition_task"`
+}
+
+// Verdict is what the judge says of a composition.
+type Verdict struct {
+	Passed     bool   `json:"passed"`
+	Feasible   bool   `json:"feasible"`
+	Complete   bool   `json:"complete"`
+	Consistent bool   `json:"consistent"`
+	Reason     string `json:"reason"`
+}
+
+// Answer is what was made of one task, or why nothing was. It is what the
+// journal keeps.
+type Answer struct {
+	Levels  []Level    `json:"levels,omitempty"`
+	Verdict *Verdict   `json:"verdict,omitempty"`
+	Error   string     `json:"error,omitempty"`
+	Type    string     `json:"error_type,omitempty"`
+	Raw     string     `json:"raw_reply,omitempty"`
+	Usage   *llm.Usage `json:"usage,omitempty"`
+}
+
+// last is the level that counts.
+func (a *Answer) last() Level { return a.Levels[len(a.Levels)-1] }
+
+// patience is the retry policy for one request.
+var patience = executors.Retry{MaxAttempts: 5, Backoff: executors.Exponential, Initial: time.Second, Max: time.Minute}
+
+// maker makes answers.
+type maker struct {
+	asker  Asker
+	params Params
+	meter  *llm.Meter
+	retry  executors.Retry
+}
+
+// answer makes all that is wanted of one task. What there is of it is in the
+// answer beside an error.
+func (m *maker) answer(ctx context.Context, task string) (Answer, *executors.Error) {
+	f := forms()[m.params.Mode]
+	var a Answer
+	given := task
+	for range m.params.Depth {
+		level, err := m.level(ctx, f, given, &a)
+		if err != nil {
+			a.fail(err)
+			return a, err
+		}
+		a.Levels = append(a.Levels, level)
+		given = level.Composed
+	}
+	if m.params.Check {
+		before := task
+		if n := len(a.Levels); n > 1 {
+			before = a.Levels[n-2].Composed
+		}
+		if err := m.judge(ctx, before, &a); err != nil {
+			a.fail(err)
+			return a, err
+		}
+	}
+	a.Raw = ""
+	return a, nil
+}
+
+func (a *Answer) fail(err *executors.Error) {
+	a.Error, a.Type = err.Message, string(err.Type)
+}
+
+// level makes what follows from one given task.
+func (m *maker) level(ctx context.Context, f *form, given string, a *Answer) (Level, *executors.Error) {
+	said, err := m.ask(ctx, llm.Request{
+		Messages: m.params.messages(f, given), Schema: f.schema, Read: f.read, Check: f.check,
+		MaxTokens: m.params.MaxTokens, Temperature: m.params.Temperature, Seed: m.params.Seed,
+	}, a)
+	if err != nil {
+		return Level{}, err
+	}
+	values, parseErr := f.reply.Parse(string(said.JSON))
+	if parseErr != nil {
+		return Level{}, executors.Errorf(executors.ExecutionError, "%w", parseErr)
+	}
+	var level Level
+	for i, name := range f.names {
+		switch name {
+		case "parallel_task":
+			level.Parallel = values[i]
+		case "subsequent_task":
+			level.Subsequent = values[i]
+		default:
+			level.Composed = values[i]
+		}
+	}
+	return level, nil
+}
+
+// judge has the last composition judged.
+func (m *maker) judge(ctx context.Context, given string, a *Answer) *executors.Error {
+	f := forms()["verdict"]
+	last := a.last()
+	parts := "given task: " + given
+	if last.Parallel != "" {
+		parts += "\n\nparallel task: " + last.Parallel
+	}
+	cold := 0.0
+	said, err := m.ask(ctx, llm.Request{
+		Messages: []llm.Message{
+			{Role: llm.RoleSystem, Content: f.prompt},
+			{Role: llm.RoleUser, Content: parts + "\n\nsubsequent task: " + last.Subsequent + "\n\ncomposition: " + last.Composed},
+		},
+		Schema: f.schema, Temperature: &cold, MaxTokens: m.params.MaxTokens,
+	}, a)
+	if err != nil {
+		return err
+	}
+	var verdict Verdict
+	if err := json.Unmarshal(said.JSON, &verdict); err != nil {
+		return executors.Errorf(executors.ExecutionError, "reading the verdict: %w", err)
+	}
+	verdict.Passed = verdict.Feasible && verdict.Complete && verdict.Consistent
+	a.Verdict = &verdict
+	return nil
+}
+
+// ask asks once more where that may help, adds up what it took, and keeps the
+// last reply as it came.
+func (m *maker) ask(ctx context.Context, req llm.Request, a *Answer) (llm.Reply, *executors.Error) {
+	req.Provider, req.Model, req.Meter = m.params.Provider, m.params.Model, m.meter
+	var said llm.Reply
+	_, failed := retry.Do(ctx, m.retry, func(int) *executors.Error {
+		var err error
+		said, err = m.asker.Complete(ctx, req)
+		if a.Usage == nil {
+			a.Usage = &llm.Usage{}
+		}
+		*a.Usage = a.Usage.Plus(said.Usage)
+		if a.Raw = said.Text; a.Raw == "" {
+			a.Raw = said.Reasoning
+		}
+		return executors.AsError(err)
+	}, nil)
+	return said, failed
+}
+
+// fatal reports whether a failure would be every other task's too, so that a
+// batch had better stop.
+func fatal(ctx context.Context, err *executors.Error) bool {
+	if ctx.Err() != nil || errors.Is(err, llm.ErrCeiling) {
+		return true
+	}
+	switch err.Type {
+	case executors.AuthenticationError, executors.PermissionDenied, executors.Cancelled, executors.Interrupted, executors.NotFound:
+		return true
+	case executors.ValidationError:
+		return err.Code == "" // else the endpoint said it, of this task
+	}
+	return false
+}
+
+// result is an answer as a batch records it; an error stops the batch.
+func (m *maker) result(ctx context.Context, task string) ([]byte, error) {
+	a, failed := m.answer(ctx, task)
+	if failed != nil && fatal(ctx, failed) {
+		return nil, failed
+	}
+	data, err := json.Marshal(&a)
+	if err != nil {
+		return nil, fmt.Errorf("recording an answer: %w", err)
+	}
+	return data, nil
+}

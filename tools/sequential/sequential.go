@@ -1,0 +1,241 @@
+// Package sequential is sequential_task_generator: from an atomic task it
+// makes one that needs its output, and one that states both.
+//
+// A task, a record or records come in through the tool, and whole files
+// through RunFile. All go the same way: what a model is asked for (form.go),
+// the answer to one task (answer.go), and for more than one package batch.
+package sequential
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/tools/sequential/batch"
+	"github.com/chainwright/chainwright/tools/sequential/journal"
+)
+
+// ID is the generator's id.
+const ID = "sequential_task_generator"
+
+// Generator is sequential_task_generator. It is closed until it is given a
+// client that has a model to ask.
+type Generator struct {
+	executors.Executor
+	client atomic.Pointer[llm.Client]
+}
+
+// New makes the generator without a client.
+func New() *Generator {
+	g := &Generator{}
+	g.Executor = executors.New(executors.MustLoad(files), g.generate)
+	return g
+}
+
+// UseModels gives it the client to ask models with.
+func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
+
+// Closed reports whether there is no model to ask, and what opens one.
+func (g *Generator) Closed() (opens string, closed bool) {
+	client := g.client.Load()
+	if client == nil {
+		return "llm.provider", true
+	}
+	return client.Closed()
+}
+
+type input struct {
+	Task         *string          `json:"task"`
+	Record       map[string]any   `json:"record"`
+	Records      []map[string]any `json:"records"`
+	TaskKey      string           `json:"input_task_key"`
+	Subsequent   string           `json:"output_subsequent_task_key"`
+	Composed     string           `json:"output_composition_task_key"`
+	Overwrite    bool             `json:"overwrite"`
+	Depth        int              `json:"depth"`
+	Mode         string           `json:"mode"`
+	Check        bool             `json:"check"`
+	Prompt       string           `json:"prompt"`
+	Examples     []Example        `json:"examples"`
+	Language     string           `json:"language"`
+	Provider     string           `json:"provider"`
+	Model        string           `json:"model"`
+	Temperature  *float64         `json:"temperature"`
+	MaxTokens    int              `json:"max_tokens"`
+	Seed         *int             `json:"seed"`
+	Workers      int              `json:"workers"`
+	Cache        bool             `json:"cache"`
+	MaxCostUSD   float64          `json:"max_cost_usd"`
+	MaxTokensSum int              `json:"max_tokens_total"`
+	Timeout      float64          `json:"timeout"` // applied by the door
+}
+
+func (in *input) params() Params {
+	p := Params{
+		Depth: in.Depth, Mode: in.Mode, Check: in.Check, Prompt: in.Prompt, Examples: in.Examples, Language: in.Language,
+		Provider: in.Provider, Model: in.Model, Temperature: in.Temperature, MaxTokens: in.MaxTokens, Seed: in.Seed,
+	}
+	p.complete()
+	return p
+}
+
+func (in *input) keys() *Keys {
+	k := &Keys{Task: in.TaskKey, Subsequent: in.Subsequent, Composed: in.Composed, Overwrite: in.Overwrite}
+	k.complete()
+	return k
+}
+
+func (g *Generator) generate(ctx context.Context, call *executors.Call, in input) (map[string]any, error) {
+	client := g.client.Load()
+	if client == nil {
+		return nil, executors.Errorf(executors.PermissionDenied, "there is no language model to ask")
+	}
+	ceiling := llm.Ceiling{CostUSD: in.MaxCostUSD, Tokens: in.MaxTokensSum}
+	m := &maker{asker: client, params: in.params(), meter: llm.NewMeter(ceiling, client.Meter(call.RunID)), retry: patience}
+	keys := in.keys()
+	given, err := in.given(keys)
+	if err != nil {
+		return nil, err
+	}
+	if in.Records == nil {
+		return m.one(ctx, keys, given[0])
+	}
+	return m.many(ctx, call, &in, keys, given)
+}
+
+// record is an input record with the task in it.
+type record struct {
+	values map[string]any
+	task   string
+}
+
+// given is what the call gives, checked: nothing was asked for yet.
+func (in *input) given(keys *Keys) ([]record, error) {
+	ways := 0
+	for _, given := range []bool{in.Task != nil, in.Record != nil, in.Records != nil} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return nil, executors.Errorf(executors.ValidationError, "give exactly one of task, record and records; got %d of them", ways).WithField("task")
+	}
+	if in.Task != nil {
+		keys.Task = "task"
+		in.Record = map[string]any{"task": *in.Task}
+		list, err := in.check(keys, in.Record)
+		if err != nil {
+			err.Field = "task"
+			return nil, err
+		}
+		return list, nil
+	}
+	if in.TaskKey == "" {
+		return nil, executors.Errorf(executors.ValidationError, "is required with record and records: the key that holds the task").WithField("input_task_key")
+	}
+	if in.Record != nil {
+		list, err := in.check(keys, in.Record)
+		if err != nil {
+			err.Field = "record"
+			return nil, err
+		}
+		return list, nil
+	}
+	var all []record
+	for i, each := range in.Records {
+		list, err := in.check(keys, each)
+		if err != nil {
+			return nil, err.WithField("records[" + strconv.Itoa(i) + "]")
+		}
+		all = append(all, list...)
+	}
+	return all, nil
+}
+
+func (in *input) check(keys *Keys, values map[string]any) ([]record, *executors.Error) {
+	params := in.params()
+	if err := keys.check(&params, func(name string) bool { _, has := values[name]; return has }); err != nil {
+		return nil, err
+	}
+	value, has := values[keys.Task]
+	task, isText := value.(string)
+	if reason := badTask(has, isText, task); reason != "" {
+		return nil, executors.Errorf(executors.ValidationError, "the task under %q %s", keys.Task, reason)
+	}
+	return []record{{values, task}}, nil
+}
+
+// one answers a single task.
+func (m *maker) one(ctx context.Context, keys *Keys, r record) (map[string]any, error) {
+	a, failed := m.answer(ctx, r.task)
+	out, err := r.with(keys, &a)
+	if err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		return out, failed
+	}
+	return out, nil
+}
+
+// with is the record with an answer in it.
+func (r record) with(keys *Keys, a *Answer) (map[string]any, error) {
+	out := maps.Clone(r.values)
+	for _, m := range keys.members(a, nil) {
+		out[m.Name] = m.Value
+	}
+	return out, nil
+}
+
+// many answers the tasks of all records.
+func (m *maker) many(ctx context.Context, call *executors.Call, in *input, keys *Keys, given []record) (map[string]any, error) {
+	out := make([]any, 0, len(given))
+	var counts Counts
+	next := 0
+	stopped := batch.Run(ctx, batch.Options{
+		Workers: min(in.Workers, len(given)), Store: batch.NewMemory(), Do: m.result,
+		Next: func() (batch.Item, error) {
+			if next == len(given) {
+				return batch.Item{}, io.EOF
+			}
+			next++
+			return batch.Item{Key: keyOf(in.Cache, "", given[next-1].task, next), Task: given[next-1].task}, nil
+		},
+		Write: func(result []byte) error {
+			r := given[len(out)]
+			if result == nil {
+				counts.Unreached++
+				out = append(out, r.values)
+				return nil
+			}
+			var a Answer
+			if err := json.Unmarshal(result, &a); err != nil {
+				return err
+			}
+			counts.add(&a)
+			each, err := r.with(keys, &a)
+			out = append(out, each)
+			call.Progress(executors.Progress{Done: float64(len(out)), Total: float64(len(given)), Message: counts.String()})
+			return err
+		},
+	})
+	result := map[string]any{"records": out, "counts": counts, "usage": m.meter.Used()}
+	if stopped != nil {
+		return result, stopped
+	}
+	return result, nil
+}
+
+// keyOf tells pieces of work apart: by the task, or with the cache off by the
+// row too.
+func keyOf(cache bool, params, task string, row int) journal.Key {
+	if cache {
+		return journal.KeyOf(params, task)
+	}
+	return journal.KeyOf(params, task, strconv.Itoa(row))
+}
