@@ -29,6 +29,9 @@ type FileOptions struct {
 	NoCache bool
 	// RetryFailed asks again for what failed in an earlier start.
 	RetryFailed bool
+	// Retry is how a request is repeated that failed on the way; the zero value
+	// is five attempts within about half a minute.
+	Retry executors.Retry
 	// Meter counts what is spent; required.
 	Meter *llm.Meter
 	// OnBad hears of each row that can't be read, before anything is asked.
@@ -64,7 +67,10 @@ type file struct {
 func RunFile(ctx context.Context, asker Asker, opts FileOptions) (Report, error) {
 	opts.Params.complete()
 	opts.Keys.complete()
-	f := &file{FileOptions: opts, maker: &maker{asker: asker, params: opts.Params, meter: opts.Meter, retry: patience}}
+	f := &file{FileOptions: opts, maker: &maker{asker: asker, params: opts.Params, meter: opts.Meter, retry: opts.Retry}}
+	if opts.Retry == (executors.Retry{}) {
+		f.maker.retry = patience
+	}
 	form := forms()[opts.Params.Mode]
 	f.params = string(encode([]any{opts.Params, form.prompt, form.examples}))
 	if err := f.scan(); err != nil {

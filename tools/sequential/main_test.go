@@ -30,11 +30,18 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+// childFile is what the child answers.
+type childFile struct {
+	Input, Output, TaskKey string
+	Workers                int
+}
+
 func child(given string) error {
-	var opts sequential.FileOptions
-	if err := json.Unmarshal([]byte(given), &opts); err != nil {
+	var file childFile
+	if err := json.Unmarshal([]byte(given), &file); err != nil {
 		return err
 	}
+	opts := sequential.FileOptions{Input: file.Input, Output: file.Output, Keys: sequential.Keys{Task: file.TaskKey}, Workers: file.Workers}
 	client, err := llm.NewClient(llm.Settings{Provider: llm.OpenAI, Model: "test", MaxConcurrent: opts.Workers})
 	if err != nil {
 		return err

@@ -1,0 +1,363 @@
+package sequential_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/llm/llmtest"
+	"github.com/chainwright/chainwright/tools/sequential"
+	"github.com/chainwright/chainwright/tools/sequential/rows"
+)
+
+// faulty answers all tasks but those that fail for good, some of them at the
+// second time only, and counts.
+type faulty struct {
+	mu    sync.Mutex
+	asked map[string]int
+	// never and once say which tasks fail for good, and once.
+	never, once func(task string) bool
+	reached     chan struct{} // closed when so many answers were given
+	after       int
+}
+
+func (f *faulty) answer(r llmtest.Request) llmtest.Step {
+	task := asked(r)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked[task]++
+	if f.after--; f.after == 0 {
+		close(f.reached)
+	}
+	switch {
+	case f.never != nil && f.never(task):
+		return llmtest.Step{Status: 400, Code: "content_filter", Message: "flagged"}
+	case f.once != nil && f.once(task) && f.asked[task] == 1:
+		return llmtest.Step{Status: 429, RetryAfter: "0", Message: "slow down"}
+	}
+	return good(task)
+}
+
+func (f *faulty) total() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, each := range f.asked {
+		n += each
+	}
+	return n
+}
+
+func line(i int) string {
+	return fmt.Sprintf(`{"id": "%05d", "day":"2024-01-%02d", "d": 3.%020d,"q": "task %d"`, i, i%28+1, i, i)
+}
+
+func lines(from, to int) string {
+	var b strings.Builder
+	for i := from; i < to; i++ {
+		b.WriteString(line(i) + "}\n")
+	}
+	return b.String()
+}
+
+func put(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// options are those of a file in a folder of the test's own.
+func options(t *testing.T, input string) sequential.FileOptions {
+	t.Helper()
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in.jsonl")
+	put(t, in, input)
+	return sequential.FileOptions{
+		Input: in, Output: filepath.Join(dir, "out.jsonl"), Keys: sequential.Keys{Task: "q"}, Workers: 16,
+		Meter: llm.NewMeter(llm.Ceiling{}, nil),
+		Retry: executors.Retry{MaxAttempts: 4, Backoff: executors.Exponential, Initial: time.Millisecond, Max: time.Second},
+	}
+}
+
+func client(server *llmtest.Server, workers int) *llm.Client {
+	return server.Client(llm.Settings{Provider: llm.OpenAI, Model: "test", MaxConcurrent: workers})
+}
+
+func output(t *testing.T, path string) []string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+}
+
+// checkRow holds a row of the output to its row of the input.
+func checkRow(t *testing.T, got string, i int, fails bool) {
+	t.Helper()
+	want := fmt.Sprintf(`%s,"subsequent_task":"after task %d","composition_task":"both task %d"}`, line(i), i, i)
+	if !fails {
+		if got != want {
+			t.Errorf("row %d\ngot  %s\nwant %s", i, got, want)
+		}
+		return
+	}
+	if !strings.HasPrefix(got, line(i)+`,"error":"`) || !strings.Contains(got, `"error_type":"`) || strings.Contains(got, "subsequent_task") {
+		t.Errorf("row %d, which failed: %s", i, got)
+	}
+	if !json.Valid([]byte(got)) {
+		t.Errorf("row %d is no JSON: %s", i, got)
+	}
+}
+
+// TestFaults holds a batch of 2,000 rows, of which 1 % fail for good and 10 %
+// once, to its results, order, passthrough and usage.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	const n = 2000
+	number := func(task string) (i int) { fmt.Sscanf(task, "task %d", &i); return i }
+	f := &faulty{
+		asked: map[string]int{},
+		never: func(task string) bool { return number(task)%100 == 37 },
+		once:  func(task string) bool { return number(task)%10 == 5 },
+	}
+	server := llmtest.New(t, llmtest.Script{Answer: f.answer}).Quiet()
+	opts := options(t, lines(0, n))
+	report, err := sequential.RunFile(t.Context(), client(server, opts.Workers), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Counts != (sequential.Counts{OK: n - n/100, Failed: n / 100}) {
+		t.Errorf("counts: %+v", report.Counts)
+	}
+	got := output(t, opts.Output)
+	if len(got) != n {
+		t.Fatalf("%d rows", len(got))
+	}
+	for i, row := range got {
+		checkRow(t, row, i, i%100 == 37)
+	}
+	want := n + n/10
+	if server.Count() != want {
+		t.Errorf("%d requests, want %d", server.Count(), want)
+	}
+	var tokens int
+	for i := range n {
+		if i%100 != 37 {
+			tokens += 10 + (len(good(fmt.Sprint("task ", i)).Text)+3)/4
+		}
+	}
+	if used := opts.Meter.Used(); used.Tokens() != tokens || used.Requests != want {
+		t.Errorf("usage is %+v, want %d tokens and %d requests", used, tokens, want)
+	}
+}
+
+// TestKilled holds that a batch that is killed at half and started again, with
+// another number of workers and ten rows more, loses no row and repeats at
+// most what was in flight.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts and kills a process")
+	}
+	const n, workers = 600, 8
+	f := &faulty{asked: map[string]int{}, reached: make(chan struct{}), after: n / 2}
+	server := llmtest.New(t, llmtest.Script{Answer: f.answer}).Quiet()
+	opts := options(t, lines(0, n))
+	given, err := json.Marshal(childFile{opts.Input, opts.Output, opts.Keys.Task, workers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := exec.Command(os.Args[0])
+	program.Env = append(os.Environ(), childVariable+"="+string(given), "OPENAI_API_KEY="+llmtest.Key, "OPENAI_BASE_URL="+server.URL+"/v1")
+	program.Stderr = os.Stderr
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-f.reached
+	if err := program.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Wait(); err == nil {
+		t.Fatal("it was done before it was killed")
+	}
+	before := f.total()
+	if _, err := os.Stat(opts.Output); err == nil {
+		t.Error("there is an output that is not whole")
+	}
+
+	put(t, opts.Input, lines(0, n+10))
+	opts.Workers, opts.Meter = 3, llm.NewMeter(llm.Ceiling{}, nil)
+	report, err := sequential.RunFile(t.Context(), client(server, opts.Workers), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Counts != (sequential.Counts{OK: n + 10}) {
+		t.Errorf("counts: %+v", report.Counts)
+	}
+	for i, row := range output(t, opts.Output) {
+		checkRow(t, row, i, false)
+	}
+	if repeats := f.total() - (n + 10); repeats < 0 || repeats > workers {
+		t.Errorf("%d requests before it was killed and %d after: %d repeats with %d workers", before, f.total()-before, repeats, workers)
+	}
+	if used := opts.Meter.Used(); used.Requests != n+10 {
+		t.Errorf("the journal and this start took %d requests together", used.Requests)
+	}
+	all := f.total()
+	if _, err := sequential.RunFile(t.Context(), client(server, 4), opts); err != nil || f.total() != all {
+		t.Errorf("a third start: %v, %d requests more", err, f.total()-all)
+	}
+}
+
+// TestFailedAgain holds that rows that failed are asked for again on demand
+// only, and that other parameters are another question.
+func TestFailedAgain(t *testing.T) {
+	t.Parallel()
+	f := &faulty{asked: map[string]int{}, never: func(task string) bool { return task == "task 3" }}
+	server := llmtest.New(t, llmtest.Script{Answer: f.answer})
+	opts := options(t, lines(0, 6)+lines(0, 6))
+	start := func(change func(*sequential.FileOptions)) sequential.Report {
+		o := opts
+		o.Meter = llm.NewMeter(llm.Ceiling{}, nil)
+		if change != nil {
+			change(&o)
+		}
+		report, err := sequential.RunFile(t.Context(), client(server, 4), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	if got := start(nil).Counts; got != (sequential.Counts{OK: 10, Failed: 2}) || f.total() != 6 {
+		t.Errorf("%+v after %d requests", got, f.total())
+	}
+	if got := start(nil).Counts; got.Failed != 2 || f.total() != 6 {
+		t.Errorf("%+v after %d requests", got, f.total())
+	}
+	f.mu.Lock()
+	f.never = nil
+	f.mu.Unlock()
+	if got := start(func(o *sequential.FileOptions) { o.RetryFailed = true }).Counts; got != (sequential.Counts{OK: 12}) || f.total() != 7 {
+		t.Errorf("%+v after %d requests", got, f.total())
+	}
+	if start(func(o *sequential.FileOptions) { o.Params.Language = "German" }); f.total() != 13 {
+		t.Errorf("other parameters made %d requests", f.total())
+	}
+	if start(func(o *sequential.FileOptions) { o.NoCache = true }); f.total() != 25 {
+		t.Errorf("without the cache there were %d requests", f.total())
+	}
+}
+
+// TestStopped holds that what would fail for every row stops the batch and
+// keeps what there is, and that a cancelled one goes on later.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	f := &faulty{asked: map[string]int{}}
+	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
+		if f.total() == 20 {
+			cancel(enough)
+		}
+		return f.answer(r)
+	}})
+	opts := options(t, lines(0, 50))
+	opts.Workers = 2
+	report, err := sequential.RunFile(ctx, client(server, 2), opts)
+	if !errors.Is(err, enough) || report.Counts.OK < 15 || report.Counts.Failed != 0 || report.Counts.OK+report.Counts.Unreached != 50 {
+		t.Errorf("got %+v, %v", report, err)
+	}
+	if n := len(output(t, opts.Output)); n != report.Counts.OK {
+		t.Errorf("%d rows are written of %d", n, report.Counts.OK)
+	}
+	if report, err = sequential.RunFile(t.Context(), client(server, 2), opts); err != nil || report.Counts.OK != 50 {
+		t.Errorf("then %+v, %v", report, err)
+	}
+
+	refusing := llmtest.New(t, llmtest.Script{Otherwise: &llmtest.Step{Status: 401, Message: "who are you?"}})
+	opts = options(t, lines(0, 50))
+	report, err = sequential.RunFile(t.Context(), client(refusing, 4), opts)
+	if executors.AsError(err) == nil || executors.AsError(err).Type != executors.AuthenticationError || report.Counts.Unreached != 50 || refusing.Count() > 16 {
+		t.Errorf("got %+v, %v after %d requests", report, err, refusing.Count())
+	}
+}
+
+// TestFileErrors holds that what is wrong with a file is found before anything
+// is paid for.
+func TestFileErrors(t *testing.T) {
+	t.Parallel()
+	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step { return good(asked(r)) }})
+	cases := []struct {
+		input, says string
+		change      func(*sequential.FileOptions)
+	}{
+		{"", "no rows", nil},
+		{"no row\n", "no rows", nil},
+		{lines(0, 2), `no row has the key "z"`, func(o *sequential.FileOptions) { o.Keys.Task = "z" }},
+		{lines(0, 2) + `{"q": " "}`, "in row 3 it is empty", nil},
+		{lines(0, 2) + `{"q": 1}`, "in row 3 it is no text", nil},
+		{lines(0, 2) + `{"p": 1}`, "in row 3 it is not there", nil},
+		{`{"q": "a", "error": "x"}`, `"error" already`, nil},
+		{lines(0, 2), "itself", func(o *sequential.FileOptions) { o.Keys.Composed = "q" }},
+		{lines(0, 2), "both", func(o *sequential.FileOptions) { o.Keys.Composed = "subsequent_task" }},
+		{lines(0, 2), "the input itself", func(o *sequential.FileOptions) { o.Output = o.Input }},
+		{lines(0, 2), "suffix", func(o *sequential.FileOptions) { o.Output += ".txt" }},
+		{lines(0, 2), "no such file", func(o *sequential.FileOptions) { o.Input += "l.jsonl" }},
+		{lines(0, 2), "no such file", func(o *sequential.FileOptions) { o.Output = "/nowhere/at/all/out.csv" }},
+	}
+	for _, c := range cases {
+		opts := options(t, c.input)
+		if c.change != nil {
+			c.change(&opts)
+		}
+		_, err := sequential.RunFile(t.Context(), client(server, 2), opts)
+		failed := executors.AsError(err)
+		if failed == nil || failed.Type != executors.ValidationError || !strings.Contains(failed.Message, c.says) {
+			t.Errorf("want %q, got %v", c.says, err)
+		}
+	}
+	if server.Count() != 0 {
+		t.Errorf("%d requests were sent", server.Count())
+	}
+}
+
+// TestBadLinesAndFormats holds that a bad line is reported and hurts no other,
+// and that columns that were there before are replaced where that is wanted.
+func TestBadLinesAndFormats(t *testing.T) {
+	t.Parallel()
+	f := &faulty{asked: map[string]int{}, never: func(task string) bool { return task == "b" }}
+	server := llmtest.New(t, llmtest.Script{Answer: f.answer})
+	opts := options(t, "")
+	opts.Input, opts.Output = filepath.Join(filepath.Dir(opts.Input), "in.csv"), filepath.Join(filepath.Dir(opts.Input), "out.csv")
+	put(t, opts.Input, "id,q,error\r\n\"001\",a,old\r\n002\r\n003,b,\r\n")
+	opts.Keys.Overwrite = true
+	var bad []int
+	opts.OnBad = func(b *rows.Bad) { bad = append(bad, b.Number) }
+	report, err := sequential.RunFile(t.Context(), client(server, 2), opts)
+	if err != nil || report.Bad != 1 || len(bad) != 1 || bad[0] != 3 || report.Counts != (sequential.Counts{OK: 1, Failed: 1}) {
+		t.Fatalf("got %+v, %v, bad %v", report, err, bad)
+	}
+	got := output(t, opts.Output)
+	if len(got) != 3 || got[0] != "id,q,error,subsequent_task,composition_task,error_type,raw_reply\r" || got[1] != "\"001\",a,,after a,both a,,\r" ||
+		!strings.HasPrefix(got[2], "003,b,") || strings.Contains(got[2], "after") {
+		t.Errorf("got %q", got)
+	}
+	for _, suffix := range []string{".parquet", ".json"} {
+		o := opts
+		o.Output = strings.TrimSuffix(opts.Output, ".csv") + suffix
+		if report, err := sequential.RunFile(t.Context(), client(server, 2), o); err != nil || report.Counts.OK != 1 {
+			t.Errorf("%s: %+v, %v", suffix, report, err)
+		}
+	}
+}
