@@ -11,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/rest"
+	"github.com/chainwright/chainwright/executors/scrape"
 	"github.com/chainwright/chainwright/executors/sql"
 	"github.com/chainwright/chainwright/executors/ssh"
 	"github.com/chainwright/chainwright/executors/system"
@@ -26,6 +27,7 @@ var list = []func() executors.Executor{
 	file.NewWriter,
 	func() executors.Executor { return llm.New() },
 	rest.New,
+	scrape.New,
 	func() executors.Executor { return sql.New() },
 	func() executors.Executor { return ssh.New() },
 	system.New,

@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 )
 
 func mustURL(tb testing.TB, raw string) *url.URL {
@@ -45,34 +44,6 @@ func FuzzNextLink(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		if found := nextLink([]string{header}); !strings.Contains(header, found) || strings.Contains(found, ">") {
 			t.Errorf("nextLink(%q) = %q", header, found)
-		}
-	})
-}
-
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		value string
-		want  time.Duration
-	}{
-		{"", 0}, {"7", 7 * time.Second}, {" 0 ", 0}, {"-1", 0}, {"1.5", 0}, {"soon", 0},
-		{"99999999999999999999", 0}, {"9000000000000000000", time.Hour}, {"3601", time.Hour},
-		{"Sat, 21 Nov 2026 12:00:30 GMT", 30 * time.Second}, {"Saturday, 21-Nov-26 12:01:00 GMT", time.Minute},
-		{"Sat, 21 Nov 2026 11:00:00 GMT", 0}, {"Sat, 21 Nov 2099 11:00:00 GMT", time.Hour},
-	} {
-		if got := retryAfter(c.value, now); got != c.want {
-			t.Errorf("retryAfter(%q) = %v; want %v", c.value, got, c.want)
-		}
-	}
-}
-
-func FuzzRetryAfter(f *testing.F) {
-	f.Add("120")
-	f.Add("Sat, 21 Nov 2026 12:00:30 GMT")
-	f.Fuzz(func(t *testing.T, value string) {
-		if got := retryAfter(value, time.Now()); got < 0 || got > maxRetryAfter {
-			t.Errorf("retryAfter(%q) = %v", value, got)
 		}
 	})
 }

@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/web"
 )
 
@@ -70,15 +68,7 @@ func (c *client) judge(way hops, out *output) error {
 	if said := excerpt(out); said != "" {
 		message += ": " + said
 	}
-	failure := executors.Errorf(web.KindOf(code), "%s", message).WithCode(strconv.Itoa(code))
-	switch code {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway,
-		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		failure.Retry(retryAfter(way.Header.Get("Retry-After"), time.Now()))
-	case http.StatusUnauthorized:
-		failure.WithHint("give credentials in auth, or check the ones given")
-	}
-	return failure
+	return web.StatusError(code, way.Header, message)
 }
 
 // excerpt is the beginning of what the server said, on one line.

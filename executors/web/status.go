@@ -2,7 +2,9 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors"
@@ -22,6 +24,20 @@ func KindOf(code int) executors.ErrorType {
 		return executors.TimeoutError
 	}
 	return executors.ExecutionError
+}
+
+// StatusError is the failure that a status stands for, with what the server
+// says about trying again.
+func StatusError(code int, header http.Header, message string) *executors.Error {
+	failure := executors.Errorf(KindOf(code), "%s", message).WithCode(strconv.Itoa(code))
+	switch code {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		failure.Retry(retryAfter(header.Get("Retry-After"), time.Now()))
+	case http.StatusUnauthorized:
+		failure.WithHint("give credentials, or check the ones given")
+	}
+	return failure
 }
 
 // Excerpt is the beginning of what a server said, on one line.

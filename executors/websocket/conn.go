@@ -59,12 +59,9 @@ func refused(name string, resp *http.Response) error {
 	if body, err := web.ReadBody(resp, 1024); err == nil && len(body.Data) > 0 {
 		message += ": " + web.Excerpt(string(body.Data))
 	}
-	failure := executors.Errorf(web.KindOf(resp.StatusCode), "%s %s", name, message).WithCode(strconv.Itoa(resp.StatusCode))
-	switch {
-	case resp.Header.Get("Location") != "":
-		failure.WithHint("redirects are not followed; give the address it leads to: " + resp.Header.Get("Location"))
-	case resp.StatusCode >= 500 && resp.StatusCode != http.StatusNotImplemented, resp.StatusCode == http.StatusTooManyRequests:
-		failure.Retry(0)
+	failure := web.StatusError(resp.StatusCode, resp.Header, name+" "+message)
+	if location := resp.Header.Get("Location"); location != "" {
+		failure.WithHint("redirects are not followed; give the address it leads to: " + location)
 	}
 	return failure
 }

@@ -84,7 +84,7 @@ func TestHandshakesThatFail(t *testing.T) {
 		404: executors.NotFound, 500: executors.ExecutionError, 504: executors.TimeoutError,
 	} {
 		got, failure := call(t, local, address, fmt.Sprintf(`{"url": "$URL/%d?key=secret"}`, status))
-		if failure == nil || failure.Type != kind || failure.Code != strconv.Itoa(status) || failure.Retryable != (status >= 500) ||
+		if failure == nil || failure.Type != kind || failure.Code != strconv.Itoa(status) || failure.Retryable != (status == 504) ||
 			!strings.Contains(failure.Message, "said the server") || strings.Contains(failure.Message, "secret") || got.URL != "" {
 			t.Errorf("%d: %+v, %+v; want %s", status, got, failure, kind)
 		}
