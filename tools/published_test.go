@@ -41,6 +41,8 @@ func opened(t *testing.T) policy.Config {
 		Command:   policy.Command{Programs: []policy.Program{{Path: executable(t)}}},
 		Files:     policy.Files{Roots: map[string]policy.Root{"work": {Path: t.TempDir(), Write: true}}},
 		Databases: policy.Databases{CallerDSN: true},
+		SSH:       policy.SSH{Hosts: []string{"web01"}},
+		Docker:    policy.Docker{Images: []string{"python:3.11"}},
 	}
 }
 

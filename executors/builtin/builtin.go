@@ -10,6 +10,7 @@ import (
 	"github.com/chainwright/chainwright/executors/data"
 	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/rest"
 	"github.com/chainwright/chainwright/executors/scrape"
 	"github.com/chainwright/chainwright/executors/sql"
@@ -26,6 +27,7 @@ var list = []func() executors.Executor{
 	file.NewReader,
 	file.NewWriter,
 	func() executors.Executor { return llm.New() },
+	func() executors.Executor { return mcp.New() },
 	rest.New,
 	scrape.New,
 	func() executors.Executor { return sql.New() },

@@ -26,6 +26,12 @@ type Spec struct {
 	Env   []string
 	Dir   string
 	Stdin string
+	// Input, when set, is the standard input in the place of Stdin, for a
+	// program that is talked with. Run does not wait for its end, which is for
+	// the caller to bring about.
+	Input io.Reader
+	// Output, when set, takes the standard output, of which nothing is kept.
+	Output io.Writer
 	// Cap bounds what is kept of each output; 0 stands for 10 MiB.
 	Cap int
 	// Grace is the time between asking a program to stop and making it; 0
@@ -91,13 +97,29 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	}
 	mark := newMark()
 	cmd.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], mark)
-	if spec.Stdin != "" {
+	if spec.Output != nil {
+		cmd.Stdout = spec.Output
+	}
+	var input io.WriteCloser
+	if spec.Input != nil { // not as the command's own, for whose end it would wait
+		pipe, err := cmd.StdinPipe()
+		if err != nil {
+			return Result{}, &StartError{Path: spec.Path, cause: err}
+		}
+		input = pipe
+	} else if spec.Stdin != "" {
 		cmd.Stdin = strings.NewReader(spec.Stdin)
 	}
 	begin := time.Now()
 	g, err := startGroup(cmd)
 	if err != nil {
 		return Result{}, &StartError{Path: spec.Path, cause: reason(err)}
+	}
+	if input != nil {
+		go func() {
+			_, _ = io.Copy(input, spec.Input)
+			_ = input.Close()
+		}()
 	}
 	stopped, err := wait(ctx, cmd, g, mark, spec.Grace)
 	result := Result{

@@ -1,0 +1,195 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+const (
+	// idleFor is how long a connection that nobody uses is kept.
+	idleFor = time.Minute
+	// maxPeers is how many are kept; beyond it those that idle are ended.
+	maxPeers = 32
+)
+
+// plain is the transport for addresses that callers give.
+var plain = policy.TransportOptions{}
+
+// pool keeps connections for the next call.
+type pool struct {
+	mu     sync.Mutex
+	slots  map[string]*slot
+	closed bool
+	ends   sync.WaitGroup
+}
+
+// slot is where the calls that share a connection wait for it.
+type slot struct {
+	ready chan struct{}
+	peer  *peer
+	err   error
+}
+
+func newPool() *pool { return &pool{slots: map[string]*slot{}} }
+
+// acquire gives a connection and what to call when it is done with.
+func (p *pool) acquire(ctx context.Context, t *target) (*peer, func(), error) {
+	for {
+		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return nil, nil, executors.Errorf(executors.Cancelled, "the server is shutting down")
+		}
+		s, mine := p.slots[t.key], false
+		if s == nil {
+			s, mine = &slot{ready: make(chan struct{})}, true
+			p.slots[t.key] = s
+			p.evict()
+		}
+		p.mu.Unlock()
+		if mine {
+			p.fill(ctx, t, s)
+		}
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+		if s.err != nil {
+			if !mine && (errors.Is(s.err, context.Canceled) || errors.Is(s.err, context.DeadlineExceeded)) && ctx.Err() == nil {
+				continue // it was another call's time that ran out
+			}
+			return nil, nil, s.err
+		}
+		if p.use(t.key, s) {
+			return s.peer, func() { p.giveBack(t.key, s.peer) }, nil
+		}
+	}
+}
+
+// fill connects. What fails is not kept.
+func (p *pool) fill(ctx context.Context, t *target, s *slot) {
+	s.peer, s.err = connect(ctx, t)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case s.err != nil:
+		p.forget(t.key, s)
+	case p.closed:
+		p.end(s.peer)
+		s.err = executors.Errorf(executors.Cancelled, "the server is shutting down")
+	}
+	close(s.ready)
+}
+
+func (p *pool) forget(key string, s *slot) {
+	if p.slots[key] == s {
+		delete(p.slots, key)
+	}
+}
+
+// use counts a use, unless the connection was given up meanwhile or its
+// program has ended.
+func (p *pool) use(key string, s *slot) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.slots[key] != s {
+		return false
+	}
+	if s.peer.program != nil {
+		select {
+		case <-s.peer.program.ended:
+			p.forget(key, s)
+			p.end(s.peer)
+			return false
+		default:
+		}
+	}
+	s.peer.uses++
+	if s.peer.idle != nil {
+		s.peer.idle.Stop()
+	}
+	return true
+}
+
+func (p *pool) giveBack(key string, peer *peer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	peer.uses--
+	s := p.slots[key]
+	if peer.uses > 0 || p.closed {
+		return
+	}
+	if s == nil || s.peer != peer {
+		p.end(peer) // given up while others used it
+		return
+	}
+	peer.idle = time.AfterFunc(idleFor, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.slots[key] == s && peer.uses == 0 {
+			p.forget(key, s)
+			p.end(peer)
+		}
+	})
+}
+
+// discard gives a connection up; it ends with its last use.
+func (p *pool) discard(key string, peer *peer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.slots[key]; s != nil && s.peer == peer {
+		p.forget(key, s)
+	}
+}
+
+// evict ends one that idles where there are too many.
+func (p *pool) evict() {
+	if len(p.slots) <= maxPeers {
+		return
+	}
+	for key, s := range p.slots {
+		select {
+		case <-s.ready:
+		default:
+			continue
+		}
+		if s.peer != nil && s.peer.uses == 0 {
+			p.forget(key, s)
+			p.end(s.peer)
+			return
+		}
+	}
+}
+
+// end ends a connection, off the lock: a program may take its time.
+func (p *pool) end(peer *peer) {
+	if peer.idle != nil {
+		peer.idle.Stop()
+	}
+	p.ends.Go(func() { _ = peer.close() })
+}
+
+// close ends all connections and waits for their end.
+func (p *pool) close() error {
+	p.mu.Lock()
+	p.closed = true
+	for key, s := range p.slots {
+		select {
+		case <-s.ready:
+			if s.peer != nil {
+				p.end(s.peer)
+			}
+		default: // fill ends it
+		}
+		delete(p.slots, key)
+	}
+	p.mu.Unlock()
+	p.ends.Wait()
+	return nil
+}
