@@ -22,7 +22,7 @@ type commands struct {
 	Runs       runsCmd       `cmd:"" help:"List the runs on record, or show one."`
 	Cancel     cancelCmd     `cmd:"" help:"Cancel a run, also one in another process."`
 	Retry      retryCmd      `cmd:"" help:"Run again what failed, was skipped or was cancelled in a run."`
-	Generate   generateCmds  `cmd:"" help:"Plan a task tree from plain words."`
+	Generate   generateCmds  `cmd:"" help:"Plan a task tree from plain words, or make tasks from tasks."`
 	Init       initCmd       `cmd:"" help:"Write a commented chainwright.yaml."`
 	Doctor     doctorCmd     `cmd:"" help:"Check the set-up and show what is in force, and where it comes from."`
 	Completion completionCmd `cmd:"" help:"Print the completion script for a shell."`

@@ -16,7 +16,8 @@ import (
 )
 
 type generateCmds struct {
-	TaskTree generateTreeCmd `cmd:"" name:"task-tree" help:"Plan a task tree from a requirement in plain words."`
+	TaskTree   generateTreeCmd       `cmd:"" name:"task-tree" help:"Plan a task tree from a requirement in plain words."`
+	Sequential generateSequentialCmd `cmd:"" help:"Make subsequent and composed tasks from a table of tasks."`
 }
 
 type generateTreeCmd struct {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/tools/sequential"
 	"github.com/chainwright/chainwright/tools/tasktree"
 )
 
@@ -15,7 +16,7 @@ func (p *program) addGenerators() error {
 	p.planner = tasktree.New(tasktree.Options{
 		Registry: p.registry, Runner: p.runner, Trees: p.treesFolder(), Exclude: p.config.ExcludeTools,
 	})
-	for _, generator := range []executors.Executor{p.planner} {
+	for _, generator := range []executors.Executor{p.planner, sequential.New()} {
 		llm.Connect(p.models, generator)
 		if err := p.registry.Register(generator); err != nil {
 			return fmt.Errorf("the generators: %w", err)
