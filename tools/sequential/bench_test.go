@@ -1,0 +1,159 @@
+package sequential_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/tools/sequential"
+)
+
+// slow answers every task after a time, in this process: what is measured is
+// the batch alone.
+type slow struct{ latency time.Duration }
+
+func (s slow) Complete(ctx context.Context, req llm.Request) (llm.Reply, error) {
+	if s.latency > 0 {
+		timer := time.NewTimer(s.latency)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return llm.Reply{}, ctx.Err()
+		}
+	}
+	task := strings.TrimPrefix(req.Messages[len(req.Messages)-1].Content, "task: ")
+	raw := `{"subsequent_task":"after ` + task + `","composition_task":"both ` + task + `"}`
+	reply := llm.Reply{Text: raw, JSON: json.RawMessage(raw), FinishReason: llm.FinishStop, Usage: llm.Usage{InputTokens: 10, OutputTokens: 10, Requests: 1}}
+	req.Meter.Add(reply.Usage)
+	return reply, nil
+}
+
+// table writes a file of so many rows.
+func table(t testing.TB, n int) sequential.FileOptions {
+	t.Helper()
+	dir := t.TempDir()
+	file, err := os.Create(filepath.Join(dir, "in.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriter(file)
+	for i := range n {
+		fmt.Fprintf(w, "%s}\n", line(i))
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return sequential.FileOptions{
+		Input: file.Name(), Output: filepath.Join(dir, "out.jsonl"), Keys: sequential.Keys{Task: "q"},
+		Meter: llm.NewMeter(llm.Ceiling{}, nil),
+	}
+}
+
+// BenchmarkLatency is a batch at 50 ms a request. efficiency is the ideal time
+// by the measured one.
+func BenchmarkLatency(b *testing.B) {
+	const latency, rounds = 50 * time.Millisecond, 60
+	for _, workers := range []int{10, 64, 256} {
+		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				n := rounds * workers
+				opts := table(b, n)
+				opts.Workers = workers
+				b.StartTimer()
+				start := time.Now()
+				report, err := sequential.RunFile(b.Context(), slow{latency}, opts)
+				took := time.Since(start)
+				if err != nil || report.Counts.OK != n {
+					b.Fatal(report, err)
+				}
+				b.ReportMetric(float64(rounds*latency)/float64(took), "efficiency")
+				b.ReportMetric(float64(n)/took.Seconds(), "rows/s")
+			}
+		})
+	}
+}
+
+// BenchmarkRows is a batch whose requests take no time: what the batch itself
+// takes, and the most memory that it had in use. rows/s and peak-MB must not
+// depend on the number of rows.
+func BenchmarkRows(b *testing.B) {
+	for _, n := range []int{10_000, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint("rows=", n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				opts := table(b, n)
+				opts.Workers = 64
+				runtime.GC()
+				peak := watchHeap()
+				b.StartTimer()
+				start := time.Now()
+				report, err := sequential.RunFile(b.Context(), slow{}, opts)
+				took := time.Since(start)
+				if err != nil || report.Counts.OK != n {
+					b.Fatal(report, err)
+				}
+				b.ReportMetric(float64(n)/took.Seconds(), "rows/s")
+				b.ReportMetric(float64(peak())/(1<<20), "peak-MB")
+			}
+		})
+	}
+}
+
+// watchHeap gives what is asked for the most memory that objects took until
+// then.
+func watchHeap() func() uint64 {
+	stop, most := make(chan struct{}), uint64(0)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			metrics.Read(sample)
+			most = max(most, sample[0].Value.Uint64())
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() uint64 { close(stop); watching.Wait(); return most }
+}
+
+// TestMemory holds that ten times the rows take no more memory, where rows
+// wait for a slow one too.
+func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads and writes 110,000 rows")
+	}
+	used := func(n int) uint64 {
+		opts := table(t, n)
+		opts.Workers = 16
+		runtime.GC()
+		peak := watchHeap()
+		if report, err := sequential.RunFile(t.Context(), slow{}, opts); err != nil || report.Counts.OK != n {
+			t.Fatal(report, err)
+		}
+		return peak()
+	}
+	few, many := used(10_000), used(100_000)
+	if many > few+few/2+(4<<20) {
+		t.Errorf("10,000 rows took %d KiB and 100,000 rows %d KiB", few>>10, many>>10)
+	}
+}
