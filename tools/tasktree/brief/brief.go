@@ -9,6 +9,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -227,19 +228,30 @@ func results(def *executors.Definition) string {
 func kind(schema any, deeper bool) string {
 	object, _ := schema.(map[string]any)
 	name, _ := object["type"].(string)
-	properties, _ := object["properties"].(map[string]any)
-	if name == "object" && deeper && len(properties) > 0 {
-		var names []string
-		for each := range properties {
-			names = append(names, each)
+	if name == "object" && deeper {
+		if names := fieldsOf(object); len(names) > 0 {
+			return ": {" + strings.Join(names, ", ") + "}"
 		}
-		slices.Sort(names)
-		return ": {" + strings.Join(names, ", ") + "}"
 	}
 	if name == "" {
 		return ""
 	}
 	return ": " + name
+}
+
+// fieldsOf are the fields of an object that its schema names, in one way or
+// the other.
+func fieldsOf(object map[string]any) []string {
+	properties, _ := object["properties"].(map[string]any)
+	names := slices.Collect(maps.Keys(properties))
+	if len(names) == 0 {
+		required, _ := object["required"].([]any)
+		for _, each := range required {
+			names = append(names, fmt.Sprint(each))
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func compact(raw json.RawMessage) string {

@@ -169,6 +169,7 @@ func (p *planner) comesBefore(i int, s *step) bool {
 func hasUsage(s *step, resource string) bool {
 	part, _ := properties(s.def.Output)[resource].(map[string]any)
 	fields, _ := part["properties"].(map[string]any)
+	required, _ := part["required"].([]any)
 	_, ok := fields["usage_percent"]
-	return ok
+	return ok || slices.Contains(required, any("usage_percent"))
 }

@@ -85,6 +85,11 @@ func layOut(clauses []*clause) *graph {
 // opening is the reading of what a clause works on, where it names it: the
 // file of "count the rows of orders.csv".
 func (c *clause) opening() *clause {
+	for _, t := range c.each {
+		if t.kind == path {
+			return &clause{verb: "read", class: "read", tokens: []token{t}, text: "read " + t.text, join: c.join}
+		}
+	}
 	if c.family() != transform || c.beside || c.group > 0 {
 		return nil
 	}
@@ -236,7 +241,7 @@ func (g *graph) elements(s *step, from region, chained bool) {
 	if s.clause.each == nil || s.clause.class == "merge" {
 		return
 	}
-	noun := singular(lastWord(s.clause.each))
+	noun := singular(lastWord(nounAfter(s.clause.each, 0)))
 	s.each = &each{noun: noun, over: from.data, chained: chained}
 	if len(from.data) == 0 {
 		s.each.name = plural(noun)

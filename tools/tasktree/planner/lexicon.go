@@ -40,12 +40,12 @@ type lexicon struct {
 	Compound map[string][]string `yaml:"compounds"`
 	Openers  map[string][]string
 
-	Each, Own, Both, Between, Countable, Backward, Meta []string
-	OpenNumbers                                         []string `yaml:"open_numbers"`
-	Numbers                                             map[string]int
-	Interpreters                                        map[string]string
-	Comparisons                                         map[string][]string
-	Failed, Succeeded, Empty, Present                   []string
+	Each, Own, Both, Between, Countable, Backward, Meta, Finished []string
+	OpenNumbers                                                   []string `yaml:"open_numbers"`
+	Numbers                                                       map[string]int
+	Interpreters                                                  map[string]string
+	Comparisons                                                   map[string][]string
+	Failed, Succeeded, Empty, Present                             []string
 
 	forms  map[string]string // each form of a verb to the verb
 	senses map[string][]sense

@@ -88,8 +88,7 @@ func enumeration(tokens []token) (items [][]token, before, after []token) {
 	}
 	whole := itemize(tokens, false)
 	if len(whole) > 1 && !slices.ContainsFunc(whole, func(item []token) bool {
-		_, ok := origin(item)
-		return !ok
+		return !has(item, []string{"from"})
 	}) {
 		return whole, nil, nil // "users from the API and orders from the database"
 	}
@@ -138,8 +137,10 @@ func topicOf(name string, tokens []token) string {
 		}
 	}
 	places = append(places, tokens)
+	rest, _ := destination(tokens)
 	for _, place := range places {
-		if found := topicIn(class, place); found != "" {
+		// What a transform is done in is no file, unless it ends in one.
+		if found := topicIn(class, place); found != "" && (found != "file" || class.Family != transform || topicIn(class, rest) == "file") {
 			return found
 		}
 	}

@@ -31,11 +31,14 @@ func (s *splitter) openers() {
 		case "condition", "unless":
 			s.at += n
 			s.next.when = s.condition(kind == "unless", true)
+			if s.next.when.isOver() {
+				s.next.when, s.last, s.next.join = nil, nil, joinThen
+			}
 			continue
 		case "each":
 			s.at += n
 			s.scopes++
-			s.inEach, s.scope = s.upTo(true), s.scopes
+			s.inEach, s.scope = s.upTo(true, false), s.scopes
 			continue
 		case "before", "after":
 			if _, v := s.verbAt(s.at + n); v > 0 {
@@ -84,6 +87,11 @@ func (s *splitter) opensGroup() {
 	s.inGroup = s.groups
 }
 
+// isOver: the condition only says that the work before has ended.
+func (c *condition) isOver() bool {
+	return len(c.tokens) > 0 && !slices.ContainsFunc(c.tokens, func(t token) bool { return !slices.Contains(words().Finished, t.low) })
+}
+
 func (s *splitter) contrary() *condition {
 	if s.last == nil {
 		return nil
@@ -103,20 +111,22 @@ func (s *splitter) skipToComma() {
 
 // condition reads up to where the condition ends.
 func (s *splitter) condition(unless, prefix bool) *condition {
-	c := &condition{tokens: s.upTo(prefix), negate: unless, prefix: prefix}
+	c := &condition{tokens: s.upTo(prefix, prefix && s.commaAhead()), negate: unless, prefix: prefix}
 	s.last = c
 	return c
 }
 
 // upTo reads words up to a mark, a "then", or, before a clause, its verb.
-func (s *splitter) upTo(prefix bool) []token {
+// With a comma ahead a verb ends it only where the condition can be over.
+func (s *splitter) upTo(prefix, comma bool) []token {
 	start := s.at
 	for s.at < len(s.tokens) {
 		t := s.peek(0)
 		if t.kind == mark && t.text != "(" && t.text != ")" || t.low == "then" || phrase(s.tokens, s.at, words().Openers["otherwise"]) > 0 && s.at > start {
 			break
 		}
-		if _, n := s.verb(); n > 0 && s.at > start && (prefix && s.objectFollows(n) && !s.afterSubject() || s.tokens[s.at-1].low == "and" && !prefix) {
+		ends := !comma || s.at > start && saidAll(s.tokens[s.at-1])
+		if _, n := s.verb(); n > 0 && ends && s.at > start && (prefix && s.objectFollows(n) && !s.afterSubject() || s.tokens[s.at-1].low == "and" && !prefix) {
 			break
 		}
 		s.at++
@@ -126,6 +136,26 @@ func (s *splitter) upTo(prefix bool) []token {
 		list = list[:n-1]
 	}
 	return list
+}
+
+// saidAll: a condition can end with this word.
+func saidAll(t token) bool {
+	l := words()
+	return t.kind == number || t.low == "full" || strings.HasSuffix(t.low, "ed") ||
+		slices.Contains(l.Failed, t.low) || slices.Contains(l.Succeeded, t.low) || slices.Contains(l.Empty, t.low)
+}
+
+// commaAhead: a comma or a "then" ends what begins here, within the sentence.
+func (s *splitter) commaAhead() bool {
+	for _, t := range s.tokens[s.at:] {
+		switch {
+		case t.low == "then" || t.kind == mark && (t.text == "," || t.text == ":"):
+			return true
+		case t.kind == mark && strings.Contains(".;!?\n→", t.text):
+			return false
+		}
+	}
+	return false
 }
 
 // afterSubject: the word here goes on from "the", "of" or the like, so it is
