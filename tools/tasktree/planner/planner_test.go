@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
@@ -170,4 +171,20 @@ func FuzzPlan(f *testing.F) {
 			t.Fatalf("%q: %v", requirement, report.Problems)
 		}
 	})
+}
+
+// The longest requirement that is taken is read in no time, whatever is in it.
+func TestLongRequirements(t *testing.T) {
+	t.Parallel()
+	reg := registry(t)
+	for _, each := range []string{
+		"fetch https://api.example.com/a and ", "if each in parallel, ", "for each x, ", "(((", "two apis and ", "save it, ", "a ", "select a from ", "`", "when is more than 3 ",
+	} {
+		requirement := strings.Repeat(each, 20000/len(each))
+		start := time.Now()
+		_, _ = planner.Make(requirement, planner.Options{Registry: reg, MaxTasks: 50})
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("%q took %v", each, took)
+		}
+	}
 }
