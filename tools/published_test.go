@@ -19,6 +19,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/sequential"
 	"github.com/chainwright/chainwright/tools/tasktree"
 	"github.com/chainwright/chainwright/tools/toolstest"
 )
@@ -68,6 +69,9 @@ func set(t *testing.T, cfg policy.Config, change func(*tools.Options)) *tools.Se
 	}
 	made := stack(t, opts...)
 	for _, generator := range generators(made) {
+		if len(cfg.Command.Programs) > 0 {
+			llm.Connect(models(t), generator)
+		}
 		if err := made.Registry.Register(generator); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +81,7 @@ func set(t *testing.T, cfg policy.Config, change func(*tools.Options)) *tools.Se
 
 // generators are the executors that are made where everything is wired.
 func generators(made *toolstest.Stack) []executors.Executor {
-	return []executors.Executor{tasktree.New(tasktree.Options{Registry: made.Registry, Runner: made.Runner})}
+	return []executors.Executor{tasktree.New(tasktree.Options{Registry: made.Registry, Runner: made.Runner}), sequential.New()}
 }
 
 // models is a client of an endpoint that nobody listens at, and nobody asks.
