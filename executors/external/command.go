@@ -47,14 +47,23 @@ func newCommand(l *loading) ([]executors.Executor, error) {
 	if err := l.bindRun(&section); err != nil {
 		return nil, err
 	}
-	c := &command{def: l.def, args: section.Command[1:], dir: filepath.Dir(l.path), env: section.Env, pass: section.PassEnv}
-	for i, word := range section.Command {
+	c, err := l.command(section.Command, section.Env, section.PassEnv)
+	if err != nil {
+		return nil, err
+	}
+	return []executors.Executor{c}, nil
+}
+
+// command finds the program, and refuses what callers could change.
+func (l *loading) command(words []string, env map[string]string, pass []string) (*command, error) {
+	c := &command{def: l.def, args: words[1:], dir: filepath.Dir(l.path), env: env, pass: pass}
+	for i, word := range words {
 		if strings.ContainsRune(word, 0) {
 			return nil, l.section.Errorf([]string{"command", strconv.Itoa(i)}, "run.command[%d] holds a NUL byte", i)
 		}
 	}
 	var err error
-	if c.path, err = l.program(section.Command[0]); err != nil {
+	if c.path, err = l.program(words[0]); err != nil {
 		return nil, err
 	}
 	for i, word := range c.args {
@@ -62,7 +71,7 @@ func newCommand(l *loading) ([]executors.Executor, error) {
 			return nil, err
 		}
 	}
-	return []executors.Executor{c}, nil
+	return c, nil
 }
 
 // program finds the program: a path is beside the definition, a mere name is

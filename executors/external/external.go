@@ -27,6 +27,8 @@ type Options struct {
 	Log      zerolog.Logger
 	// Trees runs task trees; nil: there are none.
 	Trees Trees
+	// Peers connects to MCP servers; nil: there are none.
+	Peers Peers
 	// Reserved are ids that mean something else to whoever calls.
 	Reserved []string
 	// Every is how often a watched folder is looked at (500 ms).
@@ -47,8 +49,10 @@ type Folder struct {
 	sources map[string]*source
 	missing error // why the folder itself can't be read
 
-	watching sync.WaitGroup
+	ctx      context.Context // ends with Close
 	stop     context.CancelFunc
+	watches  bool
+	watching sync.WaitGroup
 }
 
 // Open reads the folder once. Its problems do not keep anything else from
@@ -58,6 +62,7 @@ func Open(opts Options) *Folder {
 		opts.Every = 500 * time.Millisecond
 	}
 	f := &Folder{opts: opts, sources: map[string]*source{}}
+	f.ctx, f.stop = context.WithCancel(context.Background())
 	f.scan(true)
 	return f
 }
@@ -74,17 +79,16 @@ func (f *Folder) Dir() string { return f.opts.Dir }
 func (f *Folder) Watch() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.stop != nil {
+	if f.watches {
 		return
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	f.stop = stop
+	f.watches = true
 	f.watching.Go(func() {
 		ticker := time.NewTicker(f.opts.Every)
 		defer ticker.Stop()
 		for {
 			select {
-			case <-ctx.Done():
+			case <-f.ctx.Done():
 				return
 			case <-ticker.C:
 				f.scan(false)
@@ -99,13 +103,8 @@ func (f *Folder) Reload() { f.scan(true) }
 // Close ends the watching. The executors stay registered, and are closed with
 // the registry.
 func (f *Folder) Close() error {
-	f.mu.Lock()
-	stop := f.stop
-	f.mu.Unlock()
-	if stop != nil {
-		stop()
-		f.watching.Wait()
-	}
+	f.stop()
+	f.watching.Wait()
 	return nil
 }
 

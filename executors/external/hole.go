@@ -2,6 +2,7 @@ package external
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -56,10 +57,13 @@ func parseText(def *executors.Definition, from string) (text, error) {
 		parts = append(parts, hole)
 		from = from[found[1]:]
 	}
-	if strings.Contains(from, "${{") {
-		return nil, fmt.Errorf("a hole is not closed: write ${{ inputs.name }}, or $${{ for the characters themselves")
+	pieces := strings.Split(from, "$${{")
+	for _, piece := range pieces {
+		if strings.Contains(piece, "${{") {
+			return nil, errors.New("a hole is not closed: write ${{ inputs.name }}, or $${{ for the characters themselves")
+		}
 	}
-	if from != "" {
+	if from = strings.Join(pieces, "${{"); from != "" {
 		parts = append(parts, part{literal: from})
 	}
 	return parts, nil

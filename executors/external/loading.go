@@ -55,12 +55,14 @@ type loading struct {
 	run        map[string]any        // the section, with defaults
 	uses       []string
 	named      []string // other files that it is made of
+	again      bool     // what went wrong may go well later
 }
 
 // kinds make the executors of a file.
 var kinds = map[string]func(*loading) ([]executors.Executor, error){
 	"command": newCommand,
 	"http":    newRequest,
+	"mcp":     newPeer,
 	"tree":    newTree,
 }
 
@@ -72,6 +74,9 @@ func (l *loading) make() ([]executors.Executor, error) {
 	kind, err := l.readSection()
 	if err != nil {
 		return nil, err
+	}
+	if kind == "mcp" {
+		return newPeer(l)
 	}
 	if l.def, err = executors.ParseDefinition(l.name, l.data, sectionKey); err != nil {
 		return nil, err

@@ -19,6 +19,9 @@ import (
 // has use for thousands.
 const maxFiles = 1000
 
+// retryAfter is how long a server that could not be reached is left alone.
+const retryAfter = 30 * time.Second
+
 // stamp tells one state of a file from another without reading it.
 type stamp struct {
 	info os.FileInfo
@@ -47,6 +50,8 @@ type source struct {
 	others  map[string]stamp
 	live    map[string]bool // ids that are registered from it
 	uses    []string        // executors that its trees use
+	again   bool            // to be tried again, though nothing has changed
+	tried   time.Time
 	problem error
 }
 
@@ -72,7 +77,7 @@ func (f *Folder) scan(atOnce bool) {
 	for round := 0; changed && round < len(names); round++ {
 		changed = false
 		for _, name := range names {
-			if s := f.sources[name]; s != nil && s.problem != nil && s.read.info != nil {
+			if s := f.sources[name]; s != nil && s.problem != nil && !s.again && s.read.info != nil {
 				f.take(name, s)
 				changed = changed || s.problem == nil
 			}
@@ -150,7 +155,8 @@ func (f *Folder) look(name string, atOnce bool) (changed bool) {
 	now := stampOf(f.path(name))
 	settled := atOnce || now.same(s.seen)
 	s.seen = now
-	if !settled || now.same(s.read) && s.othersSame() {
+	due := s.again && time.Since(s.tried) > retryAfter
+	if !settled || now.same(s.read) && s.othersSame() && !due {
 		return false
 	}
 	s.read = now
@@ -175,7 +181,7 @@ func (f *Folder) take(name string, s *source) {
 	before := s.problem
 	l := &loading{folder: f, name: name, path: f.path(name)}
 	made, err := l.make()
-	s.others = l.others()
+	s.others, s.again, s.tried = l.others(), l.again, time.Now()
 	if err == nil {
 		err = f.admit(name, made, l.uses)
 	}

@@ -78,6 +78,11 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	if err != nil {
 		return nil, err
 	}
+	return e.exchange(ctx, call, to, in)
+}
+
+// exchange does one operation with a server that may be used.
+func (e *Executor) exchange(ctx context.Context, call *executors.Call, to *target, in Input) (*Output, error) {
 	out, err := e.attempt(ctx, call, to, in)
 	if errors.Is(err, transport.ErrSessionTerminated) && ctx.Err() == nil {
 		// The server has forgotten the session, and so has not begun.

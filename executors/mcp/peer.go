@@ -45,7 +45,7 @@ func connect(ctx context.Context, t *target) (*peer, error) {
 	var wire transport.Interface
 	if t.url != "" {
 		over, err := transport.NewStreamableHTTP(t.url, transport.WithHTTPHeaders(t.header), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)),
-			transport.WithHTTPBasicClient(&http.Client{Transport: bounded{t.policy.Transport(plain)}}))
+			transport.WithHTTPBasicClient(&http.Client{Transport: bounded{t.transport()}}))
 		if err != nil {
 			return nil, invalid("url", "can't be used: %v", err)
 		}

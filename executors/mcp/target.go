@@ -24,6 +24,14 @@ type target struct {
 	url    string
 	header map[string]string
 	spec   process.Spec
+	own    http.RoundTripper // to a server that the operator named; nil: guarded
+}
+
+func (t *target) transport() http.RoundTripper {
+	if t.own != nil {
+		return t.own
+	}
+	return t.policy.Transport(plain)
 }
 
 // aim asks the policy. Connections are not shared between principals: a

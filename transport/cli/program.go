@@ -18,6 +18,7 @@ import (
 	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
+	"github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/nearest"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -95,7 +96,7 @@ func (p *program) openExternal() {
 		return
 	}
 	p.external = external.Open(external.Options{
-		Dir: dir, Registry: p.registry, Log: p.log, Trees: nested.New(p.runner, p.registry, p.config.Grace),
+		Dir: dir, Registry: p.registry, Log: p.log, Trees: nested.New(p.runner, p.registry, p.config.Grace), Peers: mcp.NewPeers(p.policy),
 		Reserved: append([]string{tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, runTools...),
 	})
 }

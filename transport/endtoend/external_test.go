@@ -79,3 +79,32 @@ func TestExecutorsComeAndGo(t *testing.T) {
 	wait(t, changed, "the word that the tools have changed")
 	require.False(t, published())
 }
+
+// Given files that name another server, one to be started and one that runs,
+// each of its tools is an executor here.
+func TestToolsOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	inner := newHome(t, map[string]any{"executors_dir": "none"})
+	_, url := inner.http(t)
+	own := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(own, name), []byte(text), 0o600))
+	}
+	write("started.yaml", "run:\n  kind: mcp\n  command: ["+program+", stdio, --store, memory, --executors-dir, none]\n  tools: [data_processor]\n  trust_annotations: true\n")
+	write("running.yaml", "run:\n  kind: mcp\n  url: "+url+"\n  tools: [data_processor, get_run]\n")
+	h := newHome(t, map[string]any{"executors_dir": own})
+	for _, id := range []string{"started_data_processor", "running_data_processor"} {
+		stdout, exit := h.command(t, "call", id, "--inputs", `{"data": [1, 2, 4]}`)
+		require.Equal(t, 0, exit, stdout)
+		require.Contains(t, stdout, `"result":7`)
+		stdout, exit = h.command(t, "call", id, "--inputs", `{"data": 1, "operation": "jq", "program": "error(\"no\")"}`)
+		require.Equal(t, 1, exit, stdout)
+		require.Contains(t, stdout, `no`)
+	}
+	stdout, _ := h.command(t, "tools", "--json")
+	require.Contains(t, stdout, `"running_get_run"`)
+	write("running.yaml", "run: {kind: mcp, url: \"http://127.0.0.1:1/mcp\"}")
+	stdout, exit := h.command(t, "doctor")
+	require.Equal(t, 1, exit)
+	require.Contains(t, stdout, "running.yaml:1: the server's tools can't be listed")
+}

@@ -1,0 +1,302 @@
+package external
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
+)
+
+// Peers is what connects to other MCP servers, which main gives.
+type Peers interface {
+	Peer(spec PeerSpec) (Peer, error)
+}
+
+// PeerSpec is a server that the operator named: at a URL, or a program.
+type PeerSpec struct {
+	URL     string
+	Headers map[string]string
+	Path    string
+	Args    []string
+	Env     []string
+	Dir     string
+}
+
+// Peer is one server. Nothing is started before the first use.
+type Peer interface {
+	Tools(ctx context.Context) ([]PeerTool, error)
+	// Call calls a tool with the call's inputs.
+	Call(ctx context.Context, call *executors.Call, tool string) (any, error)
+	Close() error
+}
+
+// PeerTool is a tool as its server describes it. None of it is to be trusted.
+type PeerTool struct {
+	Name, Title, Description string
+	Input, Output            json.RawMessage
+	Annotations              executors.Annotations
+}
+
+// Bounds on what a server may list, and how long it may take.
+const (
+	maxPeerTools   = 100
+	maxDescription = 900
+	maxTitle       = 60
+	listFor        = 15 * time.Second
+)
+
+type peerSection struct {
+	Command          []string          `json:"command"`
+	Env              map[string]string `json:"env"`
+	PassEnv          []string          `json:"pass_env"`
+	URL              string            `json:"url"`
+	Headers          map[string]string `json:"headers"`
+	Prefix           string            `json:"prefix"`
+	Toolset          string            `json:"toolset"`
+	Tools            []string          `json:"tools"`
+	Timeout          float64           `json:"timeout"`
+	TrustAnnotations bool              `json:"trust_annotations"`
+}
+
+// newPeer lists the tools of a server and makes an executor of each. The list
+// is read once: what the server says of its tools later changes nothing until
+// the file does.
+func newPeer(l *loading) ([]executors.Executor, error) {
+	peers := l.folder.opts.Peers
+	if peers == nil {
+		return nil, l.section.Errorf([]string{"kind"}, "MCP servers can't be reached here")
+	}
+	if !l.section.Alone() {
+		return nil, l.section.Errorf(nil, "a file of kind mcp has nothing beside run: the server describes its tools itself")
+	}
+	var section peerSection
+	if err := l.bindRun(&section); err != nil {
+		return nil, err
+	}
+	spec, err := l.peerSpec(section)
+	if err != nil {
+		return nil, err
+	}
+	if section.Prefix == "" {
+		section.Prefix = prefixOf(l.name)
+	}
+	peer, err := peers.Peer(spec)
+	if err != nil {
+		return nil, l.section.Errorf(nil, "run: %w", err)
+	}
+	made, err := l.peerTools(peer, section)
+	if err != nil {
+		return nil, errors.Join(err, peer.Close())
+	}
+	return made, nil
+}
+
+func (l *loading) peerSpec(section peerSection) (PeerSpec, error) {
+	if (len(section.Command) == 0) == (section.URL == "") {
+		return PeerSpec{}, l.section.Errorf(nil, "run needs one of command, to start a server, and url, where one runs")
+	}
+	if section.URL != "" {
+		headers := make(map[string]string, len(section.Headers))
+		for name, value := range section.Headers {
+			parsed, err := parseText(&executors.Definition{Input: noInputs()}, value)
+			if err == nil {
+				headers[name], err = parsed.write(&filler{secret: func(secret string) (string, error) {
+					return l.folder.opts.Registry.Policy().Secret(secret, section.Prefix, section.URL)
+				}}, nil)
+			}
+			if err != nil {
+				return PeerSpec{}, l.section.Errorf([]string{"headers", name}, "run.headers.%s: %w", name, err)
+			}
+		}
+		return PeerSpec{URL: section.URL, Headers: headers}, nil
+	}
+	program, err := l.command(section.Command, section.Env, section.PassEnv)
+	if err != nil {
+		return PeerSpec{}, err
+	}
+	return PeerSpec{Path: program.path, Args: program.args, Env: program.environment(), Dir: program.dir}, nil
+}
+
+var noInputs = sync.OnceValue(func() *executors.Schema {
+	none, err := executors.CompileSchema("no inputs", json.RawMessage(`{"type":"object","properties":{}}`))
+	if err != nil {
+		panic(err)
+	}
+	return none
+})
+
+var notInIDs = regexp.MustCompile(`[^a-z0-9]+`)
+
+// prefixOf is a file's name as the beginning of ids.
+func prefixOf(name string) string {
+	base := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	if base+".yaml" == definitionFile {
+		base = path.Base(path.Dir(name))
+	}
+	base = strings.Trim(notInIDs.ReplaceAllString(strings.ToLower(base), "_"), "_")
+	if base == "" || base[0] < 'a' {
+		base = "mcp_" + base
+	}
+	return strings.Trim(base[:min(len(base), 20)], "_")
+}
+
+func (l *loading) peerTools(peer Peer, section peerSection) ([]executors.Executor, error) {
+	ctx, cancel := context.WithTimeout(l.folder.ctx, listFor)
+	defer cancel()
+	tools, err := peer.Tools(ctx)
+	if err != nil {
+		l.again = true
+		return nil, l.section.Errorf(nil, "the server's tools can't be listed: %w", err)
+	}
+	for i, wanted := range section.Tools {
+		if !slices.ContainsFunc(tools, func(t PeerTool) bool { return t.Name == wanted }) {
+			return nil, l.section.Errorf([]string{"tools", fmt.Sprint(i)}, "the server has no tool %q", wanted)
+		}
+	}
+	shared := &sharedPeer{Peer: peer}
+	var made []executors.Executor
+	ids := map[string]string{}
+	for _, tool := range tools {
+		if len(section.Tools) > 0 && !slices.Contains(section.Tools, tool.Name) {
+			continue
+		}
+		def, err := describe(tool, section)
+		if err != nil {
+			return nil, l.section.Errorf(nil, "the tool %.60q: %w", tool.Name, err)
+		}
+		if other, taken := ids[def.ID]; taken {
+			return nil, l.section.Errorf(nil, "the tools %.60q and %.60q would both be %s; choose with tools", other, tool.Name, def.ID)
+		}
+		ids[def.ID] = tool.Name
+		made = append(made, &peerTool{def: def, peer: shared, name: tool.Name})
+	}
+	if len(made) == 0 || len(made) > maxPeerTools {
+		return nil, l.section.Errorf(nil, "the server has %d tools; 1 to %d can be taken, choose with tools", len(made), maxPeerTools)
+	}
+	shared.users.Add(int64(len(made)))
+	return made, nil
+}
+
+// describe makes a definition of what a server says of a tool. Its words are
+// cut and cleaned, and its hints count only where the operator trusts them.
+func describe(tool PeerTool, section peerSection) (*executors.Definition, error) {
+	name := strings.Trim(notInIDs.ReplaceAllString(strings.ToLower(tool.Name), "_"), "_")
+	id := section.Prefix + "_" + name
+	if name == "" || len(id) > 40 || !idForm.MatchString(id) {
+		return nil, fmt.Errorf("%.60s is no id of at most 40 characters; choose a shorter prefix, or leave it out of tools", id)
+	}
+	input, err := objectSchema(id, tool.Input, nil)
+	if err != nil {
+		return nil, err
+	}
+	output, err := objectSchema(id, tool.Output, json.RawMessage(`{"type":"object","properties":{"text":{"type":"string"},"content":{"type":"array","items":{"type":"object"}}}}`))
+	if err != nil {
+		return nil, err
+	}
+	limit := time.Duration(section.Timeout * float64(time.Second))
+	def := &executors.Definition{
+		ID: id, Title: clean(tool.Title, maxTitle), Toolset: section.Toolset, Tags: []string{"mcp", section.Prefix}, Input: input, Output: output,
+		Description: clean(fmt.Sprintf("The tool %s of the MCP server %s. %s", tool.Name, section.Prefix, tool.Description), maxDescription),
+		Annotations: executors.Annotations{Destructive: true, OpenWorld: true}, Timeout: executors.Timeout{Default: limit, Ceiling: max(limit, 10*time.Minute)},
+	}
+	if def.Title == "" {
+		def.Title = clean(tool.Name, maxTitle)
+	}
+	if section.TrustAnnotations {
+		def.Annotations = tool.Annotations
+	}
+	return def, nil
+}
+
+// notAtTheTop are keywords that clients refuse at the top of a schema; the
+// server itself holds calls to them.
+var notAtTheTop = []string{"$schema", "$id", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$ref", "propertyNames"}
+
+// objectSchema is a server's schema as it can be published.
+func objectSchema(id string, raw, otherwise json.RawMessage) (*executors.Schema, error) {
+	object := map[string]any{}
+	if len(raw) > 0 && string(raw) != "null" {
+		var err error
+		if object, err = strictjson.DecodeObject(raw); err != nil {
+			return nil, fmt.Errorf("its schema: %w", err)
+		}
+	} else if otherwise != nil {
+		return executors.CompileSchema(id, otherwise)
+	}
+	for _, name := range notAtTheTop {
+		delete(object, name)
+	}
+	object["type"] = "object"
+	if _, ok := object["properties"].(map[string]any); !ok {
+		object["properties"] = map[string]any{}
+	}
+	plain, err := json.Marshal(object)
+	if err != nil {
+		return nil, fmt.Errorf("its schema: %w", err)
+	}
+	compiled, err := executors.CompileSchema(id, plain)
+	if err != nil {
+		return nil, fmt.Errorf("its schema: %w", err)
+	}
+	return compiled, nil
+}
+
+// clean takes what is no text out of a server's words, and cuts them.
+func clean(words string, most int) string {
+	words = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return ' '
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r): // invisible instructions too
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(words, ""))
+	words = strings.TrimSpace(words)
+	if len(words) <= most {
+		return words
+	}
+	return strings.ToValidUTF8(words[:most], "") + "…"
+}
+
+// sharedPeer is closed with the last of its tools.
+type sharedPeer struct {
+	Peer
+	users atomic.Int64
+}
+
+func (s *sharedPeer) leave() error {
+	if s.users.Add(-1) > 0 {
+		return nil
+	}
+	return s.Peer.Close()
+}
+
+// peerTool is one tool of a server.
+type peerTool struct {
+	def  *executors.Definition
+	peer *sharedPeer
+	name string
+}
+
+// Definition is what the server says, within bounds.
+func (t *peerTool) Definition() *executors.Definition { return t.def }
+
+// Close lets go of the server.
+func (t *peerTool) Close() error { return t.peer.leave() }
+
+// Execute calls the tool.
+func (t *peerTool) Execute(ctx context.Context, call *executors.Call) (any, error) {
+	return t.peer.Call(ctx, call, t.name)
+}
