@@ -31,6 +31,7 @@ func (l *Loaded) restrict() {
 		return
 	}
 	if l.Approved = approvals[resolved(l.File)] == fingerprint(l.data); l.Approved {
+		l.restrictExecutors()
 		return
 	}
 	for _, s := range settings() {
@@ -41,6 +42,20 @@ func (l *Loaded) restrict() {
 				"run `chainwright doctor --approve` here to approve the file as it stands, or name it with --config %s", s.key, l.File))
 			return
 		}
+	}
+}
+
+// restrictExecutors refuses a folder of executors that an approved file names
+// beside itself: the approval holds for the file as it stands, and nothing
+// keeps an assistant that works here from writing into the folder.
+func (l *Loaded) restrictExecutors() {
+	where := l.origin("executors_dir")
+	if where == "executors_dir" || where == prefix+"EXECUTORS_DIR" || where[0] == '-' || l.ExecutorsDir == NoExecutors {
+		return
+	}
+	if inside(filepath.Dir(resolved(l.File)), resolved(l.ExecutorsDir)) {
+		l.problem(where, "executors_dir names a folder in the working folder, which an assistant may be able to write, and so run anything; "+
+			"keep it elsewhere, or name it with --executors-dir "+l.ExecutorsDir)
 	}
 }
 

@@ -210,6 +210,49 @@ func TestCallersMayNotWriteWhatHoldsThePolicy(t *testing.T) {
 	require.NoError(t, err, "reading it is no harm")
 }
 
+func TestCallersMayNotWriteWhereExecutorsAreMade(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	own := func(dir string) func(*Sources) {
+		return func(s *Sources) { s.Flags = []Flag{{"executors_dir", "--executors-dir", dir}} }
+	}
+	m.here("policy:\n  files:\n    roots:\n      work: {path: /srv/work, write: true}\n")
+	for _, dir := range []string{"/srv/work", "/srv/work/own", "/srv", "/srv/own/../work/x"} {
+		_, err := m.load(own(dir))
+		require.ErrorContains(t, err, "chainwright.yaml:4: policy.files.roots.work would let callers write into ", dir)
+	}
+	for _, dir := range []string{"/srv/own", "none", "/srv/workshop"} {
+		_, err := m.load(own(dir))
+		require.NoError(t, err, dir)
+	}
+	l, err := m.load(nil)
+	require.NoError(t, err)
+	require.Equal(t, "executors", filepath.Base(l.ExecutorsDir))
+	require.True(t, filepath.IsAbs(l.ExecutorsDir))
+}
+
+func TestApprovalDoesNotHoldForAFolderOfExecutors(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	byClient := func(s *Sources) { s.StartedByClient = true }
+	m.here("executors_dir: own\n")
+	_, err := m.load(byClient)
+	require.ErrorContains(t, err, "executors_dir may not be set by a file that was only found")
+	l, err := m.load(nil)
+	require.NoError(t, err)
+	require.NoError(t, l.Approve())
+	_, err = m.load(byClient)
+	require.ErrorContains(t, err, "chainwright.yaml:1: executors_dir names a folder in the working folder")
+	_, err = m.load(func(s *Sources) { byClient(s); s.Flags = []Flag{{"executors_dir", "--executors-dir", "own"}} })
+	require.NoError(t, err, "named by the operator")
+	m.here("executors_dir: /srv/own\n")
+	l, err = m.load(nil)
+	require.NoError(t, err)
+	require.NoError(t, l.Approve())
+	_, err = m.load(byClient)
+	require.NoError(t, err)
+}
+
 func TestWithoutAHomeTheStoreHasToBeNamed(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
