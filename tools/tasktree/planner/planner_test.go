@@ -183,7 +183,7 @@ func TestLongRequirements(t *testing.T) {
 		requirement := strings.Repeat(each, 20000/len(each))
 		start := time.Now()
 		_, _ = planner.Make(requirement, planner.Options{Registry: reg, MaxTasks: 50})
-		if took := time.Since(start); took > 3*time.Second {
+		if took := time.Since(start); took > 15*time.Second {
 			t.Errorf("%q took %v", each, took)
 		}
 	}

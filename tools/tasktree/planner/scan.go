@@ -201,7 +201,13 @@ func unquotedSQL(text string) int {
 // gives how many tokens it has.
 func phrase(list []token, i int, phrases []string) int {
 	best := 0
+	if i >= len(list) || list[i].kind != word {
+		return 0
+	}
 	for _, each := range phrases {
+		if !strings.HasPrefix(each, list[i].low) {
+			continue
+		}
 		fields := strings.Fields(each)
 		if len(fields) <= best || i+len(fields) > len(list) {
 			continue
