@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -18,8 +19,8 @@ import (
 	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
-	"github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/nearest"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
@@ -40,6 +41,7 @@ type program struct {
 	external *external.Folder // nil: there is none
 	planner  *tasktree.Generator
 	tools    *tools.Set
+	tidy     *time.Timer // nil: nothing is served
 }
 
 // assemble wires the program from its configuration. Close frees it.
@@ -111,6 +113,9 @@ func (p *program) watch() {
 // close ends what runs, within the grace period, and frees everything.
 func (p *program) close(ctx context.Context) error {
 	var errs []error
+	if p.tidy != nil {
+		p.tidy.Stop()
+	}
 	if p.external != nil {
 		errs = append(errs, p.external.Close())
 	}

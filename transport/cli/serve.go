@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"time"
 
 	"github.com/mark3labs/mcp-go/server"
 
@@ -13,6 +15,10 @@ import (
 
 // afterwards is a context for what has to be done after an interrupt too.
 func afterwards(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
+// settled is how long after the start what starting has left behind is given
+// back to the system: about 10 MB that an idle server would hold on to.
+const settled = time.Second
 
 // serving wires the program for assistants, and the MCP server over it.
 func (s *session) serving(from caller) (*program, *server.MCPServer, error) {
@@ -25,6 +31,7 @@ func (s *session) serving(from caller) (*program, *server.MCPServer, error) {
 		return nil, nil, err
 	}
 	p.watch()
+	p.tidy = time.AfterFunc(settled, debug.FreeOSMemory)
 	return p, tools.NewServer(p.tools, tools.ServerOptions{Version: version()}), nil
 }
 
