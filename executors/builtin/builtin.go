@@ -8,6 +8,7 @@ import (
 	"github.com/chainwright/chainwright/executors/aggregate"
 	"github.com/chainwright/chainwright/executors/command"
 	"github.com/chainwright/chainwright/executors/data"
+	"github.com/chainwright/chainwright/executors/docker"
 	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/mcp"
@@ -24,6 +25,7 @@ var list = []func() executors.Executor{
 	aggregate.New,
 	func() executors.Executor { return command.New() },
 	data.New,
+	func() executors.Executor { return docker.New() },
 	file.NewReader,
 	file.NewWriter,
 	func() executors.Executor { return llm.New() },

@@ -123,6 +123,15 @@ func plan(pol *policy.Policy, in Input) (process.Spec, error) {
 	return spec, nil
 }
 
+// Words are a command's words, whether it came as an array or as one string,
+// which is split by quotes and spaces. There is no shell in it.
+func Words(command any) ([]string, error) {
+	if line, ok := command.(string); ok {
+		return split(line, true)
+	}
+	return words(command)
+}
+
 // words are the program and its arguments.
 func words(command any) ([]string, error) {
 	switch command := command.(type) {

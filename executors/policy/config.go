@@ -68,6 +68,12 @@ type SSH struct {
 // Docker opens images, each written as callers must name it.
 type Docker struct {
 	Images []string `yaml:"images,omitempty" koanf:"images"`
+	// Network lets callers give a container the engine's bridge network, where
+	// nothing guards which addresses it reaches.
+	Network bool `yaml:"network,omitempty" koanf:"network"`
+	// Host is where the engine is (unix:///run/docker.sock); without it,
+	// DOCKER_HOST and what is usual on the system.
+	Host string `yaml:"host,omitempty" koanf:"host"`
 }
 
 // Databases opens more than the named connections.

@@ -244,6 +244,21 @@ func (p *Policy) DockerImage(image string) error {
 	}
 }
 
+// DockerNetwork refuses containers a network unless the operator opened it.
+func (p *Policy) DockerNetwork() error {
+	if p.config.Docker.Network {
+		return nil
+	}
+	return &Denied{
+		Field:   "network",
+		Message: "a network is not allowed for containers: nothing would guard which addresses they reach",
+		Hint:    "to allow it, set policy.docker.network: true",
+	}
+}
+
+// DockerHost is where the operator says the engine is; empty for the usual.
+func (p *Policy) DockerHost() string { return p.config.Docker.Host }
+
 func (p *Policy) checkNames(bad *problems) {
 	for i, host := range p.config.SSH.Hosts {
 		if h, _ := splitHost(host); !validHostName(h) && net.ParseIP(h) == nil {

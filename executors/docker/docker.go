@@ -1,0 +1,158 @@
+// Package docker is docker_executor: a command in a container that can do
+// little beyond computing, and that is gone when the call is.
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+//go:embed definition.yaml
+var definition embed.FS
+
+// Executor is docker_executor. It keeps a connection to the engine; Close
+// ends it.
+type Executor struct {
+	executors.Executor
+	engines engines
+}
+
+// New makes the executor. The engine is not asked before the first call.
+func New() *Executor {
+	e := new(Executor)
+	e.Executor = executors.New(executors.MustLoad(definition), e.run)
+	return e
+}
+
+// Close ends the connections to the engine.
+func (e *Executor) Close() error { return e.engines.close() }
+
+// Input is what a call gives.
+type Input struct {
+	Image      string            `json:"image"`
+	Command    any               `json:"command"` // a string, or a list of strings
+	Env        map[string]string `json:"env"`
+	Volumes    map[string]string `json:"volumes"`
+	WorkingDir string            `json:"working_dir"`
+	Resources  resources         `json:"resources"`
+	Network    string            `json:"network"`
+	User       string            `json:"user"`
+	Pull       string            `json:"pull"`
+	Remove     bool              `json:"remove"`
+	Timeout    float64           `json:"timeout"` // applied by the door
+}
+
+type resources struct {
+	CPU    any    `json:"cpu"`
+	Memory string `json:"memory"`
+}
+
+// Output is how the container ended, and what it wrote.
+type Output struct {
+	Success     bool     `json:"success"`
+	ContainerID string   `json:"container_id"`
+	Logs        logs     `json:"logs"`
+	ExitCode    int64    `json:"exit_code"`
+	Image       string   `json:"image"`
+	Command     []string `json:"command"`
+	Truncated   bool     `json:"truncated"`
+	OutOfMemory bool     `json:"out_of_memory,omitempty"`
+	DurationMS  float64  `json:"duration_ms"`
+}
+
+type logs struct {
+	Stdout string `json:"stdout"`
+	Stderr string `json:"stderr"`
+}
+
+// maxOutput is what is kept of each output, unless the policy says less.
+const maxOutput = 4 << 20
+
+func outputCap(limits policy.Limits) int {
+	limit := int64(maxOutput)
+	for _, own := range []int64{limits.OutputBytes, limits.Executors["docker_executor"].OutputBytes} {
+		if own > 0 {
+			limit = min(limit, own)
+		}
+	}
+	return int(limit)
+}
+
+func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
+	options, err := plan(ctx, call.Policy, in)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := e.engines.at(call.Policy.DockerHost())
+	if err != nil {
+		return nil, err
+	}
+	if err := engine.guardSocket(options.HostConfig.Mounts); err != nil {
+		return nil, err
+	}
+	if err := engine.image(ctx, in.Image, in.Pull); err != nil {
+		return nil, failure(ctx, err)
+	}
+	engine.reap(ctx)
+	begin := time.Now()
+	options.Name = "chainwright-" + strings.ToLower(rand.Text())
+	created, err := engine.ContainerCreate(ctx, options)
+	if err != nil {
+		_ = engine.remove(options.Name) // it may be there, and the answer was lost
+		return nil, failure(ctx, err)
+	}
+	out := &Output{ContainerID: created.ID, Image: in.Image, Command: options.Config.Cmd, ExitCode: -1}
+	err = engine.watch(ctx, out, outputCap(call.Policy.Limits()))
+	if in.Remove || err != nil && ctx.Err() != nil {
+		if removeErr := engine.remove(created.ID); removeErr != nil && err == nil {
+			err = executors.Errorf(executors.ExecutionError, "the container can't be removed: %w", removeErr)
+		}
+	}
+	out.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
+	if out.Success = err == nil; err != nil {
+		return out, failure(ctx, err)
+	}
+	return out, nil
+}
+
+// failure says why a call failed.
+func failure(ctx context.Context, err error) error {
+	var typed *executors.Error
+	switch {
+	case errors.As(err, &typed):
+		return typed
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return executors.Errorf(executors.TimeoutError, "the container was ended, as its time was over").WithHint("set timeout to give it more time")
+	case ctx.Err() != nil:
+		return executors.Errorf(executors.Cancelled, "the container was ended")
+	case client.IsErrConnectionFailed(err):
+		return executors.Errorf(executors.NetworkError, "the container engine does not answer: %w", err).WithHint("the operator says with policy.docker.host where it is")
+	}
+	return executors.Errorf(executors.ExecutionError, "the container engine: %w", err)
+}
+
+// ended is the error of a command that ended with another code than 0.
+func ended(out *Output) error {
+	text := "the container ended with exit code " + strconv.FormatInt(out.ExitCode, 10)
+	if out.OutOfMemory {
+		text = "the container needed more memory than it may have"
+	}
+	if said := lastLine(out.Logs.Stderr); said != "" {
+		text += ": " + said
+	}
+	failed := executors.Errorf(executors.ExecutionError, "%s", text).WithCode(strconv.FormatInt(out.ExitCode, 10))
+	if out.OutOfMemory {
+		return failed.WithHint("set resources.memory to give it more")
+	}
+	return failed
+}

@@ -1,0 +1,232 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+const (
+	// removeFor bounds the removing of a container, which is done also when
+	// the call's own time is over.
+	removeFor = 10 * time.Second
+	// reapEvery is how often leftovers are looked for, at most.
+	reapEvery = 30 * time.Second
+)
+
+// engines are the connections to container engines; there is one, unless the
+// configuration changes.
+type engines struct {
+	mu     sync.Mutex
+	open   map[string]*engine
+	closed bool
+}
+
+type engine struct {
+	*client.Client
+	mu     sync.Mutex
+	reaped time.Time
+}
+
+func (e *engines) at(host string) (*engine, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, executors.Errorf(executors.Cancelled, "the server is shutting down")
+	}
+	if known := e.open[host]; known != nil {
+		return known, nil
+	}
+	options := []client.Opt{client.FromEnv}
+	if host != "" {
+		options = append(options, client.WithHost(host))
+	}
+	made, err := client.New(options...)
+	if err != nil {
+		return nil, executors.Errorf(executors.ExecutionError, "the container engine can't be used: %w", err)
+	}
+	if e.open == nil {
+		e.open = map[string]*engine{}
+	}
+	e.open[host] = &engine{Client: made}
+	return e.open[host], nil
+}
+
+func (e *engines) close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	var failed []error
+	for _, each := range e.open {
+		failed = append(failed, each.Close())
+	}
+	clear(e.open)
+	return errors.Join(failed...)
+}
+
+// guardSocket refuses folders in which the engine's own socket is: whoever
+// has it has the machine.
+func (e *engine) guardSocket(mounts []mount.Mount) error {
+	sockets := []string{"/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock"}
+	if socket, ok := strings.CutPrefix(e.DaemonHost(), "unix://"); ok {
+		sockets = append(sockets, socket)
+	}
+	for _, socket := range sockets {
+		if real, err := filepath.EvalSymlinks(socket); err == nil {
+			socket = real
+		}
+		for _, each := range mounts {
+			if rel, err := filepath.Rel(each.Source, socket); err == nil && filepath.IsLocal(rel) {
+				return &policy.Denied{Field: "volumes", Message: each.Source + " is not allowed: the socket of a container engine is in it"}
+			}
+		}
+	}
+	return nil
+}
+
+// image sees to it that the engine has the image.
+func (e *engine) image(ctx context.Context, name, pull string) error {
+	if pull != "always" {
+		_, err := e.ImageInspect(ctx, name)
+		if err == nil || !errdefs.IsNotFound(err) {
+			return err
+		}
+		if pull == "never" {
+			return executors.Errorf(executors.NotFound, "the engine has no image %s", name).WithField("image").WithHint("set pull to missing")
+		}
+	}
+	pulling, err := e.ImagePull(ctx, name, client.ImagePullOptions{})
+	if err == nil {
+		err = pulling.Wait(ctx)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil, client.IsErrConnectionFailed(err):
+		return err
+	case errdefs.IsNotFound(err):
+		return executors.Errorf(executors.NotFound, "there is no image %s to pull: %w", name, err).WithField("image")
+	}
+	return executors.Errorf(executors.NetworkError, "the image %s can't be pulled: %w", name, err).WithField("image")
+}
+
+// watch starts a container and follows it to its end.
+func (e *engine) watch(ctx context.Context, out *Output, limit int) error {
+	attached, err := e.ContainerAttach(ctx, out.ContainerID, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return err
+	}
+	stdout, stderr := &capture{limit: limit}, &capture{limit: limit}
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		_, _ = stdcopy.StdCopy(stdout, stderr, attached.Reader)
+	}()
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	wait := e.ContainerWait(waiting, out.ContainerID, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	_, err = e.ContainerStart(ctx, out.ContainerID, client.ContainerStartOptions{})
+	if err == nil {
+		select {
+		case ended := <-wait.Result:
+			out.ExitCode = ended.StatusCode
+			if ended.Error != nil {
+				err = errors.New(ended.Error.Message)
+			}
+		case err = <-wait.Error:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err == nil {
+		select {
+		case <-copied:
+		case <-time.After(2 * time.Second):
+		}
+	}
+	attached.Close()
+	<-copied
+	out.Logs = logs{stdout.text(), stderr.text()}
+	out.Truncated = stdout.truncated || stderr.truncated
+	if err != nil || out.ExitCode == 0 {
+		return err
+	}
+	if seen, err := e.ContainerInspect(ctx, out.ContainerID, client.ContainerInspectOptions{}); err == nil && seen.Container.State != nil {
+		out.OutOfMemory = seen.Container.State.OOMKilled
+	}
+	return ended(out)
+}
+
+// remove kills and removes a container, whatever it does. It has time of its
+// own: the call's may be over.
+func (e *engine) remove(id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), removeFor)
+	defer cancel()
+	_, err := e.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// reap removes what servers that are gone have left: containers whose time is
+// over, and those of a process on this machine that is no more.
+func (e *engine) reap(ctx context.Context) {
+	e.mu.Lock()
+	due := time.Since(e.reaped) >= reapEvery
+	if due {
+		e.reaped = time.Now()
+	}
+	e.mu.Unlock()
+	if !due {
+		return
+	}
+	found, err := e.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("label", labelOwner).Add("label", labelUntil)})
+	if err != nil {
+		return // the call itself will say what is wrong
+	}
+	for _, each := range found.Items {
+		if leftOver(each.Labels, time.Now()) {
+			_ = e.remove(each.ID)
+		}
+	}
+}
+
+func leftOver(labels map[string]string, now time.Time) bool {
+	until, err := strconv.ParseInt(labels[labelUntil], 10, 64)
+	if err != nil {
+		return false // not one that we have made
+	}
+	if now.Unix() > until {
+		return true
+	}
+	host, process, _ := strings.Cut(labels[labelOwner], "/")
+	name, err := os.Hostname()
+	id, idErr := strconv.Atoi(process)
+	return err == nil && idErr == nil && host == name && !alive(id)
+}
+
+// alive reports whether a process is there, as far as the system tells.
+func alive(id int) bool {
+	process, err := os.FindProcess(id)
+	if err != nil || runtime.GOOS == "windows" {
+		return err == nil
+	}
+	return !errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+}

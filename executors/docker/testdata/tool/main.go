@@ -1,0 +1,99 @@
+// Tool is what the containers of the tests run: it does what it is told, and
+// says what it sees.
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		os.Exit(64)
+	}
+	rest := os.Args[2:]
+	switch os.Args[1] {
+	case "echo":
+		fmt.Println(strings.Join(rest, "|"))
+	case "stderr":
+		fmt.Fprintln(os.Stderr, strings.Join(rest, " "))
+	case "exit":
+		code, _ := strconv.Atoi(rest[0])
+		fmt.Fprintln(os.Stderr, "why")
+		os.Exit(code)
+	case "env":
+		fmt.Println(os.Getenv(rest[0]))
+	case "who":
+		status, _ := os.ReadFile("/proc/self/status")
+		for line := range strings.Lines(string(status)) {
+			for _, key := range []string{"Uid:", "Gid:", "NoNewPrivs:", "CapEff:", "CapBnd:", "Seccomp:"} {
+				if strings.HasPrefix(line, key) {
+					fmt.Print(strings.Join(strings.Fields(line), " "), "\n")
+				}
+			}
+		}
+	case "read":
+		text, err := os.ReadFile(rest[0])
+		report(err)
+		fmt.Print(string(text))
+	case "write":
+		report(os.WriteFile(rest[0], []byte("x"), 0o600))
+	case "list":
+		entries, err := os.ReadDir(rest[0])
+		report(err)
+		for _, each := range entries {
+			fmt.Println(each.Name())
+		}
+	case "net":
+		interfaces, err := net.Interfaces()
+		report(err)
+		for _, each := range interfaces {
+			fmt.Println(each.Name)
+		}
+	case "dial":
+		_, err := net.DialTimeout("tcp", rest[0], time.Second)
+		report(err)
+	case "memory":
+		var all [][]byte
+		for {
+			block := make([]byte, 1<<20)
+			for i := range block {
+				block[i] = 1
+			}
+			all = append(all, block)
+			_ = all
+		}
+	case "fork":
+		for n := 0; ; n++ {
+			if err := exec.Command(os.Args[0], "sleep", "60").Start(); err != nil {
+				fmt.Println(n, err)
+				return
+			}
+		}
+	case "endless":
+		for {
+			fmt.Println(strings.Repeat("x", 1000))
+		}
+	case "binary":
+		_, _ = os.Stdout.Write([]byte{'a', 0xff, 'b'})
+	case "sleep":
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("begun")
+		seconds, _ := strconv.Atoi(rest[0])
+		time.Sleep(time.Duration(seconds) * time.Second)
+	}
+}
+
+func report(err error) {
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
