@@ -39,11 +39,12 @@ const snapshots = "../testdata/tools"
 func opened(t *testing.T) policy.Config {
 	t.Helper()
 	return policy.Config{
-		Command:   policy.Command{Programs: []policy.Program{{Path: executable(t)}}},
-		Files:     policy.Files{Roots: map[string]policy.Root{"work": {Path: t.TempDir(), Write: true}}},
-		Databases: policy.Databases{CallerDSN: true},
-		SSH:       policy.SSH{Hosts: []string{"web01"}},
-		Docker:    policy.Docker{Images: []string{"python:3.11"}},
+		Command:     policy.Command{Programs: []policy.Program{{Path: executable(t)}}},
+		Files:       policy.Files{Roots: map[string]policy.Root{"work": {Path: t.TempDir(), Write: true}}},
+		Databases:   policy.Databases{CallerDSN: true},
+		Connections: map[string]policy.Connection{"mail": {Kind: "smtp", Host: "mail.example.com"}},
+		SSH:         policy.SSH{Hosts: []string{"web01"}},
+		Docker:      policy.Docker{Images: []string{"python:3.11"}},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/chainwright/chainwright/executors/command"
 	"github.com/chainwright/chainwright/executors/data"
 	"github.com/chainwright/chainwright/executors/docker"
+	"github.com/chainwright/chainwright/executors/email"
 	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/mcp"
@@ -26,6 +27,7 @@ var list = []func() executors.Executor{
 	func() executors.Executor { return command.New() },
 	data.New,
 	func() executors.Executor { return docker.New() },
+	email.New,
 	file.NewReader,
 	file.NewWriter,
 	func() executors.Executor { return llm.New() },

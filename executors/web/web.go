@@ -18,7 +18,7 @@ import (
 )
 
 // Invalid is a validation_error about one input.
-func Invalid(field, format string, args ...any) error {
+func Invalid(field, format string, args ...any) *executors.Error {
 	return executors.Errorf(executors.ValidationError, format, args...).WithField(field)
 }
 

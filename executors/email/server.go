@@ -1,0 +1,184 @@
+package email
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"strconv"
+	"strings"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/web"
+)
+
+// maxAnswers bounds what a server may say in one session.
+const maxAnswers = 1 << 20
+
+// server is a configured mail server.
+type server struct {
+	policy.Connection
+	name string
+}
+
+// choose finds the connection by its name, or the only one there is.
+func choose(pol *policy.Policy, name string) (*server, error) {
+	known := pol.Connections("smtp")
+	if name == "" {
+		if len(known) != 1 {
+			return nil, web.Invalid("connection", "connection is required: there are several mail servers").
+				WithHint("known are " + strings.Join(known, ", "))
+		}
+		name = known[0]
+	}
+	c, err := pol.Connection(name)
+	if err != nil {
+		refused := executors.AsError(err)
+		refused.Field = "connection"
+		return nil, refused
+	}
+	if c.Kind != "smtp" {
+		return nil, web.Invalid("connection", "%s is of kind %s, which is no mail server", name, c.Kind)
+	}
+	return &server{c, name}, nil
+}
+
+// send delivers a message to the server. Cancelling closes the connection.
+func (s *server) send(ctx context.Context, pol *policy.Policy, message *gomail.Msg) error {
+	options, err := s.options(pol)
+	if err != nil {
+		return err
+	}
+	var open net.Conn
+	release := func() bool { return true }
+	options = append(options, gomail.WithDialContextFunc(func(dialling context.Context, network, address string) (net.Conn, error) {
+		dialled, err := s.dial(dialling, network, address)
+		if err == nil {
+			open, release = dialled, context.AfterFunc(ctx, func() { _ = dialled.Close() })
+		}
+		return dialled, err
+	}))
+	client, err := gomail.NewClient(s.Host, options...)
+	if err != nil {
+		return executors.Errorf(executors.ExecutionError, "the connection %s can't be used: %w", s.name, err)
+	}
+	session, err := client.DialToSMTPClientWithContext(ctx)
+	if open != nil {
+		defer open.Close()
+		defer release()
+	}
+	if err != nil {
+		return s.failure(ctx, err)
+	}
+	if err := client.SendWithSMTPClient(session, message); err != nil {
+		return s.failure(ctx, err)
+	}
+	_ = client.CloseWithSMTPClient(session) // the message is on its way
+	return nil
+}
+
+func (s *server) options(pol *policy.Policy) ([]gomail.Option, error) {
+	options := []gomail.Option{gomail.WithTLSConfig(&tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12})}
+	port := s.Port
+	switch s.TLS {
+	case "tls":
+		options, port = append(options, gomail.WithSSL()), orPort(port, 465)
+	case "none":
+		options, port = append(options, gomail.WithTLSPolicy(gomail.NoTLS)), orPort(port, 25)
+	default: // without it nothing is sent
+		options, port = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory)), orPort(port, 587)
+	}
+	options = append(options, gomail.WithPort(port))
+	if s.User == "" {
+		return options, nil
+	}
+	password, err := pol.Password(s.name)
+	if err != nil {
+		return nil, err
+	}
+	login := gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover)
+	if s.TLS == "tls" { // the library takes a connection that it did not dial itself for an open one
+		login = gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin)
+	}
+	return append(options, login, gomail.WithUsername(s.User), gomail.WithPassword(password)), nil
+}
+
+func orPort(port, usual int) int {
+	if port == 0 {
+		return usual
+	}
+	return port
+}
+
+func (s *server) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialled, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	bound := &bounded{Conn: dialled, left: maxAnswers}
+	if s.TLS == "tls" {
+		return tls.Client(bound, &tls.Config{ServerName: s.Host, MinVersion: tls.VersionTLS12}), nil
+	}
+	return bound, nil
+}
+
+// bounded is a connection that ends when its peer has said too much.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+var errTooMuch = errors.New("the server says more than a mail server has to say")
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooMuch
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+// failure says why a message was not sent, or not surely.
+func (s *server) failure(ctx context.Context, err error) error {
+	name := fmt.Sprintf("the mail server of the connection %s", s.name)
+	code, temporary := 0, false
+	var sending *gomail.SendError
+	var said *textproto.Error
+	switch {
+	case errors.As(err, &said):
+		code, temporary = said.Code, said.Code < 500
+	case errors.As(err, &sending):
+		code, temporary = sending.ErrorCode(), sending.IsTemp()
+	}
+	if code == 0 {
+		if strings.Contains(err.Error(), "STARTTLS") {
+			return executors.Errorf(executors.NetworkError, "%s: %w", name, err).WithHint("the operator says in policy.connections." + s.name + ".tls how the server encrypts")
+		}
+		if errors.Is(err, errTooMuch) {
+			return executors.Errorf(executors.NetworkError, "%s: %w", name, errTooMuch)
+		}
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
+		}
+		return web.Failure(ctx, name, err)
+	}
+	kind := executors.ExecutionError
+	switch code {
+	case 530, 534, 535, 538, 454:
+		kind = executors.AuthenticationError
+	case 421:
+		kind = executors.NetworkError
+	}
+	failure := executors.Errorf(kind, "%s refused: %w", name, err).WithCode(strconv.Itoa(code))
+	if temporary {
+		failure.Retry(0)
+	}
+	return failure
+}
