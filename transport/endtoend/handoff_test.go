@@ -102,7 +102,7 @@ func TestPlanSaveAndRunByName(t *testing.T) {
 	require.Contains(t, plan["diagram"], "flowchart TD")
 	run := runOf(t, call(ctx, t, c, "run_task_tree", map[string]any{"tree": "machine"}))
 	require.Len(t, run["tasks"], 3)
-	require.Contains(t, byID(t, run)["write"]["result"].(map[string]any)["summary"], "usage_percent")
+	require.Contains(t, byID(t, run)["write"]["result"].(map[string]any)["summary"], " % used")
 
 	// A name that is not there says which are.
 	refused := call(ctx, t, c, "run_task_tree", map[string]any{"tree": "nothing-like-it"})

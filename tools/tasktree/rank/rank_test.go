@@ -23,7 +23,7 @@ func TestRank(t *testing.T) {
 		"query the orders table with SQL":         "db_query",
 		"send an HTTP request to a webhook":       "rest_executor",
 		"how much memory and CPU are used":        "system_info_executor",
-		"run a python script":                     "command_executor",
+		"start a program with its exit code":      "command_executor",
 		"filter, sort and join JSON data":         "data_processor",
 		"writing a report into a file":            "file_writer",
 		"fan-in of the results: collect, combine": "aggregate_results_executor",
