@@ -56,6 +56,11 @@ type maker struct {
 	params Params
 	meter  *llm.Meter
 	retry  executors.Retry
+	before []llm.Message // of each request, before the task
+}
+
+func newMaker(asker Asker, params Params, meter *llm.Meter, policy executors.Retry) *maker {
+	return &maker{asker, params, meter, policy, params.messages(forms()[params.Mode])}
 }
 
 // answer makes all that is wanted of one task. What there is of it is in the
@@ -94,13 +99,13 @@ func (a *Answer) fail(err *executors.Error) {
 // level makes what follows from one given task.
 func (m *maker) level(ctx context.Context, f *form, given string, a *Answer) (Level, *executors.Error) {
 	said, err := m.ask(ctx, llm.Request{
-		Messages: m.params.messages(f, given), Schema: f.schema, Read: f.read, Check: f.check,
+		Messages: append(m.before, llm.Message{Role: llm.RoleUser, Content: "task: " + given}), Schema: f.schema, Read: f.read, Check: f.check,
 		MaxTokens: m.params.MaxTokens, Temperature: m.params.Temperature, Seed: m.params.Seed,
 	}, a)
 	if err != nil {
 		return Level{}, err
 	}
-	values, parseErr := f.reply.Parse(string(said.JSON))
+	values, parseErr := f.reply.ParseJSON(said.JSON)
 	if parseErr != nil {
 		return Level{}, executors.Errorf(executors.ExecutionError, "%w", parseErr)
 	}

@@ -74,7 +74,7 @@ func table(t testing.TB, n int) sequential.FileOptions {
 // waited for the model, which leaves out how late this machine's timers are:
 // bare goroutines that do nothing but sleep reach floor.
 func BenchmarkLatency(b *testing.B) {
-	const latency, rounds = 50 * time.Millisecond, 60
+	const latency, rounds, few = 50 * time.Millisecond, 200, 40
 	for _, workers := range []int{10, 64, 256} {
 		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
 			for b.Loop() {
@@ -93,7 +93,7 @@ func BenchmarkLatency(b *testing.B) {
 				b.StopTimer()
 				b.ReportMetric(float64(rounds*latency)/float64(took), "efficiency")
 				b.ReportMetric(float64(asker.waited.Load())/float64(workers)/float64(took), "busy")
-				b.ReportMetric(float64(rounds*latency)/float64(sleepers(workers, rounds, latency)), "floor")
+				b.ReportMetric(float64(few*latency)/float64(sleepers(workers, few, latency)), "floor")
 				b.StartTimer()
 				b.ReportMetric(float64(n)/took.Seconds(), "rows/s")
 			}

@@ -67,10 +67,10 @@ type file struct {
 func RunFile(ctx context.Context, asker Asker, opts FileOptions) (Report, error) {
 	opts.Params.complete()
 	opts.Keys.complete()
-	f := &file{FileOptions: opts, maker: &maker{asker: asker, params: opts.Params, meter: opts.Meter, retry: opts.Retry}}
 	if opts.Retry == (executors.Retry{}) {
-		f.maker.retry = patience
+		opts.Retry = patience
 	}
+	f := &file{FileOptions: opts, maker: newMaker(asker, opts.Params, opts.Meter, opts.Retry)}
 	form := forms()[opts.Params.Mode]
 	f.params = string(encode([]any{opts.Params, form.prompt, form.examples}))
 	if err := f.scan(); err != nil {

@@ -94,8 +94,8 @@ func (p *Params) complete() {
 	}
 }
 
-// messages ask for what follows from a task.
-func (p *Params) messages(f *form, task string) []llm.Message {
+// messages ask for what follows from a task, which is yet to be added.
+func (p *Params) messages(f *form) []llm.Message {
 	system := f.prompt
 	if p.Prompt != "" {
 		system = p.Prompt
@@ -111,7 +111,7 @@ func (p *Params) messages(f *form, task string) []llm.Message {
 	for _, e := range examples {
 		list = append(list, llm.Message{Role: llm.RoleUser, Content: "task: " + e.Task}, llm.Message{Role: llm.RoleAssistant, Content: f.shown(e)})
 	}
-	return append(list, llm.Message{Role: llm.RoleUser, Content: "task: " + task})
+	return list[:len(list):len(list)]
 }
 
 // shown is an example as the reply that it stands for.
@@ -144,7 +144,7 @@ func (f *form) check(r *llm.Reply) []string {
 	if r.FinishReason == llm.FinishLength {
 		return []string{"it was cut off"}
 	}
-	if _, err := f.reply.Parse(string(r.JSON)); err != nil {
+	if _, err := f.reply.ParseJSON(r.JSON); err != nil {
 		return []string{err.Error()}
 	}
 	return nil

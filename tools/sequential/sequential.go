@@ -96,7 +96,7 @@ func (g *Generator) generate(ctx context.Context, call *executors.Call, in input
 		return nil, executors.Errorf(executors.PermissionDenied, "there is no language model to ask")
 	}
 	ceiling := llm.Ceiling{CostUSD: in.MaxCostUSD, Tokens: in.MaxTokensSum}
-	m := &maker{asker: client, params: in.params(), meter: llm.NewMeter(ceiling, client.Meter(call.RunID)), retry: patience}
+	m := newMaker(client, in.params(), llm.NewMeter(ceiling, client.Meter(call.RunID)), patience)
 	keys := in.keys()
 	given, err := in.given(keys)
 	if err != nil {

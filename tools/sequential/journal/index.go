@@ -7,29 +7,25 @@ import (
 	"os"
 )
 
-// index is a hash table in a file: where the record of each key is. It is made
-// anew at each start, and doubled when half full. The file is gone when it is
-// closed.
+// index is where the record of each key is: the first ones in memory, those
+// beyond in a hash table in a file, which grows when it is half full. It is
+// made anew at each start, and the file is gone when it is closed.
 type index struct {
+	first map[Key]Ref
 	path  string
-	file  *os.File
-	slots uint64 // a power of two
+	file  *os.File // nil as long as nothing is in it
+	slots uint64   // a power of two
 	used  uint64
 }
 
 const (
 	slotSize   = len(Key{}) + 8
-	firstSlots = 1 << 12
+	firstSlots = 1 << 17
+	// inMemory is how many keys are held in memory.
+	inMemory = 1 << 15
 )
 
-func newIndex(path string) (*index, error) {
-	x := &index{path: path, slots: firstSlots}
-	var err error
-	if x.file, err = create(path, x.slots); err != nil {
-		return nil, err
-	}
-	return x, nil
-}
+func newIndex(path string) *index { return &index{first: map[Key]Ref{}, path: path, slots: firstSlots} }
 
 func create(path string, slots uint64) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -68,6 +64,9 @@ func (x *index) find(key Key) (slot, held uint64, err error) {
 }
 
 func (x *index) get(key Key) (Ref, error) {
+	if at, here := x.first[key]; here || x.file == nil {
+		return at, nil
+	}
 	_, held, err := x.find(key)
 	if err != nil || held == 0 {
 		return 0, err
@@ -76,6 +75,16 @@ func (x *index) get(key Key) (Ref, error) {
 }
 
 func (x *index) put(key Key, at Ref) error {
+	if _, here := x.first[key]; here || len(x.first) < inMemory {
+		x.first[key] = at
+		return nil
+	}
+	if x.file == nil {
+		var err error
+		if x.file, err = create(x.path, x.slots); err != nil {
+			return err
+		}
+	}
 	slot, held, err := x.find(key)
 	if err != nil {
 		return err
@@ -137,5 +146,8 @@ func (x *index) grow() error {
 
 // close takes the table away.
 func (x *index) close() error {
+	if x.file == nil {
+		return nil
+	}
 	return errors.Join(x.file.Close(), os.Remove(x.path))
 }

@@ -101,9 +101,7 @@ func (j *Journal) open(path string, opts Options) error {
 	if err != nil {
 		return err
 	}
-	if j.index, err = newIndex(path + ".index"); err != nil {
-		return err
-	}
+	j.index = newIndex(path + ".index")
 	if info.Size() < int64(len(magic)) {
 		if err := j.begin(info.Size()); err != nil {
 			return err
@@ -124,10 +122,8 @@ func (j *Journal) begin(size int64) error {
 	if string(head) != magic[:size] {
 		return ErrNotOurs
 	}
-	if _, err := j.file.WriteAt([]byte(magic), 0); err != nil {
-		return err
-	}
-	return j.file.Sync()
+	_, err := j.file.WriteAt([]byte(magic), 0)
+	return err
 }
 
 // load reads all records up to the first that is not whole.

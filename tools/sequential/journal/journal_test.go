@@ -61,7 +61,7 @@ func TestManyRecords(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "j")
 	j := open(t, path, journal.Options{})
-	const n = 20_000
+	const n = 150_000
 	for i := range n {
 		add(t, j, fmt.Sprint("k", i), fmt.Sprint("v", i))
 	}

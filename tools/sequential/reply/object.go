@@ -17,6 +17,19 @@ const (
 	deepest = 8
 )
 
+// ParseJSON is Parse of a reply that is known to be one JSON object.
+func (f *Form) ParseJSON(raw []byte) ([]string, error) {
+	var doc map[string]any
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return nil, err
+	}
+	values := f.within(doc, 1)
+	if values == nil {
+		values = make([]string, len(f.names))
+	}
+	return f.whole(values)
+}
+
 // object reads the last JSON object that has any of the names, and gives the
 // place where it ends.
 func (f *Form) object(text string) (values []string, end int, ok bool) {

@@ -104,10 +104,10 @@ func (f *Form) whole(values []string) ([]string, error) {
 	return values, nil
 }
 
+var plain = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\u00a0", " ", "\ufeff", "", "\u200b", "")
+
 // normalise makes all line ends \n and odd spaces plain ones.
-func normalise(text string) string {
-	return strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n", "\u00a0", " ", "\ufeff", "", "\u200b", "").Replace(text)
-}
+func normalise(text string) string { return plain.Replace(text) }
 
 var (
 	thinking = regexp.MustCompile(`(?is)<(think|thinking|reasoning|analysis)>(.*?)</(?:think|thinking|reasoning|analysis)>`)
