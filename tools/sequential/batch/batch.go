@@ -54,10 +54,11 @@ const (
 
 // run is a batch under way.
 type run struct {
-	opts Options
-	ctx  context.Context
-	stop context.CancelFunc
-	jobs chan job
+	opts   Options
+	caller context.Context
+	ctx    context.Context
+	stop   context.CancelFunc
+	jobs   chan job
 
 	mu     sync.Mutex
 	space  sync.Cond // the writer has moved on
@@ -78,7 +79,7 @@ type job struct {
 // Run does a batch. It returns when all items are written, those that were
 // recorded also where the batch was stopped, and with the reason why it was.
 func Run(ctx context.Context, opts Options) error {
-	r := &run{opts: opts, jobs: make(chan job), ring: make([]journal.Ref, window), flying: map[journal.Key][]int{}}
+	r := &run{opts: opts, caller: ctx, jobs: make(chan job), ring: make([]journal.Ref, window), flying: map[journal.Key][]int{}}
 	r.space.L, r.ready.L = &r.mu, &r.mu
 	r.ctx, r.stop = context.WithCancel(ctx)
 	defer r.stop()
@@ -97,8 +98,12 @@ func Run(ctx context.Context, opts Options) error {
 	return r.cause
 }
 
-// halt stops the batch; the first reason counts.
+// halt stops the batch; the first reason counts, and the caller's before all
+// that follows from it.
 func (r *run) halt(cause error) {
+	if r.caller.Err() != nil {
+		cause = context.Cause(r.caller)
+	}
 	r.mu.Lock()
 	if r.cause == nil {
 		r.cause = cause
