@@ -6,6 +6,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/aggregate"
+	"github.com/chainwright/chainwright/executors/apflow"
 	"github.com/chainwright/chainwright/executors/command"
 	"github.com/chainwright/chainwright/executors/data"
 	"github.com/chainwright/chainwright/executors/docker"
@@ -24,6 +25,7 @@ import (
 // list makes each executor: a new one is one more line here.
 var list = []func() executors.Executor{
 	aggregate.New,
+	apflow.New,
 	func() executors.Executor { return command.New() },
 	data.New,
 	func() executors.Executor { return docker.New() },
