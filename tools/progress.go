@@ -13,7 +13,7 @@ const (
 	// progressInterval is the least time between two notifications of a call.
 	progressInterval = 100 * time.Millisecond
 	// progressFlush bounds how long an answer waits for its last notification.
-	progressFlush = 250 * time.Millisecond
+	progressFlush = 2 * time.Second
 )
 
 // reporter sends a call's progress to its caller: always the latest counts,
