@@ -19,6 +19,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/promptchain"
 	"github.com/chainwright/chainwright/tools/sequential"
 	"github.com/chainwright/chainwright/tools/tasktree"
 	"github.com/chainwright/chainwright/tools/toolstest"
@@ -82,7 +83,10 @@ func set(t *testing.T, cfg policy.Config, change func(*tools.Options)) *tools.Se
 
 // generators are the executors that are made where everything is wired.
 func generators(made *toolstest.Stack) []executors.Executor {
-	return []executors.Executor{tasktree.New(tasktree.Options{Registry: made.Registry, Runner: made.Runner}), sequential.New()}
+	return []executors.Executor{
+		tasktree.New(tasktree.Options{Registry: made.Registry, Runner: made.Runner}), sequential.New(),
+		promptchain.New(promptchain.Options{Registry: made.Registry, Runner: made.Runner}),
+	}
 }
 
 // models is a client of an endpoint that nobody listens at, and nobody asks.

@@ -64,6 +64,7 @@ type input struct {
 	MaxTokens    int            `json:"max_tokens"`
 	OutputSchema map[string]any `json:"output_schema"`
 	Seed         *int           `json:"seed"`
+	Gate         *GateInput     `json:"gate"`
 	Stream       bool           `json:"stream"`
 	Timeout      float64        `json:"timeout"` // applied by the door
 }
@@ -77,6 +78,7 @@ type output struct {
 	Provider     string          `json:"provider"`
 	FinishReason FinishReason    `json:"finish_reason"`
 	Cached       bool            `json:"cached,omitempty"`
+	Gate         *GateResult     `json:"gate,omitempty"`
 }
 
 func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) (output, error) {
@@ -88,17 +90,31 @@ func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) 
 	if err != nil {
 		return output{}, err
 	}
+	var gate *Gate
+	if in.Gate != nil {
+		var wrong *executors.Error
+		if gate, wrong = NewGate(*in.Gate); wrong != nil {
+			return output{}, wrong
+		}
+	}
 	req.Meter = client.Meter(call.RunID)
 	if in.Stream && call.OnProgress != nil {
 		req.OnText = (&teller{call: call}).take
 	}
-	reply, failed := client.Complete(ctx, req)
+	var reply Reply
+	var passed *GateResult
+	var failed error
+	if gate == nil {
+		reply, failed = client.Complete(ctx, req)
+	} else {
+		reply, passed, failed = gate.ask(ctx, client, req)
+	}
 	if failed != nil && reply.Usage.Requests == 0 {
 		return output{}, failed
 	}
 	return output{
 		Success: failed == nil, Content: reply.Text, JSON: reply.JSON, Usage: reply.Usage, Model: reply.Model,
-		Provider: reply.Provider, FinishReason: reply.FinishReason, Cached: reply.Cached,
+		Provider: reply.Provider, FinishReason: reply.FinishReason, Cached: reply.Cached, Gate: passed,
 	}, failed
 }
 

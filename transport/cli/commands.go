@@ -23,6 +23,7 @@ type commands struct {
 	Cancel     cancelCmd     `cmd:"" help:"Cancel a run, also one in another process."`
 	Retry      retryCmd      `cmd:"" help:"Run again what failed, was skipped or was cancelled in a run."`
 	Generate   generateCmds  `cmd:"" help:"Plan a task tree from plain words, or make tasks from tasks."`
+	Chain      chainCmd      `cmd:"" help:"Ask a language model step by step: each reply is the input of the next prompt."`
 	Init       initCmd       `cmd:"" help:"Write a commented chainwright.yaml."`
 	Doctor     doctorCmd     `cmd:"" help:"Check the set-up and show what is in force, and where it comes from."`
 	Completion completionCmd `cmd:"" help:"Print the completion script for a shell."`

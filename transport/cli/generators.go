@@ -6,6 +6,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/tools/promptchain"
 	"github.com/chainwright/chainwright/tools/sequential"
 	"github.com/chainwright/chainwright/tools/tasktree"
 )
@@ -16,7 +17,8 @@ func (p *program) addGenerators() error {
 	p.planner = tasktree.New(tasktree.Options{
 		Registry: p.registry, Runner: p.runner, Trees: p.treesFolder(), Exclude: p.config.ExcludeTools,
 	})
-	for _, generator := range []executors.Executor{p.planner, sequential.New()} {
+	prompts := promptchain.New(promptchain.Options{Registry: p.registry, Runner: p.runner, Exclude: p.config.ExcludeTools})
+	for _, generator := range []executors.Executor{p.planner, sequential.New(), prompts} {
 		llm.Connect(p.models, generator)
 		if err := p.registry.Register(generator); err != nil {
 			return fmt.Errorf("the generators: %w", err)

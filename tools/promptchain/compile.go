@@ -1,0 +1,294 @@
+package promptchain
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/expr"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/bind"
+	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/tools"
+)
+
+// What asks models, and how it does for steps that are a prompt alone.
+const (
+	asking             = "llm_executor"
+	plainTemperature   = 0.7
+	plainMaxTokens     = 4000
+	onStop, onFallback = "stop", "fallback"
+)
+
+// Step is one step of a chain.
+type Step struct {
+	Name         string         `json:"name"`
+	Prompt       string         `json:"prompt"`
+	System       string         `json:"system"`
+	Model        string         `json:"model"`
+	Temperature  *float64       `json:"temperature"`
+	MaxTokens    int            `json:"max_tokens"`
+	OutputSchema map[string]any `json:"output_schema"`
+	Gate         map[string]any `json:"gate"`
+	Timeout      float64        `json:"timeout"`
+	Retry        map[string]any `json:"retry"`
+	Executor     string         `json:"executor"`
+	Inputs       map[string]any `json:"inputs"`
+
+	plain    bool // it was a string
+	onFail   string
+	fallback int // index of the step to go on at, 0: none
+}
+
+// compiled is a chain as the tree that it is.
+type compiled struct {
+	steps []Step
+	tree  *chain.Tree
+	// branches: some gate may stop the chain, or go on at a later step.
+	branches bool
+}
+
+func wrongStep(i int, field, format string, args ...any) *executors.Error {
+	return executors.Errorf(executors.ValidationError, format, args...).WithField(at(i, field))
+}
+
+func at(i int, field string) string {
+	path := "steps[" + strconv.Itoa(i) + "]"
+	if field != "" {
+		path += "." + field
+	}
+	return path
+}
+
+// compile makes the tree of a chain. Everything that can be known to be wrong
+// is said here, before anything is asked.
+func (g *Generator) compile(ctx context.Context, in Input) (*compiled, *executors.Error) {
+	c := &compiled{}
+	for i, each := range in.Steps {
+		s := Step{}
+		if text, ok := each.(string); ok {
+			s.Prompt, s.plain = text, true
+		} else if err := bind.Into(&s, each); err != nil {
+			return nil, wrongStep(i, "", "%w", err)
+		}
+		if s.Name == "" {
+			s.Name = "step_" + strconv.Itoa(i+1)
+		}
+		c.steps = append(c.steps, s)
+	}
+	exclude := g.opts.Exclude
+	if narrow := tools.CallerFrom(ctx).Narrow; narrow != nil {
+		exclude = slices.Concat(exclude, narrow.Exclude)
+	}
+	for i := range c.steps {
+		if wrong := c.check(i, exclude); wrong != nil {
+			return nil, wrong
+		}
+	}
+	tasks := make([]any, len(c.steps))
+	for i := range c.steps {
+		task, wrong := c.task(i, in)
+		if wrong != nil {
+			return nil, wrong
+		}
+		tasks[i] = task
+	}
+	raw, err := json.Marshal(map[string]any{"name": "prompt chain", "tasks": tasks})
+	if err != nil {
+		return nil, executors.AsError(fmt.Errorf("writing the chain as a tree: %w", err))
+	}
+	tree, report := chain.Parse(raw, g.opts.Registry, chain.ParseOptions{})
+	if !report.Valid() {
+		return nil, c.explain(report.Problems)
+	}
+	c.tree = tree
+	return c, nil
+}
+
+// check looks at what a step says, beyond its schema.
+func (c *compiled) check(i int, exclude []string) *executors.Error {
+	s := &c.steps[i]
+	if slices.ContainsFunc(c.steps[:i], func(o Step) bool { return o.Name == s.Name }) {
+		return wrongStep(i, "name", "there are two steps named %q", s.Name)
+	}
+	switch {
+	case s.Executor == "" && strings.TrimSpace(s.Prompt) == "":
+		return wrongStep(i, "prompt", "the step needs a prompt, or an executor with inputs")
+	case s.Executor == "" && s.Inputs != nil:
+		return wrongStep(i, "inputs", "inputs go with an executor")
+	case s.Executor != "" && (s.Prompt != "" || s.System != "" || s.Model != "" || s.Temperature != nil || s.MaxTokens != 0 || s.OutputSchema != nil || s.Gate != nil):
+		return wrongStep(i, "executor", "a step of an executor takes inputs, name, timeout and retry alone")
+	case slices.Contains(exclude, s.Executor):
+		return wrongStep(i, "executor", "%s may not be used here", s.Executor)
+	}
+	if s.OutputSchema != nil {
+		raw, err := json.Marshal(s.OutputSchema)
+		if err == nil {
+			_, err = llm.NewSchema("reply", raw)
+		}
+		if err != nil {
+			return wrongStep(i, "output_schema", "%w", err)
+		}
+	}
+	if s.Gate != nil {
+		return c.gate(i)
+	}
+	return nil
+}
+
+// gate checks a step's gate, and makes of it the gate of llm_executor.
+func (c *compiled) gate(i int) *executors.Error {
+	s := &c.steps[i]
+	s.onFail, _ = s.Gate["on_failure"].(string)
+	target, named := s.Gate["fallback"].(string)
+	gate := map[string]any{}
+	for key, value := range s.Gate {
+		if key != "fallback" {
+			gate[key] = value
+		}
+	}
+	switch {
+	case s.onFail == onFallback && !named:
+		return wrongStep(i, "gate.fallback", "name the later step to go on at")
+	case s.onFail != onFallback && named:
+		return wrongStep(i, "gate.fallback", "it goes with on_failure: fallback")
+	case named:
+		s.fallback = slices.IndexFunc(c.steps, func(o Step) bool { return o.Name == target })
+		if s.fallback <= i {
+			return wrongStep(i, "gate.fallback", "there is no later step named %q", target)
+		}
+	}
+	if s.onFail == onFallback || s.onFail == onStop {
+		gate["on_failure"] = llm.GateKeep
+		c.branches = true
+	}
+	s.Gate = gate
+	var as llm.GateInput
+	if err := bind.Into(&as, gate); err != nil {
+		return wrongStep(i, "gate", "%w", err)
+	}
+	if _, wrong := llm.NewGate(as); wrong != nil {
+		return wrong.WithField(at(i, wrong.Field))
+	}
+	return nil
+}
+
+// task is the task of a step.
+func (c *compiled) task(i int, in Input) (map[string]any, *executors.Error) {
+	s := &c.steps[i]
+	from := c.before(i)
+	r := &rewriter{prev: c.prev(i, from), steps: map[string]string{}}
+	for k := range i {
+		r.steps[c.steps[k].Name] = c.reply(k)
+	}
+	task := map[string]any{"id": s.Name, "name": s.Name}
+	if s.Timeout > 0 {
+		task["timeout"] = s.Timeout
+	}
+	if s.Retry != nil {
+		task["retry"] = s.Retry
+	}
+	method, inputs := asking, map[string]any(nil)
+	var wrong *executors.Error
+	if s.Executor != "" {
+		method = s.Executor
+		value, err := r.value(s.Inputs)
+		if err != nil {
+			return nil, wrongStep(i, "inputs", "%w", err)
+		}
+		inputs, _ = value.(map[string]any)
+	} else if inputs, wrong = s.ask(i, r, in); wrong != nil {
+		return nil, wrong
+	}
+	task["schemas"] = map[string]any{"method": method}
+	if inputs != nil {
+		task["inputs"] = inputs
+	}
+	c.order(i, task, from, r.read)
+	return task, nil
+}
+
+// ask makes the inputs of llm_executor.
+func (s *Step) ask(i int, r *rewriter, in Input) (map[string]any, *executors.Error) {
+	input := "\nInput:\n${{ " + r.prev + " }}"
+	inputs := map[string]any{"stream": true}
+	set := func(name string, value any, given bool) {
+		if given {
+			inputs[name] = value
+		}
+	}
+	set("provider", in.Provider, in.Provider != "")
+	set("model", in.Model, in.Model != "")
+	if s.plain { // the prompt is sent as it is
+		inputs["prompt"] = expr.Escape(s.Prompt).(string) + input
+		inputs["temperature"], inputs["max_tokens"] = plainTemperature, plainMaxTokens
+		return inputs, nil
+	}
+	prompt, err := r.prompt(s.Prompt)
+	if err != nil {
+		return nil, wrongStep(i, "prompt", "%w", err)
+	}
+	if !r.used {
+		prompt += input
+	}
+	system, err := r.prompt(s.System)
+	if err != nil {
+		return nil, wrongStep(i, "system", "%w", err)
+	}
+	inputs["prompt"] = prompt
+	set("system", system, system != "")
+	set("model", s.Model, s.Model != "")
+	set("temperature", s.Temperature, s.Temperature != nil)
+	set("max_tokens", s.MaxTokens, s.MaxTokens != 0)
+	set("output_schema", expr.Escape(s.OutputSchema), s.OutputSchema != nil)
+	set("gate", expr.Escape(s.Gate), s.Gate != nil)
+	return inputs, nil
+}
+
+var taskPath = regexp.MustCompile(`^tasks\[(\d+)\]\.?(.*)$`)
+
+// explain makes one error of the problems of a tree, in the words of chains.
+func (c *compiled) explain(problems []chain.Problem) *executors.Error {
+	const told = 3
+	var lines []string
+	first := ""
+	for i, p := range problems {
+		path := c.path(p.Path)
+		if i == 0 {
+			first = path
+		}
+		if i == told {
+			lines = append(lines, fmt.Sprintf("and %d more", len(problems)-told))
+			break
+		}
+		lines = append(lines, path+": "+p.Message)
+	}
+	return executors.Errorf(executors.ValidationError, "the chain is not valid: %s", strings.Join(lines, "; ")).
+		WithField(first).WithHint(problems[0].Hint)
+}
+
+func (c *compiled) path(path string) string {
+	found := taskPath.FindStringSubmatch(path)
+	if found == nil {
+		return "steps"
+	}
+	i, err := strconv.Atoi(found[1])
+	if err != nil || i >= len(c.steps) {
+		return "steps"
+	}
+	field := found[2]
+	switch {
+	case c.steps[i].plain:
+		field = ""
+	case field == "schemas.method":
+		field = "executor"
+	case c.steps[i].Executor == "":
+		field = strings.TrimPrefix(field, "inputs.")
+	}
+	return at(i, field)
+}

@@ -1,0 +1,171 @@
+package promptchain
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/itchyny/gojq"
+
+	"github.com/chainwright/chainwright/chain/expr"
+)
+
+// rewriter turns the templates of one step into references of a task tree:
+// prev, input and steps.NAME.
+type rewriter struct {
+	prev  string            // the expression of the last reply
+	steps map[string]string // those of the earlier steps by name
+	// read are the steps that were read by name, and used says whether there
+	// was any template at all.
+	read []string
+	used bool
+}
+
+// value rewrites all texts in a value.
+func (r *rewriter) value(v any) (any, error) {
+	switch v := v.(type) {
+	case string:
+		return r.text(v)
+	case []any:
+		w := make([]any, len(v))
+		for i, each := range v {
+			var err error
+			if w[i], err = r.value(each); err != nil {
+				return nil, err
+			}
+		}
+		return w, nil
+	case map[string]any:
+		w := make(map[string]any, len(v))
+		for key, each := range v {
+			var err error
+			if w[key], err = r.value(each); err != nil {
+				return nil, err
+			}
+		}
+		return w, nil
+	}
+	return v, nil
+}
+
+func (r *rewriter) text(s string) (string, error) { return expr.Rewrite(s, r.expression) }
+
+// prompt rewrites a text that stays a text, also where it is one whole
+// reference to something else.
+func (r *rewriter) prompt(s string) (string, error) {
+	return expr.Rewrite(s, func(src string) (string, error) {
+		src, err := r.expression(src)
+		if err != nil {
+			return "", err
+		}
+		query, broken := gojq.Parse(src)
+		if broken != nil {
+			return src, nil // as above
+		}
+		return " (" + query.String() + ") | if type == \"string\" then . elif . == null then \"\" else tojson end ", nil
+	})
+}
+
+// expression rewrites one. What does not parse stays as it is, for the
+// tree's validator to say what is wrong with it.
+func (r *rewriter) expression(src string) (string, error) {
+	r.used = true
+	query, err := gojq.Parse(src)
+	if err != nil {
+		return src, nil
+	}
+	changed := false
+	if err := terms(reflect.ValueOf(query), func(t *gojq.Term) error {
+		with, err := r.source(t)
+		if with == "" || err != nil {
+			return err
+		}
+		inner, err := gojq.Parse(with)
+		if err != nil {
+			return fmt.Errorf("the expression %s: %w", with, err)
+		}
+		t.Type, t.Func, t.Query, changed = gojq.TermTypeQuery, nil, inner, true
+		return nil
+	}); err != nil || !changed {
+		return src, err
+	}
+	return " " + query.String() + " ", nil
+}
+
+// source is the expression in place of a term, "" where it stays.
+func (r *rewriter) source(t *gojq.Term) (string, error) {
+	if t.Type != gojq.TermTypeFunc || len(t.Func.Args) > 0 {
+		return "", nil
+	}
+	switch t.Func.Name {
+	case "prev":
+		return r.prev, nil
+	case "input":
+		return "inputs.input", nil
+	case "steps":
+		name, ok := key(t.SuffixList)
+		if !ok {
+			return "", errors.New("a step is read by its name: ${{ steps.NAME }}")
+		}
+		source, ok := r.steps[name]
+		if !ok {
+			return "", fmt.Errorf("there is no earlier step %q to read", name)
+		}
+		t.SuffixList = t.SuffixList[1:]
+		if !slices.Contains(r.read, name) {
+			r.read = append(r.read, name)
+		}
+		return source, nil
+	}
+	return "", nil
+}
+
+// key is the constant name that suffixes begin with: .name or ["name"].
+func key(suffixes []*gojq.Suffix) (string, bool) {
+	if len(suffixes) == 0 || suffixes[0].Index == nil {
+		return "", false
+	}
+	x := suffixes[0].Index
+	switch {
+	case x.Name != "":
+		return strings.TrimPrefix(x.Name, "."), true
+	case x.Str != nil && len(x.Str.Queries) == 0:
+		return x.Str.Str, true
+	case x.Start != nil && !x.IsSlice && x.Start.Term != nil && x.Start.Term.Type == gojq.TermTypeString && len(x.Start.Term.Str.Queries) == 0:
+		return x.Start.Term.Str.Str, true
+	}
+	return "", false
+}
+
+// terms visits every term inside a parsed expression, the innermost first.
+func terms(v reflect.Value, visit func(*gojq.Term) error) error {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		if err := terms(v.Elem(), visit); err != nil {
+			return err
+		}
+		if t, ok := v.Interface().(*gojq.Term); ok {
+			return visit(t)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				if err := terms(v.Field(i), visit); err != nil {
+					return err
+				}
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if err := terms(v.Index(i), visit); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/tools/promptchain"
+)
+
+type chainCmd struct {
+	File     string `arg:"" help:"The steps in JSON or YAML: a list, or an object with steps (and input); - is stdin."`
+	Input    string `short:"i" placeholder:"TEXT" help:"What the first step gets; the file's own without it."`
+	Provider string `enum:",auto,openai,anthropic,ollama" default:"" placeholder:"NAME" help:"Who is asked: auto, openai, anthropic or ollama."`
+	Model    string `placeholder:"NAME" help:"The model, for steps that name none."`
+	JSON     bool   `name:"json" help:"Print the whole result, not just the answer."`
+}
+
+// Run asks the prompts of a file one after the other. The answer, or with
+// --json the whole result, is the only thing on stdout.
+func (c *chainCmd) Run(s *session) error {
+	arguments, err := c.arguments(s)
+	if err != nil {
+		return err
+	}
+	p, err := s.open(unselected)
+	if err != nil {
+		return err
+	}
+	return finishing(s, p, c.ask(s, p, arguments))
+}
+
+// arguments are the file's, with what was given on the command line over it.
+func (c *chainCmd) arguments(s *session) (json.RawMessage, error) {
+	raw, err := s.treeFile(c.File)
+	if err != nil {
+		return nil, err
+	}
+	arguments := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &arguments); err != nil {
+		var steps []json.RawMessage
+		if json.Unmarshal(raw, &steps) != nil {
+			return nil, usage("%s must hold a list of steps, or an object with steps", c.File)
+		}
+		arguments = map[string]json.RawMessage{"steps": raw}
+	}
+	for name, value := range map[string]string{"input": c.Input, "provider": c.Provider, "model": c.Model} {
+		if value == "" {
+			continue
+		}
+		if arguments[name], err = encode(value); err != nil {
+			return nil, fmt.Errorf("writing the arguments: %w", err)
+		}
+	}
+	if arguments["input"] == nil {
+		return nil, usage("an input is missing").withHint(`chainwright chain steps.yaml --input "What the first step gets"`)
+	}
+	return encode(arguments)
+}
+
+func (c *chainCmd) ask(s *session, p *program, arguments json.RawMessage) error {
+	if p.models.Provider(s.ctx, c.Provider) == llm.None {
+		setting, _ := p.models.Closed()
+		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: setting}
+	}
+	res, err := s.callTool(p, promptchain.ID, arguments)
+	if err != nil {
+		return err
+	}
+	if len(res.Result) > 0 {
+		if err := c.tell(s, res.Result); err != nil {
+			return err
+		}
+	}
+	if !res.IsError() {
+		return nil
+	}
+	failed := refusal(res.Err)
+	if len(res.Result) > 0 { // steps were asked, whatever one of them failed of
+		failed.code = exitFailed
+	}
+	return failed
+}
+
+// tell prints what came of the chain: what its steps took goes to stderr.
+func (c *chainCmd) tell(s *session, result json.RawMessage) error {
+	var out promptchain.Output
+	if err := json.Unmarshal(result, &out); err != nil {
+		return fmt.Errorf("reading the result: %w", err)
+	}
+	for i := range out.Steps {
+		step := &out.Steps[i]
+		fmt.Fprintf(s.err, "%s: %s", step.Name, step.Status)
+		if step.Gate != nil && !step.Gate.Passed {
+			fmt.Fprint(s.err, ", did not pass its gate")
+		}
+		if step.Usage != nil {
+			fmt.Fprintf(s.err, ", %s tokens in, %s out", thousands(step.Usage.InputTokens), thousands(step.Usage.OutputTokens))
+		}
+		fmt.Fprintln(s.err)
+	}
+	if c.JSON {
+		return s.printJSON(result)
+	}
+	if len(out.Responses) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(s.out, out.Answer); err != nil {
+		return fmt.Errorf("writing the answer: %w", err)
+	}
+	return nil
+}
