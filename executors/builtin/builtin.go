@@ -12,6 +12,7 @@ import (
 	"github.com/chainwright/chainwright/executors/docker"
 	"github.com/chainwright/chainwright/executors/email"
 	"github.com/chainwright/chainwright/executors/file"
+	"github.com/chainwright/chainwright/executors/grpc"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/rest"
@@ -32,6 +33,7 @@ var list = []func() executors.Executor{
 	email.New,
 	file.NewReader,
 	file.NewWriter,
+	func() executors.Executor { return grpc.New() },
 	func() executors.Executor { return llm.New() },
 	func() executors.Executor { return mcp.New() },
 	rest.New,

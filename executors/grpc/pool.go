@@ -1,0 +1,134 @@
+package grpc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	rpc "google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+const (
+	maxPeers   = 64
+	maxMessage = 10 << 20
+	// idle is how long a connection that nobody uses stays open.
+	idle = time.Minute
+)
+
+// pool keeps a connection for each target, which the library opens, shares
+// and closes when it is idle.
+type pool struct {
+	mu     sync.Mutex
+	peers  map[key]*peer
+	closed bool
+}
+
+type key struct {
+	pol *policy.Policy
+	target
+}
+
+// peer is a server that can be called.
+type peer struct {
+	key
+	conn    *rpc.ClientConn
+	refused atomic.Pointer[policy.Denied] // why the last dial was not allowed
+	known   sync.Map                      // schemas by service, as reflection gave them
+	uses    int
+	last    time.Time
+}
+
+func newPool() *pool { return &pool{peers: map[key]*peer{}} }
+
+func (p *pool) get(pol *policy.Policy, to target) (*peer, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, executors.Errorf(executors.Interrupted, "the server is stopping")
+	}
+	one := p.peers[key{pol, to}]
+	if one == nil {
+		var err error
+		if one, err = newPeer(pol, to); err != nil {
+			return nil, executors.Errorf(executors.ValidationError, "server can't be used: %w", err).WithField("server")
+		}
+		p.evict()
+		p.peers[one.key] = one
+	}
+	one.uses++
+	return one, nil
+}
+
+func (p *pool) put(one *peer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one.uses--
+	one.last = time.Now()
+}
+
+// evict makes room by closing the peer that was not used for longest.
+func (p *pool) evict() {
+	var oldest *peer
+	for _, each := range p.peers {
+		if each.uses == 0 && (oldest == nil || each.last.Before(oldest.last)) {
+			oldest = each
+		}
+	}
+	if len(p.peers) >= maxPeers && oldest != nil {
+		delete(p.peers, oldest.key)
+		_ = oldest.conn.Close() // nobody uses it
+	}
+}
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	var errs []error
+	for _, each := range p.peers {
+		errs = append(errs, each.conn.Close())
+	}
+	clear(p.peers)
+	return errors.Join(errs...)
+}
+
+func newPeer(pol *policy.Policy, to target) (*peer, error) {
+	one := &peer{key: key{pol, to}}
+	secure := insecure.NewCredentials()
+	if cfg := to.config(); cfg != nil {
+		secure = credentials.NewTLS(cfg)
+	}
+	conn, err := rpc.NewClient("passthrough:///"+to.address,
+		rpc.WithContextDialer(one.dial),
+		rpc.WithTransportCredentials(secure),
+		rpc.WithNoProxy(),
+		rpc.WithDisableServiceConfig(), // a resolver's word on retries
+		rpc.WithDisableRetry(),
+		rpc.WithUserAgent("chainwright"),
+		rpc.WithIdleTimeout(idle),
+		rpc.WithMaxHeaderListSize(64<<10),
+		rpc.WithConnectParams(rpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 2, MaxDelay: 5 * time.Second}, MinConnectTimeout: 20 * time.Second}),
+		rpc.WithDefaultCallOptions(rpc.MaxCallRecvMsgSize(maxMessage), rpc.MaxCallSendMsgSize(maxMessage)),
+	)
+	one.conn = conn
+	return one, err
+}
+
+// dial goes through the guard, and remembers what that refused: the library
+// keeps only texts of errors.
+func (o *peer) dial(ctx context.Context, _ string) (net.Conn, error) {
+	conn, err := o.pol.DialContext(ctx, "tcp", o.address)
+	var refused *policy.Denied
+	errors.As(err, &refused)
+	o.refused.Store(refused)
+	return conn, err
+}
