@@ -16,6 +16,11 @@ var envelopeSchema []byte
 
 var resultPlace = []byte(`"result":{}`)
 
+// closedObject is left out of what is published: it tells a reader of results
+// nothing, and every tool's costs tokens in every conversation. Results are
+// held to it by the tests.
+var closedObject = []byte(`,"additionalProperties":false`)
+
 // outputSchema is the schema of a tool's answers: the envelope around the
 // result that the definition describes. Only the status is always there.
 func outputSchema(def *executors.Definition) json.RawMessage {
@@ -25,7 +30,7 @@ func outputSchema(def *executors.Definition) json.RawMessage {
 	}
 	result := json.RawMessage(`{}`)
 	if def.Output != nil {
-		result = def.Output.JSON()
+		result = bytes.ReplaceAll(def.Output.JSON(), closedObject, nil)
 	}
 	return bytes.Replace(envelope.Bytes(), resultPlace, append([]byte(`"result":`), result...), 1)
 }
