@@ -82,7 +82,7 @@ func TestSchemaInRequests(t *testing.T) {
 			server := llmtest.New(t, llmtest.Text(`{"name": "Ada", "age": 36}`))
 			req := ask("who?")
 			req.Provider, req.Model, req.Schema, req.Repairs = c.provider, "m", schema(t, c.schema), -1
-			server.Client(llm.Settings{}).Complete(t.Context(), req) //nolint:errcheck // not all of the schemas take the reply
+			server.Client(llm.Settings{}).Complete(t.Context(), req) // not all of the schemas take the reply
 			sent := server.Requests()[0]
 			if c.field == "" {
 				if !strings.Contains(sent.Messages[0].Content, c.schema) || sent.Field("response_format") != nil || sent.Field("output_config") != nil {

@@ -95,11 +95,11 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	case <-ctx.Done():
 		stop(to, stdout)
 		select {
-		case <-ended:
+		case <-ended: //nolint:errcheck // it was stopped: that is the error
 		case <-time.After(time.Second):
 			_ = session.Close()
 			_ = to.Close() // it does not even answer that: nobody can use it
-			<-ended
+			_ = <-ended
 		}
 		err = ctx.Err()
 	}

@@ -31,7 +31,7 @@ func dial(ctx context.Context, pol *policy.Policy, p *plan) (*conn, error) {
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(got httptrace.GotConnInfo) { opened.below = got.Conn },
 	})
-	socket, resp, err := ws.Dial(traced, p.target.String(), &ws.DialOptions{
+	socket, resp, err := ws.Dial(traced, p.target.String(), &ws.DialOptions{ //nolint:bodyclose // the library has read it
 		HTTPClient: &http.Client{
 			Transport:     pol.Transport(policy.TransportOptions{InsecureSkipVerify: p.insecure}),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

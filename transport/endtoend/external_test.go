@@ -32,7 +32,7 @@ func TestExecutorsComeAndGo(t *testing.T) {
 	own := t.TempDir()
 	h := newHome(t, map[string]any{"executors_dir": own, "log_level": "warn"})
 	wire := transport.NewStdio(program, h.environment(), "stdio")
-	legacy := client.NewClient(wire, client.WithLegacyProtocolOnly()) // whose sessions are told without asking
+	legacy := client.NewClient(wire, client.WithLegacyProtocolOnly()) //nolint:staticcheck // sessions are told without asking, which is what is tested
 	require.NoError(t, legacy.Start(t.Context()))
 	c := handshake(t, legacy)
 	changed := make(chan struct{}, 100)

@@ -221,7 +221,7 @@ func (p *Provider) stream(ctx context.Context, params sdk.MessageNewParams, take
 	defer watch.Stop()
 	var message sdk.Message
 	events := p.messages.NewStreaming(ctx, params)
-	defer events.Close() //nolint:errcheck // the answer has been read
+	defer events.Close() // the answer has been read
 	for events.Next() {
 		event := events.Current()
 		if err := message.Accumulate(event); err != nil {

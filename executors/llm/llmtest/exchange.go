@@ -65,7 +65,7 @@ func (x *exchange) run() {
 func (x *exchange) raw(status int, body string) {
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.WriteHeader(status)
-	fmt.Fprint(x.w, body) //nolint:errcheck // the client may have left
+	fmt.Fprint(x.w, body) // the client may have left
 }
 
 // part sends half of a whole body, then resets or stalls.
@@ -76,7 +76,7 @@ func (x *exchange) part() {
 	}
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	x.w.Write(body[:len(body)/2]) //nolint:errcheck // the client may have left
+	x.w.Write(body[:len(body)/2]) // the client may have left
 	x.flush()
 	x.breakOff()
 }
@@ -84,7 +84,7 @@ func (x *exchange) part() {
 // endless sends a body that never ends.
 func (x *exchange) endless() {
 	x.w.Header().Set("Content-Type", "application/json")
-	fmt.Fprint(x.w, `{"choices": [{"message": {"role": "assistant", "content": "`) //nolint:errcheck // the client may have left
+	fmt.Fprint(x.w, `{"choices": [{"message": {"role": "assistant", "content": "`) // the client may have left
 	more := strings.Repeat("more ", 64<<10)
 	for {
 		if _, err := fmt.Fprint(x.w, more); err != nil {
@@ -136,9 +136,9 @@ func (x *exchange) send(events []event) {
 			data = string(encoded)
 		}
 		if e.name != "" {
-			fmt.Fprintf(x.w, "event: %s\n", e.name) //nolint:errcheck // the client may have left
+			fmt.Fprintf(x.w, "event: %s\n", e.name) // the client may have left
 		}
-		fmt.Fprintf(x.w, "data: %s\n\n", data) //nolint:errcheck // the client may have left
+		fmt.Fprintf(x.w, "data: %s\n\n", data) // the client may have left
 	}
 	x.flush()
 }
@@ -163,8 +163,8 @@ func (x *exchange) breakOff() {
 			return
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0) //nolint:errcheck // it is closed anyway
+			tcp.SetLinger(0) // it is closed anyway
 		}
-		conn.Close() //nolint:errcheck // that is the fault
+		conn.Close() // that is the fault
 	}
 }

@@ -22,7 +22,7 @@ func (p *Provider) stream(ctx context.Context, body sdk.ChatCompletionRequest, t
 	if err != nil {
 		return reply, p.failed(ctx, err, x)
 	}
-	defer answer.Close() //nolint:errcheck // the answer has been read
+	defer answer.Close() // the answer has been read
 
 	var text, reasoning, refusal strings.Builder
 	var reason sdk.FinishReason

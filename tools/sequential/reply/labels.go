@@ -101,7 +101,6 @@ var pairs = [][2]string{{"**", "**"}, {"__", "__"}, {"`", "`"}, {`"`, `"`}, {"â€
 func clean(text string) string {
 	text = strings.TrimSpace(text)
 	for again := true; again; {
-		again = false
 		before := text
 		for _, prefix := range []string{"> ", "- ", "â€¢ ", "* "} {
 			if !strings.Contains(text, "\n") {

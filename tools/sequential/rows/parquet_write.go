@@ -26,7 +26,7 @@ type ordered struct {
 func (o *ordered) Fields() []parquet.Field { return o.fields }
 
 type parquetWriter struct {
-	w *parquet.Writer
+	w *parquet.Writer //nolint:staticcheck // the typed one needs a Go type; columns are known at run time
 	// from is the file whose rows come as they are: to gives the new place
 	// of each of its columns, -1 for those that are replaced.
 	from   *parquetReader

@@ -58,13 +58,12 @@ func union(a, b []int) []int {
 
 // graph lays the clauses out as steps.
 type graph struct {
-	steps    []*step
-	now      region // after all that is laid out
-	base     region // before the clauses that are beside each other
-	last     *clause
-	scope    int
-	inner    region // after the last step under the same condition
-	warnings []string
+	steps []*step
+	now   region // after all that is laid out
+	base  region // before the clauses that are beside each other
+	last  *clause
+	scope int
+	inner region // after the last step under the same condition
 }
 
 func layOut(clauses []*clause) *graph {
