@@ -49,7 +49,7 @@ func (x *exchange) run(ctx context.Context, conn *rpc.ClientConn, sent metadata.
 		}
 	default: // after a whole answer nothing is left to send
 		cancel()
-		_ = <-sending
+		<-sending //nolint:errcheck // it was told to stop
 	}
 	if errors.Is(err, errEnough) {
 		x.truncated = true

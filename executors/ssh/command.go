@@ -99,7 +99,7 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 		case <-time.After(time.Second):
 			_ = session.Close()
 			_ = to.Close() // it does not even answer that: nobody can use it
-			_ = <-ended
+			<-ended        //nolint:errcheck // it was stopped: that is the error
 		}
 		err = ctx.Err()
 	}

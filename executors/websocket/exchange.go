@@ -40,7 +40,7 @@ func (e *exchange) run(ctx context.Context) error {
 	err := e.receive(ctx)
 	if err != nil || e.closed != nil {
 		cancel()
-		<-sending
+		<-sending //nolint:errcheck // it was told to stop
 		return err
 	}
 	select {

@@ -76,7 +76,7 @@ func (x *exchange) part() {
 	}
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	x.w.Write(body[:len(body)/2]) // the client may have left
+	_, _ = x.w.Write(body[:len(body)/2]) // the client may have left
 	x.flush()
 	x.breakOff()
 }
@@ -163,7 +163,7 @@ func (x *exchange) breakOff() {
 			return
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0) // it is closed anyway
+			_ = tcp.SetLinger(0) // it is closed anyway
 		}
 		conn.Close() // that is the fault
 	}

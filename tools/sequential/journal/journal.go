@@ -30,8 +30,8 @@ func KeyOf(parts ...string) Key {
 	var size [8]byte
 	for _, part := range parts {
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
-		h.Write(size[:])        // a hash takes everything
-		io.WriteString(h, part) // a hash takes everything
+		h.Write(size[:])               // a hash takes everything
+		_, _ = io.WriteString(h, part) // a hash takes everything
 	}
 	var k Key
 	copy(k[:], h.Sum(nil))
