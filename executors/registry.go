@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,7 +192,21 @@ func (r *Registry) All() []Executor {
 // Nearest gives the ids that are most like one that is not there, at most
 // three.
 func (r *Registry) Nearest(id string) []string {
-	return nearest.To(id, slices.Collect(maps.Keys(*r.all.Load())))
+	all := *r.all.Load()
+	// "http_executor" is meant for the executor that has the tag http, however
+	// many ids are spelled more like it.
+	wanted, _, _ := strings.Cut(strings.ToLower(id), "_")
+	var tagged []string
+	for _, known := range slices.Sorted(maps.Keys(all)) {
+		if slices.Contains(all[known].Definition().Tags, wanted) {
+			tagged = append(tagged, known)
+		}
+	}
+	spelled := nearest.To(id, slices.Collect(maps.Keys(all)))
+	if len(tagged) == 0 || len(spelled) > 0 && strings.HasPrefix(spelled[0], wanted) {
+		return spelled
+	}
+	return tagged[:min(len(tagged), 3)]
 }
 
 // Policy is what may be done.
