@@ -24,8 +24,8 @@ bench: build ## the end-to-end benchmarks; docs/performance.md quotes them
 lint: ## gofmt, vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
-	@if $(GO) run $(LINT) version >/dev/null 2>&1; then $(GO) run $(LINT) run ./...; \
-	else echo "lint: golangci-lint can't be had here (no module proxy); gofmt and vet have passed"; fi
+	@if said=$$($(GO) run $(LINT) version 2>&1); then $(GO) run $(LINT) run ./...; \
+	else echo "$$said"; echo "lint: golangci-lint can't be had here, for the reason above; gofmt and vet have passed"; fi
 
 cross: ## build and vet for every platform
 	@for target in $(TARGETS); do \

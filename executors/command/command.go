@@ -16,6 +16,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/printed"
 	"github.com/chainwright/chainwright/executors/process"
 )
 
@@ -161,8 +162,8 @@ func output(result process.Result, expected []int64) *Output {
 	return &Output{
 		Success:    slices.Contains(expected, int64(result.Code)) || len(expected) == 0 && result.Code == 0,
 		ReturnCode: result.Code,
-		Stdout:     text(result.Stdout),
-		Stderr:     text(result.Stderr),
+		Stdout:     printed.Text(result.Stdout.Bytes, result.Stdout.Truncated),
+		Stderr:     printed.Text(result.Stderr.Bytes, result.Stderr.Truncated),
 		DurationMS: float64(result.Duration.Microseconds()) / 1000,
 		Truncated:  result.Stdout.Truncated || result.Stderr.Truncated,
 	}

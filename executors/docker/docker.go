@@ -15,6 +15,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/printed"
 )
 
 //go:embed definition.yaml
@@ -147,7 +148,7 @@ func ended(out *Output) error {
 	if out.OutOfMemory {
 		text = "the container needed more memory than it may have"
 	}
-	if said := lastLine(out.Logs.Stderr); said != "" {
+	if said := printed.LastLine(out.Logs.Stderr); said != "" {
 		text += ": " + said
 	}
 	failed := executors.Errorf(executors.ExecutionError, "%s", text).WithCode(strconv.FormatInt(out.ExitCode, 10))

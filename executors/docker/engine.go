@@ -20,6 +20,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/printed"
 )
 
 const (
@@ -132,7 +133,7 @@ func (e *engine) watch(ctx context.Context, out *Output, limit int) error {
 	if err != nil {
 		return err
 	}
-	stdout, stderr := &capture{limit: limit}, &capture{limit: limit}
+	stdout, stderr := &printed.Buffer{Limit: limit}, &printed.Buffer{Limit: limit}
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
@@ -162,8 +163,8 @@ func (e *engine) watch(ctx context.Context, out *Output, limit int) error {
 	}
 	attached.Close()
 	<-copied
-	out.Logs = logs{stdout.text(), stderr.text()}
-	out.Truncated = stdout.truncated || stderr.truncated
+	out.Logs = logs{stdout.Text(), stderr.Text()}
+	out.Truncated = stdout.Truncated() || stderr.Truncated()
 	if err != nil || out.ExitCode == 0 {
 		return err
 	}

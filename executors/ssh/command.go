@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/printed"
 )
 
 var (
@@ -69,8 +70,8 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	}
 	defer session.Close()
 	mark := "run-" + rand.Text()
-	stdout := &marked{mark: mark, capture: capture{limit: c.limit}, seen: make(chan struct{})}
-	stderr := &capture{limit: c.limit}
+	stdout := &marked{mark: mark, Buffer: printed.Buffer{Limit: c.limit}, seen: make(chan struct{})}
+	stderr := &printed.Buffer{Limit: c.limit}
 	session.Stdout, session.Stderr = stdout, stderr
 	stdin, err := session.StdinPipe()
 	if err != nil {
@@ -103,8 +104,8 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 		}
 		err = ctx.Err()
 	}
-	out.Stdout, out.Stderr = stdout.text(), stderr.text()
-	out.Truncated = stdout.truncated || stderr.truncated
+	out.Stdout, out.Stderr = stdout.Text(), stderr.Text()
+	out.Truncated = stdout.Truncated() || stderr.Truncated()
 	return c.judge(err, out)
 }
 
@@ -205,7 +206,7 @@ func (c command) judge(err error, out *Output) error {
 		if out.ReturnCode = exit.ExitStatus(); exit.Signal() != "" {
 			out.ReturnCode = 128 + signals[exit.Signal()]
 		}
-		return &exitError{code: out.ReturnCode, said: lastLine(out.Stderr)}
+		return &exitError{code: out.ReturnCode, said: printed.LastLine(out.Stderr)}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
