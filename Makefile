@@ -5,7 +5,7 @@
 GO       ?= go
 BENCH    ?= .
 FUZZTIME ?= 30s
-LINT     ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS  := -s -w -X github.com/chainwright/chainwright/transport/cli.released=$(VERSION)
 TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -24,7 +24,7 @@ bench: build ## the end-to-end benchmarks; docs/performance.md quotes them
 lint: ## gofmt, vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
-	@if said=$$($(GO) run $(LINT) version 2>&1); then $(GO) run $(LINT) run ./...; \
+	@if said=$$($(GO) run $(LINTER) version 2>&1); then $(GO) run $(LINTER) run ./...; \
 	else echo "$$said"; echo "lint: golangci-lint can't be had here, for the reason above; gofmt and vet have passed"; fi
 
 cross: ## build and vet for every platform
