@@ -142,17 +142,23 @@ func failure(ctx context.Context, err error) error {
 	return executors.Errorf(executors.ExecutionError, "the container engine: %w", err)
 }
 
+// killed is the exit code of what SIGKILL ended: 128 and the signal's number.
+const killed = 137
+
 // ended is the error of a command that ended with another code than 0.
 func ended(out *Output) error {
 	text := "the container ended with exit code " + strconv.FormatInt(out.ExitCode, 10)
-	if out.OutOfMemory {
+	switch {
+	case out.OutOfMemory:
 		text = "the container needed more memory than it may have"
+	case out.ExitCode == killed: // some engines never hear why the kernel did it
+		text += ": it was killed, because it needed more memory than it may have or by somebody who may"
 	}
 	if said := printed.LastLine(out.Logs.Stderr); said != "" {
 		text += ": " + said
 	}
 	failed := executors.Errorf(executors.ExecutionError, "%s", text).WithCode(strconv.FormatInt(out.ExitCode, 10))
-	if out.OutOfMemory {
+	if out.ExitCode == killed {
 		return failed.WithHint("set resources.memory to give it more")
 	}
 	return failed

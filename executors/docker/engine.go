@@ -168,10 +168,31 @@ func (e *engine) watch(ctx context.Context, out *Output, limit int) error {
 	if err != nil || out.ExitCode == 0 {
 		return err
 	}
-	if seen, err := e.ContainerInspect(ctx, out.ContainerID, client.ContainerInspectOptions{}); err == nil && seen.Container.State != nil {
-		out.OutOfMemory = seen.Container.State.OOMKilled
+	if out.ExitCode == killed {
+		out.OutOfMemory = e.outOfMemory(ctx, out.ContainerID)
 	}
 	return ended(out)
+}
+
+// outOfMemory asks whether the kernel ended a container for want of memory.
+// The engine hears of that apart from the end itself, and may hear it later:
+// it is asked again for a moment.
+func (e *engine) outOfMemory(ctx context.Context, id string) bool {
+	for range 10 {
+		seen, err := e.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+		if err != nil || seen.Container.State == nil {
+			return false
+		}
+		if seen.Container.State.OOMKilled {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // remove kills and removes a container, whatever it does. It has time of its
