@@ -19,6 +19,8 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/external"
+
+	_ "github.com/chainwright/chainwright/transport/cli/startup" // collects no garbage while packages initialise
 )
 
 // Option changes the program that Main runs.
