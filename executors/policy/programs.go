@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // program is an allowed program: what is started, what it really is, and the
@@ -28,8 +29,10 @@ type program struct {
 
 // interpreters run what their arguments say. A link to one under another name
 // would open them without being seen, so they must be listed as themselves.
-var interpreters = regexp.MustCompile(`^(sh|bash|dash|ash|zsh|ksh|mksh|fish|csh|tcsh|pwsh|powershell|cmd|` +
-	`python|pypy|perl|ruby|node|nodejs|deno|bun|php|lua|luajit|tclsh|wish|expect|awk|gawk|mawk|osascript|cscript|wscript)[0-9.]*$`)
+var interpreters = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(sh|bash|dash|ash|zsh|ksh|mksh|fish|csh|tcsh|pwsh|powershell|cmd|` +
+		`python|pypy|perl|ruby|node|nodejs|deno|bun|php|lua|luajit|tclsh|wish|expect|awk|gawk|mawk|osascript|cscript|wscript)[0-9.]*$`)
+})
 
 func newPrograms(list []Program, bad *problems) []program {
 	var programs []program
@@ -66,7 +69,7 @@ func newProgram(key string, entry Program, bad *problems) program {
 	}
 	prog.path, prog.real, prog.file = path, real, file
 	prog.name = programName(path)
-	if !interpreters.MatchString(prog.name) && interpreters.MatchString(programName(real)) {
+	if !interpreters().MatchString(prog.name) && interpreters().MatchString(programName(real)) {
 		bad.add(key+".path", "%s is %s under another name: interpreters must be listed by their own", path, real)
 	}
 	if entry.Name != "" {
