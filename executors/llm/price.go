@@ -2,10 +2,11 @@ package llm
 
 import (
 	_ "embed"
-	"regexp"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 //go:embed prices.yaml
@@ -20,11 +21,11 @@ var prices = sync.OnceValue(func() map[string]Price {
 })
 
 // version is what makers put behind the name of a model.
-var version = regexp.MustCompile(`[-@](\d{4}-?\d{2}-?\d{2}|latest)$`)
+var version = lazyregexp.New(`[-@](\d{4}-?\d{2}-?\d{2}|latest)$`)
 
 // price finds what a model costs.
 func (s *Settings) price(name string) (Price, bool) {
-	for _, each := range []string{name, version.ReplaceAllString(name, "")} {
+	for _, each := range []string{name, version().ReplaceAllString(name, "")} {
 		if p, ok := s.Prices[each]; ok {
 			return p, true
 		}

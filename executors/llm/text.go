@@ -2,12 +2,12 @@ package llm
 
 import (
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/kaptinlin/jsonrepair"
 
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -16,13 +16,13 @@ import (
 const longestRepaired = 16 << 10
 
 var (
-	thinking = regexp.MustCompile(`(?is)^\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*`)
-	fence    = regexp.MustCompile("(?s)```[A-Za-z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```")
+	thinking = lazyregexp.New(`(?is)^\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*`)
+	fence    = lazyregexp.New("(?s)```[A-Za-z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```")
 )
 
 // splitThinking takes thinking that came as text out of a reply.
 func splitThinking(text, reasoning string) (rest, thoughts string) {
-	at := thinking.FindStringSubmatchIndex(text)
+	at := thinking().FindStringSubmatchIndex(text)
 	if at == nil {
 		return text, reasoning
 	}
@@ -70,7 +70,7 @@ func parts(text string) []string {
 		}
 	}
 	list := balanced(text)
-	for _, fenced := range fence.FindAllStringSubmatch(text, mostParts) {
+	for _, fenced := range fence().FindAllStringSubmatch(text, mostParts) {
 		if inside := strings.TrimSpace(fenced[1]); inside != "" {
 			list = append(list, inside)
 		}

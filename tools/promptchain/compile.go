@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/bind"
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/tools"
 )
@@ -250,7 +250,7 @@ func (s *Step) ask(i int, r *rewriter, in Input) (map[string]any, *executors.Err
 	return inputs, nil
 }
 
-var taskPath = regexp.MustCompile(`^tasks\[(\d+)\]\.?(.*)$`)
+var taskPath = lazyregexp.New(`^tasks\[(\d+)\]\.?(.*)$`)
 
 // explain makes one error of the problems of a tree, in the words of chains.
 func (c *compiled) explain(problems []chain.Problem) *executors.Error {
@@ -273,7 +273,7 @@ func (c *compiled) explain(problems []chain.Problem) *executors.Error {
 }
 
 func (c *compiled) path(path string) string {
-	found := taskPath.FindStringSubmatch(path)
+	found := taskPath().FindStringSubmatch(path)
 	if found == nil {
 		return "steps"
 	}

@@ -8,10 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 // save writes the tree into the folder of saved trees, from where it can be
@@ -79,12 +79,12 @@ func (g *Generator) write(name string, data []byte) (taken bool, err error) {
 	return false, os.Rename(file.Name(), filepath.Join(g.opts.Trees, name+".json"))
 }
 
-var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+var notInNames = lazyregexp.New(`[^a-z0-9]+`)
 
 // slug makes a name of the first words of a requirement.
 func slug(requirement string) string {
 	const most = 48
-	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(requirement), "-"), "-")
+	name := strings.Trim(notInNames().ReplaceAllString(strings.ToLower(requirement), "-"), "-")
 	if len(name) > most {
 		name = name[:most]
 		if end := strings.LastIndexByte(name, '-'); end > 10 {

@@ -8,13 +8,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 	"github.com/chainwright/chainwright/executors/web"
 )
 
@@ -120,7 +120,7 @@ func Broken(ctx context.Context, who string, err error, keys ...string) *executo
 }
 
 // credentials are the forms that keys of model endpoints have.
-var credentials = regexp.MustCompile(`(?i)\b(sk|pk|rk|key|gsk|xai|hf)[-_][A-Za-z0-9*_-]{6,}|bearer\s+\S+|://[^/\s@]+@`)
+var credentials = lazyregexp.New(`(?i)\b(sk|pk|rk|key|gsk|xai|hf)[-_][A-Za-z0-9*_-]{6,}|bearer\s+\S+|://[^/\s@]+@`)
 
 // longestSaid is how much of an endpoint's own words is passed on.
 const longestSaid = 400
@@ -134,7 +134,7 @@ func Clean(text string, keys ...string) string {
 			text = strings.ReplaceAll(text, key, "[key]")
 		}
 	}
-	text = strings.Join(strings.Fields(credentials.ReplaceAllString(text, "[key]")), " ")
+	text = strings.Join(strings.Fields(credentials().ReplaceAllString(text, "[key]")), " ")
 	if len(text) <= longestSaid {
 		return text
 	}

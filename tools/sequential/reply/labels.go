@@ -4,11 +4,13 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 // other are the labels that end a value and begin none: what comes before an
 // answer in the examples, and what models add after one.
-var other = regexp.MustCompile(`(?im)^[ \t]*(?:[>•*+-]|#{1,6}|\d{1,3}[.)])*[ \t]*[*_"'\[]*` +
+var other = lazyregexp.New(`(?im)^[ \t]*(?:[>•*+-]|#{1,6}|\d{1,3}[.)])*[ \t]*[*_"'\[]*` +
 	`(?:(?:(?:given|atomic|original|input|initial|first|atom)[ \t_-]*task|task|example[ \t]*\d*|explanation|reasoning|rationale|thought|input|output)` +
 	`[*_"'\]]*[ \t]*[:：]|example[ \t]*\d+[*_"'\]]*[ \t]*$)`)
 
@@ -70,19 +72,19 @@ func (f *Form) kinds(marks []mark) int {
 }
 
 var (
-	blank  = regexp.MustCompile("(?m)^[ \t]*(?:```.*|~~~.*|[-*_=]{3,})?[ \t]*$")
-	filler = regexp.MustCompile(`(?i)^(?:null|none|nil|undefined|n/?a|\.{2,}|…|tbd|-+|<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})[.,]?$`)
+	blank  = lazyregexp.New("(?m)^[ \t]*(?:```.*|~~~.*|[-*_=]{3,})?[ \t]*$")
+	filler = lazyregexp.New(`(?i)^(?:null|none|nil|undefined|n/?a|\.{2,}|…|tbd|-+|<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})[.,]?$`)
 )
 
 // value is the text behind a label: to the first blank line once there is
 // text, or to another label.
 func value(text string) string {
-	if at := other.FindStringIndex(text); at != nil && at[0] > 0 {
+	if at := other().FindStringIndex(text); at != nil && at[0] > 0 {
 		text = text[:at[0]]
 	}
 	var lines []string
 	for _, line := range strings.Split(text, "\n") {
-		if blank.MatchString(line) {
+		if blank().MatchString(line) {
 			if len(lines) > 0 {
 				break
 			}
@@ -121,7 +123,7 @@ func clean(text string) string {
 	if strings.HasPrefix(text, `"`) && strings.Count(text, `"`)%2 == 1 { // JSON that was cut off
 		return ""
 	}
-	if filler.MatchString(text) || strings.Trim(text, "*_\"'`:.,;#-–—{}[]()<> \n\t") == "" {
+	if filler().MatchString(text) || strings.Trim(text, "*_\"'`:.,;#-–—{}[]()<> \n\t") == "" {
 		return ""
 	}
 	return text

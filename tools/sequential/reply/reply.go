@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 // longest bounds a reply that is looked at: its end, where the answer is.
@@ -110,24 +112,24 @@ var plain = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u202
 func normalise(text string) string { return plain.Replace(text) }
 
 var (
-	thinking = regexp.MustCompile(`(?is)<(think|thinking|reasoning|analysis)>(.*?)</(?:think|thinking|reasoning|analysis)>`)
-	opened   = regexp.MustCompile(`(?i)<(?:think|thinking|reasoning|analysis)>`)
-	closed   = regexp.MustCompile(`(?i)</(?:think|thinking|reasoning|analysis)>`)
-	answer   = regexp.MustCompile(`(?is)<(?:answer|output|response|final|final_answer)>(.*?)(?:</(?:answer|output|response|final|final_answer)>|$)`)
+	thinking = lazyregexp.New(`(?is)<(think|thinking|reasoning|analysis)>(.*?)</(?:think|thinking|reasoning|analysis)>`)
+	opened   = lazyregexp.New(`(?i)<(?:think|thinking|reasoning|analysis)>`)
+	closed   = lazyregexp.New(`(?i)</(?:think|thinking|reasoning|analysis)>`)
+	answer   = lazyregexp.New(`(?is)<(?:answer|output|response|final|final_answer)>(.*?)(?:</(?:answer|output|response|final|final_answer)>|$)`)
 )
 
 // unwrap gives the places where the answer may be, the most likely first: in
 // <answer>, outside of the thinking, and at last in the thinking.
 func unwrap(text string) []string {
-	outside := thinking.ReplaceAllString(text, "\n")
-	if at := closed.FindAllStringIndex(outside, -1); at != nil { // its beginning was left out
+	outside := thinking().ReplaceAllString(text, "\n")
+	if at := closed().FindAllStringIndex(outside, -1); at != nil { // its beginning was left out
 		outside = outside[at[len(at)-1][1]:]
 	}
-	if at := opened.FindStringIndex(outside); at != nil { // it never ended
+	if at := opened().FindStringIndex(outside); at != nil { // it never ended
 		outside = outside[:at[0]]
 	}
 	var parts []string
-	if found := answer.FindAllStringSubmatch(outside, -1); found != nil {
+	if found := answer().FindAllStringSubmatch(outside, -1); found != nil {
 		parts = append(parts, found[len(found)-1][1])
 	}
 	if strings.TrimSpace(outside) != "" {
@@ -136,8 +138,8 @@ func unwrap(text string) []string {
 	if len(parts) > 0 {
 		return parts
 	}
-	inside := opened.ReplaceAllString(closed.ReplaceAllString(text, "\n"), "\n")
-	if found := answer.FindAllStringSubmatch(inside, -1); found != nil {
+	inside := opened().ReplaceAllString(closed().ReplaceAllString(text, "\n"), "\n")
+	if found := answer().FindAllStringSubmatch(inside, -1); found != nil {
 		parts = append(parts, found[len(found)-1][1])
 	}
 	return append(parts, inside)

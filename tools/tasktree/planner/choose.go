@@ -2,12 +2,12 @@ package planner
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 	"github.com/chainwright/chainwright/tools/tasktree/rank"
 )
 
@@ -121,7 +121,7 @@ func (p *planner) best(s *step, list []rank.Ranked, family string) rank.Ranked {
 // ofWays: the step is one way among several to work on the same data.
 func (s *step) ofWays() bool { return s.class == "aggregate" && s.clause.class != "aggregate" }
 
-var notID = regexp.MustCompile(`[^a-z0-9]+`)
+var notID = lazyregexp.New(`[^a-z0-9]+`)
 
 // name gives the steps their ids and names.
 func (p *planner) name() {
@@ -147,7 +147,7 @@ func (s *step) base() string {
 	if verb == "" {
 		verb = s.clause.text
 	}
-	id := strings.Trim(notID.ReplaceAllString(strings.ToLower(verb), "_"), "_")
+	id := strings.Trim(notID().ReplaceAllString(strings.ToLower(verb), "_"), "_")
 	if id == "" || id[0] >= '0' && id[0] <= '9' {
 		id = "step_" + id
 	}

@@ -117,7 +117,7 @@ func (p *planner) elements(s *step) string {
 	if _, listed := resultIsList(p.graph.steps[s.each.over[0]]); listed && len(s.each.over) == 1 {
 		return reference(whole)
 	}
-	field := strings.ReplaceAll(notID.ReplaceAllString(plural(s.each.noun), "_"), `"`, "")
+	field := strings.ReplaceAll(notID().ReplaceAllString(plural(s.each.noun), "_"), `"`, "")
 	if strings.Contains(whole, "|") {
 		whole = "(" + whole + ")"
 	}

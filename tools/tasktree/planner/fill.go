@@ -260,7 +260,7 @@ func (p *planner) machine(s *step) {
 			put("username", user)
 			put("host", machine)
 		}
-		if len(strings.Fields(s.label)) == 1 && notID.ReplaceAllString(s.label, "") != "" && s.label[0] > '9' {
+		if len(strings.Fields(s.label)) == 1 && notID().ReplaceAllString(s.label, "") != "" && s.label[0] > '9' {
 			put("host", s.label) // "on web01 and web02"
 		}
 		put("host", wordAfter(s.tokens, "on", "host", "server", "machine"))

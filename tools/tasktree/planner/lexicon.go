@@ -166,7 +166,6 @@ func inflect(verb string) []string {
 		gerund = head[:n-1] + "ing"
 	case n >= 3 && !vowel(n-1) && vowel(n-2) && !vowel(n-3) && !strings.ContainsRune("wxy", rune(last)) && n <= 4:
 		gerund = head + string(last) + "ing"
-	case head == "deploy", head == "store":
 	}
 	return []string{verb, end(third), end(gerund)}
 }

@@ -44,7 +44,7 @@ type Plan struct {
 func Make(requirement string, opts Options) (*Plan, *executors.Error) {
 	p := &planner{opts: opts, asked: map[string]any{}}
 	p.candidates()
-	plain := scheduleForm.ReplaceAllString(requirement, " ")
+	plain := scheduleForm().ReplaceAllString(requirement, " ")
 	for _, each := range words().Rewrites {
 		plain = each.form.ReplaceAllString(plain, each.To)
 	}

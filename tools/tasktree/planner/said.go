@@ -3,9 +3,10 @@ package planner
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 // What the words of a step say about its inputs.
@@ -90,7 +91,7 @@ func whereIn(s *step) string {
 			continue
 		}
 		field := fieldWord(rest[:i])
-		if field == "" || i+n >= len(rest) || !identifier.MatchString(field) {
+		if field == "" || i+n >= len(rest) || !identifier().MatchString(field) {
 			return ""
 		}
 		return "." + field + " " + operator + " " + literalOf(rest[i+n])
@@ -98,7 +99,7 @@ func whereIn(s *step) string {
 	return ""
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var identifier = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func literalOf(t token) string {
 	if t.kind == number {
@@ -151,7 +152,7 @@ func tableIn(s *step) string {
 			if name.low == "called" || name.low == "named" {
 				continue
 			}
-			if (name.kind == word || name.kind == quoted) && identifier.MatchString(name.text) && !slices.Contains(empties, name.low) && !slices.Contains(prepositions, name.low) && name.low != "database" && name.low != "db" {
+			if (name.kind == word || name.kind == quoted) && identifier().MatchString(name.text) && !slices.Contains(empties, name.low) && !slices.Contains(prepositions, name.low) && name.low != "database" && name.low != "db" {
 				return name.text
 			}
 		}

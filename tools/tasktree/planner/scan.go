@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 // What a token is. Everything but words and marks is taken as it stands.
@@ -39,28 +41,28 @@ const endings = `(?:csv|tsv|jsonl?|ndjson|txt|md|ya?ml|xml|html?|log|parquet|xls
 // literals are looked for in this order at each place that a word can begin.
 var literals = []struct {
 	kind string
-	form *regexp.Regexp
+	form func() *regexp.Regexp
 }{
-	{url, regexp.MustCompile(`^(?:https?|wss?|grpcs?)://[^\s<>"'` + "`" + `,;)\]}]+`)},
-	{email, regexp.MustCompile(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)},
-	{path, regexp.MustCompile(`^(?:[A-Za-z]:\\|~/|\.{1,2}/|/|[a-z]\w*:)?(?:[\w.*-]+[/\\])*[\w*-][\w.*-]*\.` + endings + `\b`)},
-	{path, regexp.MustCompile(`^(?:~/|\.{1,2}/|/)[\w.*-]+(?:/[\w.*-]*)*`)},
-	{host, regexp.MustCompile(`^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:/[^\s,;)]*)?`)},
-	{host, regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|ai|app|edu|gov|eu|de|uk|internal|local|example|test|invalid)(?::\d+)?(?:/[^\s,;)]*)?`)},
-	{image, regexp.MustCompile(`^[a-z][a-z0-9._/-]*:(?:latest|stable|alpine|slim|\d[\w.-]*)`)},
-	{number, regexp.MustCompile(`^\d+(?:[.,]\d+)*(?:\s?(?:%|percent\b))?`)},
+	{url, lazyregexp.New(`^(?:https?|wss?|grpcs?)://[^\s<>"'` + "`" + `,;)\]}]+`)},
+	{email, lazyregexp.New(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)},
+	{path, lazyregexp.New(`^(?:[A-Za-z]:\\|~/|\.{1,2}/|/|[a-z]\w*:)?(?:[\w.*-]+[/\\])*[\w*-][\w.*-]*\.` + endings + `\b`)},
+	{path, lazyregexp.New(`^(?:~/|\.{1,2}/|/)[\w.*-]+(?:/[\w.*-]*)*`)},
+	{host, lazyregexp.New(`^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:/[^\s,;)]*)?`)},
+	{host, lazyregexp.New(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|ai|app|edu|gov|eu|de|uk|internal|local|example|test|invalid)(?::\d+)?(?:/[^\s,;)]*)?`)},
+	{image, lazyregexp.New(`^[a-z][a-z0-9._/-]*:(?:latest|stable|alpine|slim|\d[\w.-]*)`)},
+	{number, lazyregexp.New(`^\d+(?:[.,]\d+)*(?:\s?(?:%|percent\b))?`)},
 }
 
 var (
-	statement = regexp.MustCompile(`(?is)^(?:select\s+(?:\*|[\w.,()* "]+?)\s+from\s+[\w."]+|insert\s+into\s+\w+\s*[(]|update\s+\w+\s+set\s|delete\s+from\s+\w+|with\s+\w+\s+as\s*[(])`)
-	prose     = regexp.MustCompile(`(?i)\bfrom\s+(?:the|an?|all|each|every|my|our|this|that|it|them)$|^select\s+(?:the|all|only|each|every|those|rows|items|records)\b`)
-	goesOn    = regexp.MustCompile(`(?i)^\s+(?:where|join|left|inner|group\s+by|order\s+by|limit|having|values)\b`)
-	tail      = regexp.MustCompile(`(?is)^\s+(?:where|join|left|inner|group\s+by|order\s+by|limit|having|values)\b(?:[^,;.\n]|\.\d|\w\.\w)*?(?:$|[,;\n]|\.\s|\.$|\s+(?:then|and\s+(?:then|save|write|send|store|post|email))\b|\s+on\s+(?:the\s+)?(?:connection|database)\b)`)
-	behind    = regexp.MustCompile(`(?is)(?:[,;\n]|\.\s?|\s+(?:then|and\s+(?:then|save|write|send|store|post|email))|\s+on\s+(?:the\s+)?(?:connection|database))$`)
-	chunk     = regexp.MustCompile(`^[\pL\pN_]+(?:['’-][\pL\pN_]+)*`)
-	option    = regexp.MustCompile(`^--?[A-Za-z0-9][\w=./-]*`)
-	symbol    = regexp.MustCompile(`^(?:->|=>|→|>=|<=|!=|<>|==|[<>=&])`)
-	enumerate = regexp.MustCompile(`^\s*(?:\d{1,2}[.)]|[-*•])\s+`)
+	statement = lazyregexp.New(`(?is)^(?:select\s+(?:\*|[\w.,()* "]+?)\s+from\s+[\w."]+|insert\s+into\s+\w+\s*[(]|update\s+\w+\s+set\s|delete\s+from\s+\w+|with\s+\w+\s+as\s*[(])`)
+	prose     = lazyregexp.New(`(?i)\bfrom\s+(?:the|an?|all|each|every|my|our|this|that|it|them)$|^select\s+(?:the|all|only|each|every|those|rows|items|records)\b`)
+	goesOn    = lazyregexp.New(`(?i)^\s+(?:where|join|left|inner|group\s+by|order\s+by|limit|having|values)\b`)
+	tail      = lazyregexp.New(`(?is)^\s+(?:where|join|left|inner|group\s+by|order\s+by|limit|having|values)\b(?:[^,;.\n]|\.\d|\w\.\w)*?(?:$|[,;\n]|\.\s|\.$|\s+(?:then|and\s+(?:then|save|write|send|store|post|email))\b|\s+on\s+(?:the\s+)?(?:connection|database)\b)`)
+	behind    = lazyregexp.New(`(?is)(?:[,;\n]|\.\s?|\s+(?:then|and\s+(?:then|save|write|send|store|post|email))|\s+on\s+(?:the\s+)?(?:connection|database))$`)
+	chunk     = lazyregexp.New(`^[\pL\pN_]+(?:['’-][\pL\pN_]+)*`)
+	option    = lazyregexp.New(`^--?[A-Za-z0-9][\w=./-]*`)
+	symbol    = lazyregexp.New(`^(?:->|=>|→|>=|<=|!=|<>|==|[<>=&])`)
+	enumerate = lazyregexp.New(`^\s*(?:\d{1,2}[.)]|[-*•])\s+`)
 )
 
 // scan splits a requirement into tokens.
@@ -70,7 +72,7 @@ func scan(text string) []token {
 	for i := 0; i < len(text); {
 		if lineStart {
 			lineStart = false
-			if n := len(enumerate.FindString(text[i:])); n > 0 {
+			if n := len(enumerate().FindString(text[i:])); n > 0 {
 				i += n
 				continue
 			}
@@ -100,21 +102,21 @@ func next(text string, inside bool) (token, int) {
 			return token{kind: sql, text: strings.TrimSpace(text[:n])}, n
 		}
 		for _, each := range literals {
-			found := each.form.FindString(text)
+			found := each.form().FindString(text)
 			found = strings.TrimRight(found, ".:!?")
 			if found == "" || each.kind == number && len(found) < len(text) && wordByte(text[len(found)]) {
 				continue
 			}
 			return token{kind: pathKind(each.kind, found), text: found}, len(found)
 		}
-		if found := chunk.FindString(text); found != "" {
+		if found := chunk().FindString(text); found != "" {
 			return token{kind: word, text: found}, len(found)
 		}
 	}
-	if found := option.FindString(text); found != "" && !inside {
+	if found := option().FindString(text); found != "" && !inside {
 		return token{kind: word, text: found}, len(found)
 	}
-	if found := symbol.FindString(text); found != "" {
+	if found := symbol().FindString(text); found != "" {
 		if found == "->" || found == "=>" || found == "→" {
 			return token{kind: mark, text: "→"}, len(found)
 		}
@@ -153,12 +155,12 @@ func quotation(text string, inside bool) (token, int) {
 		held := strings.TrimSpace(rest[:end])
 		n := len(open) + end + len(shut)
 		for _, each := range literals[:3] {
-			if each.form.FindString(held) == held && held != "" {
+			if each.form().FindString(held) == held && held != "" {
 				return token{kind: pathKind(each.kind, held), text: held}, n
 			}
 		}
 		switch {
-		case statement.MatchString(held):
+		case statement().MatchString(held):
 			return token{kind: sql, text: held}, n
 		case open == "`" && strings.Contains(held, " "):
 			return token{kind: command, text: held}, n
@@ -181,14 +183,14 @@ func pathKind(kind, text string) string {
 
 // unquotedSQL gives the length of the statement that begins here.
 func unquotedSQL(text string) int {
-	found := statement.FindString(text)
-	if found == "" || prose.MatchString(found) {
+	found := statement().FindString(text)
+	if found == "" || prose().MatchString(found) {
 		return 0
 	}
 	n := len(found)
-	if goesOn.MatchString(text[n:]) {
-		rest := tail.FindString(text[n:])
-		stop := behind.FindStringIndex(rest)
+	if goesOn().MatchString(text[n:]) {
+		rest := tail().FindString(text[n:])
+		stop := behind().FindStringIndex(rest)
 		if stop != nil {
 			rest = rest[:stop[0]]
 		}
