@@ -6,6 +6,7 @@ package http
 import (
 	"context"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,6 +65,7 @@ type Server struct {
 	draining  atomic.Bool
 	streams   context.Context // ends when the server begins to
 	endStream context.CancelFunc
+	sweeping  sync.WaitGroup
 }
 
 const (
@@ -93,7 +95,7 @@ func New(srv *server.MCPServer, opts Options) *Server {
 		library = append(library, server.WithStateLess(true), server.WithDisableStreaming(true))
 	} else {
 		s.sessions = newSessions(s.endSession)
-		go s.sessions.sweep(s.streams, opts.SessionIdle)
+		s.sweeping.Go(func() { s.sessions.sweep(s.streams, opts.SessionIdle) })
 		library = append(library, server.WithSessionIdManagerResolver(s.sessions))
 	}
 	s.mcp = server.NewStreamableHTTPServer(srv, library...)
@@ -128,5 +130,6 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
 	s.endStream()
+	s.sweeping.Wait()
 	return s.mcp.Shutdown(ctx)
 }

@@ -86,6 +86,7 @@ func (s *Server) shutdown(srv *http.Server) error {
 	closeErr := s.mcp.Shutdown(last)
 	err := srv.Shutdown(last)
 	<-drained
+	s.sweeping.Wait()
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close() // closed streams end the calls that are left
 	}
