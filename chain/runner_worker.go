@@ -2,7 +2,6 @@ package chain
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // worker does one unit after the other. Between units it belongs to whoever
@@ -102,7 +102,7 @@ func (w *worker) check(ctx context.Context, u unit) report {
 		}
 		list, ok := v.([]any)
 		if !ok {
-			return refused(u, executors.Errorf(executors.ValidationError, "for_each must give an array; got %s", kindOf(v)).WithField("for_each"))
+			return refused(u, executors.Errorf(executors.ValidationError, "for_each must give an array; got %s", strictjson.Kind(v)).WithField("for_each"))
 		}
 		if len(list) > maxElements {
 			return refused(u, executors.Errorf(executors.ValidationError, "for_each takes at most %d elements; got %d", maxElements, len(list)).WithField("for_each"))
@@ -263,20 +263,4 @@ func invalidInputs(list []executors.Violation) *executors.Error {
 		text += v.Message
 	}
 	return executors.Errorf(executors.ValidationError, "the inputs are not valid: %s", text).WithField(list[0].Path)
-}
-
-func kindOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case string:
-		return "a string"
-	case json.Number, float64, int:
-		return "a number"
-	case []any:
-		return "an array"
-	}
-	return "an object"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // The tools that work on runs.
@@ -107,7 +108,7 @@ func (r *runs) run(ctx context.Context, req *Request) *Result {
 	}
 	inputs, ok := args["inputs"].(map[string]any)
 	if value, given := args["inputs"]; given && !ok {
-		return Failure(executors.Errorf(executors.ValidationError, "inputs must be an object; got %s", kindOf(value)).WithField("inputs"))
+		return Failure(executors.Errorf(executors.ValidationError, "inputs must be an object; got %s", strictjson.Kind(value)).WithField("inputs"))
 	}
 	tree, report, err := r.tree(args)
 	if err != nil {

@@ -199,19 +199,3 @@ func seconds(args map[string]any, name string) time.Duration {
 }
 
 func compare(a, b string) int { return strings.Compare(a, b) }
-
-func kindOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case string:
-		return "a string"
-	case json.Number:
-		return "a number"
-	case []any:
-		return "an array"
-	}
-	return "an object"
-}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // Error says which part of a value does not go into which type.
@@ -83,5 +85,5 @@ func (e *Error) under(step string) *Error {
 }
 
 func mismatch(t reflect.Type, value any) *Error {
-	return &Error{Message: fmt.Sprintf("is %s, which does not go into %s", kindOf(value), t)}
+	return &Error{Message: fmt.Sprintf("is %s, which does not go into %s", strictjson.Kind(value), t)}
 }

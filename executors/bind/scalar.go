@@ -240,19 +240,3 @@ func numeral(v any) (string, bool) {
 func outOfRange(t reflect.Type, text string) *Error {
 	return &Error{Message: fmt.Sprintf("is %s, which is out of the range of %s", text, t)}
 }
-
-func kindOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case string:
-		return "a string"
-	case []any:
-		return "an array"
-	case map[string]any:
-		return "an object"
-	}
-	return "a number"
-}

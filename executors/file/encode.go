@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // encode turns content into the bytes of a file. columns gives the columns
@@ -27,12 +28,12 @@ func encode(in WriterInput, columns func() ([]string, error)) ([]byte, error) {
 	switch format {
 	case "text":
 		if !isText {
-			return nil, wrongContent("format text writes a string; got %s", kindOf(in.Content))
+			return nil, wrongContent("format text writes a string; got %s", strictjson.Kind(in.Content))
 		}
 		return []byte(text), nil
 	case "base64":
 		if !isText {
-			return nil, wrongContent("format base64 writes a string; got %s", kindOf(in.Content))
+			return nil, wrongContent("format base64 writes a string; got %s", strictjson.Kind(in.Content))
 		}
 		return fromBase64(text)
 	case "jsonl":
@@ -49,22 +50,6 @@ func encode(in WriterInput, columns func() ([]string, error)) ([]byte, error) {
 
 func wrongContent(format string, args ...any) error {
 	return executors.Errorf(executors.ValidationError, "content: "+format, args...).WithField("content")
-}
-
-func kindOf(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case string:
-		return "a string"
-	case []any:
-		return "an array"
-	case map[string]any:
-		return "an object"
-	}
-	return "a number"
 }
 
 func fromBase64(text string) ([]byte, error) {
@@ -100,7 +85,7 @@ func appendJSON(b *bytes.Buffer, v any, indent string) error {
 func encodeLines(content any) ([]byte, error) {
 	list, ok := content.([]any)
 	if !ok {
-		return nil, wrongContent("format jsonl writes an array, one line for each element; got %s", kindOf(content))
+		return nil, wrongContent("format jsonl writes an array, one line for each element; got %s", strictjson.Kind(content))
 	}
 	var b bytes.Buffer
 	for _, element := range list {
@@ -117,7 +102,7 @@ func encodeLines(content any) ([]byte, error) {
 func encodeTable(in WriterInput, columns func() ([]string, error)) ([]byte, error) {
 	list, ok := in.Content.([]any)
 	if !ok {
-		return nil, wrongContent("format csv writes an array of objects or of arrays; got %s", kindOf(in.Content))
+		return nil, wrongContent("format csv writes an array of objects or of arrays; got %s", strictjson.Kind(in.Content))
 	}
 	names, objects, err := namesOf(list)
 	if err != nil {
@@ -165,7 +150,7 @@ func namesOf(list []any) (names []string, objects bool, err error) {
 	for i, row := range list {
 		object, isObject := row.(map[string]any)
 		if _, isArray := row.([]any); !isObject && !isArray {
-			return nil, false, wrongContent("[%d] must be an object or an array; got %s", i, kindOf(row))
+			return nil, false, wrongContent("[%d] must be an object or an array; got %s", i, strictjson.Kind(row))
 		}
 		if i > 0 && isObject != objects {
 			return nil, false, wrongContent("[%d] must be like the first row: all objects, or all arrays", i)

@@ -58,7 +58,7 @@ func DecodeObject(raw []byte) (map[string]any, error) {
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, &SyntaxError{Line: 1, Column: 1, Message: "must be an object; got " + kindOf(value)}
+		return nil, &SyntaxError{Line: 1, Column: 1, Message: "must be an object; got " + Kind(value)}
 	}
 	return object, nil
 }
@@ -89,7 +89,8 @@ func Depth(v any) int {
 	return deepest + 1
 }
 
-func kindOf(v any) string {
+// Kind says what a decoded value is, as a message to people does: "an array".
+func Kind(v any) string {
 	switch v.(type) {
 	case nil:
 		return "null"
