@@ -28,6 +28,9 @@ func (g *Generator) save(in Input, p *plan) error {
 	if !given {
 		name = slug(in.Requirement)
 	}
+	if !filepath.IsLocal(name + ".json") { // Windows has names of its own, as CON
+		return executors.Errorf(executors.ValidationError, "no tree can be saved as %q", name).WithField("save")
+	}
 	p.out.Name = name
 	raw, err := json.MarshalIndent(p.out.tree(), "", "  ")
 	if err != nil {
@@ -56,16 +59,10 @@ func (g *Generator) save(in Input, p *plan) error {
 }
 
 // write makes NAME.json, whole or not at all. It reports whether another tree
-// has the name.
+// has the name, also where that one is being saved at the same time.
 func (g *Generator) write(name string, data []byte) (taken bool, err error) {
-	for _, ending := range []string{".json", ".yaml", ".yml"} {
-		there, err := os.ReadFile(filepath.Join(g.opts.Trees, name+ending))
-		if err == nil {
-			return !bytes.Equal(there, data), nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
+	if there, other, err := g.there(name, data); there || err != nil {
+		return other, err
 	}
 	file, err := os.CreateTemp(g.opts.Trees, ".saving-*")
 	if err != nil {
@@ -76,7 +73,28 @@ func (g *Generator) write(name string, data []byte) (taken bool, err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return false, err
 	}
-	return false, os.Rename(file.Name(), filepath.Join(g.opts.Trees, name+".json"))
+	// A link, unlike a rename, takes the place of nothing.
+	err = os.Link(file.Name(), filepath.Join(g.opts.Trees, name+".json"))
+	if errors.Is(err, fs.ErrExist) {
+		_, other, err := g.there(name, data)
+		return other, err
+	}
+	return false, err
+}
+
+// there reports whether a tree is saved under a name, and whether it is
+// another one.
+func (g *Generator) there(name string, data []byte) (there, other bool, err error) {
+	for _, ending := range []string{".json", ".yaml", ".yml"} {
+		found, err := os.ReadFile(filepath.Join(g.opts.Trees, name+ending))
+		if err == nil {
+			return true, !bytes.Equal(found, data), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, false, err
+		}
+	}
+	return false, false, nil
 }
 
 var notInNames = lazyregexp.New(`[^a-z0-9]+`)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -257,52 +256,6 @@ func TestModelGivesUp(t *testing.T) {
 	_, err = call(t, reg, map[string]any{"requirement": "How busy is the CPU?", "allowed_executors": []string{"data_processor"}})
 	if err == nil || !strings.Contains(err.Message, "system_info_executor may not be used") {
 		t.Errorf("an executor that was not allowed: %v", err)
-	}
-}
-
-func TestSave(t *testing.T) {
-	t.Parallel()
-	folder := filepath.Join(t.TempDir(), "trees")
-	reg, _ := with(t, inFolder(folder))
-	in := map[string]any{"requirement": machine, "llm_provider": "builtin", "save": true}
-	out, err := call(t, reg, in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out.Saved != "measure-cpu-and-memory-in-parallel-and-write-a" {
-		t.Errorf("saved as %q", out.Saved)
-	}
-	data, readErr := os.ReadFile(filepath.Join(folder, out.Saved+".json"))
-	if readErr != nil {
-		t.Fatal(readErr)
-	}
-	tree, report := chain.Parse(data, reg, chain.ParseOptions{})
-	if !report.Valid() || len(tree.Tasks) != 3 || tree.Name != out.Saved {
-		t.Errorf("%v", report.Problems)
-	}
-	again, err := call(t, reg, in)
-	if err != nil || again.Saved != out.Saved {
-		t.Errorf("the same plan again: %q, %v", again.Saved, err)
-	}
-	in["save"], in["requirement"] = out.Saved, "Measure the disk and write a report"
-	refused, err := call(t, reg, in)
-	if err == nil || err.Field != "save" || refused.Count != 2 {
-		t.Errorf("a name that is taken: %v, %+v", err, refused)
-	}
-	if now, _ := os.ReadFile(filepath.Join(folder, out.Saved+".json")); string(now) != string(data) {
-		t.Error("the saved tree was replaced")
-	}
-	in["save"] = "../out"
-	if _, err = call(t, reg, in); err == nil || err.Type != executors.ValidationError {
-		t.Errorf("a name that leads out of the folder: %v", err)
-	}
-	entries, _ := os.ReadDir(folder)
-	if len(entries) != 1 {
-		t.Errorf("%d files are there", len(entries))
-	}
-	reg, _ = with(t)
-	if _, err = call(t, reg, map[string]any{"requirement": machine, "llm_provider": "builtin", "save": true}); err == nil || err.Field != "save" {
-		t.Errorf("without a folder: %v", err)
 	}
 }
 
