@@ -1,7 +1,6 @@
 package external
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 )
 
 // starters are a folder each, of files that work as they are.
@@ -28,11 +26,16 @@ func Kinds() []string { return sortedKeys(kinds) }
 // Start writes an executor that works, to begin with, into a folder of its
 // own below dir, and gives the files' paths. It never writes over anything.
 func Start(dir, id, kind string) (files []string, err error) {
-	if !idForm.MatchString(id) {
-		return nil, fmt.Errorf("%q is no id: 1 to 40 lower-case letters, digits and _", id)
-	}
 	if !slices.Contains(Kinds(), kind) {
 		return nil, fmt.Errorf("there is no kind %q; known are %s", kind, strings.Join(Kinds(), ", "))
+	}
+	return write(dir, id, kind, map[string]string{"Title": titled(id)})
+}
+
+// write fills in the files of a starter.
+func write(dir, id, starter string, values map[string]string) (files []string, err error) {
+	if !idForm.MatchString(id) {
+		return nil, fmt.Errorf("%q is no id: 1 to 40 lower-case letters, digits and _", id)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of executors: %w", err)
@@ -49,7 +52,7 @@ func Start(dir, id, kind string) (files []string, err error) {
 			err = errors.Join(err, os.RemoveAll(folder)) // which this call has made
 		}
 	}()
-	entries, err := fs.ReadDir(starters, path.Join("starters", kind))
+	entries, err := fs.ReadDir(starters, path.Join("starters", starter))
 	if err != nil {
 		return nil, fmt.Errorf("reading the starter: %w", err)
 	}
@@ -57,8 +60,9 @@ func Start(dir, id, kind string) (files []string, err error) {
 	slices.SortStableFunc(entries, func(a, b fs.DirEntry) int {
 		return strings.Compare(last(a.Name()), last(b.Name()))
 	})
+	values["ID"] = id
 	for _, entry := range entries {
-		text, err := starterFile(path.Join("starters", kind, entry.Name()), id)
+		text, err := starterFile(path.Join("starters", starter, entry.Name()), values)
 		if err != nil {
 			return nil, err
 		}
@@ -78,21 +82,23 @@ func last(name string) string {
 	return name
 }
 
-// starterFile fills in a file's template. Its marks are [[ ]], since {{ }}
-// means something in the files themselves.
-func starterFile(name, id string) ([]byte, error) {
+// starterFile fills in a file. Its marks are [[.Name]], since {{ }} means
+// something in the files themselves. text/template is not for this: a program
+// that it is part of keeps all methods of all types.
+func starterFile(name string, values map[string]string) ([]byte, error) {
 	text, err := fs.ReadFile(starters, name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the starter: %w", err)
 	}
-	tmpl, err := template.New(path.Base(name)).Delims("[[", "]]").Parse(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("reading the starter: %w", err)
+	var marks []string
+	for mark, value := range values {
+		marks = append(marks, "[[."+mark+"]]", value)
 	}
+	return []byte(strings.NewReplacer(marks...).Replace(string(text))), nil
+}
+
+// titled is an id as a title.
+func titled(id string) string {
 	title := strings.ReplaceAll(id, "_", " ")
-	var out bytes.Buffer
-	if err := tmpl.Execute(&out, map[string]string{"ID": id, "Title": strings.ToUpper(title[:1]) + title[1:]}); err != nil {
-		return nil, fmt.Errorf("writing the starter: %w", err)
-	}
-	return out.Bytes(), nil
+	return strings.ToUpper(title[:min(len(title), 1)]) + title[min(len(title), 1):]
 }
