@@ -1,14 +1,12 @@
 package tools
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"text/template"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,24 +17,45 @@ import (
 var promptFiles embed.FS
 
 // Prompt is a text that a person chooses to begin with, with places for
-// arguments. It is a file: a head that describes it, and a template.
+// arguments. It is a file: a head that describes it, and the text, in which
+// {{name}} is an argument's value or what the server knows under that name, and
+// {{says name}} the paragraph that the argument puts there.
 type Prompt struct {
 	Name        string           `yaml:"name"`
 	Title       string           `yaml:"title"`
 	Description string           `yaml:"description"`
 	Arguments   []PromptArgument `yaml:"arguments"`
 
-	body *template.Template
+	body string
 }
 
 // PromptArgument is a place in a prompt. Enum lists all the values there are;
-// Complete names where suggestions come from: executor, run.
+// Complete names where suggestions come from: executor, run. Says holds a
+// paragraph for a value, for any other one, and for none.
 type PromptArgument struct {
-	Name        string   `yaml:"name"`
-	Description string   `yaml:"description"`
-	Required    bool     `yaml:"required"`
-	Enum        []string `yaml:"enum"`
-	Complete    string   `yaml:"complete"`
+	Name        string            `yaml:"name"`
+	Description string            `yaml:"description"`
+	Required    bool              `yaml:"required"`
+	Enum        []string          `yaml:"enum"`
+	Complete    string            `yaml:"complete"`
+	Says        map[string]string `yaml:"says"`
+}
+
+// paragraph is what the argument says of a value, between empty lines; "" where
+// it has nothing to say.
+func (a *PromptArgument) paragraph(value string) string {
+	text, own := a.Says[value]
+	switch {
+	case own:
+	case value == "":
+		text = a.Says["none"]
+	default:
+		text = a.Says["any"]
+	}
+	if text == "" {
+		return ""
+	}
+	return "\n" + strings.ReplaceAll(text, "{{"+a.Name+"}}", value) + "\n"
 }
 
 // prompts are read once, when they are first wanted; a file that can't be
@@ -74,9 +93,7 @@ func loadPrompt(name string) (Prompt, error) {
 	if err := decoder.Decode(&prompt); err != nil {
 		return Prompt{}, fmt.Errorf("%s: %w", name, err)
 	}
-	if prompt.body, err = template.New(prompt.Name).Option("missingkey=error").Parse(body); err != nil {
-		return Prompt{}, fmt.Errorf("%s: %w", name, err)
-	}
+	prompt.body = body
 	return prompt, nil
 }
 
@@ -90,8 +107,9 @@ func (s *Set) Prompt(ctx context.Context, name string, args map[string]string) (
 		return "", executors.Errorf(executors.NotFound, "there is no prompt %q", name)
 	}
 	prompt := prompts()[i]
-	data := map[string]any{}
-	for _, argument := range prompt.Arguments {
+	var places []string
+	for i := range prompt.Arguments {
+		argument := &prompt.Arguments[i]
 		value := args[argument.Name]
 		switch {
 		case value == "" && argument.Required:
@@ -100,21 +118,26 @@ func (s *Set) Prompt(ctx context.Context, name string, args map[string]string) (
 			return "", executors.Errorf(executors.ValidationError, "%s must be one of %s; got %q",
 				argument.Name, strings.Join(argument.Enum, ", "), value).WithField(argument.Name)
 		}
-		data[argument.Name] = value
-	}
-	if _, ok := data["run_id"]; ok {
-		run, err := s.runInBrief(ctx, args["run_id"])
-		if err != nil {
-			return "", err
+		places = append(places, "{{"+argument.Name+"}}", value, "{{says "+argument.Name+"}}", argument.paragraph(value))
+		if argument.Complete == "run" {
+			run, err := s.runInBrief(ctx, value)
+			if err != nil {
+				return "", err
+			}
+			places = append(places, "{{run}}", run)
 		}
-		data["run"] = run
 	}
-	data["executors"] = s.ExecutorResources(ctx)
-	var text bytes.Buffer
-	if err := prompt.body.Execute(&text, data); err != nil {
-		return "", executors.AsError(fmt.Errorf("filling in the prompt %s: %w", name, err))
+	places = append(places, "{{executors}}", s.executorList(ctx))
+	return strings.TrimSpace(strings.NewReplacer(places...).Replace(prompt.body)) + "\n", nil
+}
+
+// executorList names the executors, one a line.
+func (s *Set) executorList(ctx context.Context) string {
+	var lines []string
+	for _, each := range s.ExecutorResources(ctx) {
+		lines = append(lines, "- `"+each.Name+"`: "+each.Description)
 	}
-	return strings.TrimSpace(text.String()) + "\n", nil
+	return strings.Join(lines, "\n")
 }
 
 // runInBrief is a run without its results, short enough for a prompt.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -10,13 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"text/template"
 
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
-//go:embed templates/chainwright.yaml.tmpl
+// configTemplate is the file with everything commented out.
+//
+//go:embed templates/chainwright.yaml
 var configTemplate string
 
 type initCmd struct {
@@ -45,7 +45,7 @@ func (c *initCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	text, err := renderConfig(what)
+	text, err := what.render()
 	if err != nil {
 		return err
 	}
@@ -126,17 +126,52 @@ func (s *session) loadFile(path string) (*config.Loaded, error) {
 	return named.load(byPerson)
 }
 
-func renderConfig(what opened) ([]byte, error) {
-	tmpl, err := template.New(config.FileName).Funcs(template.FuncMap{"quote": quote}).Parse(configTemplate)
-	if err != nil {
-		return nil, fmt.Errorf("writing the configuration: %w", err)
+// render puts what is open in the place of the examples that the file has of
+// it.
+func (o *opened) render() ([]byte, error) {
+	text := configTemplate
+	for _, section := range []struct {
+		example string
+		lines   []string
+	}{
+		{"  # command: ", list("command", "programs", o.Programs, func(path string) []string {
+			return []string{"- path: " + quote(path), `  # args: ["^(status|log|diff)$"]`}
+		})},
+		{"  # files: ", list("files", "roots", o.Roots, func(r openedRoot) []string {
+			return []string{fmt.Sprintf("%s: {path: %s, write: %t}", r.Name, quote(r.Path), r.Write)}
+		})},
+		{"  # network: ", list("network", "allow", o.Network, item)},
+		{"  # ssh: ", list("ssh", "hosts", o.Hosts, item)},
+		{"  # docker: ", list("docker", "images", o.Images, item)},
+	} {
+		if len(section.lines) == 0 {
+			continue
+		}
+		before, rest, found := strings.Cut(text, "\n"+section.example)
+		_, after, _ := strings.Cut(rest, "\n")
+		if !found {
+			return nil, fmt.Errorf("writing the configuration: it has no line that begins with %q", section.example)
+		}
+		text = before + "\n" + strings.Join(section.lines, "\n") + "\n" + after
 	}
-	var text bytes.Buffer
-	if err := tmpl.Execute(&text, what); err != nil {
-		return nil, fmt.Errorf("writing the configuration: %w", err)
-	}
-	return text.Bytes(), nil
+	return []byte(text), nil
 }
+
+// list is a section of policy with one list, as YAML.
+func list[T any](section, key string, items []T, each func(T) []string) []string {
+	if len(items) == 0 {
+		return nil
+	}
+	lines := []string{"  " + section + ":", "    " + key + ":"}
+	for _, one := range items {
+		for _, line := range each(one) {
+			lines = append(lines, "      "+line)
+		}
+	}
+	return lines
+}
+
+func item(text string) []string { return []string{"- " + quote(text)} }
 
 // quote writes a text as YAML takes it without surprises.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
