@@ -29,7 +29,7 @@ func serverResources(set *Set) []server.ServerResource {
 }
 
 func resourceTemplates(set *Set) []server.ServerResourceTemplate {
-	return []server.ServerResourceTemplate{
+	list := []server.ServerResourceTemplate{
 		resourceTemplate(RunResource, "run", "A run", "A run of a task tree, with its tasks and their results",
 			func(ctx context.Context, req mcp.ReadResourceRequest) (json.RawMessage, *executors.Error) {
 				return set.ReadRun(ctx, variable(req, "id"))
@@ -43,6 +43,13 @@ func resourceTemplates(set *Set) []server.ServerResourceTemplate {
 				return set.ReadExecutor(ctx, variable(req, "id"))
 			}),
 	}
+	if set.opts.Trees != nil {
+		list = append(list, resourceTemplate(TreeResource, "tree", "A saved task tree", "A saved task tree, as run_task_tree takes it by its name",
+			func(_ context.Context, req mcp.ReadResourceRequest) (json.RawMessage, *executors.Error) {
+				return set.ReadTree(variable(req, "name"))
+			}))
+	}
+	return list
 }
 
 func resourceTemplate(uri, name, title, description string,

@@ -43,6 +43,8 @@ func (s *Set) CompleteResource(ctx context.Context, uri, place, begun string, gi
 		return beginning(s.runIDs(ctx), begun)
 	case uri == ResultResource && place == "task":
 		return beginning(s.taskIDs(ctx, given["id"]), begun)
+	case uri == TreeResource && place == "name":
+		return beginning(s.SavedTrees(), begun)
 	}
 	return nil
 }

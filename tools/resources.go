@@ -12,6 +12,7 @@ const (
 	RunResource      = "run://{id}"
 	ResultResource   = "run://{id}/tasks/{task}/result"
 	ExecutorResource = "executor://{id}"
+	TreeResource     = "tree://{name}"
 )
 
 // Resource is something that can be read by its address.

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/nearest"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // treeFiles are the endings that a saved tree's file may have.
@@ -30,7 +32,7 @@ func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.
 	case name == "":
 		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks is required: an array of tasks, or give tree, the name of a saved one").WithField("tasks")
 	}
-	data, err := r.saved(name)
+	data, err := r.set.savedTree(name)
 	if err != nil {
 		return nil, chain.Report{}, err
 	}
@@ -38,12 +40,26 @@ func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.
 	return tree, report, nil
 }
 
-// saved reads a saved tree by its name.
-func (r *runs) saved(name string) ([]byte, *executors.Error) {
-	names := r.set.SavedTrees()
-	if r.set.opts.Trees != nil && fs.ValidPath(name) && !strings.Contains(name, "/") {
+// ReadTree gives a saved tree as JSON.
+func (s *Set) ReadTree(name string) (json.RawMessage, *executors.Error) {
+	data, refused := s.savedTree(name)
+	if refused != nil {
+		return nil, refused
+	}
+	value, err := strictjson.FromYAML(data) // JSON is YAML
+	if err != nil {
+		return nil, executors.Errorf(executors.ValidationError, "the saved tree %q can't be read: %w", name, err)
+	}
+	raw, err := encode(value)
+	return raw, executors.AsError(err)
+}
+
+// savedTree reads a saved tree by its name.
+func (s *Set) savedTree(name string) ([]byte, *executors.Error) {
+	names := s.SavedTrees()
+	if s.opts.Trees != nil && fs.ValidPath(name) && !strings.Contains(name, "/") {
 		for _, ending := range treeFiles {
-			data, err := fs.ReadFile(r.set.opts.Trees, name+ending)
+			data, err := fs.ReadFile(s.opts.Trees, name+ending)
 			if err == nil {
 				return data, nil
 			}
