@@ -61,21 +61,7 @@ func (r *redactor) find(b []byte) []span {
 	if patterns == nil {
 		return nil
 	}
-	var spans []span
-	for i := range *patterns {
-		spans = (*patterns)[i].find(b, spans)
-	}
-	if whole := unwrap(b); whole != nil {
-		known := len(spans)
-		for i := range *patterns {
-			if each := &(*patterns)[i]; each.wraps {
-				spans = each.find(whole.text, spans)
-			}
-		}
-		for i := known; i < len(spans); i++ {
-			spans[i].from, spans[i].to = whole.place(spans[i].from), whole.place(spans[i].to-1)+1
-		}
-	}
+	spans := findAll(b, *patterns)
 	if len(spans) < 2 {
 		return spans
 	}
@@ -89,6 +75,37 @@ func (r *redactor) find(b []byte) []span {
 		}
 	}
 	return merged
+}
+
+// findAll looks for every spelling in a text and in its plain view, and for
+// those that are broken into lines in that without the line breaks.
+func findAll(b []byte, patterns []spelling) []span {
+	var spans []span
+	for i := range patterns {
+		spans = patterns[i].find(b, patterns[i].text, spans)
+	}
+	plain, text := plainView(b), b
+	if plain != nil {
+		text = plain.text
+		var found []span
+		for i := range patterns {
+			found = patterns[i].find(text, patterns[i].plain, found)
+		}
+		spans = append(spans, plain.back(found)...)
+	}
+	if whole := wholeView(text); whole != nil {
+		var found []span
+		for i := range patterns {
+			if patterns[i].wraps {
+				found = patterns[i].find(whole.text, patterns[i].plain, found)
+			}
+		}
+		if found = whole.back(found); plain != nil {
+			found = plain.back(found)
+		}
+		spans = append(spans, found...)
+	}
+	return spans
 }
 
 // Redact replaces every value of a secret in b, in all its usual spellings

@@ -2,72 +2,87 @@ package policy
 
 import (
 	"bytes"
+	"html"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// unescape writes the texts of a JSON text in one way, whatever its author
-// escaped without need: a peer can spell any character as \u0041. It gives raw
-// itself where there is nothing to do.
-func unescape(raw []byte) []byte {
-	if !bytes.Contains(raw, []byte(`\u`)) && !bytes.Contains(raw, []byte(`\/`)) {
-		return raw
-	}
-	out := make([]byte, 0, len(raw))
-	for i := 0; i < len(raw); {
-		if raw[i] != '\\' || i+1 == len(raw) {
-			out = append(out, raw[i])
-			i++
-			continue
+// escapes are what escapes begin with.
+const escapes = `%&\`
+
+// readEscape appends what an escape stands for, and gives its length. What is
+// none stands for itself.
+func readEscape(b, into []byte) ([]byte, int) {
+	switch b[0] {
+	case '%':
+		if len(b) >= 3 {
+			if c, err := strconv.ParseUint(string(b[1:3]), 16, 8); err == nil {
+				return append(into, byte(c)), 3
+			}
 		}
-		r, n := readEscape(raw[i:])
-		switch {
-		case r == '"' || r == '\\':
-			out = append(out, '\\', byte(r))
-		case r >= ' ':
-			out = utf8.AppendRune(out, r)
-		default:
-			out = append(out, raw[i:i+n]...)
+	case '&':
+		const longest = 10
+		if end := bytes.IndexByte(b[:min(len(b), longest)], ';'); end > 1 {
+			if text := html.UnescapeString(string(b[:end+1])); text != string(b[:end+1]) {
+				return append(into, text...), end + 1
+			}
 		}
-		i += n
+	case '\\':
+		return readBackslash(b, into)
 	}
-	return out
+	return append(into, b[0]), 1
 }
 
-// readEscape reads the character that an escape stands for, and its length;
-// -1 for what stays as it is.
-func readEscape(b []byte) (r rune, n int) {
-	switch b[1] {
-	case '/':
-		return '/', 2
-	case '"', '\\':
-		return rune(b[1]), 2
+// readBackslash reads what begins with a backslash, or with several: each time
+// that a text is put into another, there are twice as many.
+func readBackslash(b, into []byte) ([]byte, int) {
+	n := 0
+	for n < len(b) && b[n] == '\\' {
+		n++
+	}
+	if n == len(b) {
+		return append(into, '\\'), n
+	}
+	switch c := b[n]; c {
+	case '"', '\'', '/':
+		return append(into, c), n + 1
+	case 'n':
+		return append(into, '\n'), n + 1
+	case 'r':
+		return append(into, '\r'), n + 1
+	case 't':
+		return append(into, '\t'), n + 1
 	case 'u':
-	default:
-		return -1, 2
+		if r, length := readUnits(b[n:]); length > 0 {
+			return utf8.AppendRune(into, r), n + length
+		}
 	}
-	r = readUnit(b)
-	if r < 0 {
-		return -1, 2
-	}
-	if !utf16.IsSurrogate(r) {
-		return r, 6
-	}
-	if both := utf16.DecodeRune(r, readUnit(b[6:])); both != utf8.RuneError {
-		return both, 12
-	}
-	return -1, 6
+	return append(into, '\\'), n
 }
 
-// readUnit reads \u0041; -1 for anything else.
-func readUnit(b []byte) rune {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return -1
+// readUnits reads u0041, and the second half of a character in two halves.
+func readUnits(b []byte) (r rune, n int) {
+	first, ok := readUnit(b)
+	if !ok {
+		return 0, 0
 	}
-	unit, err := strconv.ParseUint(string(b[2:6]), 16, 16)
-	if err != nil {
-		return -1
+	if !utf16.IsSurrogate(first) {
+		return first, 5
 	}
-	return rune(unit)
+	rest := bytes.TrimLeft(b[5:], `\`)
+	if second, ok := readUnit(rest); ok {
+		if both := utf16.DecodeRune(first, second); both != utf8.RuneError {
+			return both, len(b) - len(rest) + 5
+		}
+	}
+	return utf8.RuneError, 5
+}
+
+func readUnit(b []byte) (rune, bool) {
+	if len(b) < 5 || b[0] != 'u' {
+		return 0, false
+	}
+	unit, err := strconv.ParseUint(string(b[1:5]), 16, 16)
+	return rune(unit), err == nil
 }

@@ -37,6 +37,9 @@ func TestRedactsWhatOthersWrite(t *testing.T) {
 		"JSON in JSON":       `{"a": "{\"b\": \"t\\u00f6k/en+\\ud83d\\udd11<a&b>'c'\\\"d\\\"\\\\e\"}"}`,
 		"HTML":               html.EscapeString(value),
 		"HTML by others":     `tök/en+🔑&lt;a&amp;b&gt;&#x27;c&#x27;&quot;d&quot;\e`,
+		"JavaScript's URL":   "t%C3%B6k/en+%F0%9F%94%91%3Ca&b%3E'c'%22d%22%5Ce",
+		"all in a URL":       everyByte(value),
+		"OWASP's HTML":       `t&#xf6;k&#x2F;en+&#128273;&lt;a&amp;b&gt;&#x27;c&#x27;&quot;d&quot;\e`,
 		"a URL in small":     strings.ToLower(url.QueryEscape(value)),
 		"a path":             url.PathEscape(value),
 		"base64 in lines":    lines76(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", 50) + value))),
@@ -68,6 +71,14 @@ func everyCharacter(text string) string {
 		} else {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
+	}
+	return b.String()
+}
+
+func everyByte(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		fmt.Fprintf(&b, `%%%02x`, c)
 	}
 	return b.String()
 }
