@@ -56,6 +56,9 @@ type RunOptions struct {
 	Principal string
 	// UserID is kept with the tasks that have none of their own.
 	UserID string
+	// Approve, when set, is asked before anything is started or recorded, with
+	// the run's inputs as they are bound; what it returns refuses the run.
+	Approve func(tree *Tree, inputs map[string]any) error
 }
 
 // Run is the handle of a run.
@@ -72,6 +75,7 @@ type Runner struct {
 	dead    time.Duration // how long an owner may be silent
 	process *bound
 	limits  map[string]*bound // by executor; those that have one
+	askers  *principals       // nil: they have no bounds of their own
 
 	mu      sync.Mutex
 	live    map[string]*run
@@ -103,19 +107,18 @@ func NewRunner(opts RunnerOptions) *Runner {
 		dead:    defaultDeadAfter,
 		process: newBound(opts.MaxParallel),
 		limits:  map[string]*bound{},
+		askers:  newPrincipals(limits.Principal),
 		live:    map[string]*run{},
 		calls:   map[string]context.CancelCauseFunc{},
 		unsaved: map[string]*store.Problem{},
 	}
 	for id, l := range limits.Executors {
-		if l.MaxParallel > 0 {
-			r.limits[id] = newBound(l.MaxParallel)
+		if b := boundOf(l.MaxParallel, l.PerSecond); b != nil {
+			r.limits[id] = b
 		}
 	}
 	return r
 }
-
-func (r *Runner) boundOf(executor string) *bound { return r.limits[executor] }
 
 // nested marks the contexts of work that holds a permit already: what is
 // started from inside it must not wait for one, or both could wait forever.
@@ -143,6 +146,11 @@ func (r *Runner) Start(ctx context.Context, tree *Tree, opts RunOptions) (*Run, 
 	}
 	if problem := r.allowed(tree); problem != nil {
 		return nil, problem
+	}
+	if opts.Approve != nil {
+		if err := opts.Approve(tree, inputs); err != nil {
+			return nil, executors.AsError(err)
+		}
 	}
 	now := time.Now()
 	row, err := r.newRow(tree, inputs, opts, now)
@@ -230,6 +238,9 @@ func (r *Runner) enter(ctx context.Context, x *run) error {
 		return stillGoing(x.row.ID)
 	}
 	r.live[x.row.ID] = x
+	if own := r.askers.enter(x.row.Principal); own != nil {
+		x.principal = x.newShare(own)
+	}
 	delete(r.unsaved, x.row.ID)
 	r.startWatch()
 	return nil
@@ -258,6 +269,7 @@ func (r *Runner) ended(x *run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.live, x.row.ID)
+	r.askers.leave(x.row.Principal)
 	r.checkIdle()
 }
 

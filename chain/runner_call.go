@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,9 @@ type CallOptions struct {
 	Principal string
 	// OnProgress, when set, takes progress; it never blocks.
 	OnProgress func(executors.Progress)
+	// Approve, when set, is asked before anything is started or recorded; what
+	// it returns refuses the call.
+	Approve func(def *executors.Definition, inputs map[string]any) error
 }
 
 // CallResult is how a direct call ended. RunID is empty where the call was
@@ -46,6 +50,11 @@ func (r *Runner) Call(ctx context.Context, executorID string, args json.RawMessa
 		return refuse(executors.Errorf(executors.PermissionDenied, "policy closes the executor %s", executorID).WithHint("open it with " + setting))
 	}
 	def := e.Definition()
+	if opts.Approve != nil {
+		if err := opts.Approve(def, inputs); err != nil {
+			return refuse(executors.AsError(err))
+		}
+	}
 	id := newID(started)
 	inside := ctx.Value(nested{}) != nil
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, nested{}, true))
@@ -56,11 +65,14 @@ func (r *Runner) Call(ctx context.Context, executorID string, args json.RawMessa
 	}
 	defer r.leaveCall(id)
 	if !inside {
-		limit := r.boundOf(executorID)
-		if err := takeBoth(ctx, limit, r.process); err != nil {
-			return refuse(waitError(err))
+		held := r.permitsOf(executorID, opts.Principal)
+		defer r.askers.leave(opts.Principal)
+		if err := held.take(ctx, opts.Principal); err != nil {
+			return refuse(waitError(err, executorID))
 		}
-		defer giveBoth(limit, r.process)
+		defer held.give()
+	} else {
+		r.began(executorID, opts.Principal)
 	}
 	row := &store.Run{
 		ID: id, Kind: store.KindCall, Principal: opts.Principal, Name: executorID, Owner: r.opts.Owner, Status: string(InProgress),
@@ -128,31 +140,58 @@ func (r *Runner) leaveCall(id string) {
 	r.mu.Unlock()
 }
 
-// takeBoth takes a permit of an executor, where it has a bound, and one of
-// the process.
-func takeBoth(ctx context.Context, limit, process *bound) error {
-	if limit != nil {
-		if err := limit.wait(ctx); err != nil {
+// permits are the bounds that a call is under. Who asks comes first: while his
+// own bound makes him wait, he must not keep others from an executor.
+type permits [3]*bound
+
+func (r *Runner) permitsOf(executor, principal string) permits {
+	return permits{r.askers.enter(principal), r.limits[executor], r.process}
+}
+
+// take waits for a permit of each bound.
+func (p permits) take(ctx context.Context, principal string) error {
+	for i, b := range p {
+		if b == nil {
+			continue
+		}
+		if err := b.wait(ctx, principal); err != nil {
+			for _, taken := range p[:i] {
+				if taken != nil {
+					taken.putBack()
+				}
+			}
 			return err
 		}
 	}
-	err := process.wait(ctx)
-	if err != nil && limit != nil {
-		limit.give()
-	}
-	return err
+	return nil
 }
 
-func giveBoth(limit, process *bound) {
-	process.give()
-	if limit != nil {
-		limit.give()
+func (p permits) give() {
+	for _, b := range p {
+		if b != nil {
+			b.give()
+		}
 	}
 }
+
+// began counts a call, or another attempt at one, that needs no permit.
+func (r *Runner) began(executor, principal string) {
+	r.limits[executor].began()
+	r.askers.of(principal).began()
+}
+
+// codeTooFast is the error code of a call that was refused because more of
+// them would begin in a second than may.
+const codeTooFast = "rate_limited"
 
 // waitError is the failure of a call that was given up before it started.
-func waitError(err error) *executors.Error {
-	if err == errInterrupted || err == errCancelled {
+func waitError(err error, executor string) *executors.Error {
+	var fast *tooFast
+	switch {
+	case errors.As(err, &fast):
+		return executors.Errorf(executors.ExecutionError, "too many calls in a second: its turn would come in %s", fast.after.Round(time.Second)).
+			WithCode(codeTooFast).Retry(fast.after).WithHint("call less often; the operator sets policy.limits.executors." + executor + ".per_second and policy.limits.principal.per_second")
+	case err == errInterrupted || err == errCancelled:
 		return stopError(err)
 	}
 	return executors.AsError(fmt.Errorf("waiting for other calls to end: %w", err))

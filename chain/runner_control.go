@@ -106,8 +106,9 @@ func (r *Runner) calling(id string) bool {
 // Retry opens a run again that has ended, or that lost its process: what
 // failed, was skipped or cancelled goes back to pending; with tasks, those
 // (with what is grouped under them) and all that follow from them do. Results
-// of completed tasks are kept.
-func (r *Runner) Retry(ctx context.Context, runID string, tasks []string, principal string) (*Run, error) {
+// of completed tasks are kept. Whoever is to approve is told which tasks would
+// run again before the run is opened; what that returns leaves the run as it is.
+func (r *Runner) Retry(ctx context.Context, runID string, tasks []string, principal string, approve ...func(tree *Tree, inputs map[string]any, again []int) error) (*Run, error) {
 	row, _, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err
@@ -123,11 +124,16 @@ func (r *Runner) Retry(ctx context.Context, runID string, tasks []string, princi
 		}
 	}
 	var nothing *executors.Error
-	err = r.takeOver(ctx, row, (*run).reopen, func(tree *Tree, states []State) error {
+	err = r.takeOver(ctx, row, (*run).reopen, func(tree *Tree, inputs map[string]any, states []State) error {
 		if !tree.reset(states, named) {
 			nothing = executors.Errorf(executors.ValidationError, "there is nothing to retry: every task of the run completed").
 				WithHint("name the tasks to run again")
 			return nothing
+		}
+		for _, ask := range approve {
+			if err := ask(tree, inputs, pending(states)); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -142,6 +148,16 @@ func (r *Runner) Retry(ctx context.Context, runID string, tasks []string, princi
 	return &Run{ID: runID}, nil
 }
 
+// pending are the tasks that are still to run.
+func pending(states []State) (list []int) {
+	for i, s := range states {
+		if s == Pending {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 func stillGoing(runID string) *executors.Error {
 	return executors.Errorf(executors.ValidationError, "run %s is still going on", runID).WithField("run_id").
 		WithHint("wait for its end with get_run, or cancel it with cancel_run")
@@ -151,7 +167,7 @@ func stillGoing(runID string) *executors.Error {
 // that its tasks were left in are given to choose, which may change them, and
 // the plan is made from the result; first is then given the states before and
 // after, in the run's first turn.
-func (r *Runner) takeOver(ctx context.Context, row *store.Run, first func(x *run, before, after []State), choose ...func(*Tree, []State) error) error {
+func (r *Runner) takeOver(ctx context.Context, row *store.Run, first func(x *run, before, after []State), choose ...func(*Tree, map[string]any, []State) error) error {
 	tree, inputs, err := r.restore(row)
 	if err != nil {
 		return err
@@ -169,7 +185,7 @@ func (r *Runner) takeOver(ctx context.Context, row *store.Run, first func(x *run
 		}
 	}
 	for _, fn := range choose {
-		if err := fn(tree, after); err != nil {
+		if err := fn(tree, inputs, after); err != nil {
 			return err
 		}
 	}

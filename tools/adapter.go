@@ -106,7 +106,7 @@ func narrowing(set *Set) server.ToolFilterFunc {
 // validated behind it, never by the library (guard 7).
 func handler(set *Set, name string) server.ToolHandlerFunc {
 	return func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		res, ok := set.Answer(ctx, name, arguments(&call), progressToken(&call))
+		res, ok := set.Answer(ctx, Incoming{Name: name, Arguments: arguments(&call), Token: progressToken(&call), Rounds: rounds(ctx, &call)})
 		if !ok {
 			res = Failure(executors.Errorf(executors.NotFound, "the tool %s was withdrawn", name).WithHint("list the tools again"))
 		}
@@ -138,8 +138,11 @@ func progressToken(call *mcp.CallToolRequest) json.RawMessage {
 }
 
 // toolResult is an envelope as MCP has it: the same JSON as text and as
-// structured content.
+// structured content. A question is the newest revision's.
 func toolResult(res *Result) *mcp.CallToolResult {
+	if res.Question != nil {
+		return askedResult(res.Question)
+	}
 	raw := res.Encode()
 	return &mcp.CallToolResult{
 		Content:              []mcp.Content{mcp.TextContent{Type: mcp.ContentTypeText, Text: string(raw)}},

@@ -16,6 +16,10 @@ type Caller struct {
 	// Notify writes one JSON-RPC notification on this request's own stream,
 	// before it returns; it fails once the request has been answered.
 	Notify func(message []byte) error
+	// Ask puts a question to the person behind the caller and waits for what
+	// they say; the error is a *NobodyToAsk where they can't be asked. Nil: they
+	// can't be asked within a call.
+	Ask func(ctx context.Context, question *Question) (Decision, error)
 }
 
 type callerKey struct{}

@@ -65,15 +65,23 @@ func (s *Set) refuseEffect(def *executors.Definition, raw json.RawMessage) *exec
 
 // call makes a direct call: a run of one task.
 func (s *Set) call(ctx context.Context, id string, arguments json.RawMessage, req *Request) *Result {
-	out := s.opts.Runner.Call(ctx, id, arguments, chain.CallOptions{Principal: req.Principal, OnProgress: req.OnProgress})
-	res := &Result{
-		Status: statusOf(out.Err), Result: out.Result, Err: out.Err,
-		RunID: out.RunID, DurationMS: milliseconds(out.Duration), Warnings: out.Warnings,
-	}
-	if out.RunID != "" {
-		res.Rest = s.runs.readRest(out.RunID, "", 0)
-	}
-	return res
+	return s.confirmed(ctx, req, func(c *confirmation) *Result {
+		opts := chain.CallOptions{Principal: req.Principal, OnProgress: req.OnProgress}
+		if c != nil {
+			opts.Approve = func(def *executors.Definition, inputs map[string]any) error {
+				return c.call(def, inputs, arguments)
+			}
+		}
+		out := s.opts.Runner.Call(ctx, id, arguments, opts)
+		res := &Result{
+			Status: statusOf(out.Err), Result: out.Result, Err: out.Err,
+			RunID: out.RunID, DurationMS: milliseconds(out.Duration), Warnings: out.Warnings,
+		}
+		if out.RunID != "" {
+			res.Rest = s.runs.readRest(out.RunID, "", 0)
+		}
+		return res
+	})
 }
 
 func statusOf(err *executors.Error) string {

@@ -123,15 +123,23 @@ func (r *runs) run(ctx context.Context, req *Request) *Result {
 	if err := r.refuseExcluded(ctx, tree); err != nil {
 		return Failure(err)
 	}
-	run, startErr := r.set.opts.Runner.Start(ctx, tree, chain.RunOptions{
-		Inputs: inputs, MaxParallel: integer(args, "max_parallel"), OnFailure: text(args, "on_failure"),
-		IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal,
+	res := r.set.confirmed(ctx, req, func(c *confirmation) *Result {
+		opts := chain.RunOptions{
+			Inputs: inputs, MaxParallel: integer(args, "max_parallel"), OnFailure: text(args, "on_failure"),
+			IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal,
+		}
+		if c != nil {
+			opts.Approve = c.run
+		}
+		run, err := r.set.opts.Runner.Start(ctx, tree, opts)
+		if err != nil {
+			return Failure(executors.AsError(err))
+		}
+		return r.follow(ctx, run.ID, seconds(args, "wait_seconds"), req)
 	})
-	if startErr != nil {
-		return Failure(executors.AsError(startErr))
+	if res.RunID != "" {
+		res.Warnings = append(res.Warnings, warningTexts(report)...)
 	}
-	res := r.follow(ctx, run.ID, seconds(args, "wait_seconds"), req)
-	res.Warnings = append(res.Warnings, warningTexts(report)...)
 	return res
 }
 
@@ -147,12 +155,21 @@ func (r *runs) retry(ctx context.Context, req *Request) *Result {
 			tasks = append(tasks, ref)
 		}
 	}
-	run, retryErr := r.set.opts.Runner.Retry(ctx, text(args, "run_id"), tasks, req.Principal)
-	if retryErr != nil {
-		return Failure(executors.AsError(retryErr))
-	}
-	return r.follow(ctx, run.ID, seconds(args, "wait_seconds"), req)
+	return r.set.confirmed(ctx, req, func(c *confirmation) *Result {
+		var approve []approval
+		if c != nil {
+			approve = append(approve, c.again)
+		}
+		run, err := r.set.opts.Runner.Retry(ctx, text(args, "run_id"), tasks, req.Principal, approve...)
+		if err != nil {
+			return Failure(executors.AsError(err))
+		}
+		return r.follow(ctx, run.ID, seconds(args, "wait_seconds"), req)
+	})
 }
+
+// approval is what a retry asks before it begins.
+type approval = func(tree *chain.Tree, inputs map[string]any, again []int) error
 
 func (r *runs) cancel(ctx context.Context, req *Request) *Result {
 	args, err := resolve(r.defs[CancelRun], req.Arguments)

@@ -7,11 +7,14 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/tools/requeststate"
 )
 
 // DefaultMaxWaiting is how many calls may wait for a run at once.
@@ -33,6 +36,9 @@ type Options struct {
 	// MaxWaiting bounds the calls that wait for a run at once
 	// (DefaultMaxWaiting); further ones get the run's handle at once.
 	MaxWaiting int
+	// AnswerWithin is how long a person may think who is asked to confirm a
+	// call (DefaultAnswerWithin).
+	AnswerWithin time.Duration
 }
 
 // Set is the published tools. It follows the registry: what is registered or
@@ -40,6 +46,7 @@ type Options struct {
 type Set struct {
 	opts    Options
 	runs    *runs
+	states  *requeststate.Keeper // nil: nobody is asked to confirm anything
 	current atomic.Pointer[snapshot]
 
 	mu       sync.Mutex
@@ -60,7 +67,13 @@ func Build(opts Options) (*Set, error) {
 	if opts.MaxWaiting == 0 {
 		opts.MaxWaiting = DefaultMaxWaiting
 	}
+	if opts.AnswerWithin == 0 {
+		opts.AnswerWithin = DefaultAnswerWithin
+	}
 	s := &Set{opts: opts}
+	if opts.Registry.Policy().Confirm() != policy.ConfirmNever {
+		s.states = requeststate.New(opts.AnswerWithin)
+	}
 	var err error
 	if s.runs, err = newRuns(s); err != nil {
 		return nil, err
@@ -85,29 +98,41 @@ func (s *Set) Lookup(name string) (Tool, bool) {
 	return tool, ok
 }
 
+// Incoming is a call as it came over a wire.
+type Incoming struct {
+	Name      string
+	Arguments json.RawMessage
+	// Token is what progress is to be sent under; nil where none is wanted.
+	Token  json.RawMessage
+	Rounds Rounds
+}
+
 // Answer answers a call as it came over a wire: with what the context's
 // caller may use, and with progress under the caller's token, where it has
 // one. It reports false for a tool that is not there for this caller.
-func (s *Set) Answer(ctx context.Context, name string, arguments, token json.RawMessage) (*Result, bool) {
+func (s *Set) Answer(ctx context.Context, in Incoming) (*Result, bool) {
 	caller := CallerFrom(ctx)
-	tool, ok := s.Lookup(name)
+	tool, ok := s.Lookup(in.Name)
 	if ok {
 		tool, ok = s.Narrowed(tool, caller.Narrow)
 	}
 	if !ok {
 		return nil, false
 	}
-	if string(arguments) == "null" {
-		arguments = nil // some clients write out that there are none
+	if string(in.Arguments) == "null" {
+		in.Arguments = nil // some clients write out that there are none
 	}
-	req := &Request{Arguments: arguments, Principal: caller.Principal}
-	if token != nil && caller.Notify != nil {
-		reporter := newReporter(token, caller.Notify)
+	req := &Request{Arguments: in.Arguments, Principal: caller.Principal, tool: in.Name, rounds: in.Rounds}
+	if in.Token != nil && caller.Notify != nil {
+		reporter := newReporter(in.Token, caller.Notify)
 		defer reporter.close()
 		req.OnProgress = reporter.report
 	}
 	return tool.Handle(ctx, req), true
 }
+
+// redact takes the values of secrets out of a text.
+func (s *Set) redact(text string) string { return s.opts.Registry.Policy().RedactString(text) }
 
 // OnChange calls fn after each later change of what is published.
 func (s *Set) OnChange(fn func()) {

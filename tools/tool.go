@@ -33,6 +33,9 @@ type Request struct {
 	Principal string
 	// OnProgress, when set, takes progress; it never blocks.
 	OnProgress func(executors.Progress)
+
+	tool   string // as it was called
+	rounds Rounds
 }
 
 // The states that an answer can be in: how the work that it tells of stands.
@@ -63,6 +66,9 @@ type Result struct {
 	// Told: Err belongs to the run that was asked about, and the call itself
 	// did what it was asked.
 	Told bool
+	// Question, when set, stands for all of the above: the call has to be made
+	// again, with what the person behind the caller says to it.
+	Question *Question
 }
 
 // Next is the call that goes on from here.

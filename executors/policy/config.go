@@ -6,7 +6,10 @@ import "time"
 // closes everything that can be closed.
 type Config struct {
 	// ReadOnly is an upper bound: only calls whose effect is read-only.
-	ReadOnly    bool                  `yaml:"read_only,omitempty" koanf:"read_only"`
+	ReadOnly bool `yaml:"read_only,omitempty" koanf:"read_only"`
+	// Confirm says when the person behind the caller is asked before a call:
+	// ConfirmNever where empty.
+	Confirm     string                `yaml:"confirm,omitempty" koanf:"confirm"`
 	Command     Command               `yaml:"command,omitempty" koanf:"command"`
 	Files       Files                 `yaml:"files,omitempty" koanf:"files"`
 	Network     Network               `yaml:"network,omitempty" koanf:"network"`
@@ -130,13 +133,27 @@ type Limits struct {
 	FileBytes int64 `yaml:"file_bytes,omitempty" koanf:"file_bytes"`
 	// MaxParallel bounds the tasks in flight in the process.
 	MaxParallel int `yaml:"max_parallel,omitempty" koanf:"max_parallel"`
+	// Principal bounds what each of those who ask may have done.
+	Principal PrincipalLimits `yaml:"principal,omitempty" koanf:"principal"`
 	// Executors holds bounds for single executors by id.
 	Executors map[string]ExecutorLimits `yaml:"executors,omitempty" koanf:"executors"`
 }
 
+// PrincipalLimits bound the work of one who asks; zero means no bound of
+// their own. All who use a local transport, or no token, are one.
+type PrincipalLimits struct {
+	// MaxParallel bounds their tasks and calls in flight.
+	MaxParallel int `yaml:"max_parallel,omitempty" koanf:"max_parallel"`
+	// PerSecond is how many of them may begin in a second.
+	PerSecond float64 `yaml:"per_second,omitempty" koanf:"per_second"`
+}
+
 // ExecutorLimits are the caps of one executor; zero means the default.
 type ExecutorLimits struct {
-	MaxParallel int           `yaml:"max_parallel,omitempty" koanf:"max_parallel"`
+	MaxParallel int `yaml:"max_parallel,omitempty" koanf:"max_parallel"`
+	// PerSecond is how many calls may begin in a second; any number where it
+	// is zero.
+	PerSecond   float64       `yaml:"per_second,omitempty" koanf:"per_second"`
 	Timeout     time.Duration `yaml:"timeout,omitempty" koanf:"timeout"`
 	OutputBytes int64         `yaml:"output_bytes,omitempty" koanf:"output_bytes"`
 }

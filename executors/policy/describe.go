@@ -54,6 +54,7 @@ type Setting struct {
 func (p *Policy) Describe() []Setting {
 	return []Setting{
 		{"policy.read_only", yesNo(p.config.ReadOnly), "only calls that change nothing"},
+		{"policy.confirm", p.Confirm(), "when a person is asked before a call"},
 		{"policy.command.shell", yesNo(p.config.Command.Shell), "any command, through the shell"},
 		{"policy.command.programs", list(p.describePrograms()), "programs that may be started"},
 		{"policy.files.roots", list(p.describeRoots()), "folders whose files may be used"},
@@ -131,26 +132,6 @@ func (p *Policy) describeSecrets() []string {
 		lines = append(lines, fmt.Sprintf("%s (for %s%s)", name, bound, state))
 	}
 	return lines
-}
-
-func (p *Policy) describeLimits() string {
-	l := p.config.Limits
-	if l.OutputBytes == 0 && l.FileBytes == 0 && l.MaxParallel == 0 && len(l.Executors) == 0 {
-		return "defaults"
-	}
-	var parts []string
-	for _, n := range []struct {
-		key   string
-		value int64
-	}{{"output_bytes", l.OutputBytes}, {"file_bytes", l.FileBytes}, {"max_parallel", int64(l.MaxParallel)}} {
-		if n.value != 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", n.key, n.value))
-		}
-	}
-	for _, id := range sortedKeys(l.Executors) {
-		parts = append(parts, "own limits for "+id)
-	}
-	return strings.Join(parts, ", ")
 }
 
 func (p *Policy) describeAudit() string {

@@ -91,6 +91,7 @@ func New(cfg Config, opts ...Option) (*Policy, error) {
 	p.checkSecrets(&bad)
 	p.checkNames(&bad)
 	p.checkLimits(&bad)
+	p.checkConfirm(&bad)
 	p.verified, p.unverified = p.newTransport(false), p.newTransport(true)
 	if len(bad) == 0 && cfg.Audit.Path != "" && !cfg.Audit.Off {
 		var err error

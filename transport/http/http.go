@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/elicit"
 	"github.com/chainwright/chainwright/transport/toolcall"
 )
 
@@ -58,8 +59,10 @@ type Server struct {
 	sessions *sessions
 	short    *toolcall.Short // nil: every call goes the library's way
 	calls    toolcall.Running
-	limiter  *limiter
-	handler  http.Handler
+	// questions are those to the persons behind the clients, by session.
+	questions elicit.Questions
+	limiter   *limiter
+	handler   http.Handler
 
 	public    atomic.Bool // bound to more than loopback
 	draining  atomic.Bool
@@ -85,6 +88,7 @@ func New(srv *server.MCPServer, opts Options) *Server {
 	}
 	s := &Server{opts: opts, auth: authenticate(opts.Token), short: toolcall.New(opts.Tools, srv), limiter: newLimiter(opts.Limits)}
 	s.streams, s.endStream = context.WithCancel(context.Background())
+	context.AfterFunc(s.streams, s.questions.End)
 	library := []server.StreamableHTTPOption{
 		server.WithStreamableHTTPLogger(libraryLogger(opts.Log)),
 		server.WithDisableLocalhostProtection(true), // checkHost is stricter
@@ -106,7 +110,7 @@ func New(srv *server.MCPServer, opts Options) *Server {
 // routes is the whole chain: what stands further left is asked first.
 func (s *Server) routes(mcp http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.admitted, s.streamed, s.shortened))
+	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.replied, s.admitted, s.streamed, s.shortened))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	return chain(mux, s.checkHost, s.checkOrigin, s.crossOrigin())

@@ -11,6 +11,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/jsonrpc"
 )
 
 // maxSessions is how many sessions are kept; past it the one that was unused
@@ -29,7 +30,8 @@ type sessions struct {
 type sessionEntry struct {
 	principal string
 	used      time.Time
-	streams   int // open ones keep it
+	streams   int  // open ones keep it
+	elicits   bool // the client shows forms to the person behind it
 }
 
 func newSessions(end func(id string)) *sessions {
@@ -45,7 +47,16 @@ func (s *sessions) ResolveSessionIdManager(r *http.Request) server.SessionIdMana
 	if r == nil {
 		return &ownSessions{all: s, itself: true}
 	}
-	return &ownSessions{all: s, principal: tools.CallerFrom(r.Context()).Principal}
+	return &ownSessions{all: s, principal: tools.CallerFrom(r.Context()).Principal, handshake: messageOf(r.Context())}
+}
+
+// elicits reports whether a session's client shows forms to the person behind
+// it.
+func (s *sessions) elicits(id, principal string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry, ok := s.known[id]
+	return ok && entry.principal == principal && entry.elicits
 }
 
 // hold keeps a session for as long as a stream of it is open.
@@ -95,6 +106,7 @@ func (s *sessions) unused(before time.Time) (ids []string) {
 type ownSessions struct {
 	all       *sessions
 	principal string
+	handshake *jsonrpc.Message // what the request carries, where it opens a session
 	itself    bool
 }
 
@@ -111,7 +123,7 @@ func (o *ownSessions) Generate() string {
 		}
 		delete(o.all.known, oldestID)
 	}
-	o.all.known[id] = &sessionEntry{principal: o.principal, used: time.Now()}
+	o.all.known[id] = &sessionEntry{principal: o.principal, used: time.Now(), elicits: showsForms(o.handshake)}
 	o.all.mu.Unlock()
 	if oldestID != "" {
 		o.all.end(oldestID)

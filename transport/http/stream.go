@@ -41,6 +41,7 @@ func (s *Server) streamed(next http.Handler) http.Handler {
 		caller := *tools.CallerFrom(ctx)
 		if accepts(r.Header) {
 			caller.Notify = st.notify
+			caller.Ask = s.asking(r, st)
 		}
 		next.ServeHTTP(st, r.WithContext(tools.WithCaller(ctx, &caller)))
 	})

@@ -14,6 +14,8 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/rs/zerolog"
 
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/elicit"
 	"github.com/chainwright/chainwright/transport/jsonrpc"
 	"github.com/chainwright/chainwright/transport/toolcall"
 )
@@ -34,8 +36,10 @@ type loop struct {
 	log     zerolog.Logger
 	ctx     context.Context
 	session *session
-	out     *writer
-	room    *room
+	// questions are those to the person behind the client.
+	questions elicit.Questions
+	out       *writer
+	room      *room
 
 	queue   chan job
 	idle    atomic.Int64
@@ -112,7 +116,8 @@ func (l *loop) message(j job) {
 		}
 		l.srv.HandleMessage(l.ctx, m.Raw)
 	case !m.IsRequest():
-		// A response: this server asks its clients nothing.
+		// A response: all that this server asks its clients are questions.
+		l.questions.Answer("", m)
 	case m.Method == string(mcp.MethodInitialize) && j.batch != nil:
 		err := &jsonrpc.Error{Code: jsonrpc.InvalidRequest, Message: "initialize can't be a part of a batch"}
 		l.reply(j, err.Reply(m.ID))
@@ -126,6 +131,14 @@ func (l *loop) message(j job) {
 		j.ctx, j.end = l.calls.Begin(l.ctx, "", m.ID)
 		l.dispatch(j)
 	}
+}
+
+// ask puts a question to the person behind the client, within a call.
+func (l *loop) ask(ctx context.Context, question *tools.Question) (tools.Decision, error) {
+	if !l.session.elicits() {
+		return "", elicit.ErrCannot
+	}
+	return l.questions.Ask(ctx, "", l.out.line, question)
 }
 
 // dispatch gives a call to an idle worker, or to a new one, or lets it wait.

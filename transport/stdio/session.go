@@ -9,6 +9,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/chainwright/chainwright/transport/elicit"
 )
 
 // notificationRoom is how many of the server's own announcements may wait;
@@ -87,6 +89,15 @@ func (s *session) ProtocolVersion() string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.version
+}
+
+// elicits reports whether the client said, in the handshake of a revision that
+// has questions within calls, that it shows forms to the person behind it.
+func (s *session) elicits() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	declared := s.capabilities.Elicitation
+	return elicit.Speaks(s.version) && declared != nil && (declared.Form != nil || declared.URL == nil)
 }
 
 // SetProtocolVersion notes the revision that is spoken.

@@ -59,7 +59,7 @@ func Serve(ctx context.Context, srv *server.MCPServer, in io.Reader, out io.Writ
 		srv: srv, short: toolcall.New(opts.Tools, srv), log: opts.Log, session: newSession(), out: newWriter(out),
 		queue: make(chan job, queued), room: newRoom(maxPending),
 	}
-	l.ctx = srv.WithContext(tools.WithCaller(base, &tools.Caller{Stream: base, Notify: l.out.line}), l.session)
+	l.ctx = srv.WithContext(tools.WithCaller(base, &tools.Caller{Stream: base, Notify: l.out.line, Ask: l.ask}), l.session)
 	if err := srv.RegisterSession(l.ctx, l.session); err != nil {
 		return fmt.Errorf("registering the session: %w", err)
 	}
@@ -95,6 +95,7 @@ func (l *loop) drain(opts Options, stop context.CancelCauseFunc) {
 		close(idle)
 	}()
 	l.session.endSubscriptions()
+	l.questions.End()
 	grace, done := context.WithTimeout(context.Background(), opts.Grace)
 	defer done()
 	if opts.Drain != nil {

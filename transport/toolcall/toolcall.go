@@ -30,7 +30,8 @@ type Call struct {
 	// a handshake don't: the newest one, or none.
 	Version string
 
-	token json.RawMessage
+	token        json.RawMessage
+	capabilities json.RawMessage // of the client, in the newest revision
 }
 
 // Parse reads a plain call: a request with a name, arguments, at most a
@@ -61,7 +62,6 @@ func Parse(m *jsonrpc.Message) (call Call, plain bool) {
 // meta reads what a message says about itself, and reports whether all of it
 // is known here, and right.
 func (c *Call) meta(raw json.RawMessage) bool {
-	capable := false
 	for key, value := range jsonrpc.Members(raw) {
 		switch key {
 		case "progressToken":
@@ -71,7 +71,10 @@ func (c *Call) meta(raw json.RawMessage) bool {
 				return false
 			}
 		case mcp.MetaKeyClientCapabilities:
-			capable = value[0] == '{'
+			if value[0] != '{' {
+				return false
+			}
+			c.capabilities = value
 		case mcp.MetaKeyClientInfo:
 			if value[0] != '{' {
 				return false
@@ -82,7 +85,7 @@ func (c *Call) meta(raw json.RawMessage) bool {
 			}
 		}
 	}
-	return capable == (c.Version != "")
+	return (c.capabilities != nil) == (c.Version != "")
 }
 
 // Short answers plain calls of a set's tools.
@@ -121,9 +124,14 @@ func about(srv *server.MCPServer) json.RawMessage {
 // Answer calls the tool and gives the reply. It reports false for a tool that
 // is not there for this caller.
 func (s *Short) Answer(ctx context.Context, c *Call) (reply []byte, ok bool) {
-	res, ok := s.set.Answer(ctx, c.Name, c.Arguments, c.token)
+	res, ok := s.set.Answer(ctx, tools.Incoming{
+		Name: c.Name, Arguments: c.Arguments, Token: c.token, Rounds: tools.Rounds{Capabilities: c.capabilities},
+	})
 	if !ok {
 		return nil, false
+	}
+	if res.Question != nil {
+		return s.asked(c, res.Question), true
 	}
 	raw := res.Encode()
 	b := make([]byte, 0, len(raw)*5/2+len(c.ID)+256)
@@ -138,6 +146,15 @@ func (s *Short) Answer(ctx context.Context, c *Call) (reply []byte, ok bool) {
 		b = append(append(b, `,"resultType":"complete","_meta":`...), s.about()...)
 	}
 	return append(b, "}}"...), true
+}
+
+// asked is the reply to a call about which a person has to be asked first.
+// The client brings what they say with another call, which is not plain.
+func (s *Short) asked(c *Call, q *tools.Question) []byte {
+	b := append(append([]byte(`{"jsonrpc":"2.0","id":`), c.ID...), `,"result":{"resultType":"input_required","content":[],`...)
+	b = append(append(b, `"inputRequests":{"`+tools.QuestionID+`":{"method":"elicitation/create","params":`...), q.Params()...)
+	b = tools.AppendString(append(b, `}},"requestState":`...), q.State)
+	return append(append(append(b, `,"_meta":`...), s.about()...), "}}"...)
 }
 
 // Running are the requests that are being answered, so that each can be
