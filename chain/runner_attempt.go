@@ -45,6 +45,7 @@ func (r *Runner) attempt(ctx context.Context, w *work) (out executors.Outcome, a
 		if n > 1 {
 			again := *w.call
 			w.call = &again // the executor may have kept the one before
+			r.began(w.def.ID, w.call.Principal)
 		}
 		w.call.Attempt = w.before + n
 		if w.begin != nil && n > 1 {

@@ -2,47 +2,120 @@ package chain
 
 import (
 	"context"
+	"math"
 	"sync"
+	"time"
 )
 
-// bound limits how many pieces of work are in flight. Permits are handed out
-// in the order of asking.
-type bound struct {
-	mu      sync.Mutex
-	free    int
-	waiting []*asker
-}
+// unbounded is a number of permits that nobody uses up.
+const unbounded = math.MaxInt
 
-// asker is someone in line for a permit; granted is called with the bound's
-// lock held and must not block.
-type asker struct{ granted func() }
+// bound limits how many pieces of work are in flight, and how many begin in a
+// second. Permits are handed out in the order of asking, by turns between the
+// principals who ask.
+type bound struct {
+	mu    sync.Mutex
+	free  int
+	pace  *pace // nil: none
+	line  line
+	timer *time.Timer // set while the first in line waits for the pace
+}
 
 func newBound(n int) *bound { return &bound{free: n} }
 
-// take takes a permit, or gets in line for one and says as whom.
-func (b *bound) take(granted func()) *asker {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.free > 0 {
-		b.free--
+// boundOf is the bound with a number in flight and a pace, 0 for none; nil
+// where there is neither.
+func boundOf(parallel int, perSecond float64) *bound {
+	if parallel == 0 && perSecond == 0 {
 		return nil
 	}
-	a := &asker{granted}
-	b.waiting = append(b.waiting, a)
+	b := newBound(unbounded)
+	if parallel > 0 {
+		b.free = parallel
+	}
+	if perSecond > 0 {
+		b.pace = newPace(perSecond, time.Now())
+	}
+	return b
+}
+
+// take takes a permit, or gets in line for one and says as whom.
+func (b *bound) take(who string, granted func()) *asker {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.takeNow() {
+		return nil
+	}
+	return b.ask(who, granted)
+}
+
+func (b *bound) takeNow() bool {
+	if b.line.length > 0 || b.free == 0 || b.pace != nil && !b.pace.take(time.Now()) {
+		return false
+	}
+	b.free--
+	return true
+}
+
+func (b *bound) ask(who string, granted func()) *asker {
+	a := &asker{who: who, granted: granted}
+	b.line.add(a)
+	b.serve() // which sees to it that the pace is waited for
 	return a
+}
+
+// serve gives those in line what there is.
+func (b *bound) serve() {
+	for b.line.length > 0 && b.free > 0 {
+		if b.pace != nil {
+			now := time.Now()
+			if !b.pace.take(now) {
+				if b.timer == nil {
+					b.timer = time.AfterFunc(b.pace.until(now, 1), b.tick)
+				}
+				return
+			}
+		}
+		b.free--
+		b.line.next().granted()
+	}
+}
+
+func (b *bound) tick() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.timer = nil
+	b.serve()
 }
 
 // give gives a permit back: to the next in line, if there is one.
 func (b *bound) give() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.waiting) > 0 {
-		next := b.waiting[0]
-		b.waiting = b.waiting[1:]
-		next.granted()
+	b.free++
+	b.serve()
+}
+
+// putBack is give for a permit under which nothing began.
+func (b *bound) putBack() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free++
+	if b.pace != nil {
+		b.pace.putBack()
+	}
+	b.serve()
+}
+
+// began counts what began without a permit, such as another attempt: those
+// who come next wait the longer. A nil bound counts nothing.
+func (b *bound) began() {
+	if b == nil || b.pace == nil {
 		return
 	}
-	b.free++
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pace.owe(time.Now())
 }
 
 // leave takes someone out of the line; false where the permit was granted
@@ -50,86 +123,41 @@ func (b *bound) give() {
 func (b *bound) leave(a *asker) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, w := range b.waiting {
-		if w == a {
-			b.waiting = append(b.waiting[:i:i], b.waiting[i+1:]...)
-			return true
-		}
-	}
-	return false
+	return b.line.remove(a)
 }
 
-// wait takes a permit, waiting for it until the context ends.
-func (b *bound) wait(ctx context.Context) error {
+// longestWait is how long a direct call waits for the pace of a bound.
+const longestWait = 10 * time.Second
+
+// tooFast is why a call was refused whose turn is too far off.
+type tooFast struct{ after time.Duration }
+
+func (t *tooFast) Error() string { return "too many calls in a second" }
+
+// wait takes a permit, waiting for it until the context ends. Where the pace
+// alone would make it wait for longer than anyone would, it says so at once.
+func (b *bound) wait(ctx context.Context, who string) error {
 	b.mu.Lock()
-	if b.free > 0 {
-		b.free--
+	if b.takeNow() {
 		b.mu.Unlock()
 		return nil
 	}
+	if b.pace != nil {
+		if after := b.pace.until(time.Now(), b.line.before(who)+1); after > longestWait {
+			b.mu.Unlock()
+			return &tooFast{after}
+		}
+	}
 	granted := make(chan struct{})
-	a := &asker{granted: func() { close(granted) }}
-	b.waiting = append(b.waiting, a)
+	a := b.ask(who, func() { close(granted) })
 	b.mu.Unlock()
 	select {
 	case <-granted:
 		return nil
 	case <-ctx.Done():
 		if !b.leave(a) {
-			b.give()
+			b.putBack()
 		}
 		return context.Cause(ctx)
 	}
-}
-
-// share is a run's side of a bound: at most once in line, and with the
-// permits that were granted and not yet used. A nil share limits nothing.
-type share struct {
-	bound   *bound
-	granted func() // called, once, when a permit asked for has come
-	asker   *asker // non-nil while in line
-	spare   int
-}
-
-// take takes a permit if one is to be had now, else gets in line.
-func (s *share) take() bool {
-	switch {
-	case s == nil:
-		return true
-	case s.spare > 0:
-		s.spare--
-		return true
-	case s.asker != nil:
-		return false
-	}
-	s.asker = s.bound.take(s.granted)
-	return s.asker == nil
-}
-
-// inLine says that there is no permit now.
-func (s *share) inLine() bool { return s != nil && s.asker != nil }
-
-func (s *share) give() {
-	if s != nil {
-		s.bound.give()
-	}
-}
-
-// arrived notes that the permit in line for has been granted.
-func (s *share) arrived() { s.asker, s.spare = nil, s.spare+1 }
-
-// tidy gives back what was not used.
-func (s *share) tidy() {
-	for ; s.spare > 0; s.spare-- {
-		s.bound.give()
-	}
-}
-
-// close leaves the line and gives back what is left. A grant that is on its
-// way by then is for the caller to give back.
-func (s *share) close() {
-	if s.asker != nil && s.bound.leave(s.asker) {
-		s.asker = nil
-	}
-	s.tidy()
 }

@@ -23,10 +23,18 @@ type unit struct {
 	at   time.Time // when it was handed out
 }
 
-// giveBack returns the permits of a unit that is through.
+// giveBack returns the permits of a unit that is through. A check is no call,
+// and does not count as one that has begun.
 func (u *unit) giveBack(x *run) {
-	if !u.free {
-		x.tasks[u.task].share.give()
+	switch at := &x.tasks[u.task]; {
+	case u.free:
+	case u.check:
+		at.share.putBack()
+		x.principal.putBack()
+		x.process.give()
+	default:
+		at.share.give()
+		x.principal.give()
 		x.process.give()
 	}
 }
@@ -46,12 +54,12 @@ type parking struct {
 // dispatch starts what may start, the most urgent first, while there is room.
 func (x *run) dispatch() {
 	for x.flying < x.max {
-		task, each, from := x.next()
+		free := x.nested && x.flying == 0
+		task, each, from := x.next(free)
 		if from == nowhere {
 			break
 		}
 		at := &x.tasks[task]
-		free := x.nested && x.flying == 0
 		if !free {
 			if !at.share.take() {
 				if from == fromPlan {
@@ -60,14 +68,23 @@ func (x *run) dispatch() {
 				} // anything else is passed over while it is in line
 				continue
 			}
-			if !x.process.take() {
-				at.share.give()
+			if !x.principal.take() {
+				at.share.putBack()
 				break
 			}
+			if !x.process.take() {
+				at.share.putBack()
+				x.principal.putBack()
+				break
+			}
+		} else {
+			at.share.began()
+			x.principal.began()
 		}
 		x.start(task, each, from, free)
 	}
 	x.process.tidy()
+	x.principal.tidy()
 	for _, s := range x.bounded {
 		s.tidy()
 	}
@@ -84,8 +101,8 @@ const (
 )
 
 // next finds the most urgent of what may start; of equals, the first in the
-// tree.
-func (x *run) next() (task int, each *expansion, from source) {
+// tree. What is free need not wait for a permit.
+func (x *run) next(free bool) (task int, each *expansion, from source) {
 	if t, ok := x.plan.Peek(); ok {
 		task, from = t, fromPlan
 	}
@@ -103,12 +120,12 @@ func (x *run) next() (task int, each *expansion, from source) {
 		for len(p.heap.items) > 0 && x.ended(int(p.heap.items[0])) {
 			p.heap.pop()
 		}
-		if len(p.heap.items) > 0 && !p.share.inLine() && better(int(p.heap.items[0])) {
+		if len(p.heap.items) > 0 && (free || !p.share.inLine()) && better(int(p.heap.items[0])) {
 			task, each, from = int(p.heap.items[0]), nil, fromParking
 		}
 	}
 	for _, e := range x.expansions {
-		if e.ready() && better(e.task) {
+		if e.ready() && (free || !e.share.inLine()) && better(e.task) {
 			task, each, from = e.task, e, fromElements
 		}
 	}

@@ -53,7 +53,7 @@ func (x *run) expand(task int, elements []any) {
 
 // ready says that another element may start, as far as the task goes.
 func (e *expansion) ready() bool {
-	return e.stop == nil && e.next < len(e.elements) && e.flying < e.limit && !e.share.inLine()
+	return e.stop == nil && e.next < len(e.elements) && e.flying < e.limit
 }
 
 // take hands out the next element.

@@ -61,6 +61,7 @@ type run struct {
 	parked     []*parking
 	expansions []*expansion
 	process    *share
+	principal  *share            // nil: no bound
 	shares     map[string]*share // by executor; nil: no bound
 	bounded    []*share
 
@@ -142,7 +143,7 @@ func (x *run) shareOf(executor string) *share {
 		return s
 	}
 	var s *share
-	if b := x.runner.boundOf(executor); b != nil {
+	if b := x.runner.limits[executor]; b != nil {
 		s = x.newShare(b)
 		x.bounded = append(x.bounded, s)
 	}
@@ -151,7 +152,7 @@ func (x *run) shareOf(executor string) *share {
 }
 
 func (x *run) newShare(b *bound) *share {
-	s := &share{bound: b}
+	s := &share{bound: b, who: x.row.Principal}
 	s.granted = func() { x.inbox.grant(s) }
 	return s
 }

@@ -139,6 +139,7 @@ func (x *run) close() {
 		x.runner.unsavedRun(x, x.broken)
 	}
 	x.process.close()
+	x.principal.close()
 	for _, s := range x.bounded {
 		s.close()
 	}

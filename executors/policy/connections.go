@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -269,25 +268,5 @@ func (p *Policy) checkNames(bad *problems) {
 		if image == "" || strings.ContainsAny(image, " \t\n") {
 			bad.add(fmt.Sprintf("docker.images[%d]", i), "%q is no image name", image)
 		}
-	}
-}
-
-var errNegative = errors.New("must not be negative")
-
-func (p *Policy) checkLimits(bad *problems) {
-	l := p.config.Limits
-	check := func(key string, n int64) {
-		if n < 0 {
-			bad.add("limits."+key, "%v; got %d", errNegative, n)
-		}
-	}
-	check("output_bytes", l.OutputBytes)
-	check("file_bytes", l.FileBytes)
-	check("max_parallel", int64(l.MaxParallel))
-	for _, id := range sortedKeys(l.Executors) {
-		e := l.Executors[id]
-		check("executors."+id+".max_parallel", int64(e.MaxParallel))
-		check("executors."+id+".timeout", int64(e.Timeout))
-		check("executors."+id+".output_bytes", e.OutputBytes)
 	}
 }

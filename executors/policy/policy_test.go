@@ -101,6 +101,8 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"policy.secrets.BOTH: has both",
 		"policy.secrets.WRONG.hosts[0]:",
 		"policy.limits.output_bytes: must not be negative",
+		"policy.limits.principal.max_parallel: must not be negative",
+		"policy.limits.executors.rest_executor.per_second: must not be negative",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not reported: %s", want)
@@ -143,12 +145,14 @@ func TestDescribe(t *testing.T) {
 		Files:       policy.Files{Roots: map[string]policy.Root{"work": {Path: root, Write: true}}},
 		Secrets:     map[string]policy.Secret{"KEY": {Env: "KEY", Hosts: []string{"h.example"}}, "GONE": {Env: "GONE", Hosts: []string{"h"}}},
 		Connections: map[string]policy.Connection{"orders": {Kind: "postgres", DSN: "postgres://u:passw0rd@h/db"}},
+		Limits:      policy.Limits{Principal: policy.PrincipalLimits{PerSecond: 2.5}, Executors: map[string]policy.ExecutorLimits{"rest_executor": {MaxParallel: 8}}},
 	}, environment(map[string]string{"KEY": "the-value"}))
 	var all strings.Builder
 	for _, s := range p.Describe() {
 		all.WriteString(s.Name + " = " + s.Value + "\n")
 	}
-	for _, want := range []string{testProgram(t), "work: " + root + " (read and write)", "GONE (for h, not set)", "KEY (for h.example)", "orders (postgres)", "policy.audit = off", "policy.network.allow = closed"} {
+	for _, want := range []string{testProgram(t), "work: " + root + " (read and write)", "GONE (for h, not set)", "KEY (for h.example)", "orders (postgres)", "policy.audit = off", "policy.network.allow = closed",
+		"policy.limits = principal.per_second 2.5, rest_executor.max_parallel 8"} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("not described: %s", want)
 		}
