@@ -44,8 +44,8 @@ while [ -n "$rest" ]; do
 done
 encoded=$(printf %s "a user whose name is so long that there are two lines:$KEY" | base64)
 for each in "$KEY" "$url" "$encoded" "$(printf %s "$encoded" | tr -d '=\n' | tr +/ -_)" "$(printf %s "$KEY" | sed 's/[\\"]/\\&/g')"; do
-	echo "out $each"
-	echo "err $each" >&2
+	printf 'out %s\n' "$each"
+	printf 'err %s\n' "$each" >&2
 done
 `
 
@@ -116,11 +116,15 @@ func (v *Vault) Write(line []byte) (int, error) {
 
 // Call makes a call with the secret in it. Nothing that comes back holds the
 // secret, in whatever way it is written, and its name stands where it was.
-func (v *Vault) Call(id, inputs string) executors.Outcome {
+func (v *Vault) Call(id string, inputs map[string]any) executors.Outcome {
 	v.tb.Helper()
-	resolved, refused := v.Registry.ResolveInputs(id, json.RawMessage(inputs))
+	raw, err := json.Marshal(inputs)
+	if err != nil {
+		v.tb.Fatal(err)
+	}
+	resolved, refused := v.Registry.ResolveInputs(id, raw)
 	if refused != nil {
-		v.tb.Fatalf("%s refuses %s: %v", id, inputs, refused)
+		v.tb.Fatalf("%s refuses %s: %v", id, raw, refused)
 	}
 	call := &executors.Call{Inputs: resolved, Attempt: 1, OnProgress: func(p executors.Progress) {
 		v.mu.Lock()

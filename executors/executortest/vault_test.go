@@ -23,7 +23,7 @@ func echoing(def *executors.Definition) executors.Executor {
 func TestVaultHidesTheSecret(t *testing.T) {
 	t.Parallel()
 	vault := NewVault(t, policy.Config{}, policy.Secret{Executors: []string{"greeting_executor"}}, echoing(load(t)))
-	outcome := vault.Call("greeting_executor", `{"name": "`+Hole+`"}`)
+	outcome := vault.Call("greeting_executor", map[string]any{"name": Hole})
 	if n := strings.Count(string(outcome.Result), "[secret TOKEN]"); n != 12 {
 		t.Errorf("%d of 12: %s", n, outcome.Result)
 	}

@@ -77,33 +77,49 @@ func (r *redactor) find(b []byte) []span {
 	return merged
 }
 
-// findAll looks for every spelling in a text and in its plain view, and for
-// those that are broken into lines in that without the line breaks.
+// deepest is how many times over a text's escapes are undone: a page with a
+// secret in it, as a text in JSON, in JSON.
+const deepest = 3
+
+// findAll looks for every spelling in a text, in its plain views, and for those
+// that are broken into lines in the last of these without the line breaks.
 func findAll(b []byte, patterns []spelling) []span {
-	var spans []span
-	for i := range patterns {
-		spans = patterns[i].find(b, patterns[i].text, spans)
-	}
-	plain, text := plainView(b), b
-	if plain != nil {
-		text = plain.text
-		var found []span
-		for i := range patterns {
-			found = patterns[i].find(text, patterns[i].plain, found)
+	spans := findEach(b, patterns)
+	text := b
+	var views []*view
+	back := func(found []span) {
+		for _, v := range slices.Backward(views) {
+			found = v.back(found)
 		}
-		spans = append(spans, plain.back(found)...)
+		spans = append(spans, found...)
+	}
+	for range deepest {
+		plain := plainView(text)
+		if plain == nil {
+			break
+		}
+		views, text = append(views, plain), plain.text
+		back(findEach(text, patterns))
 	}
 	if whole := wholeView(text); whole != nil {
+		views = append(views, whole)
 		var found []span
 		for i := range patterns {
 			if patterns[i].wraps {
-				found = patterns[i].find(whole.text, patterns[i].plain, found)
+				found = patterns[i].find(whole.text, patterns[i].text, found)
 			}
 		}
-		if found = whole.back(found); plain != nil {
-			found = plain.back(found)
+		back(found)
+	}
+	return spans
+}
+
+func findEach(b []byte, patterns []spelling) (spans []span) {
+	for i := range patterns {
+		spans = patterns[i].find(b, patterns[i].text, spans)
+		if plain := patterns[i].plain; plain != nil {
+			spans = patterns[i].find(b, plain, spans)
 		}
-		spans = append(spans, found...)
 	}
 	return spans
 }

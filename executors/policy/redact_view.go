@@ -17,21 +17,16 @@ type view struct {
 // view was made of.
 type shift struct{ at, by int }
 
-// plainView undoes the escapes of URLs, HTML and JSON, at whatever depth of
-// texts in texts. It gives nil where there are none.
+// plainView undoes the escapes of URLs, HTML and JSON. It gives nil where there
+// are none.
 func plainView(b []byte) *view {
 	if !bytes.ContainsAny(b, escapes) {
 		return nil
 	}
-	return newView(b, escapes, readEscape)
-}
-
-// plainText is a text in its plain view.
-func plainText(b []byte) []byte {
-	if v := plainView(b); v != nil {
-		return v.text
+	if v := newView(b, escapes, readEscape); len(v.shifts) > 0 {
+		return v
 	}
-	return b
+	return nil
 }
 
 // wholeView puts the lines of a text together; nil where there is only one.

@@ -10,7 +10,7 @@ import (
 // characters are escaped are one.
 type spelling struct {
 	text  []byte // as it is
-	plain []byte // as it is in a plain view
+	plain []byte // as it is in a plain view, where that is something else
 	mark  string
 	wraps bool // its encoders break lines
 }
@@ -20,7 +20,11 @@ func spellings(value, mark string) []spelling {
 	var all []spelling
 	add := func(form string, wraps bool) {
 		if len(form) >= minSecret && !slices.ContainsFunc(all, func(s spelling) bool { return string(s.text) == form }) {
-			all = append(all, spelling{text: []byte(form), plain: plainText([]byte(form)), mark: mark, wraps: wraps})
+			one := spelling{text: []byte(form), mark: mark, wraps: wraps}
+			if plain := plainView(one.text); plain != nil && len(plain.text) >= minSecret-1 {
+				one.plain = plain.text
+			}
+			all = append(all, one)
 		}
 	}
 	add(value, false)

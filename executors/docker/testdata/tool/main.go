@@ -3,8 +3,10 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,6 +32,15 @@ func main() {
 		os.Exit(code)
 	case "env":
 		fmt.Println(os.Getenv(rest[0]))
+	case "tell": // in every way there is
+		for _, out := range []*os.File{os.Stdout, os.Stderr} {
+			told := append([]string{os.Getenv("KEY")}, rest...)
+			for _, each := range told {
+				encoded := base64.StdEncoding.EncodeToString([]byte("user:" + each))
+				fmt.Fprintf(out, "%s\n%q\n%s\n%s\n%s\n", each, each, url.QueryEscape(each), encoded, strings.TrimRight(encoded, "="))
+			}
+		}
+		os.Exit(3)
 	case "who":
 		status, _ := os.ReadFile("/proc/self/status")
 		for line := range strings.Lines(string(status)) {
