@@ -13,6 +13,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/jq"
+	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 // maxSource bounds the text of one expression; its cost grows with it.
@@ -128,8 +129,13 @@ func nothing(q *gojq.Query) bool {
 	return q.Term.Type == gojq.TermTypeIndex
 }
 
+// forTheTask finds the names of templates that executors fill in themselves.
+var forTheTask = lazyregexp.New(`(?:^|[\s(|,])(?:prev|input|steps)(?:$|[\s.)\[|,])`)
+
 func hint(src string) string {
 	switch {
+	case forTheTask().MatchString(src):
+		return "an expression reads tasks, inputs, item and index; a template that the task itself is to fill in, as prompt_chain does, has a dollar sign more: $${{ " + cut(src) + " }}"
 	case strings.Contains(src, "secrets."):
 		return "write the placeholder of a secret by itself: ${{ secrets.NAME }}"
 	case strings.ContainsRune(src, '\''):

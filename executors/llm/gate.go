@@ -123,7 +123,7 @@ func (g *Gate) ask(ctx context.Context, client *Client, req Request) (Reply, *Ga
 		sum = sum.Plus(used)
 		reply.Usage = sum
 		if err != nil {
-			return reply, nil, fmt.Errorf("judging the reply: %w", err)
+			return reply, nil, unjudged(ctx, err)
 		}
 		result.Reasons, result.Passed = reasons, len(reasons) == 0
 		if result.Passed || result.Attempts > g.retries {
@@ -131,6 +131,18 @@ func (g *Gate) ask(ctx context.Context, client *Client, req Request) (Reply, *Ga
 		}
 		req.Messages = sentBack(&first, &reply, reasons)
 	}
+}
+
+// unjudged is the error of a reply that nobody could judge: its words say that
+// it was not the reply that failed.
+func unjudged(ctx context.Context, err error) error {
+	failed := executors.AsError(err)
+	if ctx.Err() != nil || failed.Type == executors.Cancelled {
+		return err
+	}
+	said := *failed
+	said.Message = "judging the reply: " + failed.Message
+	return &said
 }
 
 // verdict is the failure of a call whose reply did not pass, unless it is to

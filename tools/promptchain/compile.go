@@ -152,6 +152,9 @@ func (c *compiled) gate(i int) *executors.Error {
 			gate[key] = value
 		}
 	}
+	if s.onFail == "" && named {
+		s.onFail = onFallback
+	}
 	switch {
 	case s.onFail == onFallback && !named:
 		return wrongStep(i, "gate.fallback", "name the later step to go on at")

@@ -203,27 +203,28 @@ func TestWrongInputs(t *testing.T) {
 		`[{"name": "a"}]`:                     "steps[0].prompt",
 		`[{"prompt": "a", "temperature": 3}]`: "steps[0].temperature",
 		`[{"prompt": "a", "name": "b c"}]`:    "steps[0].name",
-		`[{"prompt": "a", "name": "b"}, {"prompt": "a", "name": "b"}]`:                                      "steps[1].name",
-		`["a", {"prompt": "${{ steps.nope }}"}]`:                                                            "steps[1].prompt",
-		`[{"prompt": "${{ steps.b }}"}, {"name": "b", "prompt": "x"}]`:                                      "steps[0].prompt",
-		`["a", {"prompt": "${{ prev | }}"}]`:                                                                "steps[1].prompt",
-		`["a", {"prompt": "x", "system": "${{ steps }}"}]`:                                                  "steps[1].system",
-		`["a", {"prompt": "x", "output_schema": {"type": "wrong"}}]`:                                        "steps[1].output_schema",
-		`["a", {"prompt": "x", "inputs": {}}]`:                                                              "steps[1].inputs",
-		`["a", {"prompt": "x", "timeout": 4000}]`:                                                           "steps[1].timeout",
-		`["a", {"prompt": "x", "retry": {"max_attempts": 0}}]`:                                              "steps[1].retry.max_attempts",
-		`["a", {"executor": "file_writer", "inputs": {}}]`:                                                  "steps[1].executor",
-		`["a", {"executor": "rest_executr", "inputs": {}}]`:                                                 "steps[1].executor",
-		`["a", {"executor": "rest_executor", "inputs": {"url": 3}}]`:                                        "steps[1].inputs.url",
-		`["a", {"executor": "rest_executor", "prompt": "x"}]`:                                               "steps[1].executor",
-		`["a", {"prompt": "x", "gate": {}}]`:                                                                "steps[1].gate",
-		`["a", {"prompt": "x", "gate": {"matches": "("}}]`:                                                  "steps[1].gate.matches",
-		`["a", {"prompt": "x", "gate": {"condition": ".["}}]`:                                               "steps[1].gate.condition",
-		`["a", {"prompt": "x", "gate": {"schema": {"type": "wrong"}}}]`:                                     "steps[1].gate.schema",
-		`["a", {"prompt": "x", "gate": {"min_length": 3, "max_length": 2}}]`:                                "steps[1].gate.max_length",
-		`["a", {"prompt": "x", "gate": {"min_length": 3, "on_failure": "fallback"}}]`:                       "steps[1].gate.fallback",
-		`["a", {"prompt": "x", "gate": {"min_length": 3, "on_failure": "fallback", "fallback": "step_1"}}]`: "steps[1].gate.fallback",
-		`["a", {"prompt": "x", "gate": {"min_length": 3, "fallback": "step_1"}}]`:                           "steps[1].gate.fallback",
+		`[{"prompt": "a", "name": "b"}, {"prompt": "a", "name": "b"}]`:                                                           "steps[1].name",
+		`["a", {"prompt": "${{ steps.nope }}"}]`:                                                                                 "steps[1].prompt",
+		`[{"prompt": "${{ steps.b }}"}, {"name": "b", "prompt": "x"}]`:                                                           "steps[0].prompt",
+		`["a", {"prompt": "${{ prev | }}"}]`:                                                                                     "steps[1].prompt",
+		`["a", {"prompt": "x", "system": "${{ steps }}"}]`:                                                                       "steps[1].system",
+		`["a", {"prompt": "x", "output_schema": {"type": "wrong"}}]`:                                                             "steps[1].output_schema",
+		`["a", {"prompt": "x", "inputs": {}}]`:                                                                                   "steps[1].inputs",
+		`["a", {"prompt": "x", "timeout": 4000}]`:                                                                                "steps[1].timeout",
+		`["a", {"prompt": "x", "retry": {"max_attempts": 0}}]`:                                                                   "steps[1].retry.max_attempts",
+		`["a", {"executor": "file_writer", "inputs": {}}]`:                                                                       "steps[1].executor",
+		`["a", {"executor": "rest_executr", "inputs": {}}]`:                                                                      "steps[1].executor",
+		`["a", {"executor": "rest_executor", "inputs": {"url": 3}}]`:                                                             "steps[1].inputs.url",
+		`["a", {"executor": "rest_executor", "prompt": "x"}]`:                                                                    "steps[1].executor",
+		`["a", {"prompt": "x", "gate": {}}]`:                                                                                     "steps[1].gate",
+		`["a", {"prompt": "x", "gate": {"matches": "("}}]`:                                                                       "steps[1].gate.matches",
+		`["a", {"prompt": "x", "gate": {"condition": ".["}}]`:                                                                    "steps[1].gate.condition",
+		`["a", {"prompt": "x", "gate": {"schema": {"type": "wrong"}}}]`:                                                          "steps[1].gate.schema",
+		`["a", {"prompt": "x", "gate": {"min_length": 3, "max_length": 2}}]`:                                                     "steps[1].gate.max_length",
+		`["a", {"prompt": "x", "gate": {"min_length": 3, "on_failure": "fallback"}}]`:                                            "steps[1].gate.fallback",
+		`["a", {"prompt": "x", "gate": {"min_length": 3, "on_failure": "fallback", "fallback": "step_1"}}]`:                      "steps[1].gate.fallback",
+		`["a", {"prompt": "x", "gate": {"min_length": 3, "fallback": "step_1"}}]`:                                                "steps[1].gate.fallback",
+		`["a", {"prompt": "x", "gate": {"min_length": 3, "fallback": "c", "on_failure": "stop"}}, {"name": "c", "prompt": "x"}]`: "steps[1].gate.fallback",
 	} {
 		_, err := b.call(`{"input": "i", "steps": ` + steps + `}`)
 		if err == nil || err.Type != executors.ValidationError || err.Field != field {
@@ -233,85 +234,6 @@ func TestWrongInputs(t *testing.T) {
 	if b.model.Count() != 0 {
 		t.Errorf("%d requests were sent", b.model.Count())
 	}
-}
-
-// What a gate does when the reply does not pass.
-func TestGates(t *testing.T) {
-	t.Parallel()
-	gated := func(gate string) string {
-		return `{"input": "i", "steps": [{"name": "a", "prompt": "A", "gate": ` + gate + `}, {"name": "b", "prompt": "B"}, {"name": "c", "prompt": "C ${{ prev }} ${{ steps.b }}"}]}`
-	}
-	t.Run("retry", func(t *testing.T) {
-		t.Parallel()
-		b := with(t, steps("no", "yes", "b", "c"))
-		got := b.completed(gated(`{"matches": "^yes$"}`), "yes", "b", "c")
-		if g := got.Steps[0].Gate; g == nil || !g.Passed || g.Attempts != 2 || got.Steps[0].Usage.Requests != 2 || got.Steps[0].Attempts != 1 {
-			t.Errorf("%+v", got.Steps[0])
-		}
-		if again := b.model.Requests()[1]; len(again.Messages) != 3 || !strings.Contains(again.Last(), "^yes$") {
-			t.Errorf("%s", again.Body)
-		}
-		b.sent(3, "C b b")
-	})
-	t.Run("retry in vain", func(t *testing.T) {
-		t.Parallel()
-		b := with(t, steps("no", "no", "no"))
-		got, err := b.call(gated(`{"matches": "^yes$"}`))
-		if err == nil || err.Code != "gate" || got.Status != "failed" || got.Steps[0].Content != "no" || got.Usage.Requests != 3 || got.Steps[1].Status != "skipped" {
-			t.Errorf("%+v, %v", got, err)
-		}
-	})
-	t.Run("fail", func(t *testing.T) {
-		t.Parallel()
-		b := with(t, steps("no"))
-		if got, err := b.call(gated(`{"min_length": 3, "on_failure": "fail"}`)); err == nil || err.Code != "gate" || err.Field != "steps[0]" || got.Usage.Requests != 1 {
-			t.Errorf("%+v, %v", got, err)
-		}
-	})
-	t.Run("stop", func(t *testing.T) {
-		t.Parallel()
-		b := with(t, steps("no"))
-		got := b.completed(gated(`{"max_length": 1, "on_failure": "stop"}`), "no")
-		if got.Steps[0].Gate.Passed || got.Steps[1].Status != "skipped" || got.Steps[2].Status != "skipped" {
-			t.Errorf("%+v", got.Steps)
-		}
-	})
-	t.Run("stop, but it passes", func(t *testing.T) {
-		t.Parallel()
-		with(t, steps("n", "b", "c")).completed(gated(`{"max_length": 1, "on_failure": "stop"}`), "n", "b", "c")
-	})
-	t.Run("fallback", func(t *testing.T) {
-		t.Parallel()
-		b := with(t, steps("no", "c"))
-		got := b.completed(gated(`{"max_length": 1, "on_failure": "fallback", "fallback": "c"}`), "no", "c")
-		if b.sent(1, "C no "); got.Steps[1].Status != "skipped" {
-			t.Errorf("%+v", got.Steps)
-		}
-	})
-	t.Run("fallback to the next", func(t *testing.T) {
-		t.Parallel()
-		with(t, steps("no", "b", "c")).completed(gated(`{"max_length": 1, "on_failure": "fallback", "fallback": "b"}`), "no", "b", "c")
-	})
-	t.Run("fallback after a retry", func(t *testing.T) {
-		t.Parallel()
-		with(t, steps("no", "no", "c")).completed(gated(`{"max_length": 1, "on_failure": "fallback", "fallback": "c", "retries": 1}`), "no", "c")
-	})
-	t.Run("fallback, but it passes", func(t *testing.T) {
-		t.Parallel()
-		b := with(t, steps("n", "b", "c"))
-		b.completed(gated(`{"max_length": 1, "on_failure": "fallback", "fallback": "c"}`), "n", "b", "c")
-		b.sent(2, "C b b")
-	})
-	t.Run("a failure goes on nowhere", func(t *testing.T) {
-		t.Parallel()
-		script := steps("n")
-		script.Otherwise = &llmtest.Step{Status: 400, Message: "bad"}
-		b := with(t, script)
-		got, err := b.call(gated(`{"max_length": 1, "on_failure": "fallback", "fallback": "c"}`))
-		if err == nil || err.Field != "steps[1]" || got.Steps[2].Status != "skipped" || b.model.Count() != 2 {
-			t.Errorf("%+v, %v", got, err)
-		}
-	})
 }
 
 // What came before a failure is kept, and a retry goes on with the step that
