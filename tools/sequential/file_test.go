@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,6 +28,7 @@ type faulty struct {
 	never, once func(task string) bool
 	reached     chan struct{} // closed when so many answers were given
 	after       int
+	held        bool // from then on nothing is answered
 }
 
 func (f *faulty) answer(r llmtest.Request) llmtest.Step {
@@ -40,6 +40,8 @@ func (f *faulty) answer(r llmtest.Request) llmtest.Step {
 		close(f.reached)
 	}
 	switch {
+	case f.held && f.after < 0:
+		return llmtest.Step{Delay: time.Hour} // until its caller is gone
 	case f.never != nil && f.never(task):
 		return llmtest.Step{Status: 400, Code: "content_filter", Message: "flagged"}
 	case f.once != nil && f.once(task) && f.asked[task] == 1:
@@ -159,64 +161,6 @@ func TestFaults(t *testing.T) {
 	}
 	if used := opts.Meter.Used(); used.Tokens() != tokens || used.Requests != want {
 		t.Errorf("usage is %+v, want %d tokens and %d requests", used, tokens, want)
-	}
-}
-
-// TestKilled holds that a batch that is killed at half and started again, with
-// another number of workers and ten rows more, loses no row and repeats at
-// most what was in flight.
-func TestKilled(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("starts and kills a process")
-	}
-	const n, workers = 600, 8
-	f := &faulty{asked: map[string]int{}, reached: make(chan struct{}), after: n / 2}
-	server := llmtest.New(t, llmtest.Script{Answer: f.answer}).Quiet()
-	opts := options(t, lines(0, n))
-	given, err := json.Marshal(childFile{opts.Input, opts.Output, opts.Keys.Task, workers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	program := exec.Command(os.Args[0])
-	program.Env = append(os.Environ(), childVariable+"="+string(given), "OPENAI_API_KEY="+llmtest.Key, "OPENAI_BASE_URL="+server.URL+"/v1")
-	program.Stderr = os.Stderr
-	if err := program.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-f.reached
-	if err := program.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	if err := program.Wait(); err == nil {
-		t.Fatal("it was done before it was killed")
-	}
-	before := f.total()
-	if _, err := os.Stat(opts.Output); err == nil {
-		t.Error("there is an output that is not whole")
-	}
-
-	put(t, opts.Input, lines(0, n+10))
-	opts.Workers, opts.Meter = 3, llm.NewMeter(llm.Ceiling{}, nil)
-	report, err := sequential.RunFile(t.Context(), client(server, opts.Workers), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if report.Counts != (sequential.Counts{OK: n + 10}) {
-		t.Errorf("counts: %+v", report.Counts)
-	}
-	for i, row := range output(t, opts.Output) {
-		checkRow(t, row, i, false)
-	}
-	if repeats := f.total() - (n + 10); repeats < 0 || repeats > workers {
-		t.Errorf("%d requests before it was killed and %d after: %d repeats with %d workers", before, f.total()-before, repeats, workers)
-	}
-	if used := opts.Meter.Used(); used.Requests != n+10 {
-		t.Errorf("the journal and this start took %d requests together", used.Requests)
-	}
-	all := f.total()
-	if _, err := sequential.RunFile(t.Context(), client(server, 4), opts); err != nil || f.total() != all {
-		t.Errorf("a third start: %v, %d requests more", err, f.total()-all)
 	}
 }
 
