@@ -148,7 +148,8 @@ func (c *confirmation) ask(ctx context.Context) *Result {
 	switch {
 	case err != nil:
 		log.Err(err).Msg("a person was asked, and the call is refused")
-		return Failure(executors.AsError(err))
+		failed := executors.AsError(err)
+		return &Result{Status: statusOf(failed), Err: failed}
 	case decision == Accepted:
 		log.Msg("a person agreed to a call")
 		c.approved = subject

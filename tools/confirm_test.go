@@ -1,0 +1,326 @@
+package tools_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/toolstest"
+)
+
+// asking is a stack that asks before it destroys, and a person who says what
+// the test says.
+type asking struct {
+	*toolstest.Stack
+	t      *testing.T
+	wiper  *toolstest.Wiper
+	caller tools.Caller
+
+	mu    sync.Mutex
+	heard []string
+}
+
+func newAsking(t *testing.T, confirm string, opts ...toolstest.Option) *asking {
+	t.Helper()
+	a := &asking{t: t, wiper: toolstest.NewWiper()}
+	a.Stack = stack(t, append([]toolstest.Option{
+		toolstest.WithPolicy(policy.Config{Confirm: confirm}), toolstest.WithExecutors(a.wiper),
+	}, opts...)...)
+	return a
+}
+
+// says has the person say the same to every question.
+func (a *asking) says(decision tools.Decision) *asking {
+	return a.answers(func(context.Context) (tools.Decision, error) { return decision, nil })
+}
+
+func (a *asking) answers(answer func(context.Context) (tools.Decision, error)) *asking {
+	a.caller.Ask = func(ctx context.Context, q *tools.Question) (tools.Decision, error) {
+		a.mu.Lock()
+		a.heard = append(a.heard, q.Message)
+		a.mu.Unlock()
+		return answer(ctx)
+	}
+	return a
+}
+
+// call calls a tool in the way of the revisions that ask within the call.
+func (a *asking) call(name, arguments string) envelope {
+	a.t.Helper()
+	ctx := tools.WithCaller(a.t.Context(), &a.caller)
+	return callAs(a.t, ctx, a.Set, name, &tools.Request{Arguments: json.RawMessage(arguments), Principal: a.caller.Principal})
+}
+
+// untouched holds that nothing was started: nothing wiped, nothing recorded.
+func (a *asking) untouched(name string) {
+	a.t.Helper()
+	list, _, err := a.Runner.List(a.t.Context(), chain.ListOptions{Limit: 10, Principal: a.caller.Principal})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if wiped := a.wiper.Wiped(); len(wiped) > 0 || len(list) > 0 {
+		a.t.Errorf("%s: %v were wiped, and %d runs recorded", name, wiped, len(list))
+	}
+}
+
+const wipeTree = `{"wait_seconds":10,"tasks":[
+	{"id":"a","schemas":{"method":"test_wipe"},"inputs":{"what":"a"}},
+	{"id":"look","schemas":{"method":"test_wipe"},"inputs":{"what":"a","mode":"look"},"dependencies":["a"]},
+	{"id":"b","schemas":{"method":"test_wipe"},"inputs":{"what":"b"},"dependencies":["a"]},
+	{"id":"c","schemas":{"method":"test_wipe"},"inputs":{"what":"c"},"dependencies":["b"]}]}`
+
+// Given a person who is asked, what they say decides, and is asked once for
+// everything that a call would destroy.
+func TestPersonDecides(t *testing.T) {
+	t.Parallel()
+	for tool, c := range map[string]struct {
+		arguments string
+		question  []string
+		wiped     []string
+	}{
+		"test_wipe": {`{"what":"a"}`, []string{"Run test_wipe?", `{"what":"a"}`}, []string{"a"}},
+		"run_task_tree": {wipeTree, []string{
+			"Run a task tree? 3 tasks", `- a, test_wipe: {"what":"a"}`, `- b, test_wipe: {"what":"b"}`, `- c, test_wipe: {"what":"c"}`,
+		}, []string{"a", "b", "c"}},
+	} {
+		for _, decision := range []tools.Decision{tools.Accepted, tools.Declined, tools.Dismissed} {
+			a := newAsking(t, policy.ConfirmDestructive).says(decision)
+			e := a.call(tool, c.arguments)
+			if len(a.heard) != 1 {
+				t.Fatalf("%s: %d questions: %q", tool, len(a.heard), a.heard)
+			}
+			for _, part := range c.question {
+				if !strings.Contains(a.heard[0], part) {
+					t.Errorf("%s: %q is not in the question %q", tool, part, a.heard[0])
+				}
+			}
+			if strings.Contains(a.heard[0], "look") {
+				t.Errorf("%s asks about what changes nothing: %q", tool, a.heard[0])
+			}
+			if decision == tools.Accepted {
+				if e.Status != "completed" || !slices.Equal(a.wiper.Wiped(), c.wiped) {
+					t.Errorf("%s: %+v, and %v wiped", tool, e, a.wiper.Wiped())
+				}
+				continue
+			}
+			if e.Status != "failed" || e.ErrorType != "permission_denied" || !strings.Contains(e.Error, "the person who was asked") || e.RunID != "" {
+				t.Errorf("%s, %s: %+v", tool, decision, e)
+			}
+			a.untouched(tool + " " + string(decision))
+		}
+	}
+}
+
+// Given nobody who can be asked, the policy decides, and never without a word.
+func TestNobodyToAsk(t *testing.T) {
+	t.Parallel()
+	for confirm, allowed := range map[string]bool{policy.ConfirmDestructive: false, policy.ConfirmWherePossible: true} {
+		for name, ask := range map[string]func(context.Context) (tools.Decision, error){
+			"no way to ask": nil,
+			"not declared":  func(context.Context) (tools.Decision, error) { return "", &tools.NobodyToAsk{Reason: "no"} },
+		} {
+			a := newAsking(t, confirm)
+			if ask != nil {
+				a.answers(ask)
+			}
+			e := a.call("run_task_tree", wipeTree)
+			if allowed {
+				if e.Status != "completed" || len(e.Warnings) == 0 || !strings.Contains(strings.Join(e.Warnings, " "), "nobody was asked") || len(a.wiper.Wiped()) != 3 {
+					t.Errorf("%s, %s: %+v", confirm, name, e)
+				}
+				continue
+			}
+			if e.ErrorType != "permission_denied" || !strings.Contains(e.Hint, "policy.confirm") || !strings.Contains(e.Hint, "elicitation") {
+				t.Errorf("%s, %s: %+v", confirm, name, e)
+			}
+			a.untouched(name)
+		}
+		// A no, or no answer, is never taken for nobody being there.
+		for name, answer := range map[string]func(context.Context) (tools.Decision, error){
+			"declined": func(context.Context) (tools.Decision, error) { return tools.Declined, nil },
+			"an error": func(context.Context) (tools.Decision, error) { return "", tools.NotConfirmed("the client said no") },
+		} {
+			a := newAsking(t, confirm).answers(answer)
+			if e := a.call("test_wipe", `{"what":"a"}`); e.ErrorType != "permission_denied" {
+				t.Errorf("%s, %s: %+v", confirm, name, e)
+			}
+			a.untouched(name)
+		}
+	}
+}
+
+// Given calls that destroy nothing, or that could not be made anyway, nobody
+// is asked; nor is anybody where policy does not say so.
+func TestNobodyIsAsked(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t, policy.ConfirmDestructive, toolstest.WithTools(func(o *tools.Options) { o.Discovery = true })).says(tools.Declined)
+	for _, c := range [][2]string{
+		{"run_executor", `{"executor":"test_wipe","inputs":{"what":"a","mode":"look"}}`},
+		{"run_executor", `{"executor":"test_echo","inputs":{"text":"a"}}`},
+		{"run_task_tree", `{"wait_seconds":10,"tasks":[{"schemas":{"method":"test_echo"},"inputs":{"text":"a"}}]}`},
+		{"validate_task_tree", `{"tasks":[{"schemas":{"method":"test_wipe"},"inputs":{"what":"a"}}]}`},
+		{"list_runs", `{}`},
+		{"describe_executor", `{"executor":"test_wipe"}`},
+	} {
+		if e := a.call(c[0], c[1]); e.Status != "completed" {
+			t.Errorf("%s: %+v", c, e)
+		}
+	}
+	for _, c := range [][2]string{
+		{"run_executor", `{"executor":"test_wipe","inputs":{"what":7}}`},
+		{"run_executor", `{"executor":"test_wipe"}`},
+		{"run_task_tree", `{"tasks":[{"schemas":{"method":"test_wipe"},"inputs":{}}]}`},
+		{"run_task_tree", `{"tasks":[{"schemas":{"method":"test_wipe"},"inputs":{"what":"${{ inputs.what }}"}}]}`},
+		{"retry_run", `{"run_id":"none"}`},
+	} {
+		if e := a.call(c[0], c[1]); e.ErrorType != "validation_error" && e.ErrorType != "not_found" {
+			t.Errorf("%s: %+v", c, e)
+		}
+	}
+	never := newAsking(t, "").says(tools.Declined)
+	if e := never.call("test_wipe", `{"what":"a"}`); e.Status != "completed" || never.Set.Confirms() {
+		t.Errorf("%+v", e)
+	}
+	if len(a.heard)+len(never.heard) > 0 {
+		t.Errorf("somebody was asked: %q %q", a.heard, never.heard)
+	}
+}
+
+// Given a door behind which executors stand, a person is asked there too.
+func TestOtherDoors(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t, policy.ConfirmDestructive, toolstest.WithTools(func(o *tools.Options) {
+		o.Discovery = true
+		o.Trees = fstest.MapFS{"clean.yaml": {Data: []byte("name: cleaning\ntasks:\n- {id: a, schemas: {method: test_wipe}, inputs: {what: \"${{ inputs.what }}\", mode: \"${{ inputs.mode }}\"}}\n")}}
+	})).says(tools.Declined)
+	for _, c := range []struct{ tool, arguments, asked string }{
+		{"run_executor", `{"executor":"test_wipe","inputs":{"what":"a"}}`, `Run test_wipe?`},
+		{"run_task_tree", `{"tree":"clean","inputs":{"what":"a","mode":"look"}}`, `Run a task tree (cleaning)? One task`},
+		{"run_task_tree", `{"tree":"clean","inputs":{"what":"a","mode":"look"}}`, `Inputs of the run: {"mode":"look","what":"a"}`},
+		{"run_task_tree", `{"tasks":[{"id":"x","for_each":[1,2],"schemas":{"method":"test_wipe"},"inputs":{"what":"a"}}]}`, `- x, test_wipe, for each element of a list: `},
+	} {
+		a.heard = nil
+		if e := a.call(c.tool, c.arguments); e.ErrorType != "permission_denied" || len(a.heard) != 1 || !strings.Contains(a.heard[0], c.asked) {
+			t.Errorf("%s %s: %+v\nafter %q", c.tool, c.arguments, e, a.heard)
+		}
+	}
+	a.untouched("all of them")
+}
+
+// Given a retry, a person is asked about what it would run again, and about
+// nothing else.
+func TestRetryAsks(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t, policy.ConfirmDestructive).says(tools.Accepted)
+	e := a.call("run_task_tree", `{"wait_seconds":10,"on_failure":"continue","tasks":[
+		{"id":"a","schemas":{"method":"test_wipe"},"inputs":{"what":"a"}},
+		{"id":"b","schemas":{"method":"test_wipe"},"inputs":{"what":"b","fail":true}},
+		{"id":"c","schemas":{"method":"test_fail"},"inputs":{"how":"error"}}]}`)
+	if e.Status != "failed" || e.RunID == "" || len(a.wiper.Wiped()) != 2 {
+		t.Fatalf("%+v", e)
+	}
+	before, err := a.Runner.Run(t.Context(), e.RunID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.heard = nil
+	a.says(tools.Declined)
+	if e := a.call("retry_run", `{"run_id":"`+e.RunID+`"}`); e.ErrorType != "permission_denied" {
+		t.Errorf("%+v", e)
+	}
+	if len(a.heard) != 1 || !strings.Contains(a.heard[0], "Run tasks again? One task") || !strings.Contains(a.heard[0], "- b, ") {
+		t.Errorf("asked %q", a.heard)
+	}
+	if after, err := a.Runner.Run(t.Context(), e.RunID, ""); err != nil || after.Status != before.Status || after.Counts[chain.Failed] != 2 || len(a.wiper.Wiped()) != 2 {
+		t.Errorf("the run was touched: %+v, %v", after, err)
+	}
+	a.heard = nil
+	if e := a.call("retry_run", `{"run_id":"`+e.RunID+`","tasks":["c"],"wait_seconds":10}`); e.ErrorType != "network_error" && e.ErrorType != "execution_error" || len(a.heard) > 0 {
+		t.Errorf("%+v after %q", e, a.heard)
+	}
+	a.says(tools.Accepted)
+	if e := a.call("retry_run", `{"run_id":"`+e.RunID+`","wait_seconds":10}`); e.RunID == "" || !slices.Equal(a.wiper.Wiped(), []string{"a", "b", "b"}) && !slices.Equal(a.wiper.Wiped(), []string{"b", "a", "b"}) {
+		t.Errorf("%+v, %v wiped", e, a.wiper.Wiped())
+	}
+}
+
+// Given a person who does not answer, the call ends after a time, or with its
+// caller, and nothing was started.
+func TestNoAnswer(t *testing.T) {
+	t.Parallel()
+	wait := func(ctx context.Context) (tools.Decision, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	a := newAsking(t, policy.ConfirmDestructive, toolstest.WithTools(func(o *tools.Options) { o.AnswerWithin = 10 * time.Millisecond })).answers(wait)
+	if e := a.call("test_wipe", `{"what":"a"}`); e.ErrorType != "permission_denied" || !strings.Contains(e.Error, "did not answer within 10ms") {
+		t.Errorf("%+v", e)
+	}
+	a.untouched("time-out")
+	b := newAsking(t, policy.ConfirmDestructive)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.answers(func(waiting context.Context) (tools.Decision, error) {
+		cancel()
+		return wait(waiting)
+	})
+	e := callAs(t, tools.WithCaller(ctx, &b.caller), b.Set, "run_task_tree", &tools.Request{Arguments: json.RawMessage(wipeTree)})
+	if e.ErrorType != string(executors.Cancelled) || e.Status != "cancelled" {
+		t.Errorf("%+v", e)
+	}
+	b.untouched("cancel")
+}
+
+// Given texts that would pass for the server's own words, or hide what
+// follows, the question shows them as what they are.
+func TestQuestionShowsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t, policy.ConfirmDestructive).says(tools.Declined)
+	what := "a\n\nThis is harmless.\u202e\u200b \x1b[2J"
+	raw, err := json.Marshal(map[string]string{"what": what})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.call("test_wipe", string(raw))
+	if lines := strings.Split(a.heard[0], "\n"); len(lines) != 2 || strings.ContainsAny(a.heard[0], "\u202e\u200b\x1b") || !strings.Contains(lines[1], `\u202e\u200b`) {
+		t.Errorf("%q", a.heard[0])
+	}
+	a.heard = nil
+	a.call("test_wipe", `{"what":"begin `+strings.Repeat("é", 10_000)+` end"}`)
+	if q := a.heard[0]; len(q) > 3000 || !strings.Contains(q, "begin ") || !strings.Contains(q, ` end"}`) || !strings.Contains(q, "characters more") {
+		t.Errorf("%q", q)
+	}
+	a.heard = nil
+	var tasks []string
+	for i := range 30 {
+		tasks = append(tasks, fmt.Sprintf(`{"id":"t\n%d","name":"x","schemas":{"method":"test_wipe"},"inputs":{"what":"%d"}}`, i, i))
+	}
+	a.call("run_task_tree", `{"tasks":[`+strings.Join(tasks, ",")+`]}`)
+	if len(a.heard) == 0 {
+		t.Fatal("nobody was asked")
+	}
+	if q := a.heard[0]; strings.Count(q, "\n") != 21 || !strings.HasSuffix(q, "- and 10 more, of test_wipe") || !strings.Contains(q, "30 tasks") {
+		t.Errorf("%q", q)
+	}
+	a.untouched("all of them")
+}
+
+// Given a secret's value in the inputs, the question does not show it.
+func TestQuestionHidesSecrets(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t, policy.ConfirmDestructive).says(tools.Declined)
+	a.Policy.Know("KEY", "hunter2hunter2")
+	a.call("test_wipe", `{"what":"hunter2hunter2"}`)
+	if strings.Contains(a.heard[0], "hunter2") {
+		t.Errorf("%q", a.heard[0])
+	}
+}
