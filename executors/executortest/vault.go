@@ -52,11 +52,14 @@ done
 // Echo is what a peer says that was given a value and gives it back in every
 // way there is, one a line.
 func Echo(given string) string {
+	if given == "" {
+		return ""
+	}
 	withUser := []byte("user:" + given)
 	quoted, _ := json.Marshal(given)
 	plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(quoted))
 	return strings.Join([]string{
-		"got " + given, "query " + url.QueryEscape(given), "path " + url.PathEscape(given), "small " + strings.ToLower(url.QueryEscape(given[:3])) + given[3:],
+		"got " + given, "query " + url.QueryEscape(given), "path " + url.PathEscape(given), "small " + strings.ToLower(url.QueryEscape(given[:1])) + given[1:],
 		"json " + string(quoted), "json " + plain, "json " + strings.ReplaceAll(plain, "/", `\/`), "html " + html.EscapeString(given),
 		"base64 " + base64.StdEncoding.EncodeToString([]byte(given)), base64.RawStdEncoding.EncodeToString(withUser),
 		base64.URLEncoding.EncodeToString(withUser), base64.RawURLEncoding.EncodeToString([]byte(given)),
@@ -70,6 +73,7 @@ type Vault struct {
 
 	tb       testing.TB
 	audit    string
+	used     bool
 	mu       sync.Mutex
 	log      strings.Builder
 	progress strings.Builder
@@ -126,6 +130,7 @@ func (v *Vault) Call(id string, inputs map[string]any) executors.Outcome {
 	if refused != nil {
 		v.tb.Fatalf("%s refuses %s: %v", id, raw, refused)
 	}
+	v.used = v.used || strings.Contains(string(raw), Hole)
 	call := &executors.Call{Inputs: resolved, Attempt: 1, OnProgress: func(p executors.Progress) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
@@ -154,7 +159,7 @@ func (v *Vault) checkTrails() {
 	if err != nil {
 		v.tb.Errorf("the audit trail: %v", err)
 	}
-	if !strings.Contains(string(audit), `"secrets":["TOKEN"]`) {
+	if v.used && !strings.Contains(string(audit), `"secrets":["TOKEN"]`) {
 		v.tb.Errorf("the audit trail does not say that the secret was used: %s", audit)
 	}
 	CheckHidden(v.tb, "the audit trail", string(audit))

@@ -1,11 +1,14 @@
 package policy
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // shortestCut is the length from which a spelling is known by a part of it:
-// by half of it, but by no fewer than ten characters, or all but two. Words
-// that are in every text are shorter.
-const shortestCut, leastPart, leastLess = 10, 10, 2
+// by half of it, but by no fewer than ten characters, or all but two, and no
+// more than sixteen. Words that are in every text are shorter.
+const shortestCut, leastPart, leastLess, mostPart = 10, 10, 2, 16
 
 // find adds the places of a spelling's text in b. Outputs are cut off at some
 // length, which callers may choose: half of the text is enough where b, or
@@ -17,7 +20,7 @@ func (s *spelling) find(b, text []byte, spans []span) []span {
 	}
 	anchor := len(text)
 	if anchor >= shortestCut {
-		anchor = max((len(text)+1)/2, min(leastPart, len(text)-leastLess))
+		anchor = min(mostPart, max((len(text)+1)/2, min(leastPart, len(text)-leastLess)))
 	}
 	for from := 0; ; from++ {
 		i := bytes.Index(b[from:], text[:anchor])
@@ -26,6 +29,9 @@ func (s *spelling) find(b, text []byte, spans []span) []span {
 		}
 		from += i
 		to := from + same(b[from:], text)
+		if to-from < len(text) && !endsAt(b, to, nearly) { // unless it has a quote of its own
+			to = from + anchor + max(0, bytes.LastIndexAny(b[from+anchor:to], quotes))
+		}
 		if to-from == len(text) || endsAt(b, to, nearly) {
 			spans = append(spans, span{from, to, s.mark})
 		}
@@ -41,8 +47,17 @@ func (s *spelling) find(b, text []byte, spans []span) []span {
 		}
 		from += i
 		to := from + anchor
-		if n := sameEnd(b[:to], text); n < len(text) && beginsAt(b, to-n, nearly) {
-			spans = append(spans, span{to - n, to, s.mark})
+		begin := to - sameEnd(b[:to], text)
+		if to-begin == len(text) {
+			continue // it is there as a whole
+		}
+		if !beginsAt(b, begin, nearly) {
+			if quote := bytes.IndexAny(b[begin:from], quotes); quote >= 0 {
+				begin += quote + 1
+			}
+		}
+		if beginsAt(b, begin, nearly) {
+			spans = append(spans, span{begin, to, s.mark})
 		}
 	}
 }
@@ -69,7 +84,7 @@ func sameEnd(a, b []byte) int {
 // quote, or what says that there was more.
 func endsAt(b []byte, i, nearly int) bool {
 	for k := i; k <= i+nearly; k++ {
-		if k >= len(b) || isQuote(b[k]) || bytes.HasPrefix(b[k:], ellipsis) || bytes.HasPrefix(b[k:], dots) {
+		if k >= len(b) || strings.IndexByte(quotes, b[k]) >= 0 || bytes.HasPrefix(b[k:], ellipsis) || bytes.HasPrefix(b[k:], dots) {
 			return true
 		}
 	}
@@ -79,13 +94,14 @@ func endsAt(b []byte, i, nearly int) bool {
 // beginsAt reports whether a text begins at i, or nearly.
 func beginsAt(b []byte, i, nearly int) bool {
 	for k := i; k >= i-nearly; k-- {
-		if k <= 0 || isQuote(b[k-1]) || bytes.HasSuffix(b[:k], ellipsis) || bytes.HasSuffix(b[:k], dots) {
+		if k <= 0 || strings.IndexByte(quotes, b[k-1]) >= 0 || bytes.HasSuffix(b[:k], ellipsis) || bytes.HasSuffix(b[:k], dots) {
 			return true
 		}
 	}
 	return false
 }
 
-var ellipsis, dots = []byte("…"), []byte("...")
+// quotes are what texts in texts stand in.
+const quotes = "\"'`"
 
-func isQuote(c byte) bool { return c == '"' || c == '\'' || c == '`' }
+var ellipsis, dots = []byte("…"), []byte("...")

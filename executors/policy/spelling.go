@@ -1,7 +1,10 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -32,8 +35,10 @@ func spellings(value, mark string) []spelling {
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		add(enc.EncodeToString([]byte(value)), true)
 		add(enc.WithPadding(base64.NoPadding).EncodeToString([]byte(value)), true)
-		for shift := range 3 {
-			add(insideBase64(enc, value, shift), true)
+		for _, form := range []string{value, url.QueryEscape(value), jsonEscaped(value, false), jsonEscaped(value, true)} {
+			for shift := range 3 {
+				add(insideBase64(enc, form, shift), true)
+			}
 		}
 	}
 	return all
@@ -50,4 +55,14 @@ func insideBase64(enc *base64.Encoding, value string, shift int) string {
 		return ""
 	}
 	return encoded[first:last]
+}
+
+func jsonEscaped(value string, escapeHTML bool) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(escapeHTML)
+	if err := enc.Encode(value); err != nil {
+		return value
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
 }
