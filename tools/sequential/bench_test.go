@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +19,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/llm/llmtest"
 	"github.com/chainwright/chainwright/tools/sequential"
 )
 
@@ -99,6 +103,76 @@ func BenchmarkLatency(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkHTTP is BenchmarkLatency with a model that is asked over HTTP: a
+// server in this process, which answers after 50 ms, so its work is measured
+// with that of the batch. bare is the efficiency of goroutines that make the
+// same requests of it and do nothing else.
+func BenchmarkHTTP(b *testing.B) {
+	const latency, rounds, few = 50 * time.Millisecond, 100, 40
+	for _, workers := range []int{10, 64, 256} {
+		b.Run(fmt.Sprint("workers=", workers), func(b *testing.B) {
+			server := llmtest.New(b, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
+				step := good(asked(r))
+				step.Delay = latency
+				return step
+			}}).Quiet()
+			models := client(server, workers)
+			for b.Loop() {
+				b.StopTimer()
+				n := rounds * workers
+				opts := table(b, n)
+				opts.Workers = workers
+				b.StartTimer()
+				start := time.Now()
+				report, err := sequential.RunFile(b.Context(), models, opts)
+				took := time.Since(start)
+				if err != nil || report.Counts.OK != n {
+					b.Fatal(report, err)
+				}
+				b.StopTimer()
+				b.ReportMetric(float64(rounds*latency)/float64(took), "efficiency")
+				b.ReportMetric(float64(few*latency)/float64(posters(b, server.URL, workers, few)), "bare")
+				b.StartTimer()
+				b.ReportMetric(float64(n)/took.Seconds(), "rows/s")
+			}
+		})
+	}
+}
+
+// posters is how long goroutines take that only make requests.
+func posters(b *testing.B, url string, workers, rounds int) time.Duration {
+	b.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: workers}
+	defer transport.CloseIdleConnections()
+	models := &http.Client{Transport: transport}
+	body := `{"model": "test", "messages": [{"role": "user", "content": "task: ` + strings.Repeat("x", 1000) + `"}]}`
+	start := time.Now()
+	var posting sync.WaitGroup
+	for range workers {
+		posting.Go(func() {
+			for range rounds {
+				req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url+"/v1/chat/completions", strings.NewReader(body))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				req.Header.Set("Authorization", "Bearer "+llmtest.Key)
+				resp, err := models.Do(req)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+				if err := errors.Join(err, resp.Body.Close()); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	posting.Wait()
+	return time.Since(start)
 }
 
 // sleepers is how long goroutines take that only sleep.
