@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/policy/breaker"
 )
 
 // ErrorType is the kind of a failure, for programs that branch on it.
@@ -24,6 +25,10 @@ const (
 	Cancelled           ErrorType = "cancelled"
 	Interrupted         ErrorType = "interrupted"
 )
+
+// CodeLeftAlone is the code of a call whose destination is left alone, because
+// it could not be reached so many times in a row.
+const CodeLeftAlone = "breaker_open"
 
 // Error is a failure as callers see it: what went wrong, in which field, and
 // what to do next.
@@ -85,7 +90,10 @@ func AsError(err error) *Error {
 		return typed
 	}
 	var denied *policy.Denied
+	var open *breaker.Open
 	switch {
+	case errors.As(err, &open):
+		return leftAlone(open)
 	case errors.As(err, &denied):
 		return &Error{Type: PermissionDenied, Message: denied.Error(), Field: denied.Field, Hint: denied.Hint, cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
@@ -94,4 +102,12 @@ func AsError(err error) *Error {
 		return &Error{Type: Cancelled, Message: err.Error(), cause: err}
 	}
 	return &Error{Type: ExecutionError, Message: err.Error(), cause: err}
+}
+
+// leftAlone says that a destination is not dialled for now.
+func leftAlone(open *breaker.Open) *Error {
+	return (&Error{
+		Type: NetworkError, Message: open.Error(), Code: CodeLeftAlone, cause: open,
+		Hint: "wait, or go on without it; the operator sets policy.breaker",
+	}).Retry(open.After)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/policy/breaker"
 )
 
 // errTimeLimit is the cause of a context that ended because its attempt took
@@ -119,6 +120,10 @@ func (a *attempt) execute(ctx context.Context) (value any, err error) {
 // of it is that end: an executor may have wrapped it in anything.
 func (a *attempt) failure(ctx, parent context.Context, err error) *Error {
 	failed := *AsError(err) // a copy: the executor may give the same one again
+	var open *breaker.Open
+	if errors.As(err, &open) { // whatever the executor made of it
+		failed = *leftAlone(open)
+	}
 	if ctx.Err() == nil {
 		return &failed
 	}
@@ -131,6 +136,9 @@ func (a *attempt) failure(ctx, parent context.Context, err error) *Error {
 	case cause == errTimeLimit:
 		failed.Type, failed.Retryable, failed.RetryAfter = TimeoutError, true, 0
 		failed.Message = fmt.Sprintf("%s took longer than its time-out of %s", a.entry.def.ID, a.timeout)
+		if with := target(a.entry.def, a.call.Inputs); with != "" {
+			failed.Message += " (" + with + ")"
+		}
 		if ceiling := a.entry.def.Timeout.Ceiling; a.timeout < ceiling {
 			failed.Hint = fmt.Sprintf("give it more time: at most %s", ceiling)
 		}

@@ -26,7 +26,7 @@ func Do(ctx context.Context, policy executors.Retry, try func(attempt int) *exec
 ) (attempts int, err *executors.Error) {
 	for n := 1; ; n++ {
 		err = try(n)
-		if err == nil || n >= policy.MaxAttempts || !Worthwhile(err) || ctx.Err() != nil {
+		if err == nil || n >= policy.MaxAttempts || !Worthwhile(err) || tooLong(policy, err) || ctx.Err() != nil {
 			return n, err
 		}
 		if waiting != nil {
@@ -42,6 +42,12 @@ func Do(ctx context.Context, policy executors.Retry, try func(attempt int) *exec
 // again in a while that somebody waits for.
 func Worthwhile(err *executors.Error) bool {
 	return err != nil && err.Retryable && err.RetryAfter <= LongestWait
+}
+
+// tooLong says that a destination is left alone for longer than the policy
+// would wait by itself. What a peer asks for is another matter.
+func tooLong(policy executors.Retry, err *executors.Error) bool {
+	return err.Code == executors.CodeLeftAlone && policy.Max > 0 && err.RetryAfter > policy.Max
 }
 
 // Pause is how long to wait after the nth attempt: between half of the step

@@ -28,6 +28,8 @@ func TestDo(t *testing.T) {
 		{"used up, and no wait after the last", []*executors.Error{failed().Retry(0), failed().Retry(time.Hour)}, 2, 2, false, 500 * time.Millisecond},
 		{"for good", []*executors.Error{failed()}, 3, 1, false, 0},
 		{"asked to wait too long", []*executors.Error{failed().Retry(retry.LongestWait + 1)}, 3, 1, false, 0},
+		{"left alone for longer than it would wait", []*executors.Error{failed().WithCode(executors.CodeLeftAlone).Retry(2 * time.Second)}, 3, 1, false, 0},
+		{"left alone for a moment", []*executors.Error{failed().WithCode(executors.CodeLeftAlone).Retry(time.Second)}, 3, 2, true, time.Second},
 		{"no policy is one attempt", []*executors.Error{failed().Retry(0)}, 0, 1, false, 0},
 	}
 	for _, c := range cases {

@@ -58,7 +58,7 @@ func (s *server) send(ctx context.Context, pol *policy.Policy, message *gomail.M
 	var open net.Conn
 	release := func() bool { return true }
 	options = append(options, gomail.WithDialContextFunc(func(dialling context.Context, network, address string) (net.Conn, error) {
-		dialled, err := s.dial(dialling, network, address)
+		dialled, err := s.dial(dialling, pol, network, address)
 		if err == nil {
 			open, release = dialled, context.AfterFunc(ctx, func() { _ = dialled.Close() })
 		}
@@ -116,8 +116,8 @@ func orPort(port, usual int) int {
 	return port
 }
 
-func (s *server) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	dialled, err := new(net.Dialer).DialContext(ctx, network, address)
+func (s *server) dial(ctx context.Context, pol *policy.Policy, network, address string) (net.Conn, error) {
+	dialled, err := pol.DialTrusted(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

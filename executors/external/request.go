@@ -54,7 +54,7 @@ func newRequest(l *loading) ([]executors.Executor, error) {
 	if err := r.checkBody(l); err != nil {
 		return nil, err
 	}
-	r.endpoint = rest.NewEndpoint(r.address.origin)
+	r.endpoint = rest.NewEndpoint(l.folder.opts.Registry.Policy(), r.address.origin)
 	return []executors.Executor{r}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/policy/breaker"
 )
 
 const (
@@ -41,8 +42,8 @@ type key struct {
 type peer struct {
 	key
 	conn    *rpc.ClientConn
-	refused atomic.Pointer[policy.Denied] // why the last dial was not allowed
-	known   sync.Map                      // schemas by service, as reflection gave them
+	refused atomic.Pointer[error] // why nothing was dialled the last time; nil: it was
+	known   sync.Map              // schemas by service, as reflection gave them
 	uses    int
 	last    time.Time
 }
@@ -123,12 +124,14 @@ func newPeer(pol *policy.Policy, to target) (*peer, error) {
 	return one, err
 }
 
-// dial goes through the guard, and remembers what that refused: the library
-// keeps only texts of errors.
+// dial goes through the guard and the breaker, and remembers what they refused:
+// the library keeps only texts of errors.
 func (o *peer) dial(ctx context.Context, _ string) (net.Conn, error) {
 	conn, err := o.pol.DialContext(ctx, "tcp", o.address)
-	var refused *policy.Denied
-	errors.As(err, &refused)
-	o.refused.Store(refused)
+	if errors.As(err, new(*policy.Denied)) || errors.As(err, new(*breaker.Open)) {
+		o.refused.Store(&err)
+	} else {
+		o.refused.Store(nil)
+	}
 	return conn, err
 }

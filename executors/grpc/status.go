@@ -83,9 +83,9 @@ func (o *peer) failure(ctx context.Context, err error) error {
 	}
 	said := status.Convert(err)
 	if refused := o.refused.Load(); refused != nil && said.Code() == codes.Unavailable {
-		denied := executors.AsError(refused)
-		denied.Field = "server"
-		return denied
+		failure := executors.AsError(*refused)
+		failure.Field = "server"
+		return failure
 	}
 	message := said.Message()
 	if cut := strings.LastIndex(message, "Error while dialing: "); cut >= 0 {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,9 +36,8 @@ func (p Peers) Peer(spec external.PeerSpec) (external.Peer, error) {
 		if err != nil || at.Hostname() == "" {
 			return nil, errors.New("the address can't be read")
 		}
-		dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 		o.direct = &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16,
+			Proxy: http.ProxyFromEnvironment, DialContext: p.policy.DialTrusted, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16,
 			IdleConnTimeout: idleFor, TLSHandshakeTimeout: 15 * time.Second, MaxResponseHeaderBytes: 1 << 20,
 		}
 		o.target.url, o.target.name, o.target.own, o.in.Transport = at.String(), at.Host, o.direct, "http"

@@ -19,6 +19,7 @@ type Config struct {
 	Connections map[string]Connection `yaml:"connections,omitempty" koanf:"connections"`
 	Secrets     map[string]Secret     `yaml:"secrets,omitempty" koanf:"secrets"`
 	Limits      Limits                `yaml:"limits,omitempty" koanf:"limits"`
+	Breaker     Breaker               `yaml:"breaker,omitempty" koanf:"breaker"`
 	Audit       Audit                 `yaml:"audit,omitempty" koanf:"audit"`
 }
 
@@ -156,6 +157,18 @@ type ExecutorLimits struct {
 	PerSecond   float64       `yaml:"per_second,omitempty" koanf:"per_second"`
 	Timeout     time.Duration `yaml:"timeout,omitempty" koanf:"timeout"`
 	OutputBytes int64         `yaml:"output_bytes,omitempty" koanf:"output_bytes"`
+}
+
+// Breaker says when a destination that can't be reached is left alone for a
+// while, so that calls to it fail at once.
+type Breaker struct {
+	// Failures is how many attempts to connect must fail in a row; 10 by default.
+	Failures int `yaml:"failures,omitempty" koanf:"failures"`
+	// Longest is for how long it is left alone at most; 30 s by default. At
+	// first it is a second, which each attempt that fails again doubles.
+	Longest time.Duration `yaml:"longest,omitempty" koanf:"longest"`
+	// Off has every destination dialled, always.
+	Off bool `yaml:"off,omitempty" koanf:"off"`
 }
 
 // Audit is where the audit trail goes.

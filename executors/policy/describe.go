@@ -65,6 +65,7 @@ func (p *Policy) Describe() []Setting {
 		{"policy.connections", list(p.describeConnections()), "databases, hosts and mail servers by name"},
 		{"policy.secrets", list(p.describeSecrets()), "secrets that callers may name"},
 		{"policy.limits", p.describeLimits(), ""},
+		{"policy.breaker", p.describeBreaker(), "when what can't be reached is left alone"},
 		{"policy.audit", p.describeAudit(), ""},
 	}
 }

@@ -176,7 +176,7 @@ func (p *Policy) DialContext(ctx context.Context, network, address string) (net.
 	default:
 		return nil, &Denied{Message: fmt.Sprintf("dialling over %q is not allowed: only tcp is", network)}
 	}
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, &Denied{Message: fmt.Sprintf("%q is not host:port", address)}
 	}
@@ -184,7 +184,9 @@ func (p *Policy) DialContext(ctx context.Context, network, address string) (net.
 	if err != nil {
 		return nil, err
 	}
-	return p.dialer(name).DialContext(ctx, network, address)
+	return p.breaker.Dial(ctx, network, net.JoinHostPort(canonicalHost(host), port), func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return p.dialer(name).DialContext(ctx, network, address)
+	})
 }
 
 // checkHost refuses what is no clear host, and returns the name to resolve,

@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"os"
 	"sync"
+
+	"github.com/chainwright/chainwright/executors/policy/breaker"
 )
 
 // Needs are the switches that an executor's definition can ask for.
@@ -43,6 +45,7 @@ func (d *Denied) Error() string { return d.Message }
 type Policy struct {
 	config      Config
 	guard       *guard
+	breaker     *breaker.Breaker // nil: it is off
 	programs    []program
 	roots       []root
 	connections map[string]Connection // with ~ expanded
@@ -91,6 +94,7 @@ func New(cfg Config, opts ...Option) (*Policy, error) {
 	p.checkSecrets(&bad)
 	p.checkNames(&bad)
 	p.checkLimits(&bad)
+	p.breaker = newBreaker(cfg.Breaker, &bad)
 	p.checkConfirm(&bad)
 	p.verified, p.unverified = p.newTransport(false), p.newTransport(true)
 	if len(bad) == 0 && cfg.Audit.Path != "" && !cfg.Audit.Off {

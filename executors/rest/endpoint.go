@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -23,11 +22,10 @@ type Endpoint struct {
 }
 
 // NewEndpoint is the endpoint with the scheme, host and port of an address.
-func NewEndpoint(origin *url.URL) *Endpoint {
-	dialer := &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+func NewEndpoint(pol *policy.Policy, origin *url.URL) *Endpoint {
 	return &Endpoint{origin: origin, direct: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		DialContext:            pol.DialTrusted,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        60 * time.Second,

@@ -27,7 +27,7 @@ func newPools() *pools { return &pools{open: map[place]backend.Database{}} }
 
 // database gives what a target is, and what to call when it is done with.
 func (p *pools) database(t target) (backend.Database, func(), error) {
-	if t.guarded != nil {
+	if t.callers {
 		database, err := open(t)
 		if err != nil {
 			return nil, nil, err
@@ -53,16 +53,16 @@ func (p *pools) database(t target) (backend.Database, func(), error) {
 func open(t target) (database backend.Database, err error) {
 	switch t.kind {
 	case "postgres":
-		database, err = postgres.Open(t.dsn, postgres.Dial(t.guarded))
+		database, err = postgres.Open(t.dsn, postgres.Dial(t.dial))
 	case "mysql":
-		database, err = mysql.Open(t.dsn, mysql.Dial(t.guarded))
+		database, err = mysql.Open(t.dsn, mysql.Dial(t.dial), t.callers)
 	default:
 		database, err = sqlite.Open(t.dsn)
 	}
 	if err == nil {
 		return database, nil
 	}
-	if t.guarded != nil {
+	if t.callers {
 		return nil, backend.Invalid("dsn", "%v", err)
 	}
 	return nil, fmt.Errorf("the connection's DSN: %w", err)

@@ -22,9 +22,9 @@ type place struct {
 // target is a database that may be used.
 type target struct {
 	place
-	// guarded is set where the DSN came from the caller: what dials then, and
-	// no connection is kept.
-	guarded dialer
+	dial dialer
+	// callers says that the DSN came from the caller: no connection is kept.
+	callers bool
 }
 
 // aim finds what a call means to query, and whether it may.
@@ -72,7 +72,7 @@ func named(pol *policy.Policy, name string, write bool) (target, error) {
 			return target{}, executors.Errorf(executors.ExecutionError, "the connection %s: %w", name, err)
 		}
 	}
-	return target{place: place{c.Kind, dsn}}, nil
+	return target{place: place{c.Kind, dsn}, dial: pol.DialTrusted}, nil
 }
 
 // about puts the field into a refusal that names none.
@@ -97,7 +97,7 @@ func callers(pol *policy.Policy, dsn string, write bool) (target, error) {
 			Hint:    "name a connection that is configured with write: true",
 		}
 	}
-	t := target{guarded: pol.DialContext}
+	t := target{dial: pol.DialContext, callers: true}
 	scheme, _, _ := strings.Cut(dsn, ":")
 	var err error
 	switch scheme {

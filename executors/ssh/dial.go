@@ -3,7 +3,6 @@ package ssh
 import (
 	"context"
 	"net"
-	"time"
 
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -13,10 +12,6 @@ import (
 
 // dialer opens a connection: the machine's own, or a jump host's.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
-
-// direct goes to hosts that the operator has opened by name, so the guard for
-// addresses that callers make up has no part in it.
-var direct = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 15 * time.Second}).DialContext
 
 // handshake connects and logs in. The library bounds the dial alone, so the
 // connection is closed under it when the context ends.

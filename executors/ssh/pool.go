@@ -116,7 +116,7 @@ func (p *pool) dial(ctx context.Context, t *target, k key) (*connection, error) 
 		}
 	}
 	p.mu.Unlock()
-	through, dial := func() {}, direct
+	through, dial := func() {}, t.dial
 	if t.jump != nil {
 		jump, release, err := p.acquire(ctx, t.jump)
 		if err != nil {

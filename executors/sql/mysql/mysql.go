@@ -35,15 +35,15 @@ type database struct {
 }
 
 // Open prepares a database by its DSN, in the driver's form or as
-// mysql://user:password@host/database; nothing is dialled yet. A dial of nil
-// is the ordinary one, with which the DSN is an operator's; with another, of
-// the DSN's options only tls is taken.
-func Open(dsn string, dial Dial) (backend.Database, error) {
+// mysql://user:password@host/database; nothing is dialled yet. Of the options
+// of a caller's DSN only tls is taken.
+func Open(dsn string, dial Dial, callers bool) (backend.Database, error) {
 	config, err := parse(dsn)
 	if err != nil {
 		return nil, err
 	}
-	if dial != nil {
+	config.DialFunc = dial
+	if callers {
 		config = restricted(config, dial)
 	}
 	config.MultiStatements, config.InterpolateParams, config.AllowAllFiles = false, false, false

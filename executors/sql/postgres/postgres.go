@@ -34,18 +34,16 @@ var settings = map[string]string{
 
 type database struct{ pool *pgxpool.Pool }
 
-// Open prepares a database by its DSN; nothing is dialled yet. A dial of nil
-// is the ordinary one.
+// Open prepares a database by its DSN; nothing is dialled yet. Names are for
+// dial to resolve.
 func Open(dsn string, dial Dial) (backend.Database, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("reading the DSN: %w", err) // pgx leaves passwords out
 	}
 	config.MaxConns, config.MaxConnIdleTime = maxConns, idleTime
-	if dial != nil {
-		config.ConnConfig.DialFunc = pgconn.DialFunc(dial)
-		config.ConnConfig.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	}
+	config.ConnConfig.DialFunc = pgconn.DialFunc(dial)
+	config.ConnConfig.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	for name, value := range settings {
 		config.ConnConfig.RuntimeParams[name] = value
 	}

@@ -1,0 +1,264 @@
+package breaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// script is a network in which attempts end as it says.
+type script struct {
+	err   error
+	takes time.Duration
+	dials atomic.Int64
+}
+
+func (s *script) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	s.dials.Add(1)
+	timer := time.NewTimer(s.takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil, s.err
+	case <-ctx.Done():
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
+	}
+}
+
+func failure(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+
+type timedOut struct{}
+
+func (timedOut) Error() string { return "i/o timeout" }
+func (timedOut) Timeout() bool { return true }
+
+// What counts against a destination, and what says nothing of it.
+func TestWhatCounts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err     error
+		takes   time.Duration
+		timeout time.Duration // the caller's
+		counts  bool
+	}{
+		"it refuses":                     {err: failure(syscall.ECONNREFUSED), counts: true},
+		"there is no way to it":          {err: failure(syscall.EHOSTUNREACH), counts: true},
+		"it does not answer":             {err: failure(timedOut{}), takes: 30 * time.Second, counts: true},
+		"nor while the caller waits":     {err: failure(timedOut{}), takes: 30 * time.Second, timeout: 10 * time.Second, counts: true},
+		"the caller has no patience":     {err: failure(timedOut{}), takes: 30 * time.Second, timeout: time.Millisecond},
+		"nor has a dialler":              {err: failure(timedOut{}), takes: time.Millisecond},
+		"the name is none":               {err: failure(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true})},
+		"names can't be resolved":        {err: failure(&net.DNSError{Err: "timeout", Name: "x", IsTimeout: true}), takes: 10 * time.Second},
+		"policy":                         {err: failure(errors.New("not allowed"))},
+		"what is no dial":                {err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}},
+		"this machine is out of files":   {err: failure(syscall.EMFILE)},
+		"this machine is out of ports":   {err: failure(syscall.EADDRNOTAVAIL)},
+		"this machine has no network":    {err: failure(syscall.ENETUNREACH)},
+		"this machine may not":           {err: failure(syscall.EPERM)},
+		"what nobody knows what it is":   {err: errors.New("odd")},
+		"wrapped, as libraries have it":  {err: fmt.Errorf("wrapped: %w", failure(syscall.ECONNREFUSED)), counts: true},
+		"what the library below refuses": {err: &net.OpError{Op: "dial", Err: &net.AddrError{Err: "missing port"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b, s := New(3, time.Hour), &script{err: c.err, takes: c.takes}
+				for range 3 {
+					ctx, cancel := t.Context(), context.CancelFunc(func() {})
+					if c.timeout > 0 {
+						ctx, cancel = context.WithTimeout(ctx, c.timeout)
+					}
+					if _, err := b.Dial(ctx, "tcp", "h:1", s.dial); err == nil {
+						t.Fatal("it did not fail")
+					}
+					cancel()
+				}
+				_, err := b.Dial(t.Context(), "tcp", "h:1", s.dial)
+				var open *Open
+				if errors.As(err, &open) != c.counts {
+					t.Errorf("%v", err)
+				}
+			})
+		})
+	}
+}
+
+// It opens, lets one through to find out, waits the longer each time that one
+// fails, and closes as soon as one does not.
+func TestOpensAndCloses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, s := New(10, 30*time.Second), &script{err: failure(syscall.ECONNREFUSED)}
+		dial := func() error {
+			conn, err := b.Dial(t.Context(), "tcp", "Host.example:80", s.dial)
+			if conn != nil {
+				_ = conn.Close()
+			}
+			return err
+		}
+		var open *Open
+		begun := time.Now()
+		for i := range 10 {
+			if err := dial(); errors.As(err, &open) {
+				t.Fatalf("open after %d", i)
+			}
+		}
+		for _, pause := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+			before := s.dials.Load()
+			for range 5 {
+				if err := dial(); !errors.As(err, &open) || open.After != pause*time.Second {
+					t.Fatalf("%v", err)
+				}
+			}
+			if s.dials.Load() != before {
+				t.Fatal("it was dialled all the same")
+			}
+			time.Sleep(pause * time.Second)
+			if err := dial(); errors.As(err, &open) {
+				t.Fatalf("it is not tried again: %v", err)
+			}
+		}
+		if !open.Since.Equal(begun) || open.Failures < 10 || open.Address != "host.example:80" {
+			t.Errorf("%+v", open)
+		}
+		text := open.Error()
+		for _, part := range []string{"host.example:80", "16 attempts", begun.UTC().Format(time.RFC3339), "connection refused", "30s"} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%q does not say %q", text, part)
+			}
+		}
+		if conn, err := b.Dial(t.Context(), "tcp", "host.example:81", works); err != nil {
+			t.Errorf("another port: %v", err)
+		} else {
+			_ = conn.Close()
+		}
+		time.Sleep(30 * time.Second)
+		if conn, err := b.Dial(t.Context(), "tcp", "host.example:80", works); err != nil {
+			t.Fatal(err)
+		} else {
+			_ = conn.Close()
+		}
+		for range 9 {
+			if err := dial(); errors.As(err, &open) {
+				t.Fatal("what failed before it was reached still counts")
+			}
+		}
+	})
+}
+
+func works(context.Context, string, string) (net.Conn, error) {
+	one, other := net.Pipe()
+	_ = other.Close()
+	return one, nil
+}
+
+// Only one finds out at a time, and one who gives up leaves it to the next.
+func TestFindingOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := New(1, time.Minute)
+		refuses, hangs := &script{err: failure(syscall.ECONNREFUSED)}, &script{err: failure(timedOut{}), takes: 30 * time.Second}
+		_, _ = b.Dial(t.Context(), "tcp", "h:1", refuses.dial)
+		time.Sleep(time.Second)
+		impatient, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		for range 10 {
+			done.Go(func() { _, _ = b.Dial(impatient, "tcp", "h:1", hangs.dial) })
+		}
+		synctest.Wait()
+		if n := hangs.dials.Load(); n != 1 {
+			t.Fatalf("%d find out", n)
+		}
+		cancel()
+		done.Wait()
+		conn, err := b.Dial(t.Context(), "tcp", "h:1", works)
+		if err != nil {
+			t.Fatalf("after one who gave up: %v", err)
+		}
+		_ = conn.Close()
+	})
+}
+
+// Failures that are far from each other are not in a row.
+func TestLongAgo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, s := New(2, 10*time.Second), &script{err: failure(syscall.ECONNREFUSED)}
+		for range 20 {
+			if _, err := b.Dial(t.Context(), "tcp", "h:1", s.dial); errors.As(err, new(*Open)) {
+				t.Fatal(err)
+			}
+			time.Sleep(61 * time.Second)
+		}
+	})
+}
+
+// However many destinations fail, few are remembered: the latest.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	b, s := New(1, time.Hour), &script{err: failure(syscall.ECONNREFUSED)}
+	for i := range 10 * most {
+		_, _ = b.Dial(t.Context(), "tcp", fmt.Sprintf("h%d:1", i), s.dial)
+	}
+	if len(b.by) != most || b.last.Len() != most {
+		t.Errorf("%d and %d are remembered", len(b.by), b.last.Len())
+	}
+	if _, err := b.Dial(t.Context(), "tcp", fmt.Sprintf("h%d:1", 10*most-1), s.dial); !errors.As(err, new(*Open)) {
+		t.Errorf("the latest is forgotten: %v", err)
+	}
+	if _, err := b.Dial(t.Context(), "tcp", "h0:1", s.dial); errors.As(err, new(*Open)) {
+		t.Error("the first is not forgotten")
+	}
+}
+
+// A real peer that is not there, and then is.
+func TestRealConnections(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	b, dialer := New(3, time.Millisecond), new(net.Dialer)
+	opened := 0
+	for range 50 {
+		if _, err := b.Dial(t.Context(), "tcp", address, dialer.DialContext); errors.As(err, new(*Open)) {
+			opened++
+		}
+	}
+	if opened == 0 {
+		t.Error("it never opened")
+	}
+	if listener, err = net.Listen("tcp", address); err != nil {
+		t.Skipf("the port was taken meanwhile: %v", err)
+	}
+	defer listener.Close()
+	var open *Open
+	conn, err := b.Dial(t.Context(), "tcp", address, dialer.DialContext)
+	for errors.As(err, &open) {
+		time.Sleep(time.Millisecond) // the pause itself
+		conn, err = b.Dial(t.Context(), "tcp", address, dialer.DialContext)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	var unset *Breaker
+	if conn, err = unset.Dial(t.Context(), "tcp", address, dialer.DialContext); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+}
