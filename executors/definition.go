@@ -50,12 +50,12 @@ type Effect struct {
 	Annotations
 }
 
-// Example is a call that works, and what it gives. Every one is validated,
-// and run where it can be, by a test.
+// Example is a call that works, and what is worth showing of its result. Those
+// of the executors that the server brings are all run by a test.
 type Example struct {
 	Title  string
 	Inputs json.RawMessage
-	Result json.RawMessage // nil where it varies
+	Result json.RawMessage // nil: not told
 }
 
 // Timeout bounds one attempt: by default, and at most.

@@ -195,16 +195,6 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-func TestExamplesRun(t *testing.T) {
-	t.Parallel()
-	given := map[string]executors.Dependency{"task_1": done(`[1]`), "task_2": done(`[2]`)}
-	for _, example := range New().Definition().Examples {
-		if out, failure := run(t, string(example.Inputs), given); failure != nil || out.ResultCount != 2 {
-			t.Errorf("%s: %+v, %v", example.Title, out, failure)
-		}
-	}
-}
-
 func TestCompareIDs(t *testing.T) {
 	t.Parallel()
 	ordered := []string{"", "2", "10", "a", "a1", "a01", "a2", "a2b", "a10", "b"}

@@ -13,7 +13,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Definitions of what is built in keep the rules, and their examples fit.
+// Definitions of what is built in keep the rules, and their examples fit. That
+// they are true is held by transport/endtoend, which runs them all.
 func TestDefinitions(t *testing.T) {
 	t.Parallel()
 	all := builtin.All()
@@ -25,20 +26,6 @@ func TestDefinitions(t *testing.T) {
 				t.Error("a schema has keywords that make the start and every call slower")
 			}
 		})
-	}
-}
-
-// The examples of executors that need nothing but the machine are run. The
-// others are run by the tests of those executors, against their real peers.
-func TestExamples(t *testing.T) {
-	t.Parallel()
-	alone := []string{"data_processor", "system_info_executor"}
-	for _, e := range builtin.All() {
-		id := e.Definition().ID
-		if !slices.Contains(alone, id) {
-			continue
-		}
-		t.Run(id, func(t *testing.T) { executortest.Examples(t, e, nil) })
 	}
 }
 

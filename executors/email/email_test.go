@@ -296,9 +296,3 @@ func TestCancelClosesTheConnection(t *testing.T) {
 	}
 	<-left
 }
-
-func TestExamplesRun(t *testing.T) {
-	t.Parallel()
-	_, connection := start(t, "starttls")
-	executortest.Examples(t, New(), opened(t, connection, nil))
-}

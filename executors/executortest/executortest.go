@@ -98,22 +98,22 @@ func Examples(t *testing.T, e executors.Executor, pol *policy.Policy) {
 			if err != nil {
 				t.Fatalf("the result: %v", err)
 			}
-			if !holds(got, want) {
+			if !Holds(got, want) {
 				t.Errorf("%s gave %s, and its example says %s", def.ID, out.Result, example.Result)
 			}
 		})
 	}
 }
 
-// holds reports whether a value has everything that is wanted of it: of an
-// object the keys, of an array all elements.
-func holds(got, want any) bool {
+// Holds reports whether a value has everything that is wanted of it, as an
+// example says it: of an object the keys, of an array all elements.
+func Holds(got, want any) bool {
 	switch want := want.(type) {
 	case map[string]any:
 		object, ok := got.(map[string]any)
 		for key, each := range want {
 			value, there := object[key]
-			if !there || !holds(value, each) {
+			if !there || !Holds(value, each) {
 				return false
 			}
 		}
@@ -124,7 +124,7 @@ func holds(got, want any) bool {
 			return false
 		}
 		for i := range want {
-			if !holds(list[i], want[i]) {
+			if !Holds(list[i], want[i]) {
 				return false
 			}
 		}

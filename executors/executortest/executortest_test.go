@@ -157,7 +157,7 @@ func TestHolds(t *testing.T) {
 			}
 			return v
 		}
-		if holds(decode(c.got), decode(c.want)) != c.holds {
+		if Holds(decode(c.got), decode(c.want)) != c.holds {
 			t.Errorf("%s holds %s: not %v", c.got, c.want, c.holds)
 		}
 	}

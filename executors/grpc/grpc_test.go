@@ -201,14 +201,3 @@ func TestTLS(t *testing.T) {
 		}
 	}
 }
-
-// The example of the definition goes to a server of the test.
-func TestExamplesRun(t *testing.T) {
-	t.Parallel()
-	s, e := start(t, options{v1: true}), New()
-	for i := range e.Definition().Examples {
-		example := &e.Definition().Examples[i]
-		example.Inputs = json.RawMessage(strings.ReplaceAll(strings.TrimSuffix(string(example.Inputs), "}")+`, "plaintext": true}`, "api.example.com:443", s.address))
-	}
-	executortest.Examples(t, e, local(t))
-}

@@ -2,7 +2,6 @@ package scrape
 
 import (
 	"encoding/json"
-	"net/http"
 	"os"
 	"reflect"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/executortest"
 )
 
 func article(t *testing.T) []byte {
@@ -180,17 +178,4 @@ func TestWhatIsNoHTML(t *testing.T) {
 			t.Errorf("%s: %+v", kind, failure)
 		}
 	}
-}
-
-// The examples of the definition go to a server of the test.
-func TestExamplesRun(t *testing.T) {
-	t.Parallel()
-	page := article(t)
-	address := handle(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) })
-	e := New()
-	for i := range e.Definition().Examples {
-		example := &e.Definition().Examples[i]
-		example.Inputs = json.RawMessage(strings.ReplaceAll(string(example.Inputs), "https://example.com", address))
-	}
-	executortest.Examples(t, e, executortest.Policy(t, local))
 }

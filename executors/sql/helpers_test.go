@@ -138,17 +138,3 @@ func failure(t testing.TB, err error) *executors.Error {
 	}
 	return typed
 }
-
-// compact writes JSON in one way: keys sorted, no space.
-func compact(t testing.TB, raw json.RawMessage) string {
-	t.Helper()
-	value, err := strictjson.Decode(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}

@@ -1,7 +1,6 @@
 package sql_test
 
 import (
-	"context"
 	"net"
 	"path/filepath"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/sql"
-	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 func TestCallersDSNIsRefused(t *testing.T) {
@@ -170,24 +168,5 @@ func TestDefinition(t *testing.T) {
 	}
 	if got := def.EffectOf(map[string]any{}); !got.ReadOnly {
 		t.Errorf("the default is not to read: %+v", got)
-	}
-}
-
-// TestExamples runs the examples of the definition, in their order.
-func TestExamples(t *testing.T) {
-	t.Parallel()
-	c, _ := sqliteClient(t)
-	for _, example := range c.executor.Definition().Examples {
-		inputs, err := strictjson.DecodeObject(example.Inputs)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := c.call(context.Background(), t, inputs)
-		if err != nil {
-			t.Fatalf("%s: %v", example.Title, err)
-		}
-		if want := compact(t, example.Result); compact(t, got) != want {
-			t.Errorf("%s:\n got %s\nwant %s", example.Title, got, want)
-		}
 	}
 }

@@ -80,27 +80,6 @@ func (l *lab) direct(user, more string) string {
 	return fmt.Sprintf(`{"host": %q, "port": %d, "username": %q, "known_hosts": %q, %s}`, l.Host, l.Port, user, l.KnownHosts, more)
 }
 
-func TestExamples(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	for _, example := range ssh.New().Definition().Examples {
-		out, err := l.call(t.Context(), string(example.Inputs))
-		if err != nil {
-			t.Errorf("%s: %v (%s) %+v", example.Title, err, err.Hint, out)
-		}
-		var want map[string]any
-		if err := json.Unmarshal(example.Result, &want); err != nil {
-			t.Fatal(err)
-		}
-		if text, ok := want["stdout"]; ok && text != out.Stdout {
-			t.Errorf("%s: got %q, want %q", example.Title, out.Stdout, text)
-		}
-		if want["downloaded"] != nil && (len(out.Downloaded) != 1 || *out.Downloaded[0].Content != "3\n") {
-			t.Errorf("%s: %+v", example.Title, out.Downloaded)
-		}
-	}
-}
-
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -12,7 +12,6 @@ import (
 	ws "github.com/coder/websocket"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
@@ -167,28 +166,4 @@ func TestBothSidesSendMuch(t *testing.T) {
 	if total := <-sent; total != 8<<18 {
 		t.Errorf("the server read %d bytes", total)
 	}
-}
-
-// The examples of the definition go to a server of the test.
-func TestExamplesRun(t *testing.T) {
-	t.Parallel()
-	address := serve(t, func(conn *ws.Conn, r *http.Request) {
-		if r.URL.Path != "/events" {
-			echo(conn, r)
-			return
-		}
-		for _, each := range []string{`{"type": "order"}`, `{"type": "done"}`, `{"type": "late"}`} {
-			if conn.Write(r.Context(), ws.MessageText, []byte(each)) != nil {
-				return
-			}
-		}
-		_, _, _ = conn.Read(r.Context())
-		_, _, _ = conn.Read(r.Context())
-	})
-	e := New()
-	for i := range e.Definition().Examples {
-		example := &e.Definition().Examples[i]
-		example.Inputs = json.RawMessage(strings.ReplaceAll(string(example.Inputs), "wss://api.example.com", address))
-	}
-	executortest.Examples(t, e, executortest.Policy(t, local))
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/transport/cli/config"
@@ -153,56 +152,6 @@ func fieldTable(t *testing.T, what string, schema json.RawMessage) string {
 // cell is a text as a table of Markdown takes it.
 func cell(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "\\|")
-}
-
-func TestDocsOfExecutors(t *testing.T) {
-	p := documented(t)
-	want := map[string]bool{}
-	for _, each := range p.registry.All() {
-		def := each.Definition()
-		want[def.ID+".md"] = true
-		keep(t, "docs/executors/"+def.ID+".md", executorPage(t, p.registry, def))
-	}
-	pages, err := os.ReadDir(filepath.Join(root, "docs", "executors"))
-	require.NoError(t, err)
-	for _, page := range pages {
-		require.True(t, want[page.Name()], "docs/executors/%s belongs to no executor", page.Name())
-	}
-}
-
-func executorPage(t *testing.T, registry *executors.Registry, def *executors.Definition) string {
-	t.Helper()
-	info := inform(registry, def)
-	var page strings.Builder
-	fmt.Fprintf(&page, "# %s: %s\n\n<!-- made by `make docs` -->\n\n%s\n\n", def.ID, def.Title, wrap(def.Description, 120))
-	if info.Open {
-		page.WriteString("Open by default.")
-	} else {
-		fmt.Fprintf(&page, "Closed until `%s` opens it.", info.OpenedBy)
-	}
-	fmt.Fprintf(&page, " A call %s; one attempt takes %g seconds at most by default, %g at the longest.\n", effect(def.Annotations), info.Timeout, info.Ceiling)
-	fmt.Fprintf(&page, "\n## Inputs\n%s", fieldTable(t, "input", info.Input))
-	fmt.Fprintf(&page, "\n## Result\n%s", fieldTable(t, "field", info.Output))
-	if len(info.Examples) > 0 {
-		page.WriteString("\n## Examples\n")
-	}
-	for _, example := range info.Examples {
-		fmt.Fprintf(&page, "%s\n```json\n%s\n```\n", example.Title, indented(t, example.Inputs))
-		if len(example.Result) > 0 {
-			fmt.Fprintf(&page, "gives\n```json\n%s\n```\n", indented(t, example.Result))
-		}
-	}
-	return page.String()
-}
-
-func indented(t *testing.T, raw json.RawMessage) string {
-	t.Helper()
-	if len(raw) < 100 {
-		return string(raw)
-	}
-	var out bytes.Buffer
-	require.NoError(t, json.Indent(&out, raw, "", "  "))
-	return out.String()
 }
 
 func TestDocsOfCommands(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +50,7 @@ func TestMain(m *testing.M) {
 // home is a user who has nothing but the given configuration.
 type home struct {
 	dir, config string
+	variables   []string // of the environment, beside those of the test
 }
 
 func newHome(t *testing.T, configuration map[string]any) home {
@@ -61,7 +64,9 @@ func newHome(t *testing.T, configuration map[string]any) home {
 }
 
 func (h home) environment() []string {
-	return append(os.Environ(), "HOME="+h.dir, "XDG_DATA_HOME="+h.dir, "XDG_CONFIG_HOME="+h.dir,
+	// Settings of whoever runs the tests are not this user's.
+	own := slices.DeleteFunc(os.Environ(), func(each string) bool { return strings.HasPrefix(each, "CHAINWRIGHT_") })
+	return append(append(own, h.variables...), "HOME="+h.dir, "XDG_DATA_HOME="+h.dir, "XDG_CONFIG_HOME="+h.dir,
 		"LOCALAPPDATA="+h.dir, "APPDATA="+h.dir, "USERPROFILE="+h.dir, "CHAINWRIGHT_CONFIG="+h.config)
 }
 
@@ -83,7 +88,12 @@ func (h home) command(t *testing.T, arguments ...string) (stdout string, exit in
 // stdio starts the program on stdin and stdout and shakes hands with it.
 func (h home) stdio(t *testing.T) *client.Client {
 	t.Helper()
-	c, err := client.NewStdioMCPClient(program, h.environment(), "stdio")
+	start := func(ctx context.Context, name string, environment, arguments []string) (*exec.Cmd, error) {
+		cmd := exec.CommandContext(ctx, name, arguments...)
+		cmd.Env = environment // and nothing of the test's own beside it
+		return cmd, nil
+	}
+	c, err := client.NewStdioMCPClientWithOptions(program, h.environment(), []string{"stdio"}, transport.WithCommandFunc(start))
 	require.NoError(t, err)
 	return handshake(t, c)
 }
@@ -91,12 +101,29 @@ func (h home) stdio(t *testing.T) *client.Client {
 // http starts the program on a free loopback port and shakes hands with it.
 func (h home) http(t *testing.T) (c *client.Client, url string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	address := freeAddress(t)
 	cmd := exec.Command(program, "serve", "--addr", address)
 	cmd.Env, cmd.Dir = h.environment(), h.dir
+	serving(t, cmd, address)
+	url = "http://" + address + "/mcp"
+	c, err := client.NewStreamableHttpClient(url, transport.WithHTTPTimeout(2*time.Minute))
+	require.NoError(t, err)
+	require.NoError(t, c.Start(t.Context()))
+	return handshake(t, c), url
+}
+
+// freeAddress is a loopback address that nobody listens at.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// serving starts a server that ends with the test, and returns when it listens.
+func serving(t testing.TB, cmd *exec.Cmd, address string) {
+	t.Helper()
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
@@ -108,12 +135,7 @@ func (h home) http(t *testing.T) (c *client.Client, url string) {
 			return false
 		}
 		return conn.Close() == nil
-	}, 20*time.Second, 10*time.Millisecond, "the server does not listen")
-	url = "http://" + address + "/mcp"
-	c, err = client.NewStreamableHttpClient(url, transport.WithHTTPTimeout(2*time.Minute))
-	require.NoError(t, err)
-	require.NoError(t, c.Start(t.Context()))
-	return handshake(t, c), url
+	}, 20*time.Second, 10*time.Millisecond, "%s does not listen", cmd.Path)
 }
 
 func handshake(t *testing.T, c *client.Client) *client.Client {

@@ -1,0 +1,196 @@
+package endtoend
+
+import (
+	"archive/tar"
+	"bytes"
+	"database/sql"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // the driver sqlite
+
+	"github.com/chainwright/chainwright/executors/executortest/mariadb"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/executors/executortest/postgres"
+)
+
+// nothing is needed but the machine itself.
+func nothing(*testing.T, string) *place { return &place{} }
+
+// files are those of somebody's work.
+func files(t *testing.T, work string) *place {
+	var orders strings.Builder
+	orders.WriteString("id,item\n")
+	for id := range 24 {
+		orders.WriteString(fmt.Sprintf("%d,%s\n", id+1, []string{"pen", "ink"}[id%2]))
+	}
+	write(t, filepath.Join(work, "notes.txt"), "Call Ada.\n")
+	write(t, filepath.Join(work, "data", "orders.csv"), orders.String())
+	write(t, filepath.Join(work, "logo.gif"), "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;")
+	return &place{settings: policyOf(map[string]any{"files": folder(work)})}
+}
+
+// repository is a folder under git, with two commits and a new file.
+func repository(t *testing.T, work string) *place {
+	var programs []any
+	for _, name := range []string{"git", "grep"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Skipf("%s is not installed, and the examples start it", name)
+		}
+		programs = append(programs, map[string]any{"path": path})
+	}
+	git := func(arguments ...string) {
+		cmd := exec.Command("git", append([]string{"-C", work, "-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, arguments...)...)
+		text, err := cmd.CombinedOutput()
+		require.NoError(t, err, "git %q: %s", arguments, text)
+	}
+	git("init", "--quiet")
+	git("commit", "--quiet", "--allow-empty", "--message", "Begin")
+	git("commit", "--quiet", "--allow-empty", "--message", "Count twice")
+	write(t, filepath.Join(work, "notes.txt"), "Call Ada.\n")
+	return &place{settings: policyOf(map[string]any{"command": map[string]any{"programs": programs}, "files": folder(work)})}
+}
+
+// containers is an engine with an image of Python.
+func containers(t *testing.T, work string) *place {
+	host := peers.StartDocker(t)
+	load := exec.Command("docker", "-H", host, "import", "-", "python:3.11")
+	load.Stdin = python(t)
+	said, err := load.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	write(t, filepath.Join(work, "scripts", "orders.csv"), "id,total\n1,12.5\n2,30\n3,7\n4,9.99\n5,11\n")
+	write(t, filepath.Join(work, "scripts", "count.py"), `import csv, os
+totals = [float(row["total"]) for row in csv.DictReader(open("/app/orders.csv"))]
+limit = float(os.environ["LIMIT"])
+print(f"{sum(total > limit for total in totals)} of {len(totals)} orders are over {limit:g}")
+`)
+	for _, dir := range []string{work, filepath.Dir(work)} {
+		require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // containers run as nobody
+	}
+	return &place{settings: policyOf(map[string]any{
+		"docker": map[string]any{"images": []any{"python:3.11"}, "host": host}, "files": folder(work),
+	})}
+}
+
+// loaded has Python say which of its files a script needs.
+const loaded = `
+import csv, json, os, site, sys, sysconfig
+print(sys.executable)
+print(os.path.join(sysconfig.get_path("platstdlib"), "lib-dynload", ""))
+for module in list(sys.modules.values()):
+    if getattr(module, "__file__", None):
+        print(module.__file__)
+`
+
+// python is a file system with the Python of this machine and nothing else.
+func python(t *testing.T) io.Reader {
+	t.Helper()
+	text, err := exec.Command("python3", "-I", "-c", loaded).Output()
+	if err != nil {
+		t.Skipf("python3 does not run here, and the image is made of it: %v", err)
+	}
+	paths := strings.Fields(string(text))
+	libraries, err := exec.Command("ldd", paths[0]).Output()
+	if err != nil {
+		t.Skipf("python3 can't be put into an image: ldd: %v", err)
+	}
+	for _, word := range strings.Fields(string(libraries)) {
+		if strings.HasPrefix(word, "/") {
+			paths = append(paths, word)
+		}
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	add := func(header *tar.Header, content []byte) {
+		header.Size = int64(len(content))
+		require.NoError(t, w.WriteHeader(header))
+		_, err := w.Write(content)
+		require.NoError(t, err)
+	}
+	known := map[string]bool{}
+	var folders func(path string)
+	folders = func(path string) {
+		if path = filepath.Dir(path); path != "/" && !known[path] {
+			known[path] = true
+			folders(path)
+			add(&tar.Header{Name: path[1:], Typeflag: tar.TypeDir, Mode: 0o755}, nil)
+		}
+	}
+	folders("/usr/local/bin/python")
+	add(&tar.Header{Name: "usr/local/bin/python", Typeflag: tar.TypeSymlink, Linkname: paths[0]}, nil)
+	for _, path := range paths {
+		if folders(path); !known[path] && !strings.HasSuffix(path, "/") {
+			known[path] = true
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			add(&tar.Header{Name: path[1:], Typeflag: tar.TypeReg, Mode: 0o755}, content)
+		}
+	}
+	require.NoError(t, w.Close())
+	return &archive
+}
+
+// remoteHost is a host to log in to.
+func remoteHost(t *testing.T, _ string) *place {
+	host := peers.StartSSHD(t)
+	return &place{settings: policyOf(map[string]any{
+		"ssh": map[string]any{"hosts": []any{"web01"}},
+		"connections": map[string]any{"web01": map[string]any{
+			"kind": "ssh", "host": host.Host, "port": host.Port, "user": host.User, "key_file": host.Key, "known_hosts": host.KnownHosts,
+		}},
+	})}
+}
+
+// orderBook is a database in a file.
+func orderBook(t *testing.T, work string) *place {
+	path := filepath.Join(work, "orders.db")
+	prepare(t, "sqlite", path,
+		"create table orders (id integer primary key, city text, total real)",
+		"insert into orders values (1, 'Oslo', 12.5), (2, 'Rome', 30), (3, 'Oslo', 7.25)")
+	return connected("orders", "sqlite", path)
+}
+
+// databases are one of each kind that there is.
+func databases(t *testing.T, work string) *place {
+	at := together(orderBook(t, work))
+	if reason := attempt(t, func(tb testing.TB) {
+		dsn := postgres.Start(tb).Superuser()
+		prepare(tb, "pgx", dsn, "create table shelves (item text, stock integer)", "insert into shelves values ('pen', 3), ('ink', 5), ('ink', 2), ('nib', 0)")
+		*at = *together(at, connected("warehouse", "postgres", dsn))
+	}); reason != "" {
+		at.absent[`"warehouse"`] = reason
+	}
+	if reason := attempt(t, func(tb testing.TB) {
+		dsn := mariadb.Start(tb).DSN("root", "", "test")
+		prepare(tb, "mysql", dsn, "create table customers (name text, city text, since date)",
+			"insert into customers values ('Bob', 'Oslo', '2021-02-03'), ('Ada', 'Oslo', '2019-05-01'), ('Eve', 'Rome', '2018-01-01')")
+		*at = *together(at, connected("customers", "mysql", dsn))
+	}); reason != "" {
+		at.absent[`"customers"`] = reason
+	}
+	return at
+}
+
+// connected is a database that the operator has configured by name.
+func connected(name, kind, dsn string) *place {
+	return &place{settings: policyOf(map[string]any{"connections": map[string]any{name: map[string]any{"kind": kind, "dsn": dsn, "write": true}}})}
+}
+
+func prepare(t testing.TB, driver, dsn string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
+	require.NoError(t, err)
+	defer db.Close()
+	for _, each := range statements {
+		_, err := db.Exec(each)
+		require.NoError(t, err, each)
+	}
+}

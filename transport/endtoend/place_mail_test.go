@@ -1,0 +1,107 @@
+package endtoend
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/mail"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+	"github.com/stretchr/testify/require"
+)
+
+const mailPassword = "pass-word-0123456789"
+
+// mailServer takes mail by STARTTLS from who has logged in.
+func mailServer(t *testing.T, _ string) *place {
+	at, _ := mailbox(t)
+	return at
+}
+
+// mailbox is a mail server, and the messages that it has taken.
+func mailbox(t *testing.T) (*place, *letters) {
+	box := &letters{}
+	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &mailing{box: box, conn: c}, nil }))
+	server.Domain = "localhost"
+	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate(t).TLS}, MinVersion: tls.VersionTLS12}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var done sync.WaitGroup
+	done.Go(func() { _ = server.Serve(listener) })
+	t.Cleanup(func() {
+		_ = server.Close()
+		done.Wait()
+	})
+	return &place{
+		settings: policyOf(map[string]any{"connections": map[string]any{"mail": map[string]any{
+			"kind": "smtp", "host": "127.0.0.1", "port": listener.Addr().(*net.TCPAddr).Port, "tls": "starttls",
+			"user": "ops", "password_env": "MAIL_PASSWORD", "from": "Ops <ops@example.com>",
+		}}}),
+		variables: []string{"MAIL_PASSWORD=" + mailPassword},
+		trusted:   certificate(t).PEM,
+	}, box
+}
+
+// letters are messages that have arrived.
+type letters struct {
+	mu      sync.Mutex
+	arrived []string
+}
+
+// take gives what has arrived since the last time.
+func (l *letters) take() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	arrived := l.arrived
+	l.arrived = nil
+	return arrived
+}
+
+// mailing is one session of a client's.
+type mailing struct {
+	box    *letters
+	conn   *smtp.Conn
+	logged bool
+}
+
+func (m *mailing) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (m *mailing) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, password string) error {
+		if m.logged = user == "ops" && password == mailPassword; !m.logged {
+			return errors.New("no such user")
+		}
+		return nil
+	}), nil
+}
+
+func (m *mailing) Mail(string, *smtp.MailOptions) error {
+	if _, encrypted := m.conn.TLSConnectionState(); !encrypted || !m.logged {
+		return errors.New("log in first")
+	}
+	return nil
+}
+
+func (m *mailing) Rcpt(string, *smtp.RcptOptions) error { return nil }
+
+func (m *mailing) Data(r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if _, err := mail.ReadMessage(strings.NewReader(string(text))); err != nil {
+		return err
+	}
+	m.box.mu.Lock()
+	defer m.box.mu.Unlock()
+	m.box.arrived = append(m.box.arrived, string(text))
+	return nil
+}
+
+func (*mailing) Reset()        {}
+func (*mailing) Logout() error { return nil }
