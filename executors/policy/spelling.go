@@ -32,6 +32,9 @@ func spellings(value, mark string) []spelling {
 	}
 	add(value, false)
 	add(strings.ReplaceAll(value, " ", "+"), false) // in a query
+	for _, quote := range []string{"'", `"`} {      // in SQL and CSV
+		add(strings.ReplaceAll(value, quote, quote+quote), false)
+	}
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		add(enc.EncodeToString([]byte(value)), true)
 		add(enc.WithPadding(base64.NoPadding).EncodeToString([]byte(value)), true)
