@@ -10,8 +10,15 @@ import (
 )
 
 type callCmd struct {
-	Tool   string `arg:"" help:"The tool's name; see chainwright tools."`
-	Inputs string `short:"i" placeholder:"JSON|@FILE|-" help:"The tool's arguments: a JSON object, a file that holds one, or stdin."`
+	Tool   string
+	Inputs string
+}
+
+func (c *callCmd) takes() []*param {
+	return []*param{
+		arg("tool", &c.Tool, "The tool's name; see chainwright tools.").offering(toolNames),
+		flag("inputs", &c.Inputs, "JSON|@FILE|-", "The tool's arguments: a JSON object, a file that holds one, or stdin.").short("i"),
+	}
 }
 
 // Run calls one tool and prints its envelope, whatever it says.

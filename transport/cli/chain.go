@@ -10,11 +10,21 @@ import (
 )
 
 type chainCmd struct {
-	File     string `arg:"" help:"The steps in JSON or YAML: a list, or an object with steps (and input); - is stdin."`
-	Input    string `short:"i" placeholder:"TEXT" help:"What the first step gets; the file's own without it."`
-	Provider string `enum:",auto,openai,anthropic,ollama" default:"" placeholder:"NAME" help:"Who is asked: auto, openai, anthropic or ollama."`
-	Model    string `placeholder:"NAME" help:"The model, for steps that name none."`
-	JSON     bool   `name:"json" help:"Print the whole result, not just the answer."`
+	File     string
+	Input    string
+	Provider string
+	Model    string
+	JSON     bool
+}
+
+func (c *chainCmd) takes() []*param {
+	return []*param{
+		arg("file", &c.File, "The steps in JSON or YAML: a list, or an object with steps (and input); - is stdin.").offering(files),
+		flag("input", &c.Input, "TEXT", "What the first step gets; the file's own without it.").short("i"),
+		flag("provider", &c.Provider, "NAME", "Who is asked: auto, openai, anthropic or ollama.").oneOf("auto", "openai", "anthropic", "ollama"),
+		flag("model", &c.Model, "NAME", "The model, for steps that name none."),
+		flag("json", &c.JSON, "", "Print the whole result, not just the answer."),
+	}
 }
 
 // Run asks the prompts of a file one after the other. The answer, or with

@@ -3,45 +3,82 @@ package cli
 import (
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
-// commands is the grammar of the command line; help, completion and the
+// commands are the grammar of the command line; help, completion and the
 // reference pages are made from it.
-type commands struct {
-	globals
-
-	Demo       demoCmd       `cmd:"" help:"Start the server, talk MCP to it, plan a task tree from a sentence and run it. Needs nothing."`
-	Stdio      stdioCmd      `cmd:"" help:"Serve MCP on stdin and stdout, for an assistant's client to start."`
-	Serve      serveCmd      `cmd:"" help:"Serve MCP over HTTP, at /mcp."`
-	Tools      toolsCmd      `cmd:"" help:"List the published tools and what each costs in tokens."`
-	Executors  executorsCmds `cmd:"" help:"List all executors, describe one, or make one of your own."`
-	Call       callCmd       `cmd:"" help:"Call a tool and print the envelope that it answers with."`
-	Validate   validateCmd   `cmd:"" help:"Check a task tree and list all problems, without running anything."`
-	Run        runCmd        `cmd:"" help:"Run a task tree."`
-	Runs       runsCmd       `cmd:"" help:"List the runs on record, or show one."`
-	Cancel     cancelCmd     `cmd:"" help:"Cancel a run, also one in another process."`
-	Retry      retryCmd      `cmd:"" help:"Run again what failed, was skipped or was cancelled in a run."`
-	Generate   generateCmds  `cmd:"" help:"Plan a task tree from plain words, or make tasks from tasks."`
-	Chain      chainCmd      `cmd:"" help:"Ask a language model step by step: each reply is the input of the next prompt."`
-	Init       initCmd       `cmd:"" help:"Write a commented chainwright.yaml."`
-	Doctor     doctorCmd     `cmd:"" help:"Check the set-up and show what is in force, and where it comes from."`
-	Completion completionCmd `cmd:"" help:"Print the completion script for a shell."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+func (s *session) commands() *cobra.Command {
+	root := s.command("chainwright", "", nil,
+		s.command("demo", "Start the server, talk MCP to it, plan a task tree from a sentence and run it. Needs nothing.", &demoCmd{}),
+		s.command("stdio", "Serve MCP on stdin and stdout, for an assistant's client to start.", &stdioCmd{}),
+		s.command("serve", "Serve MCP over HTTP, at /mcp.", &serveCmd{}),
+		s.command("tools", "List the published tools and what each costs in tokens.", &toolsCmd{}),
+		s.command("executors", "List all executors, describe one, or make one of your own.", &executorsCmd{},
+			s.command("list", "List all executors, open or closed, and what opens each; or describe one.", &executorsCmd{}),
+			s.command("new", "Write an executor of your own that works, to begin with.", &newExecutorCmd{}),
+		),
+		s.command("call", "Call a tool and print the envelope that it answers with.", &callCmd{}),
+		s.command("validate", "Check a task tree and list all problems, without running anything.", &validateCmd{}),
+		s.command("run", "Run a task tree.", &runCmd{}),
+		s.command("runs", "List the runs on record, or show one.", &runsCmd{}),
+		s.command("cancel", "Cancel a run, also one in another process.", &cancelCmd{}),
+		s.command("retry", "Run again what failed, was skipped or was cancelled in a run.", &retryCmd{}),
+		s.command("generate", "Plan a task tree from plain words, or make tasks from tasks.", nil,
+			s.command("task-tree", "Plan a task tree from a requirement in plain words.", &generateTreeCmd{}),
+			s.command("sequential", "Make subsequent and composed tasks from a table of tasks.", &generateSequentialCmd{}),
+		),
+		s.command("chain", "Ask a language model step by step: each reply is the input of the next prompt.", &chainCmd{}),
+		s.command("init", "Write a commented chainwright.yaml.", &initCmd{}),
+		s.command("doctor", "Check the set-up and show what is in force, and where it comes from.", &doctorCmd{}),
+		s.command("completion", "Print the completion script for a shell.", &completionCmd{}),
+		s.command("version", "Print the version.", &versionCmd{}),
+	)
+	root.RunE = func(*cobra.Command, []string) error { return root.Help() }
+	root.PersistentFlags().SortFlags = false
+	root.PersistentFlags().BoolP("help", "h", false, "Show this help.")
+	for _, p := range s.globals.takes() {
+		p.addTo(s, root, root.PersistentFlags())
+	}
+	root.SetFlagErrorFunc(misusedFlag)
+	root.SetHelpCommand(helpCommand(root))
+	root.SilenceErrors, root.SilenceUsage = true, true // report tells of errors
+	root.CompletionOptions.DisableDefaultCmd = true    // there is one above
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	return root
 }
 
 // globals are the flags of every command. Each that is given overrides the
 // setting that it stands for.
 type globals struct {
-	Config       string   `group:"everywhere" placeholder:"FILE" help:"Configuration file (also CHAINWRIGHT_CONFIG)."`
-	Store        string   `group:"everywhere" placeholder:"URL" help:"Where runs are kept: sqlite:PATH or memory."`
-	ExecutorsDir string   `group:"everywhere" placeholder:"FOLDER" help:"Folder of executors that you made; none for no folder."`
-	ReadOnly     bool     `group:"everywhere" help:"Allow only calls that change nothing."`
-	Toolsets     []string `group:"everywhere" placeholder:"A,B" help:"Publish these toolsets only."`
-	Tools        []string `group:"everywhere" name:"tools" placeholder:"A,B" help:"Publish these tools only; adds to --toolsets."`
-	ExcludeTools []string `group:"everywhere" placeholder:"A,B" help:"Publish all but these tools."`
-	Discovery    bool     `group:"everywhere" help:"Publish three tools that find, describe and run executors in place of one for each."`
-	LogLevel     string   `group:"everywhere" placeholder:"LEVEL" help:"trace, debug, info, warn, error or disabled."`
+	Config       string
+	Store        string
+	ExecutorsDir string
+	ReadOnly     bool
+	Toolsets     []string
+	Tools        []string
+	ExcludeTools []string
+	Discovery    bool
+	LogLevel     string
+}
+
+func (g *globals) takes() []*param {
+	return []*param{
+		flag("config", &g.Config, "FILE", "Configuration file (also CHAINWRIGHT_CONFIG)."),
+		flag("store", &g.Store, "URL", "Where runs are kept: sqlite:PATH or memory."),
+		flag("executors-dir", &g.ExecutorsDir, "FOLDER", "Folder of executors that you made; none for no folder."),
+		flag("read-only", &g.ReadOnly, "", "Allow only calls that change nothing."),
+		flag("toolsets", &g.Toolsets, "A,B", "Publish these toolsets only."),
+		flag("tools", &g.Tools, "A,B", "Publish these tools only; adds to --toolsets."),
+		flag("exclude-tools", &g.ExcludeTools, "A,B", "Publish all but these tools."),
+		flag("discovery", &g.Discovery, "", "Publish three tools that find, describe and run executors in place of one for each."),
+		flag("log-level", &g.LogLevel, "LEVEL", "trace, debug, info, warn, error or disabled.").
+			offering(these("trace", "debug", "info", "warn", "error", "disabled")),
+	}
 }
 
 // flags are the settings that were given, for the configuration to weigh.

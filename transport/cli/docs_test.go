@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
+	goflag "flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,7 +20,7 @@ import (
 	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
-var update = flag.Bool("update", false, "write the generated pages anew")
+var update = goflag.Bool("update", false, "write the generated pages anew")
 
 // root is the module's folder, from this package.
 const root = "../.."
@@ -157,9 +157,7 @@ func cell(text string) string {
 func TestDocsOfCommands(t *testing.T) {
 	var page strings.Builder
 	page.WriteString("# Commands\n\n<!-- made by `make docs` -->\n")
-	var cmds commands
-	parser, err := newParser(&cmds, streams{})
-	require.NoError(t, err)
+	root := newSession(t.Context(), streams{}, nil).root
 	show := func(title string, args ...string) {
 		var out bytes.Buffer
 		code := run(t.Context(), append(args, "--help"), streams{strings.NewReader(""), &out, &out})
@@ -167,7 +165,7 @@ func TestDocsOfCommands(t *testing.T) {
 		fmt.Fprintf(&page, "\n## %s\n```text\n%s\n```\n", title, strings.TrimSpace(trimLines(out.String())))
 	}
 	show("chainwright")
-	for _, command := range parser.Model.Leaves(true) {
+	for _, command := range leaves(root) {
 		show(strings.Join(words(command), " "), words(command)...)
 	}
 	keep(t, "docs/commands.md", page.String())

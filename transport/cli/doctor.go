@@ -14,7 +14,13 @@ import (
 )
 
 type doctorCmd struct {
-	Approve bool `help:"Approve the configuration file found in this folder as it stands, so that a server started here by a client takes it."`
+	Approve bool
+}
+
+func (c *doctorCmd) takes() []*param {
+	return []*param{
+		flag("approve", &c.Approve, "", "Approve the configuration file found in this folder as it stands, so that a server started here by a client takes it."),
+	}
 }
 
 // Run checks everything that a server needs, and shows what is in force.

@@ -9,8 +9,15 @@ import (
 )
 
 type executorsCmd struct {
-	ID   string `arg:"" optional:"" help:"An executor's id; without it, all are listed."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	ID   string
+	JSON bool
+}
+
+func (c *executorsCmd) takes() []*param {
+	return []*param{
+		arg("id", &c.ID, "An executor's id; without it, all are listed.").optional().offering(executorIDs),
+		flag("json", &c.JSON, "", "Print JSON."),
+	}
 }
 
 // executorInfo is an executor as it is told of.

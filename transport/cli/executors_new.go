@@ -9,16 +9,16 @@ import (
 	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
-// executorsCmds are the commands about executors. Without the name of one,
-// they are listed.
-type executorsCmds struct {
-	List executorsCmd   `cmd:"" default:"withargs" help:"List all executors, open or closed, and what opens each; or describe one."`
-	New  newExecutorCmd `cmd:"" help:"Write an executor of your own that works, to begin with."`
+type newExecutorCmd struct {
+	ID   string
+	Kind string
 }
 
-type newExecutorCmd struct {
-	ID   string `arg:"" help:"The new executor's id: lower-case letters, digits and _."`
-	Kind string `default:"command" enum:"${kinds}" placeholder:"KIND" help:"What does the work: ${enum}."`
+func (c *newExecutorCmd) takes() []*param {
+	return []*param{
+		arg("id", &c.ID, "The new executor's id: lower-case letters, digits and _."),
+		flag("kind", &c.Kind, "KIND", "What does the work: "+listed(external.Kinds())+".").oneOf(external.Kinds()...).initially("command"),
+	}
 }
 
 // Run writes the files and says how to try them.

@@ -48,6 +48,7 @@ type exit struct {
 	code int
 	err  error
 	hint string
+	see  string // the command whose help tells more
 }
 
 func (e *exit) Error() string {
@@ -112,12 +113,12 @@ func report(s *session, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	code, hint := exitFailed, ""
+	code, hint, see := exitFailed, "", ""
 	var own *exit
 	var wrong config.Problems
 	switch {
 	case errors.As(err, &own):
-		code, hint = own.code, own.hint
+		code, hint, see = own.code, own.hint, own.see
 	case errors.As(err, &wrong):
 		code = exitUsage
 	}
@@ -129,6 +130,9 @@ func report(s *session, err error) int {
 	}
 	if hint != "" {
 		fmt.Fprintf(s.err, "hint: %s\n", hint)
+	}
+	if see != "" {
+		fmt.Fprintf(s.err, "see: %s --help\n", see)
 	}
 	return code
 }

@@ -15,26 +15,40 @@ import (
 	"github.com/chainwright/chainwright/tools/tasktree/brief"
 )
 
-type generateCmds struct {
-	TaskTree   generateTreeCmd       `cmd:"" name:"task-tree" help:"Plan a task tree from a requirement in plain words."`
-	Sequential generateSequentialCmd `cmd:"" help:"Make subsequent and composed tasks from a table of tasks."`
+type generateTreeCmd struct {
+	Requirement string
+	Provider    string
+	Model       string
+	Temperature *float64
+	MaxTokens   int
+	MaxTasks    int
+	Context     string
+	Executors   []string
+	Output      string
+	Save        bool
+	Name        string
+	UserID      string
+	RunIt       bool
+	ShowBrief   bool
 }
 
-type generateTreeCmd struct {
-	Requirement string   `arg:"" optional:"" help:"What is to be done, in plain words."`
-	Provider    string   `enum:",auto,openai,anthropic,ollama,none,caller,builtin" default:"" placeholder:"NAME" help:"Who plans: auto, openai, anthropic, ollama, builtin (by rules), caller or none (print the brief). Without a model: builtin."`
-	Model       string   `placeholder:"NAME" help:"The model; the provider's default without it."`
-	Temperature *float64 `placeholder:"N" help:"0 to 2; 0.7 without it."`
-	MaxTokens   int      `placeholder:"N" help:"Bound on the model's reply; 4000 without it."`
-	MaxTasks    int      `placeholder:"N" help:"Tasks at most; 50 without it."`
-	Context     string   `placeholder:"TEXT" help:"What else the planner should know: addresses, tables, formats."`
-	Executors   []string `name:"allowed-executors" placeholder:"A,B" help:"Use only these executors."`
-	Output      string   `short:"o" placeholder:"FILE" help:"Write the result to a file too."`
-	Save        bool     `help:"Save the tree, so that it can be run by its name."`
-	Name        string   `placeholder:"NAME" help:"The name to save it under."`
-	UserID      string   `placeholder:"ID" help:"Set on every task."`
-	RunIt       bool     `name:"run" help:"Run the tree."`
-	ShowBrief   bool     `help:"Print what a model would be told, and its size in tokens, and plan nothing."`
+func (c *generateTreeCmd) takes() []*param {
+	return []*param{
+		arg("requirement", &c.Requirement, "What is to be done, in plain words.").optional(),
+		flag("provider", &c.Provider, "NAME", "Who plans: auto, openai, anthropic, ollama, builtin (by rules), caller or none (print the brief). Without a model: builtin.").oneOf("auto", "openai", "anthropic", "ollama", "none", "caller", "builtin"),
+		flag("model", &c.Model, "NAME", "The model; the provider's default without it."),
+		flag("temperature", &c.Temperature, "N", "0 to 2; 0.7 without it."),
+		flag("max-tokens", &c.MaxTokens, "N", "Bound on the model's reply; 4000 without it."),
+		flag("max-tasks", &c.MaxTasks, "N", "Tasks at most; 50 without it."),
+		flag("context", &c.Context, "TEXT", "What else the planner should know: addresses, tables, formats."),
+		flag("allowed-executors", &c.Executors, "A,B", "Use only these executors."),
+		flag("output", &c.Output, "FILE", "Write the result to a file too.").short("o"),
+		flag("save", &c.Save, "", "Save the tree, so that it can be run by its name."),
+		flag("name", &c.Name, "NAME", "The name to save it under."),
+		flag("user-id", &c.UserID, "ID", "Set on every task."),
+		flag("run", &c.RunIt, "", "Run the tree."),
+		flag("show-brief", &c.ShowBrief, "", "Print what a model would be told, and its size in tokens, and plan nothing."),
+	}
 }
 
 // Run plans a tree. The result is the only thing on stdout.

@@ -14,27 +14,53 @@ import (
 )
 
 type generateSequentialCmd struct {
-	Input       string   `short:"i" required:"" placeholder:"FILE" help:"A table: .jsonl, .json, .csv or .parquet."`
-	Output      string   `short:"o" required:"" placeholder:"FILE" help:"Where the table goes, with the new columns; its suffix says the format. FILE.journal beside it keeps what was paid for."`
-	TaskKey     string   `name:"input-task-key" required:"" placeholder:"KEY" help:"The column that holds the task."`
-	Subsequent  string   `name:"output-subsequent-task-key" default:"subsequent_task" placeholder:"KEY" help:"The column for the subsequent task."`
-	Composed    string   `name:"output-composition-task-key" default:"composition_task" placeholder:"KEY" help:"The column for the composition."`
-	Overwrite   bool     `help:"Let new columns replace those of the input."`
-	Workers     int      `default:"30" placeholder:"N" help:"Requests in flight at most."`
-	Provider    string   `enum:",auto,openai,anthropic,ollama" default:"" placeholder:"NAME" help:"Who is asked: auto, openai, anthropic or ollama."`
-	Model       string   `placeholder:"NAME" help:"The model; the provider's default without it."`
-	Temperature *float64 `placeholder:"N" help:"0 to 2; the model's own without it."`
-	MaxTokens   int      `placeholder:"N" help:"Bound on each reply."`
-	Seed        *int     `placeholder:"N" help:"Ask for the same replies each time, where the provider can do that."`
-	Depth       int      `default:"1" placeholder:"N" help:"How often the composition becomes the next task."`
-	Mode        string   `enum:"sequential,parallel_then_sequential" default:"sequential" placeholder:"MODE" help:"sequential or parallel_then_sequential."`
-	Check       bool     `help:"Have each composition judged."`
-	Language    string   `placeholder:"NAME" help:"The language to write in."`
-	Prompt      string   `placeholder:"FILE" help:"A file with instructions in place of the built-in ones."`
-	NoCache     bool     `help:"Ask for equal tasks once for each row."`
-	RetryFailed bool     `help:"Ask again for rows that failed in an earlier start."`
-	MaxCost     float64  `name:"max-cost-usd" placeholder:"N" help:"Stop when this much is spent, earlier starts included."`
-	MaxTotal    int      `name:"max-tokens-total" placeholder:"N" help:"Stop when so many tokens are used, earlier starts included."`
+	Input       string
+	Output      string
+	TaskKey     string
+	Subsequent  string
+	Composed    string
+	Overwrite   bool
+	Workers     int
+	Provider    string
+	Model       string
+	Temperature *float64
+	MaxTokens   int
+	Seed        *int
+	Depth       int
+	Mode        string
+	Check       bool
+	Language    string
+	Prompt      string
+	NoCache     bool
+	RetryFailed bool
+	MaxCost     float64
+	MaxTotal    int
+}
+
+func (c *generateSequentialCmd) takes() []*param {
+	return []*param{
+		flag("input", &c.Input, "FILE", "A table: .jsonl, .json, .csv or .parquet.").short("i").required(),
+		flag("output", &c.Output, "FILE", "Where the table goes, with the new columns; its suffix says the format. FILE.journal beside it keeps what was paid for.").short("o").required(),
+		flag("input-task-key", &c.TaskKey, "KEY", "The column that holds the task.").required(),
+		flag("output-subsequent-task-key", &c.Subsequent, "KEY", "The column for the subsequent task.").initially("subsequent_task"),
+		flag("output-composition-task-key", &c.Composed, "KEY", "The column for the composition.").initially("composition_task"),
+		flag("overwrite", &c.Overwrite, "", "Let new columns replace those of the input."),
+		flag("workers", &c.Workers, "N", "Requests in flight at most.").initially("30"),
+		flag("provider", &c.Provider, "NAME", "Who is asked: auto, openai, anthropic or ollama.").oneOf("auto", "openai", "anthropic", "ollama"),
+		flag("model", &c.Model, "NAME", "The model; the provider's default without it."),
+		flag("temperature", &c.Temperature, "N", "0 to 2; the model's own without it."),
+		flag("max-tokens", &c.MaxTokens, "N", "Bound on each reply."),
+		flag("seed", &c.Seed, "N", "Ask for the same replies each time, where the provider can do that."),
+		flag("depth", &c.Depth, "N", "How often the composition becomes the next task.").initially("1"),
+		flag("mode", &c.Mode, "MODE", "sequential or parallel_then_sequential.").oneOf("sequential", "parallel_then_sequential").initially("sequential"),
+		flag("check", &c.Check, "", "Have each composition judged."),
+		flag("language", &c.Language, "NAME", "The language to write in."),
+		flag("prompt", &c.Prompt, "FILE", "A file with instructions in place of the built-in ones."),
+		flag("no-cache", &c.NoCache, "", "Ask for equal tasks once for each row."),
+		flag("retry-failed", &c.RetryFailed, "", "Ask again for rows that failed in an earlier start."),
+		flag("max-cost-usd", &c.MaxCost, "N", "Stop when this much is spent, earlier starts included."),
+		flag("max-tokens-total", &c.MaxTotal, "N", "Stop when so many tokens are used, earlier starts included."),
+	}
 }
 
 // Run answers the task of each row of a file.

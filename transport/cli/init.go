@@ -20,9 +20,17 @@ import (
 var configTemplate string
 
 type initCmd struct {
-	Open  []string `placeholder:"WHAT:VALUE" help:"Open files:FOLDER, files:FOLDER:write, command:PROGRAM, network:ADDRESS, ssh:HOST or docker:IMAGE. Repeat it, or separate by commas."`
-	User  bool     `help:"Write the file that holds in every folder, instead of one in this folder."`
-	Force bool     `help:"Replace a file that is there."`
+	Open  []string
+	User  bool
+	Force bool
+}
+
+func (c *initCmd) takes() []*param {
+	return []*param{
+		flag("open", &c.Open, "WHAT:VALUE", "Open files:FOLDER, files:FOLDER:write, command:PROGRAM, network:ADDRESS, ssh:HOST or docker:IMAGE. Repeat it, or separate by commas."),
+		flag("user", &c.User, "", "Write the file that holds in every folder, instead of one in this folder."),
+		flag("force", &c.Force, "", "Replace a file that is there."),
+	}
 }
 
 // opened is what the file opens from the start.

@@ -9,12 +9,23 @@ import (
 )
 
 type runCmd struct {
-	File           string `arg:"" help:"A task tree in JSON or YAML; - for stdin."`
-	Inputs         string `short:"i" placeholder:"JSON|@FILE|-" help:"The run's inputs: a JSON object, a file that holds one, or stdin."`
-	JSON           bool   `name:"json" help:"Print the finished run as JSON."`
-	MaxParallel    int    `placeholder:"N" help:"Tasks in flight at most."`
-	OnFailure      string `enum:",continue,stop" default:"" placeholder:"continue|stop" help:"What a failed task does to independent ones: continue or stop."`
-	IdempotencyKey string `placeholder:"KEY" help:"The same key with the same tree and inputs gives the same run."`
+	File           string
+	Inputs         string
+	JSON           bool
+	MaxParallel    int
+	OnFailure      string
+	IdempotencyKey string
+}
+
+func (c *runCmd) takes() []*param {
+	return []*param{
+		arg("file", &c.File, "A task tree in JSON or YAML; - for stdin.").offering(files),
+		flag("inputs", &c.Inputs, "JSON|@FILE|-", "The run's inputs: a JSON object, a file that holds one, or stdin.").short("i"),
+		flag("json", &c.JSON, "", "Print the finished run as JSON."),
+		flag("max-parallel", &c.MaxParallel, "N", "Tasks in flight at most."),
+		flag("on-failure", &c.OnFailure, "continue|stop", "What a failed task does to independent ones: continue or stop.").oneOf("continue", "stop"),
+		flag("idempotency-key", &c.IdempotencyKey, "KEY", "The same key with the same tree and inputs gives the same run."),
+	}
 }
 
 // Run runs a tree to its end. An interrupt cancels it.

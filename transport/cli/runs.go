@@ -11,10 +11,19 @@ import (
 )
 
 type runsCmd struct {
-	ID     string `arg:"" optional:"" help:"A run's id; without it, all runs are listed."`
-	JSON   bool   `name:"json" help:"Print JSON."`
-	Status string `enum:",pending,in_progress,completed,failed,cancelled" default:"" placeholder:"STATUS" help:"List runs in this state only."`
-	Limit  int    `default:"20" placeholder:"N" help:"List at most this many runs (100 at most)."`
+	ID     string
+	JSON   bool
+	Status string
+	Limit  int
+}
+
+func (c *runsCmd) takes() []*param {
+	return []*param{
+		arg("id", &c.ID, "A run's id; without it, all runs are listed.").optional().offering(runIDs),
+		flag("json", &c.JSON, "", "Print JSON."),
+		flag("status", &c.Status, "STATUS", "List runs in this state only.").oneOf("pending", "in_progress", "completed", "failed", "cancelled"),
+		flag("limit", &c.Limit, "N", "List at most this many runs (100 at most).").initially("20"),
+	}
 }
 
 // Run lists runs, or shows one: following it while it is going on.
@@ -92,8 +101,15 @@ func (c *runsCmd) list(s *session, p *program) error {
 }
 
 type cancelCmd struct {
-	ID   string `arg:"" help:"The run's id."`
-	Task string `placeholder:"TASK" help:"Cancel this task and those grouped under it only."`
+	ID   string
+	Task string
+}
+
+func (c *cancelCmd) takes() []*param {
+	return []*param{
+		arg("id", &c.ID, "The run's id.").offering(runIDs),
+		flag("task", &c.Task, "TASK", "Cancel this task and those grouped under it only."),
+	}
 }
 
 // Run cancels a run through the store, whichever process it runs in.
@@ -117,9 +133,17 @@ func (c *cancelCmd) Run(s *session) error {
 }
 
 type retryCmd struct {
-	ID   string   `arg:"" help:"The run's id."`
-	From []string `placeholder:"TASK" help:"Run this task and all that follow from it again, completed or not. May be repeated."`
-	JSON bool     `name:"json" help:"Print the finished run as JSON."`
+	ID   string
+	From []string
+	JSON bool
+}
+
+func (c *retryCmd) takes() []*param {
+	return []*param{
+		arg("id", &c.ID, "The run's id.").offering(runIDs),
+		flag("from", &c.From, "TASK", "Run this task and all that follow from it again, completed or not. May be repeated."),
+		flag("json", &c.JSON, "", "Print the finished run as JSON."),
+	}
 }
 
 // Run runs again what did not complete, and follows it.

@@ -52,8 +52,15 @@ func (stdioCmd) Run(s *session) error {
 }
 
 type serveCmd struct {
-	Addr      string `placeholder:"HOST:PORT" help:"Where to listen (127.0.0.1:8080)."`
-	Stateless bool   `help:"Keep no sessions, for replicas behind a balancer."`
+	Addr      string
+	Stateless bool
+}
+
+func (c *serveCmd) takes() []*param {
+	return []*param{
+		flag("addr", &c.Addr, "HOST:PORT", "Where to listen (127.0.0.1:8080)."),
+		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a balancer."),
+	}
 }
 
 // Run serves over HTTP until a signal comes.

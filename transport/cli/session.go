@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/strictjson"
@@ -28,7 +28,13 @@ type session struct {
 	ctx       context.Context
 	globals   *globals
 	executors []executors.Executor
-	model     *kong.Application
+	root      *cobra.Command
+}
+
+func newSession(ctx context.Context, std streams, execs []executors.Executor) *session {
+	s := &session{streams: std, ctx: ctx, globals: &globals{}, executors: execs}
+	s.root = s.commands()
+	return s
 }
 
 // caller says who started the program: a person, or an assistant's client.

@@ -13,7 +13,13 @@ import (
 const bytesPerToken = 4
 
 type toolsCmd struct {
-	JSON bool `name:"json" help:"Print JSON: name, title, toolset, annotations, tokens and schemas."`
+	JSON bool
+}
+
+func (c *toolsCmd) takes() []*param {
+	return []*param{
+		flag("json", &c.JSON, "", "Print JSON: name, title, toolset, annotations, tokens and schemas."),
+	}
 }
 
 // priced is a published tool with what its listing costs.

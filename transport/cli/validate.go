@@ -9,8 +9,15 @@ import (
 )
 
 type validateCmd struct {
-	File string `arg:"" help:"A task tree in JSON or YAML; - for stdin."`
-	JSON bool   `name:"json" help:"Print the report as JSON."`
+	File string
+	JSON bool
+}
+
+func (c *validateCmd) takes() []*param {
+	return []*param{
+		arg("file", &c.File, "A task tree in JSON or YAML; - for stdin.").offering(files),
+		flag("json", &c.JSON, "", "Print the report as JSON."),
+	}
 }
 
 // verdict is what validate_task_tree says.

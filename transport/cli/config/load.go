@@ -187,8 +187,9 @@ func (l *Loaded) expand(path string) string {
 }
 
 // notSettings are variables of this program that set nothing here: where the
-// file is, and the mark on the processes that executors start.
-var notSettings = []string{prefix + "CONFIG", prefix + "PROCESS"}
+// file is, the mark on the processes that executors start, and what completion
+// in a shell sets.
+var notSettings = []string{prefix + "CONFIG", prefix + "PROCESS", prefix + "ACTIVE_HELP", prefix + "COMPLETION_DESCRIPTIONS"}
 
 // readEnvironment takes every CHAINWRIGHT_ variable. One that sets nothing is
 // a mistake, unless it is empty, the configuration itself names it as the

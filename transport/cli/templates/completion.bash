@@ -1,31 +1,11 @@
-# bash completion for chainwright
-#   source <(chainwright completion bash)
-_chainwright() {
-    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" cmd="" i
-    COMPREPLY=()
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case "${COMP_WORDS[i]}" in
-{{- range .}}
-            {{.Name}}) cmd="{{.Name}}"; break ;;
-{{- end}}
-        esac
-    done
-    case "$cmd" in
-{{- range .}}
-        {{.Name}})
-            case "$prev" in
-{{- range .Flags}}{{if .Takes}}
-                --{{.Name}}{{if .Short}}|-{{.Short}}{{end}}) {{if .Values}}COMPREPLY=($(compgen -W "{{words .Values}}" -- "$cur")){{else if .Files}}COMPREPLY=($(compgen -f -- "$cur")){{else}}:{{end}}; return ;;
-{{- end}}{{end}}
-            esac
-            if [[ "$cur" == -* ]]; then
-                COMPREPLY=($(compgen -W "{{range .Flags}}--{{.Name}} {{end}}" -- "$cur"))
-            else
-                {{if .Words}}COMPREPLY=($(compgen -W "{{words .Words}}" -- "$cur")){{else if .Files}}COMPREPLY=($(compgen -f -- "$cur")){{else}}:{{end}}
-            fi
-            ;;
-{{- end}}
-        *) COMPREPLY=($(compgen -W "{{range .}}{{.Name}} {{end}}" -- "$cur")) ;;
-    esac
-}
-complete -o filenames -F _chainwright chainwright
+
+# Where the package bash-completion is missing: the words as bash splits them.
+if ! declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
+    __chainwright_init_completion()
+    {
+        cur="${COMP_WORDS[COMP_CWORD]}"
+        prev="${COMP_WORDS[COMP_CWORD-1]}"
+        words=("${COMP_WORDS[@]}")
+        cword=$COMP_CWORD
+    }
+fi

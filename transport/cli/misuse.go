@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/chainwright/chainwright/executors/nearest"
+)
+
+// misuse is a mistake in a command line; its help would have told better.
+func misuse(cmd *cobra.Command, format string, args ...any) *exit {
+	e := usage(format, args...)
+	e.see = cmd.CommandPath()
+	return e
+}
+
+// misusedFlag says what is wrong with a flag.
+func misusedFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var bare *pflag.ValueRequiredError
+	var wrong *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
+		return misuse(cmd, "unknown flag -%s", unknown.GetSpecifiedName())
+	case errors.As(err, &unknown):
+		var known []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, "--"+flag.Name) })
+		given := "--" + unknown.GetSpecifiedName()
+		return misuse(cmd, "unknown flag %s%s", given, meant(nearest.To(given, known)))
+	case errors.As(err, &bare):
+		return misuse(cmd, "--%s needs a value: --%s=%s", bare.GetFlag().Name, bare.GetFlag().Name, bare.GetFlag().Value.Type())
+	case errors.As(err, &wrong):
+		return misuse(cmd, "--%s %w", wrong.GetFlag().Name, wrong.Unwrap())
+	}
+	return misuse(cmd, "%w", err)
+}
+
+// meant asks whether something else was meant.
+func meant(names []string) string {
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return ", did you mean " + quoted(names) + "?"
+	default:
+		return ", did you mean one of " + quoted(names) + "?"
+	}
+}
+
+func quoted(names []string) string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = strconv.Quote(name)
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// param is an argument or a flag of a command, and the field that it sets.
+type param struct {
+	name, letter string
+	shown        string // stands for a flag's value in the help; "" for a switch
+	about        string
+	into         any // *settable
+	initial      string
+	choices      []string
+	positional   bool
+	needed       bool
+	offer        offer
+}
+
+// settable is a field that a param can set; a pointer stays nil where nothing
+// is given.
+type settable interface {
+	string | []string | bool | int | float64 | *int | *float64
+}
+
+// arg is an argument that must be given, unless it is optional.
+func arg(name string, into *string, about string) *param {
+	return &param{name: name, into: into, about: about, positional: true, needed: true, offer: nothing}
+}
+
+// flag is a flag, which may be left out unless it is required.
+func flag[T settable](name string, into *T, shown, about string) *param {
+	p := &param{name: name, into: into, shown: shown, about: about, offer: nothing}
+	switch {
+	case strings.Contains(shown, "FILE"):
+		p.offer = files
+	case shown == "FOLDER":
+		p.offer = folders
+	}
+	return p
+}
+
+func (p *param) optional() *param            { p.needed = false; return p }
+func (p *param) required() *param            { p.needed = true; return p }
+func (p *param) short(letter string) *param  { p.letter = letter; return p }
+func (p *param) offering(what offer) *param  { p.offer = what; return p }
+func (p *param) oneOf(list ...string) *param { p.choices, p.offer = list, these(list...); return p }
+
+// initially sets the value that holds where none is given.
+func (p *param) initially(text string) *param {
+	p.initial = text
+	if err := p.Set(text); err != nil {
+		panic(fmt.Errorf("the initial value of %s: %w", p.name, err))
+	}
+	return p
+}
+
+// addTo declares a flag.
+func (p *param) addTo(s *session, cmd *cobra.Command, flags *pflag.FlagSet) {
+	added := flags.VarPF(p, p.name, p.letter, p.about)
+	if p.shown == "" {
+		added.NoOptDefVal = "true"
+	}
+	_ = cmd.RegisterFlagCompletionFunc(p.name, p.offer.of(s)) // which fails for a flag that isn't there
+}
+
+// placeholder is an argument as the help shows it.
+func (p *param) placeholder() string {
+	if p.needed {
+		return "<" + p.name + ">"
+	}
+	return "[<" + p.name + ">]"
+}
+
+// Set implements pflag.Value.
+func (p *param) Set(text string) error {
+	if len(p.choices) > 0 && !slices.Contains(p.choices, text) && (text != "" || p.needed || p.initial != "") {
+		return fmt.Errorf("must be one of %s; got %q", listed(p.choices), text)
+	}
+	switch into := p.into.(type) {
+	case *string:
+		*into = text
+	case *[]string:
+		*into = append(*into, splitList(text)...)
+	case *bool:
+		return parse(text, into, strconv.ParseBool, "true or false")
+	case *int:
+		return parse(text, into, strconv.Atoi, "a whole number")
+	case **int:
+		*into = new(int)
+		return parse(text, *into, strconv.Atoi, "a whole number")
+	case *float64:
+		return parse(text, into, finite, "a number")
+	case **float64:
+		*into = new(float64)
+		return parse(text, *into, finite, "a number")
+	}
+	return nil
+}
+
+// String implements pflag.Value: the value at the start.
+func (p *param) String() string { return p.initial }
+
+// Type implements pflag.Value.
+func (p *param) Type() string { return p.shown }
+
+func parse[T any](text string, into *T, read func(string) (T, error), kind string) error {
+	value, err := read(text)
+	if err != nil {
+		return fmt.Errorf("must be %s; got %q", kind, text)
+	}
+	*into = value
+	return nil
+}
+
+func finite(text string) (float64, error) {
+	value, err := strconv.ParseFloat(text, 64)
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return 0, errors.New("not finite")
+	}
+	return value, err
+}
+
+// splitList splits at commas; \, is a comma in an entry.
+func splitList(text string) []string {
+	const comma = "\x00"
+	list := strings.Split(strings.ReplaceAll(text, `\,`, comma), ",")
+	for i := range list {
+		list[i] = strings.ReplaceAll(list[i], comma, ",")
+	}
+	return list
+}
