@@ -9,13 +9,13 @@ import (
 )
 
 // rounds is what a call of the newest revision says about the rounds that it
-// may take; the zero value in all others.
-func rounds(ctx context.Context, call *mcp.CallToolRequest) Rounds {
+// may take; nil in all others.
+func rounds(ctx context.Context, call *mcp.CallToolRequest) *Rounds {
 	info := server.RequestProtocolInfoFromContext(ctx)
 	if info == nil || !info.Modern {
-		return Rounds{}
+		return nil
 	}
-	r := Rounds{Capabilities: json.RawMessage("{}"), State: call.Params.RequestState}
+	r := &Rounds{Capabilities: json.RawMessage("{}"), State: call.Params.RequestState}
 	if raw, err := encode(info.ClientCapabilities); err == nil && info.ClientCapabilities != nil {
 		r.Capabilities = raw
 	}

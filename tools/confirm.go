@@ -35,8 +35,7 @@ func (n *NobodyToAsk) Error() string { return n.Reason }
 // Rounds are the rounds that a call of the newest revision may take: the first
 // is answered with a question, the next brings what the person said.
 type Rounds struct {
-	// Capabilities are the client's, as this very call declares them; nil in
-	// the revisions that have no rounds.
+	// Capabilities are the client's, as this very call declares them.
 	Capabilities json.RawMessage
 	// State and Responses are what the client brings back.
 	State     string
@@ -166,7 +165,7 @@ func (c *confirmation) ask(ctx context.Context) *Result {
 // put puts the question: within this call where the revision's server may, or
 // as the answer to it.
 func (c *confirmation) put(ctx context.Context, subject string) (Decision, *Result, error) {
-	if c.req.rounds.Capabilities != nil {
+	if c.req.rounds != nil {
 		return c.round(subject)
 	}
 	ask := CallerFrom(ctx).Ask
@@ -188,7 +187,7 @@ func (c *confirmation) put(ctx context.Context, subject string) (Decision, *Resu
 
 // round is one round of a call of the newest revision.
 func (c *confirmation) round(subject string) (Decision, *Result, error) {
-	rounds := &c.req.rounds
+	rounds := c.req.rounds
 	if !Elicits(rounds.Capabilities) {
 		return "", nil, &NobodyToAsk{Reason: "the call does not declare the client capability elicitation"}
 	}

@@ -24,7 +24,7 @@ func (a *asking) round(tool, arguments, state, responses string) *tools.Result {
 
 func (a *asking) roundAs(principal, tool, arguments, state, responses string) *tools.Result {
 	a.t.Helper()
-	in := tools.Incoming{Name: tool, Arguments: json.RawMessage(arguments), Rounds: tools.Rounds{Capabilities: json.RawMessage(capable), State: state}}
+	in := tools.Incoming{Name: tool, Arguments: json.RawMessage(arguments), Rounds: &tools.Rounds{Capabilities: json.RawMessage(capable), State: state}}
 	if responses != "" {
 		in.Rounds.Responses = json.RawMessage(responses)
 	}
@@ -159,7 +159,7 @@ func TestRoundsNeedTheCapability(t *testing.T) {
 	} {
 		res, _ := a.Set.Answer(tools.WithCaller(t.Context(), &a.caller), tools.Incoming{
 			Name: "test_wipe", Arguments: json.RawMessage(`{"what":"a"}`),
-			Rounds: tools.Rounds{Capabilities: json.RawMessage(capabilities), State: "x", Responses: json.RawMessage(`{}`)},
+			Rounds: &tools.Rounds{Capabilities: json.RawMessage(capabilities), State: "x", Responses: json.RawMessage(`{}`)},
 		})
 		if (res.Question != nil) != can || can == (res.Err != nil) {
 			t.Errorf("%s: %s", capabilities, res.Encode())

@@ -103,8 +103,9 @@ type Incoming struct {
 	Name      string
 	Arguments json.RawMessage
 	// Token is what progress is to be sent under; nil where none is wanted.
-	Token  json.RawMessage
-	Rounds Rounds
+	Token json.RawMessage
+	// Rounds are nil in the revisions that have none.
+	Rounds *Rounds
 }
 
 // Answer answers a call as it came over a wire: with what the context's

@@ -35,7 +35,7 @@ type Request struct {
 	OnProgress func(executors.Progress)
 
 	tool   string // as it was called
-	rounds Rounds
+	rounds *Rounds
 }
 
 // The states that an answer can be in: how the work that it tells of stands.

@@ -117,7 +117,8 @@ func (l *loop) message(j job) {
 		l.srv.HandleMessage(l.ctx, m.Raw)
 	case !m.IsRequest():
 		// A response: all that this server asks its clients are questions.
-		l.questions.Answer("", m)
+		response := *m // of its own, so that j needs no room that lasts
+		l.questions.Answer("", &response)
 	case m.Method == string(mcp.MethodInitialize) && j.batch != nil:
 		err := &jsonrpc.Error{Code: jsonrpc.InvalidRequest, Message: "initialize can't be a part of a batch"}
 		l.reply(j, err.Reply(m.ID))

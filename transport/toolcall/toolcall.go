@@ -124,9 +124,11 @@ func about(srv *server.MCPServer) json.RawMessage {
 // Answer calls the tool and gives the reply. It reports false for a tool that
 // is not there for this caller.
 func (s *Short) Answer(ctx context.Context, c *Call) (reply []byte, ok bool) {
-	res, ok := s.set.Answer(ctx, tools.Incoming{
-		Name: c.Name, Arguments: c.Arguments, Token: c.token, Rounds: tools.Rounds{Capabilities: c.capabilities},
-	})
+	in := tools.Incoming{Name: c.Name, Arguments: c.Arguments, Token: c.token}
+	if c.capabilities != nil && s.set.Confirms() {
+		in.Rounds = &tools.Rounds{Capabilities: c.capabilities}
+	}
+	res, ok := s.set.Answer(ctx, in)
 	if !ok {
 		return nil, false
 	}
