@@ -159,8 +159,7 @@ func buildProgram(b *testing.B) string {
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "github.com/chainwright/chainwright")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := goBuild("-s -w", program)
 	if text, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("building the program: %v\n%s", err, text)
 	}
