@@ -20,8 +20,9 @@ func TestSecretsInEveryWay(t *testing.T) {
 	t.Parallel()
 	parrot := func(_ any, stream rpc.ServerStream) error {
 		md, _ := metadata.FromIncomingContext(stream.Context())
-		lines := strings.Split(executortest.Echo(strings.Join(md.Get("x-key"), "")), "\n")
-		pairs := metadata.MD{"x-said": lines, "x-said-bin": lines}
+		given := strings.Join(md.Get("x-key"), "")
+		lines := strings.Split(executortest.Echo(given), "\n")
+		pairs := metadata.MD{"x-said": lines, "x-said-bin": {given, "user:" + given}}
 		_ = stream.SetHeader(pairs)
 		stream.SetTrailer(pairs)
 		return status.Error(codes.PermissionDenied, strings.Join(lines, "\n"))
