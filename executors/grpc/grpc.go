@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/chainwright/chainwright/executors"
@@ -70,6 +71,13 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	if err != nil {
 		return nil, err
 	}
+	own, err := connectionMetadata(call.Policy, to)
+	if err != nil {
+		return nil, err
+	}
+	if sent, err = along(own, sent); err != nil {
+		return nil, err
+	}
 	if in.ProtoFile != "" && in.DescriptorSet != "" {
 		return nil, web.Invalid("descriptor_set", "proto_file and descriptor_set are given together; give one")
 	}
@@ -89,7 +97,7 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	}
 	defer e.open.put(peer)
 	if method == nil {
-		if known, err = peer.reflect(ctx, in.Service); err != nil {
+		if known, err = peer.reflect(metadata.NewOutgoingContext(ctx, own), in.Service); err != nil {
 			return nil, peer.failure(ctx, err)
 		}
 		if method, err = newMethod(known, in); err != nil {

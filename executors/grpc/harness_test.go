@@ -71,6 +71,7 @@ type server struct {
 type options struct {
 	certificate *peers.Certificate
 	v1, v1alpha bool
+	with        []rpc.ServerOption
 	serve       func(*rpc.Server) // instead of the usual services
 }
 
@@ -81,7 +82,7 @@ func start(tb testing.TB, opts options) *server {
 		tb.Fatal(err)
 	}
 	s := &server{address: listener.Addr().String(), gone: make(chan struct{}, 100)}
-	var with []rpc.ServerOption
+	with := opts.with
 	if opts.certificate != nil {
 		with = append(with, rpc.Creds(credentials.NewServerTLSFromCert(&opts.certificate.TLS)))
 	}

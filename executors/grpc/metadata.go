@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/web"
 )
 
@@ -42,6 +44,38 @@ func readMetadata(given map[string]string) (metadata.MD, error) {
 		sent.Append(key, value)
 	}
 	return sent, nil
+}
+
+// connectionMetadata is what goes along with every call to a connection; nil
+// for a server of a caller's.
+func connectionMetadata(pol *policy.Policy, to target) (metadata.MD, error) {
+	if to.connection == "" {
+		return nil, nil
+	}
+	headers, err := pol.Headers(to.connection)
+	if err != nil {
+		return nil, err
+	}
+	own := metadata.MD{}
+	for name := range headers {
+		key := strings.ToLower(name)
+		if strings.HasSuffix(key, "-bin") {
+			return nil, executors.Errorf(executors.ExecutionError, "the connection %s has the header %s, whose values are not text", to.connection, key)
+		}
+		own.Set(key, headers.Get(name))
+	}
+	return own, nil
+}
+
+// along puts what the caller sends beside what the connection does, which it
+// can't replace.
+func along(own, sent metadata.MD) (metadata.MD, error) {
+	for key := range sent {
+		if len(own[key]) > 0 {
+			return nil, web.Invalid("metadata."+key, "metadata.%s can't be given: the connection brings its own", key)
+		}
+	}
+	return metadata.Join(own, sent), nil
 }
 
 func plainKey(key string) bool {

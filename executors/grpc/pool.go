@@ -127,7 +127,11 @@ func newPeer(pol *policy.Policy, to target) (*peer, error) {
 // dial goes through the guard and the breaker, and remembers what they refused:
 // the library keeps only texts of errors.
 func (o *peer) dial(ctx context.Context, _ string) (net.Conn, error) {
-	conn, err := o.pol.DialContext(ctx, "tcp", o.address)
+	dial := o.pol.DialContext
+	if o.connection != "" {
+		dial = o.pol.DialTrusted
+	}
+	conn, err := dial(ctx, "tcp", o.address)
 	if errors.As(err, new(*policy.Denied)) || errors.As(err, new(*breaker.Open)) {
 		o.refused.Store(&err)
 	} else {

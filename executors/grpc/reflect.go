@@ -46,7 +46,7 @@ func (o *peer) reflect(ctx context.Context, service string) (*protoregistry.File
 	}
 	switch {
 	case status.Code(err) == codes.Unimplemented:
-		return nil, executors.Errorf(executors.ExecutionError, "%s does not tell its types: it has no reflection", o.address).
+		return nil, executors.Errorf(executors.ExecutionError, "%s does not tell its types: it has no reflection", o.target.name()).
 			WithHint("give them in proto_file or descriptor_set")
 	case err != nil:
 		return nil, err
@@ -72,7 +72,7 @@ func (o *peer) reflectBy(ctx context.Context, version, service string) (*protore
 	if err != nil {
 		return nil, err
 	}
-	a := &asking{stream: stream, server: o.address, files: map[string]*descriptorpb.FileDescriptorProto{}}
+	a := &asking{stream: stream, server: o.target.name(), files: map[string]*descriptorpb.FileDescriptorProto{}}
 	symbol := &grpc_reflection_v1.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: service}}
 	if err := a.ask(symbol); err != nil {
 		return nil, err

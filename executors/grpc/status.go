@@ -108,7 +108,7 @@ func (o *peer) failure(ctx context.Context, err error) error {
 	case codes.Unavailable:
 		kind = executors.NetworkError
 	}
-	failure := executors.Errorf(kind, "%s: %s: %s", o.address, name(said.Code()), message).WithCode(name(said.Code()))
+	failure := executors.Errorf(kind, "%s: %s: %s", o.target.name(), name(said.Code()), message).WithCode(name(said.Code()))
 	switch said.Code() {
 	case codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted:
 		failure.Retry(0)

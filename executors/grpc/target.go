@@ -1,12 +1,15 @@
 package grpc
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
 	"io/fs"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
@@ -24,16 +27,28 @@ type tlsInput struct {
 // targets are equal.
 type target struct {
 	address               string
+	connection            string // its name, where the operator set it
 	plaintext, insecure   bool
 	serverName, authority string // authority: certificates, as PEM
 }
 
-// newTarget takes host:port and nothing else: the library would go to files,
-// sockets and other resolvers as well.
+// name is what the server is called in messages.
+func (t target) name() string { return cmp.Or(t.connection, t.address) }
+
+// newTarget takes a connection's name or host:port and nothing else: the
+// library would go to files, sockets and other resolvers as well.
 func newTarget(pol *policy.Policy, in input) (target, error) {
+	known := pol.Connections("grpc")
+	if slices.Contains(known, in.Server) {
+		return named(pol, in)
+	}
 	host, port, err := net.SplitHostPort(in.Server)
 	if err != nil || host == "" || port == "" || strings.ContainsAny(in.Server, "/?#@% ") {
-		return target{}, web.Invalid("server", "server must be host:port; got %q", in.Server)
+		failure := web.Invalid("server", "server must be host:port or the name of a connection; got %q", in.Server)
+		if len(known) > 0 {
+			failure.WithHint("known connections are " + strings.Join(known, ", "))
+		}
+		return target{}, failure
 	}
 	if _, err := pol.CheckURL("https://" + in.Server); err != nil {
 		refused := executors.AsError(err)
@@ -60,6 +75,24 @@ func newTarget(pol *policy.Policy, in input) (target, error) {
 	}
 	if to.authority != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(to.authority)) {
 		return target{}, web.Invalid("tls.ca", "tls.ca holds no certificate")
+	}
+	return to, nil
+}
+
+// named is a connection of the operator's, which says itself how it is made.
+func named(pol *policy.Policy, in input) (target, error) {
+	for field, given := range map[string]bool{"plaintext": in.Plaintext, "tls": in.TLS != nil} {
+		if given {
+			return target{}, web.Invalid(field, "%s can't be given: %s is a connection that brings its own", field, in.Server)
+		}
+	}
+	c, err := pol.Connection(in.Server)
+	if err != nil {
+		return target{}, err
+	}
+	to := target{connection: in.Server, address: net.JoinHostPort(c.Host, strconv.Itoa(cmp.Or(c.Port, 443))), plaintext: c.TLS == "none"}
+	if to.authority, err = pol.Authority(in.Server); err != nil {
+		return target{}, executors.Errorf(executors.ExecutionError, "%w", err)
 	}
 	return to, nil
 }

@@ -88,7 +88,7 @@ type Databases struct {
 
 // Connection is an endpoint that the operator trusts, used by its name.
 type Connection struct {
-	// Kind is one of sqlite, postgres, mysql, ssh, smtp.
+	// Kind is one of sqlite, postgres, mysql, ssh, smtp, grpc, mcp.
 	Kind string `yaml:"kind" koanf:"kind"`
 	// DSN is where a database is; DSNEnv names the variable that holds it.
 	DSN    string `yaml:"dsn,omitempty" koanf:"dsn"`
@@ -107,10 +107,22 @@ type Connection struct {
 	KnownHosts    string `yaml:"known_hosts,omitempty" koanf:"known_hosts"`
 	// Jump names the connection of kind ssh that this one goes through.
 	Jump string `yaml:"jump,omitempty" koanf:"jump"`
-	// TLS is starttls (default), tls or none, for smtp.
+	// TLS is starttls (default), tls or none for smtp, tls (default) or none
+	// for grpc.
 	TLS string `yaml:"tls,omitempty" koanf:"tls"`
 	// From is the sender's address, for smtp.
 	From string `yaml:"from,omitempty" koanf:"from"`
+	// URL is where a server of kind mcp is.
+	URL string `yaml:"url,omitempty" koanf:"url"`
+	// CAFile holds the certificates by which a server of kind grpc or mcp is
+	// known; the machine's where it is empty.
+	CAFile string `yaml:"ca_file,omitempty" koanf:"ca_file"`
+	// TokenEnv and TokenFile say where the bearer token for grpc and mcp is.
+	TokenEnv  string `yaml:"token_env,omitempty" koanf:"token_env"`
+	TokenFile string `yaml:"token_file,omitempty" koanf:"token_file"`
+	// HeadersEnv names, for headers (metadata) of grpc and mcp, the variables
+	// that hold their values.
+	HeadersEnv map[string]string `yaml:"headers_env,omitempty" koanf:"headers_env"`
 }
 
 // Secret is a value that callers may name but never read. It is bound to

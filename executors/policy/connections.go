@@ -10,7 +10,7 @@ import (
 
 var (
 	databaseKinds   = []string{"sqlite", "postgres", "mysql"}
-	connectionKinds = []string{"sqlite", "postgres", "mysql", "ssh", "smtp"}
+	connectionKinds = []string{"sqlite", "postgres", "mysql", "ssh", "smtp", "grpc", "mcp"}
 )
 
 func (p *Policy) checkConnections(bad *problems) {
@@ -26,7 +26,7 @@ func (p *Policy) checkConnections(bad *problems) {
 			bad.add(key, "needs dsn or dsn_env (a variable)")
 		case c.DSN != "" && c.DSNEnv != "":
 			bad.add(key, "has both dsn and dsn_env; one is meant")
-		case !database && c.Host == "":
+		case (c.Kind == "ssh" || c.Kind == "smtp") && c.Host == "":
 			bad.add(key+".host", "is required")
 		case c.Kind == "ssh" && c.User == "":
 			bad.add(key+".user", "is required")
@@ -43,10 +43,11 @@ func (p *Policy) checkConnections(bad *problems) {
 		if c.TLS != "" && !slices.Contains([]string{"starttls", "tls", "none"}, c.TLS) {
 			bad.add(key+".tls", "must be one of starttls, tls, none; got %q", c.TLS)
 		}
+		p.checkPeer(key, c, bad)
 		for _, file := range []struct {
 			key  string
 			path *string
-		}{{"key_file", &c.KeyFile}, {"known_hosts", &c.KnownHosts}, {"password_file", &c.PasswordFile}} {
+		}{{"key_file", &c.KeyFile}, {"known_hosts", &c.KnownHosts}, {"password_file", &c.PasswordFile}, {"ca_file", &c.CAFile}} {
 			if *file.path == "" {
 				continue
 			}
@@ -74,6 +75,9 @@ func (p *Policy) knowConnection(name string, c Connection) {
 		if password, err := p.readValue(c.PasswordEnv, c.PasswordFile); err == nil && len(password) >= minSecret {
 			p.redactor.know(name, password)
 		}
+	}
+	if slices.Contains(peerKinds, c.Kind) {
+		_, _ = p.Headers(name) // what is not there yet is known when it is used
 	}
 }
 
