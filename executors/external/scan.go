@@ -53,6 +53,7 @@ type source struct {
 	again   bool            // to be tried again, though nothing has changed
 	tried   time.Time
 	problem error
+	told    string // the problem that was logged last
 }
 
 // scan looks at the folder once. At once, files are read however lately they
@@ -82,6 +83,22 @@ func (f *Folder) scan(atOnce bool) {
 				changed = changed || s.problem == nil
 			}
 		}
+	}
+	f.tell(names)
+}
+
+// tell logs what is broken, once, when every file has had its turn: a tree may
+// use an executor of a file that is read after its own.
+func (f *Folder) tell(names []string) {
+	for _, name := range names {
+		s, now := f.sources[name], ""
+		if s.problem != nil {
+			now = s.problem.Error()
+		}
+		if now != "" && now != s.told {
+			f.opts.Log.Error().Err(s.problem).Bool("earlier_version_stays", len(s.live) > 0).Msg("an executor's file is broken")
+		}
+		s.told = now
 	}
 }
 
@@ -178,7 +195,6 @@ func (f *Folder) path(name string) string { return filepath.Join(f.opts.Dir, fil
 // take reads a file and puts what it makes in the place of what came from it
 // before. Where anything is wrong nothing changes.
 func (f *Folder) take(name string, s *source) {
-	before := s.problem
 	l := &loading{folder: f, name: name, path: f.path(name)}
 	made, err := l.make()
 	s.others, s.again, s.tried = l.others(), l.again, time.Now()
@@ -192,9 +208,6 @@ func (f *Folder) take(name string, s *source) {
 		discard(made)
 	}
 	s.problem = err
-	if err != nil && (before == nil || before.Error() != err.Error()) {
-		f.opts.Log.Error().Err(err).Bool("earlier_version_stays", len(s.live) > 0).Msg("an executor's file is broken")
-	}
 }
 
 // discard lets go of executors that were never registered.

@@ -106,15 +106,19 @@ func feed(t *testing.T, _ string) *place {
 	}
 }
 
-// otherServers are MCP servers: the one that everybody tests with, over HTTP
-// and as a program, and another one of this program.
-func otherServers(t *testing.T, _ string) *place {
-	at := &place{
+// secondServer is another one of this program, over HTTP.
+func secondServer(t *testing.T, _ string) *place {
+	_, url := newHome(t, map[string]any{"executors_dir": "none"}).http(t)
+	return &place{
 		settings: policyOf(map[string]any{"network": loopback()}),
-		instead:  map[string]string{}, absent: map[string]string{},
+		instead:  map[string]string{"http://127.0.0.1:8080/mcp": url},
 	}
-	_, own := newHome(t, map[string]any{"executors_dir": "none"}).http(t)
-	at.instead["http://127.0.0.1:8080/mcp"] = own
+}
+
+// otherServers are MCP servers: the second one, and the one that everybody
+// tests with, over HTTP and as a program.
+func otherServers(t *testing.T, work string) *place {
+	at := together(secondServer(t, work))
 	reason := attempt(t, func(tb testing.TB) {
 		everything, address := peers.NPM(tb, "mcp-server-everything"), freeAddress(tb)
 		_, port, _ := strings.Cut(address, ":")

@@ -1,0 +1,65 @@
+package endtoend
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// exampleRun is the run that the examples of the tools name.
+const exampleRun = "01990000-0000-7000-8000-000000000000"
+
+// TestEveryExampleOfTheTools calls the tools that are no executors as their
+// definitions show it, with a run of each example's own.
+func TestEveryExampleOfTheTools(t *testing.T) {
+	t.Parallel()
+	whole := newHome(t, map[string]any{"executors_dir": "none"}).stdio(t)
+	discovery := newHome(t, map[string]any{"executors_dir": "none", "discovery": true}).stdio(t)
+	files, err := filepath.Glob("../../tools/definitions/*.yaml")
+	require.NoError(t, err)
+	require.Greater(t, len(files), 8)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var def struct {
+			ID       string `yaml:"id"`
+			Examples []struct {
+				Title  string `yaml:"title"`
+				Inputs any    `yaml:"inputs"`
+			} `yaml:"examples"`
+		}
+		require.NoError(t, yaml.Unmarshal(text, &def))
+		require.NotEmpty(t, def.Examples, file)
+		for _, example := range def.Examples {
+			t.Run(def.ID+"/"+example.Title, func(t *testing.T) {
+				c := whole
+				if strings.HasSuffix(def.ID, "_executor") {
+					c = discovery
+				}
+				inputs := encoded(t, example.Inputs)
+				if strings.Contains(inputs, exampleRun) {
+					inputs = strings.ReplaceAll(inputs, exampleRun, longRun(t, c))
+				}
+				envelope := call(t.Context(), t, c, def.ID, json.RawMessage(inputs))
+				require.Equal(t, "completed", envelope["status"], envelope)
+			})
+		}
+	}
+}
+
+// longRun is a run that has ended, with a task fetch whose result has pages.
+func longRun(t *testing.T, c *client.Client) string {
+	t.Helper()
+	envelope := call(t.Context(), t, c, "run_task_tree", map[string]any{"tasks": []any{map[string]any{
+		"id": "fetch", "schemas": map[string]any{"method": "data_processor"},
+		"inputs": map[string]any{"operation": "jq", "data": "x", "program": ". * 100000"},
+	}}})
+	require.Equal(t, "completed", envelope["status"], envelope)
+	return envelope["run_id"].(string)
+}
