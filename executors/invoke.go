@@ -134,9 +134,13 @@ func (a *attempt) failure(ctx, parent context.Context, err error) *Error {
 	var ending *Error
 	switch cause := context.Cause(ctx); {
 	case cause == errTimeLimit:
+		with := target(a.entry.def, a.call.Inputs)
+		if own := (*Error)(nil); with == "" && errors.As(err, &own) && own.Type == TimeoutError {
+			with = own.Message // the operator's connections have no name in the inputs
+		}
 		failed.Type, failed.Retryable, failed.RetryAfter = TimeoutError, true, 0
 		failed.Message = fmt.Sprintf("%s took longer than its time-out of %s", a.entry.def.ID, a.timeout)
-		if with := target(a.entry.def, a.call.Inputs); with != "" {
+		if with != "" {
 			failed.Message += " (" + with + ")"
 		}
 		if ceiling := a.entry.def.Timeout.Ceiling; a.timeout < ceiling {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/executors/executortest/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
@@ -343,16 +343,27 @@ func TestServersAndNetworksThatMisbehave(t *testing.T) {
 		}
 		server.Close()
 	}
-	proxy := peers.StartProxy(t, strings.TrimPrefix(newServer(t).URL, "http://"))
-	base := "http://" + proxy.Addr
-	proxy.CutAfter(40)
-	if _, err := d.call(t.Context(), t, base, `"method": "tasks.list", "params": {}`); err == nil || err.Type != executors.NetworkError || !err.Retryable {
-		t.Errorf("cut: %+v", err)
-	}
-	proxy.CutAfter(0)
-	proxy.Hold(true)
-	if _, err := d.call(t.Context(), t, base, `"method": "tasks.list", "params": {}, "timeout": 0.3`); err == nil || err.Type != executors.TimeoutError {
-		t.Errorf("silence: %+v", err)
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"polling": `"wait_for_completion": true`, "streaming": `"use_streaming": true`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			toxic.Faults(t, toxic.Peer{
+				Address: strings.TrimPrefix(s.URL, "http://"), Executor: "apflow_api_executor", Answer: "the end", Secret: "tok-en", Keeps: true,
+				Open: func(tb testing.TB, address string) *executors.Registry {
+					s.mu.Lock()
+					s.add("for "+address, "completed", "")["note"] = strings.Repeat("x", 5000) + "the end"
+					s.mu.Unlock()
+					return executortest.Registry(tb, executortest.Policy(tb, policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}}), New())
+				},
+				Inputs: func(address string) string {
+					return fmt.Sprintf(`{"base_url": "http://%s/", "auth_token": "tok-en", "method": "tasks.execute", "params": {"task_id": "for %[1]s"}, "poll_interval": 0.05, %s}`, address, more)
+				},
+			})
+		})
 	}
 }
 

@@ -229,31 +229,49 @@ func TestEncryption(t *testing.T) {
 	}
 }
 
-func TestBadNetworks(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
-	_, connection := start(t, "none")
-	peer := net.JoinHostPort(connection.Host, itoa(connection.Port))
-	for _, c := range []struct {
-		name, trouble string
-		kind          executors.ErrorType
-	}{
-		{"late", toxic.Late, ""}, {"shredded", toxic.Shredded, ""},
-		{"silent", toxic.Silent, executors.TimeoutError}, {"slow", toxic.Slow, executors.TimeoutError},
-		{"reset", toxic.Reset, executors.NetworkError}, {"cut", toxic.Cut, executors.NetworkError},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	for kind, tail := range map[string]int64{"starttls": 185, "none": 112} {
+		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			through := connection
-			through.Port = port(t, toxic.New(t, peer, c.trouble).Address)
-			timeout := "20"
-			if c.kind == executors.TimeoutError {
-				timeout = "0.3"
-			}
-			_, failure := send(t, opened(t, through, nil), `{"to": "a@example.com", "subject": "s", "body": "b", "timeout": `+timeout+`}`)
-			if failure == nil && c.kind != "" || failure != nil && failure.Type != c.kind {
-				t.Errorf("%+v; want %q", failure, c.kind)
-			}
+			box, connection := start(t, kind)
+			go func() { // what arrives is of no interest
+				for {
+					select {
+					case <-box.messages:
+					case <-t.Context().Done():
+						return
+					}
+				}
+			}()
+			toxic.Faults(t, toxic.Peer{
+				Address: net.JoinHostPort(connection.Host, itoa(connection.Port)), Executor: "send_email_executor",
+				Answer: `"accepted":["a@example.com"]`, Secret: password, Tail: tail, Names: []string{"the connection mail"}, Once: true,
+				Open: func(tb testing.TB, address string) *executors.Registry {
+					through := connection
+					through.Port = port(tb, address)
+					return executortest.Registry(tb, opened(tb, through, nil), New())
+				},
+				Inputs: func(string) string { return `{"to": "a@example.com", "subject": "s", "body": "b"}` },
+			})
 		})
+	}
+}
+
+// What breaks once the server has taken the message is no failure: it would be
+// sent again.
+func TestCutAfterTheMessageWasTaken(t *testing.T) {
+	t.Parallel()
+	box, connection := start(t, "none")
+	network := toxic.New(t, net.JoinHostPort(connection.Host, itoa(connection.Port)))
+	connection.Port = port(t, network.Address)
+	pol := opened(t, connection, nil)
+	for range 2 {
+		if _, failure := send(t, pol, `{"to": "a@example.com", "subject": "s", "body": "b"}`); failure != nil {
+			t.Fatalf("%+v", failure)
+		}
+		<-box.messages
+		network.Cut(network.Sent() - 20) // in what it says when all is done
 	}
 }
 

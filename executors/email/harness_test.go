@@ -225,7 +225,7 @@ func listen(t *testing.T, answer func(net.Conn)) (address string) {
 	return listener.Addr().String()
 }
 
-func port(t *testing.T, address string) int {
+func port(t testing.TB, address string) int {
 	t.Helper()
 	resolved, err := net.ResolveTCPAddr("tcp", address)
 	if err != nil {

@@ -76,7 +76,9 @@ func (s *server) send(ctx context.Context, pol *policy.Policy, message *gomail.M
 	if err != nil {
 		return s.failure(ctx, err)
 	}
-	if err := client.SendWithSMTPClient(session, message); err != nil {
+	// The library asks for one more thing after the server has taken the
+	// message: what comes of that is no failure to send it.
+	if err := client.SendWithSMTPClient(session, message); err != nil && !message.IsDelivered() {
 		return s.failure(ctx, err)
 	}
 	_ = client.CloseWithSMTPClient(session) // the message is on its way
@@ -167,7 +169,12 @@ func (s *server) failure(ctx context.Context, err error) error {
 		if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
 		}
-		return web.Failure(ctx, name, err)
+		failure := web.Failure(ctx, name, err)
+		if sending != nil && sending.Reason == gomail.ErrSMTPDataClose { // all was said, and no answer came
+			failure.Retryable = false
+			failure.WithHint("the server may have taken the message: find out before it is sent again")
+		}
+		return failure
 	}
 	kind := executors.ExecutionError
 	switch code {

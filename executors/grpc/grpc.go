@@ -98,6 +98,7 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	defer e.open.put(peer)
 	if method == nil {
 		if known, err = peer.reflect(metadata.NewOutgoingContext(ctx, own), in.Service); err != nil {
+			e.open.doubt(peer, err)
 			return nil, peer.failure(ctx, err)
 		}
 		if method, err = newMethod(known, in); err != nil {
@@ -112,6 +113,7 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	} else if len(x.responses) == 1 {
 		out.Response = x.responses[0]
 	}
+	e.open.doubt(peer, failed)
 	if failed == nil {
 		out.Success, out.Status = true, state{Code: name(codes.OK)}
 		return out, nil

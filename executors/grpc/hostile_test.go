@@ -16,6 +16,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
 	"github.com/chainwright/chainwright/executors/executortest/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
@@ -172,37 +173,27 @@ func TestSecretsThatComeBack(t *testing.T) {
 	}
 }
 
-func TestBadNetworks(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
-	s := start(t, options{v1: true})
-	for _, c := range []struct {
-		name, trouble string
-		kind          executors.ErrorType
+	certificate := peers.NewCertificate(t)
+	for name, c := range map[string]struct {
+		options
+		tls string
 	}{
-		{"late", toxic.Late, ""},
-		{"shredded", toxic.Shredded, ""},
-		{"silent", toxic.Silent, executors.TimeoutError},
-		{"slow", toxic.Slow, executors.TimeoutError},
-		{"reset", toxic.Reset, executors.NetworkError},
-		{"cut", toxic.Cut, executors.NetworkError},
-		{"cut in mid-answer", toxic.CutLater, executors.NetworkError},
+		"plaintext": {options{v1: true}, `"plaintext": true`},
+		"TLS":       {options{v1: true, certificate: certificate}, `"tls": {"insecure": true}`},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			network := toxic.New(t, s.address, c.trouble)
-			timeout := "20"
-			if c.kind == executors.TimeoutError {
-				timeout = "0.3"
-			}
-			_, failure := open(t, local(t)).echo(network.Address, "Download", `, "timeout": `+timeout+`, "proto_file": "protos:echo.proto", "request": {"text": "`+strings.Repeat("x", 5000)+`", "big_count": 3}`)
-			if failure == nil && c.kind != "" || failure != nil && (failure.Type != c.kind || !failure.Retryable) {
-				t.Errorf("%+v; want %q", failure, c.kind)
-			}
+			toxic.Faults(t, toxic.Peer{
+				Address: start(t, c.options).address, Executor: "grpc_executor", Answer: "the end", Secret: "tok-en", Keeps: true,
+				Open: func(tb testing.TB, _ string) *executors.Registry { return executortest.Registry(tb, local(tb), New()) },
+				Inputs: func(address string) string {
+					return fmt.Sprintf(`{"server": %q, "service": "test.v1.Echo", "method": "Download", "metadata": {"authorization": "tok-en"}, %s, "request": {"text": %q, "big_count": 3}}`,
+						address, c.tls, strings.Repeat("x", 3000)+"the end")
+				},
+			})
 		})
-	}
-	_, failure := open(t, local(t)).echo("127.0.0.1:1", "Unary", "")
-	if failure == nil || failure.Type != executors.NetworkError || !failure.Retryable || !strings.Contains(failure.Message, "no connection") {
-		t.Errorf("nobody there: %+v", failure)
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 
 	rpc "google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -46,6 +48,7 @@ type peer struct {
 	known   sync.Map              // schemas by service, as reflection gave them
 	uses    int
 	last    time.Time
+	broken  bool // out of the pool, and closed with its last use
 }
 
 func newPool() *pool { return &pool{peers: map[key]*peer{}} }
@@ -74,6 +77,25 @@ func (p *pool) put(one *peer) {
 	defer p.mu.Unlock()
 	one.uses--
 	one.last = time.Now()
+	if one.broken && one.uses == 0 {
+		_ = one.conn.Close() // nobody uses it
+	}
+}
+
+// doubt takes a peer out of the pool after a failure that could be of its
+// connection: the library would keep one that is dead until the system gives
+// it up, and repeat the failure of a dial for a while.
+func (p *pool) doubt(one *peer, err error) {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded:
+	default:
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if one.broken = true; p.peers[one.key] == one {
+		delete(p.peers, one.key)
+	}
 }
 
 // evict makes room by closing the peer that was not used for longest.

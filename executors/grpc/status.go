@@ -113,10 +113,27 @@ func (o *peer) failure(ctx context.Context, err error) error {
 	case codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted:
 		failure.Retry(0)
 	case codes.Unavailable:
-		if !strings.Contains(message, "handshake failed") && !strings.Contains(message, "first record does not look like") {
+		if !misunderstood(message) {
 			return failure.Retry(0)
 		}
 		failure.WithHint("plaintext: true is for servers without TLS, tls.ca for ones whose authority is not known here")
 	}
 	return failure
+}
+
+// misunderstood tells a server that does not speak TLS as we do from a
+// connection that broke in the handshake. The library has only texts.
+func misunderstood(message string) bool {
+	if strings.Contains(message, "first record does not look like") {
+		return true
+	}
+	if !strings.Contains(message, "handshake failed") {
+		return false
+	}
+	for _, broken := range []string{"EOF", "connection reset by peer", "broken pipe", "deadline exceeded", "i/o timeout", "closed network connection"} {
+		if strings.HasSuffix(strings.TrimRight(message, `"`), broken) {
+			return false
+		}
+	}
+	return true
 }

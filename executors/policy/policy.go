@@ -10,7 +10,6 @@ package policy
 import (
 	"errors"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 
@@ -52,7 +51,7 @@ type Policy struct {
 	redactor    redactor
 	trail       *trail // nil where no trail is kept
 
-	verified, unverified *http.Transport
+	verified, unverified *Pool
 
 	resolver *net.Resolver
 	lookup   func(string) (string, bool)

@@ -34,8 +34,8 @@ func (p *Policy) Transport(opts TransportOptions) http.RoundTripper {
 	return p.verified
 }
 
-func (p *Policy) newTransport(insecure bool) *http.Transport {
-	return &http.Transport{
+func (p *Policy) newTransport(insecure bool) *Pool {
+	return NewPool(&http.Transport{
 		DialContext:            p.DialContext,
 		TLSClientConfig:        &tls.Config{InsecureSkipVerify: insecure, MinVersion: tls.VersionTLS12}, // the caller's explicit choice
 		ForceAttemptHTTP2:      true,
@@ -47,7 +47,7 @@ func (p *Policy) newTransport(insecure bool) *http.Transport {
 		MaxResponseHeaderBytes: 1 << 20,
 		WriteBufferSize:        4 << 10,
 		ReadBufferSize:         8 << 10,
-	}
+	})
 }
 
 // CheckURL parses a URL that a caller gave and refuses what is refused at

@@ -18,12 +18,12 @@ import (
 // caller's.
 type Endpoint struct {
 	origin *url.URL
-	direct *http.Transport
+	direct *policy.Pool
 }
 
 // NewEndpoint is the endpoint with the scheme, host and port of an address.
 func NewEndpoint(pol *policy.Policy, origin *url.URL) *Endpoint {
-	return &Endpoint{origin: origin, direct: &http.Transport{
+	return &Endpoint{origin: origin, direct: policy.NewPool(&http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            pol.DialTrusted,
 		ForceAttemptHTTP2:      true,
@@ -31,7 +31,7 @@ func NewEndpoint(pol *policy.Policy, origin *url.URL) *Endpoint {
 		IdleConnTimeout:        60 * time.Second,
 		TLSHandshakeTimeout:    15 * time.Second,
 		MaxResponseHeaderBytes: 1 << 20,
-	}}
+	})}
 }
 
 // Close gives back the idle connections.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -187,42 +186,18 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-func TestBadNetworks(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
-	address := strings.TrimPrefix(serve(t, "text/plain", []byte(strings.Repeat("x", 5000))), "http://")
-	for _, c := range []struct {
-		name, trouble string
-		kind          executors.ErrorType
-	}{
-		{"late", toxic.Late, ""},
-		{"shredded", toxic.Shredded, ""},
-		{"silent", toxic.Silent, executors.TimeoutError},
-		{"slow", toxic.Slow, executors.TimeoutError},
-		{"reset", toxic.Reset, executors.NetworkError},
-		{"cut", toxic.Cut, executors.NetworkError},
-		{"cut in mid-answer", toxic.CutLater, executors.NetworkError},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			network := toxic.New(t, address, c.trouble)
-			limits := local
-			if c.kind == executors.TimeoutError {
-				limits.Limits.Executors = map[string]policy.ExecutorLimits{"scrape_executor": {Timeout: 300 * time.Millisecond}}
-			}
-			_, failure := read(t, limits, "http://"+network.Address, "")
-			if failure == nil && c.kind != "" || failure != nil && (failure.Type != c.kind || !failure.Retryable) {
-				t.Errorf("failure = %+v; want %q", failure, c.kind)
-			}
-		})
-	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
-	if _, failure := read(t, local, "http://"+closed.Addr().String(), ""); failure == nil || failure.Type != executors.NetworkError || !failure.Retryable {
-		t.Errorf("nobody there: %+v", failure)
-	}
+	page := "<title>Long</title><p>" + strings.Repeat("x ", 2500) + "the end"
+	toxic.Faults(t, toxic.Peer{
+		Address: strings.TrimPrefix(serve(t, "text/html", []byte(page)), "http://"), Executor: "scrape_executor", Answer: "the end", Secret: "key=secret", Keeps: true,
+		Open: func(tb testing.TB, _ string) *executors.Registry {
+			return executortest.Registry(tb, executortest.Policy(tb, local), New())
+		},
+		Inputs: func(address string) string {
+			return fmt.Sprintf(`{"url": "http://%s/?key=secret", "max_chars": 10000}`, address)
+		},
+	})
 }
 
 func TestCancelReachesTheSocket(t *testing.T) {

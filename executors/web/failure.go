@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
@@ -21,6 +22,14 @@ func Failure(ctx context.Context, name string, err error) *executors.Error {
 		return typed
 	case asDenied(err):
 		return Denied(err)
+	}
+	// What HTTP clients wrap an error in repeats the address, with the query: a
+	// secret may be in it.
+	var addressed *url.Error
+	if errors.As(err, &addressed) {
+		err = addressed.Err
+	}
+	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return executors.Errorf(executors.Cancelled, "%s: cancelled: %w", name, context.Cause(ctx))
 	case ctx.Err() != nil, isTimeout(err):

@@ -95,35 +95,18 @@ func TestHandshakesThatFail(t *testing.T) {
 	}
 }
 
-func TestBadNetworks(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
-	address := serve(t, echo)
-	for _, c := range []struct {
-		name, trouble string
-		kind          executors.ErrorType
-	}{
-		{"late", toxic.Late, ""},
-		{"shredded", toxic.Shredded, ""},
-		{"slow", toxic.Slow, executors.TimeoutError},
-		{"silent", toxic.Silent, executors.TimeoutError},
-		{"reset", toxic.Reset, executors.NetworkError},
-		{"cut in the handshake", toxic.Cut, executors.NetworkError},
-		{"cut in mid-answer", toxic.CutLater, executors.NetworkError},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			network := toxic.New(t, strings.TrimPrefix(address, "ws://"), c.trouble)
-			timeout := 10.0
-			if c.kind == executors.TimeoutError {
-				timeout = 0.3
-			}
-			inputs := fmt.Sprintf(`{"url": "ws://%s/", "message": %q, "timeout": %g}`, network.Address, strings.Repeat("x", 5000), timeout)
-			_, failure := call(t, local, "", inputs)
-			if failure == nil && c.kind != "" || failure != nil && (failure.Type != c.kind || !failure.Retryable) {
-				t.Errorf("failure = %+v; want %q", failure, c.kind)
-			}
-		})
-	}
+	peer := strings.TrimPrefix(serve(t, echo), "ws://")
+	toxic.Faults(t, toxic.Peer{
+		Address: peer, Executor: "websocket_executor", Answer: "the end", Secret: "key=secret",
+		Open: func(tb testing.TB, _ string) *executors.Registry {
+			return executortest.Registry(tb, executortest.Policy(tb, local), New())
+		},
+		Inputs: func(address string) string {
+			return fmt.Sprintf(`{"url": "ws://%s/?key=secret", "message": %q}`, address, strings.Repeat("x", 5000)+"the end")
+		},
+	})
 }
 
 // A server that never stops is stopped, and what it sent is bounded.

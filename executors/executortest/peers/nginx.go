@@ -26,6 +26,8 @@ type NginxOptions struct {
 	// Server holds directives for its server block, such as locations. ADDR
 	// and TLSADDR in it stand for the addresses it listens at.
 	Server string
+	// HTTP2 says that it speaks that over TLS.
+	HTTP2 bool
 	// Workers is how many worker processes it has; 1 where it is 0.
 	Workers int
 }
@@ -65,9 +67,13 @@ func (n *Nginx) config(dir string, options NginxOptions) string {
 	if runtime.GOOS != "windows" && os.Getuid() == 0 {
 		user = "user root;" // test folders are for their owner only
 	}
+	http2 := ""
+	if options.HTTP2 {
+		http2 = "http2"
+	}
 	addresses := strings.NewReplacer("TLSADDR", n.TLSAddr, "ADDR", n.Addr)
 	return strings.NewReplacer(
-		"USER", user, "WORKERS", strconv.Itoa(max(options.Workers, 1)), "DIR", filepath.ToSlash(dir),
+		"USER", user, "HTTP2", http2, "WORKERS", strconv.Itoa(max(options.Workers, 1)), "DIR", filepath.ToSlash(dir),
 		"TLSADDR", n.TLSAddr, "ADDR", n.Addr, "SERVER", addresses.Replace(options.Server),
 	).Replace(`
 daemon off; USER
@@ -83,7 +89,7 @@ http {
   keepalive_requests 100000;
   server {
     listen ADDR backlog=4096;
-    listen TLSADDR ssl;
+    listen TLSADDR ssl HTTP2;
     ssl_certificate DIR/cert.pem; ssl_certificate_key DIR/key.pem;
     root DIR/root;
     SERVER

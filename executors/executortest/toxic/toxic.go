@@ -1,65 +1,111 @@
-// Package toxic puts a bad network between a test and its peer.
+// Package toxic puts a bad network between a test and its peer, and holds an
+// executor to what it must do there.
 package toxic
 
 import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
+	"github.com/Shopify/toxiproxy/v2/toxics"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
 
-// What can be wrong with a network. Answers are what the peer sends.
-const (
-	// Slow delays answers by longer than any test waits.
-	Slow = `{"type": "latency", "stream": "downstream", "attributes": {"latency": 60000}}`
-	// Late delays answers a little.
-	Late = `{"type": "latency", "stream": "downstream", "attributes": {"latency": 50, "jitter": 10}}`
-	// Cut ends the connection after a few bytes of the answer.
-	Cut = `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 20}}`
-	// CutLater lets a handshake through, and ends the connection then.
-	CutLater = `{"type": "limit_data", "stream": "downstream", "attributes": {"bytes": 1000}}`
-	// Reset resets the connection as soon as something is sent.
-	Reset = `{"type": "reset_peer", "stream": "upstream", "attributes": {"timeout": 0}}`
-	// Silent swallows every answer.
-	Silent = `{"type": "timeout", "stream": "downstream", "attributes": {"timeout": 0}}`
-	// Shredded sends answers in pieces of a few bytes.
-	Shredded = `{"type": "slicer", "stream": "downstream", "attributes": {"average_size": 5, "size_variation": 3, "delay": 100}}`
-)
-
-// Network is a proxy that does to a peer's answers what it was told.
+// Network is a proxy that does to what passes what it was told.
 type Network struct {
 	// Address is what to dial instead of the peer.
 	Address string
-	proxy   *toxiproxy.Proxy
+
+	proxy *toxiproxy.Proxy
+	valve *valve
 }
 
 // New starts a proxy before the peer at an address, for as long as the test
-// lasts.
-func New(tb testing.TB, peer string, troubles ...string) *Network {
+// lasts. Toxics are those of the library, as its interface takes them.
+func New(tb testing.TB, peer string, toxic ...string) *Network {
 	tb.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
-	proxy := toxiproxy.NewProxy(server, "peer", "127.0.0.1:0", peer)
-	if err := proxy.Start(); err != nil {
-		tb.Fatalf("starting the proxy: %v", err)
+	n := &Network{proxy: toxiproxy.NewProxy(server, "peer", "127.0.0.1:0", peer)}
+	for _, each := range append([]string{`{"type": "valve"}`}, toxic...) {
+		n.add(tb, each)
 	}
+	n.valve = n.proxy.Toxics.GetToxic("valve_downstream").Toxic.(*valve)
+	n.valve.over = make(chan struct{})
+	n.Up(tb)
+	n.Address = n.proxy.Listen
 	tb.Cleanup(func() {
-		proxy.Toxics.ResetToxics(context.Background()) // lets go of what is held back
-		proxy.Stop()
+		close(n.valve.over)
+		n.proxy.Toxics.ResetToxics(context.Background()) // lets go of what is held back
+		n.proxy.Stop()
 	})
-	n := &Network{Address: proxy.Listen, proxy: proxy}
-	for _, trouble := range troubles {
-		n.Add(tb, trouble)
-	}
 	return n
 }
 
-// Add makes the network worse, also for connections that are open.
-func (n *Network) Add(tb testing.TB, trouble string) {
+// add makes the network worse, also for connections that are open.
+func (n *Network) add(tb testing.TB, toxic string) {
 	tb.Helper()
-	if _, err := n.proxy.Toxics.AddToxicJson(strings.NewReader(trouble)); err != nil {
+	if _, err := n.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 		tb.Fatalf("troubling the network: %v", err)
 	}
+}
+
+// Sent is how many bytes came from the peer.
+func (n *Network) Sent() int64 { return n.valve.sent.Load() }
+
+// Connections is how many were made.
+func (n *Network) Connections() int { return int(n.valve.connections.Load()) }
+
+// Cut ends each connection once the peer has sent so much over it from now on.
+func (n *Network) Cut(after int64) { n.valve.close(after, (*flow).end) }
+
+// Silence lets nothing more through once the peer has sent so much over a
+// connection from now on.
+func (n *Network) Silence(after int64) { n.valve.close(after, (*flow).stall) }
+
+// Trickle lets a byte through now and then once the peer has sent so much over
+// a connection from now on.
+func (n *Network) Trickle(after int64) { n.valve.close(after, (*flow).trickle) }
+
+// Down ends all connections; from then on they are refused.
+func (n *Network) Down() { n.proxy.Stop() }
+
+// Up takes connections again after Down.
+func (n *Network) Up(tb testing.TB) {
+	tb.Helper()
+	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		err := n.proxy.Start()
+		if err == nil {
+			return
+		}
+		if time.Since(begin) > 5*time.Second { // until then somebody's connection may have the port
+			tb.Fatalf("starting the proxy: %v", err)
+		}
+	}
+}
+
+// Heal makes the network good for new connections. Those that have gone silent
+// stay so, as they do where a firewall has forgotten them.
+func (n *Network) Heal(tb testing.TB) {
+	tb.Helper()
+	n.valve.closing.Store(nil)
+	for _, each := range n.proxy.Toxics.GetToxicArray() {
+		if wrapped := each.(*toxics.ToxicWrapper); wrapped.Toxic != toxics.Toxic(n.valve) && wrapped.Name != lingers {
+			if err := n.proxy.Toxics.RemoveToxic(context.Background(), wrapped.Name); err != nil {
+				tb.Fatalf("healing the network: %v", err)
+			}
+		}
+	}
+	if !n.proxy.Enabled {
+		n.Up(tb)
+	}
+}
+
+// End ends all connections that are open.
+func (n *Network) End(tb testing.TB) {
+	tb.Helper()
+	n.Down()
+	n.Up(tb)
 }

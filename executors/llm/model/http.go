@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/chainwright/chainwright/executors/policy"
 )
 
 // Bounds on what an endpoint may send. A reply of a million tokens is a few
@@ -52,7 +54,7 @@ func Watched(ctx context.Context) (context.Context, *Exchange) {
 // caps bodies, and follows no redirect: the key would go with it.
 func NewHTTPClient(opts ClientOptions) *http.Client {
 	dialer := &net.Dialer{Timeout: opts.Connect, KeepAlive: 30 * time.Second}
-	transport := &http.Transport{
+	transport := policy.NewPool(&http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
@@ -61,13 +63,13 @@ func NewHTTPClient(opts ClientOptions) *http.Client {
 		IdleConnTimeout:        60 * time.Second,
 		TLSHandshakeTimeout:    opts.Connect,
 		MaxResponseHeaderBytes: 1 << 20,
-	}
+	})
 	return &http.Client{Transport: &bounded{next: transport, fields: opts.Fields}}
 }
 
 // bounded caps the bodies of responses and notes what they say about waiting.
 type bounded struct {
-	next   *http.Transport
+	next   *policy.Pool
 	fields func(context.Context) []byte
 }
 
