@@ -58,10 +58,14 @@ func orderService(t *testing.T, work string) *place {
 		server.Stop()
 		done.Wait()
 	})
+	authority := filepath.Join(t.TempDir(), "authority.pem")
+	write(t, authority, string(certificate(t).PEM))
+	shop := map[string]any{"kind": "grpc", "host": "127.0.0.1", "port": listener.Addr().(*net.TCPAddr).Port, "ca_file": authority, "token_env": "SHOP_TOKEN"}
 	return &place{
-		settings: policyOf(map[string]any{"network": loopback(), "files": folder(work)}),
-		trusted:  certificate(t).PEM,
-		instead:  map[string]string{"api.example.com:443": listener.Addr().String()},
+		settings:  policyOf(map[string]any{"network": loopback(), "files": folder(work), "connections": map[string]any{"shop": shop}}),
+		variables: []string{"SHOP_TOKEN=" + apiToken},
+		trusted:   certificate(t).PEM,
+		instead:   map[string]string{"api.example.com:443": listener.Addr().String()},
 	}
 }
 
