@@ -12,12 +12,14 @@ import (
 type callCmd struct {
 	Tool   string
 	Inputs string
+	Yes    bool
 }
 
 func (c *callCmd) takes() []*param {
 	return []*param{
 		arg("tool", &c.Tool, "The tool's name; see chainwright tools.").offering(toolNames),
 		flag("inputs", &c.Inputs, "JSON|@FILE|-", "The tool's arguments: a JSON object, a file that holds one, or stdin.").short("i"),
+		agreed(&c.Yes),
 	}
 }
 
@@ -31,6 +33,7 @@ func (c *callCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	s.yes = c.Yes
 	res, err := s.callTool(p, c.Tool, arguments)
 	if err == nil {
 		err = s.printEnvelope(res)
@@ -46,7 +49,7 @@ func (s *session) callTool(p *program, name string, arguments json.RawMessage) (
 	}
 	show := newProgress(s.err)
 	defer show.finish()
-	return tool.Handle(s.ctx, &tools.Request{Arguments: arguments, OnProgress: func(at executors.Progress) {
+	return tool.Handle(s.confirming(), &tools.Request{Arguments: arguments, OnProgress: func(at executors.Progress) {
 		show.set(int(at.Done), int(at.Total), at.Message)
 	}}), nil
 }

@@ -15,6 +15,7 @@ type chainCmd struct {
 	Provider string
 	Model    string
 	JSON     bool
+	Yes      bool
 }
 
 func (c *chainCmd) takes() []*param {
@@ -24,6 +25,7 @@ func (c *chainCmd) takes() []*param {
 		flag("provider", &c.Provider, "NAME", "Who is asked: auto, openai, anthropic or ollama.").oneOf("auto", "openai", "anthropic", "ollama"),
 		flag("model", &c.Model, "NAME", "The model, for steps that name none."),
 		flag("json", &c.JSON, "", "Print the whole result, not just the answer."),
+		agreed(&c.Yes),
 	}
 }
 
@@ -74,6 +76,7 @@ func (c *chainCmd) ask(s *session, p *program, arguments json.RawMessage) error 
 		setting, _ := p.models.Closed()
 		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: setting}
 	}
+	s.yes = c.Yes
 	res, err := s.callTool(p, promptchain.ID, arguments)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type generateTreeCmd struct {
 	Name        string
 	UserID      string
 	RunIt       bool
+	Yes         bool
 	ShowBrief   bool
 }
 
@@ -47,6 +48,7 @@ func (c *generateTreeCmd) takes() []*param {
 		flag("name", &c.Name, "NAME", "The name to save it under."),
 		flag("user-id", &c.UserID, "ID", "Set on every task."),
 		flag("run", &c.RunIt, "", "Run the tree."),
+		agreed(&c.Yes),
 		flag("show-brief", &c.ShowBrief, "", "Print what a model would be told, and its size in tokens, and plan nothing."),
 	}
 }
@@ -79,6 +81,7 @@ func (c *generateTreeCmd) generate(s *session, p *program) error {
 	if err != nil {
 		return fmt.Errorf("writing the arguments: %w", err)
 	}
+	s.yes = c.Yes
 	res, err := s.callTool(p, tasktree.ID, arguments)
 	if err != nil {
 		return err

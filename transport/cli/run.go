@@ -15,6 +15,7 @@ type runCmd struct {
 	MaxParallel    int
 	OnFailure      string
 	IdempotencyKey string
+	Yes            bool
 }
 
 func (c *runCmd) takes() []*param {
@@ -25,6 +26,7 @@ func (c *runCmd) takes() []*param {
 		flag("max-parallel", &c.MaxParallel, "N", "Tasks in flight at most."),
 		flag("on-failure", &c.OnFailure, "continue|stop", "What a failed task does to independent ones: continue or stop.").oneOf("continue", "stop"),
 		flag("idempotency-key", &c.IdempotencyKey, "KEY", "The same key with the same tree and inputs gives the same run."),
+		agreed(&c.Yes),
 	}
 }
 
@@ -41,6 +43,7 @@ func (c *runCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	s.yes = c.Yes
 	view, err := s.runTree(p, tools.RunTaskTree, arguments)
 	if err == nil {
 		err = s.finish(view, c.JSON)

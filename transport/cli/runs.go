@@ -136,6 +136,7 @@ type retryCmd struct {
 	ID   string
 	From []string
 	JSON bool
+	Yes  bool
 }
 
 func (c *retryCmd) takes() []*param {
@@ -143,6 +144,7 @@ func (c *retryCmd) takes() []*param {
 		arg("id", &c.ID, "The run's id.").offering(runIDs),
 		flag("from", &c.From, "TASK", "Run this task and all that follow from it again, completed or not. May be repeated."),
 		flag("json", &c.JSON, "", "Print the finished run as JSON."),
+		agreed(&c.Yes),
 	}
 }
 
@@ -156,6 +158,7 @@ func (c *retryCmd) Run(s *session) error {
 	if len(c.From) > 0 {
 		arguments["tasks"] = c.From
 	}
+	s.yes = c.Yes
 	view, err := s.runTree(p, tools.RetryRun, arguments)
 	if err == nil {
 		err = s.finish(view, c.JSON)

@@ -28,6 +28,7 @@ type session struct {
 	ctx       context.Context
 	globals   *globals
 	executors []executors.Executor
+	yes       bool // the person has agreed to what may be asked
 	root      *cobra.Command
 }
 
@@ -115,7 +116,7 @@ func (s *session) use(p *program, name string, arguments any) (*tools.Result, er
 			return nil, fmt.Errorf("writing the arguments of %s: %w", name, err)
 		}
 	}
-	return tool.Handle(s.ctx, &tools.Request{Arguments: raw}), nil
+	return tool.Handle(s.confirming(), &tools.Request{Arguments: raw}), nil
 }
 
 // inputs reads what --inputs names: JSON, @FILE or - for stdin.

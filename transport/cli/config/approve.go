@@ -14,7 +14,7 @@ import (
 
 // narrowing are the settings that a file found in the working folder may
 // always set: they can take away, never give.
-var narrowing = []string{"policy.read_only", "toolsets", "tools", "exclude_tools", "discovery", "log_level"}
+var narrowing = []string{"policy.read_only", "policy.confirm", "toolsets", "tools", "exclude_tools", "discovery", "log_level"}
 
 // restrict holds a server that an assistant's client started to files that
 // the operator named or approved. Such a client starts its servers in
