@@ -2,12 +2,14 @@ package data
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"strconv"
 )
 
-// maxRows bounds what a join gives: two short lists can match each with each.
-const maxRows = 1_000_000
+// maxRows and maxBytes, as JSON, bound what a join gives: two short lists can
+// match each with each.
+const maxRows, maxBytes = 1_000_000, 32 << 20
 
 // join gives an object for each match of an element of data with one of with:
 // the fields of both. A field of with that data has too, and with another
@@ -32,6 +34,13 @@ func join(ctx context.Context, in Input, elements []element) (any, error) {
 		}
 	}
 	rows := []any{}
+	room := maxBytes
+	sizes := make(map[string]int, len(index)) // of what an element is joined with
+	for id, objects := range index {
+		for _, each := range objects {
+			sizes[id] += size(each)
+		}
+	}
 	for i, e := range elements {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -43,6 +52,10 @@ func join(ctx context.Context, in Input, elements []element) (any, error) {
 		var matches []map[string]any
 		if id, ok := joinKey(left, object); ok {
 			matches = index[id]
+			room -= len(matches)*size(object) + sizes[id]
+		}
+		if room < 0 {
+			return nil, invalid("on", "the join gives more than %d bytes", maxBytes).WithHint("join on a key that is unique in data or in with, or leave out large fields")
 		}
 		if len(rows)+len(matches) >= maxRows {
 			return nil, invalid("on", "the join gives more than %d rows", maxRows).WithHint("join on a key that is unique in data or in with")
@@ -121,4 +134,24 @@ func combine(left, right map[string]any) map[string]any {
 		row[name] = v
 	}
 	return row
+}
+
+// size is how long a value is as JSON, or a little less.
+func size(v any) int {
+	n := len("[]")
+	switch v := v.(type) {
+	case string:
+		return n + len(v)
+	case json.Number:
+		return len(v)
+	case []any:
+		for _, each := range v {
+			n += size(each) + len(",")
+		}
+	case map[string]any:
+		for name, each := range v {
+			n += len(name) + size(each) + len(`"":,`)
+		}
+	}
+	return n
 }

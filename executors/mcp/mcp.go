@@ -95,13 +95,15 @@ func (e *Executor) exchange(ctx context.Context, call *executors.Call, to *targe
 }
 
 func (e *Executor) attempt(ctx context.Context, call *executors.Call, to *target, in Input) (*Output, error) {
+	var got answers
+	ctx = context.WithValue(ctx, answersKey{}, &got)
 	peer, release, err := e.pool.acquire(ctx, to)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	out := &Output{Operation: in.Operation, Transport: in.Transport, Server: &peer.server, ProtocolVersion: peer.version}
-	err = peer.operate(ctx, call, in, out)
+	err = peer.operate(ctx, call, in, out, &got)
 	if out.Success = err == nil; err != nil {
 		out.Stderr = peer.stderr()
 		var said *peerError
@@ -142,9 +144,7 @@ func invalid(field, format string, args ...any) *executors.Error {
 
 // operate does what was asked for. Results are kept as they came, but for
 // lists, whose pages are put together.
-func (p *peer) operate(ctx context.Context, call *executors.Call, in Input, out *Output) error {
-	var raw json.RawMessage
-	ctx = context.WithValue(ctx, rawKey{}, &raw)
+func (p *peer) operate(ctx context.Context, call *executors.Call, in Input, out *Output, got *answers) error {
 	var list any
 	var err error
 	switch in.Operation {
@@ -165,21 +165,21 @@ func (p *peer) operate(ctx context.Context, call *executors.Call, in Input, out 
 			_, err = p.client.GetPrompt(ctx, request)
 		}
 	case "call_tool":
-		return p.callTool(ctx, call, in, out, &raw)
+		return p.callTool(ctx, call, in, out, got)
 	}
 	switch {
 	case err != nil:
 		return err
 	case list != nil:
-		if raw, err = json.Marshal(list); err != nil {
+		if got.last, err = json.Marshal(list); err != nil {
 			return executors.Errorf(executors.ExecutionError, "the server's list can't be read: %w", err)
 		}
 	}
-	out.Result = raw
+	out.Result = got.last
 	return nil
 }
 
-func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out *Output, raw *json.RawMessage) error {
+func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out *Output, got *answers) error {
 	token, done := p.follow(call.Progress)
 	defer done()
 	request := mcp.CallToolRequest{}
@@ -189,7 +189,7 @@ func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out
 	}
 	request.Params.Meta = &mcp.Meta{ProgressToken: token}
 	result, err := p.client.CallTool(ctx, request)
-	out.Result = *raw
+	out.Result = got.last
 	if err != nil {
 		return err
 	}

@@ -5,13 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"mime"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
 	"github.com/chainwright/chainwright/executors/web"
 )
 
@@ -38,22 +41,77 @@ func (e *peerError) failure() *executors.Error {
 	return failed
 }
 
-// rawKey is where a request's context holds the place for the result as it
-// came.
-type rawKey struct{}
+// maxAnswers bounds of how many pages a list is put together.
+const maxAnswers = 1000
+
+// answers are what came for one operation: the last result as it was, how
+// much there was in all, and what was wrong with it, which the library loses.
+type answers struct {
+	last  json.RawMessage
+	count int
+	bytes int
+
+	mu     sync.Mutex
+	failed error
+}
+
+// take is an error where a server goes on without end, or gives what is not
+// JSON as it is read here: too deep, keys twice.
+func (a *answers) take(result json.RawMessage) error {
+	a.last = nil
+	a.count++
+	a.bytes += len(result)
+	switch {
+	case a.bytes > maxMessage:
+		return tooLong()
+	case a.count > maxAnswers:
+		return executors.Errorf(executors.ExecutionError, "the server's list has more than %d pages", maxAnswers)
+	}
+	if len(result) > 0 {
+		if err := strictjson.Check(bytes.ToValidUTF8(result, []byte("\uFFFD"))); err != nil {
+			return executors.Errorf(executors.ExecutionError, "the server's result can't be read: %w", err)
+		}
+	}
+	a.last = result
+	return nil
+}
+
+// fail notes what is wrong with a body.
+func (a *answers) fail(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failed == nil {
+		a.failed = err
+	}
+}
+
+func (a *answers) failure() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed
+}
+
+// answersKey is where a request's context holds them.
+type answersKey struct{}
 
 // read looks at an answer before the library does, which loses the code of an
 // error and what it does not know in a result. The messages that agree on a
 // revision are left to it.
 func read(ctx context.Context, request transport.JSONRPCRequest, response *transport.JSONRPCResponse, err error) (*transport.JSONRPCResponse, error) {
+	all, _ := ctx.Value(answersKey{}).(*answers)
+	if err != nil && all != nil && all.failure() != nil {
+		return nil, all.failure()
+	}
 	if err != nil || request.Method == string(mcp.MethodInitialize) || request.Method == string(mcp.MethodServerDiscover) {
 		return response, err
 	}
 	if said := response.Error; said != nil {
 		return nil, &peerError{said.Code, "the server says: " + said.Message}
 	}
-	if raw, ok := ctx.Value(rawKey{}).(*json.RawMessage); ok {
-		*raw = response.Result
+	if all != nil {
+		if err := all.take(response.Result); err != nil {
+			return nil, err
+		}
 	}
 	return response, nil
 }
@@ -123,7 +181,12 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, executors.Errorf(executors.NetworkError, "the server sends us elsewhere: %s", response.Header.Get("Location")).
 			WithField("url").WithHint("use that address, if it is to be trusted")
 	}
-	response.Body = &body{response.Body, maxMessage}
+	all, _ := request.Context().Value(answersKey{}).(*answers)
+	limited := &body{response.Body, maxMessage, all}
+	response.Body = limited
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/event-stream" && request.Method == http.MethodPost {
+		response.Body = newOneLine(limited)
+	}
 	return response, nil
 }
 
@@ -131,12 +194,17 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 type body struct {
 	io.ReadCloser
 	left int64
+	of   *answers // nil where nobody waits for them
 }
 
 // Read reads on while there is room.
 func (b *body) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, executors.Errorf(executors.ExecutionError, "the server's answer is longer than %d bytes", maxMessage)
+		err := tooLong()
+		if b.of != nil {
+			b.of.fail(err)
+		}
+		return 0, err
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
