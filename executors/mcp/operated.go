@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
@@ -36,10 +35,7 @@ func (p Peers) Peer(spec external.PeerSpec) (external.Peer, error) {
 		if err != nil || at.Hostname() == "" {
 			return nil, errors.New("the address can't be read")
 		}
-		o.direct = &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: p.policy.DialTrusted, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16,
-			IdleConnTimeout: idleFor, TLSHandshakeTimeout: 15 * time.Second, MaxResponseHeaderBytes: 1 << 20,
-		}
+		o.direct = trusted(p.policy, "")
 		o.target.url, o.target.name, o.target.own, o.in.Transport = at.String(), at.Host, o.direct, "http"
 	}
 	return o, nil

@@ -30,7 +30,9 @@ type peer struct {
 	client  *client.Client
 	server  server
 	version string
-	program *program // nil over HTTP
+	program *program        // nil over HTTP
+	direct  *http.Transport // its own; nil: a shared one, or none
+	gone    <-chan struct{} // closed once it is of no use any more; nil: never
 
 	mu       sync.Mutex
 	progress map[string]func(executors.Progress)
@@ -39,19 +41,34 @@ type peer struct {
 	idle *time.Timer
 }
 
+func newPeer() *peer { return &peer{progress: map[string]func(executors.Progress){}} }
+
 // connect connects and agrees on a revision.
 func connect(ctx context.Context, t *target) (*peer, error) {
-	p := &peer{progress: map[string]func(executors.Progress){}}
+	p, err := connectAsNow(ctx, t)
+	if errors.Is(err, transport.ErrLegacySSEServer) {
+		if p, err = connectBySSE(ctx, t); err != nil && ctx.Err() == nil && !errors.As(err, new(*executors.Error)) {
+			return nil, neither(t, err)
+		}
+	}
+	return p, err
+}
+
+func connectAsNow(ctx context.Context, t *target) (*peer, error) {
+	p := newPeer()
 	var wire transport.Interface
 	if t.url != "" {
+		through := t.transport()
+		p.direct = t.direct(through)
 		over, err := transport.NewStreamableHTTP(t.url, transport.WithHTTPHeaders(t.header), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)),
-			transport.WithHTTPBasicClient(&http.Client{Transport: bounded{t.transport()}}))
+			transport.WithHTTPBasicClient(&http.Client{Transport: bounded{through}}))
 		if err != nil {
 			return nil, invalid("url", "can't be used: %v", err)
 		}
 		wire = httpWire{over}
 	} else {
 		p.program = start(t.spec)
+		p.gone = p.program.ended
 		wire = stdioWire{transport.NewIO(&lines{from: p.program.stdout}, p.program.stdin, nil)}
 	}
 	p.client = client.NewClient(wire, client.WithDiscoverTimeout(probe(ctx)))
@@ -135,6 +152,9 @@ func (p *peer) stderr() string {
 func (p *peer) close() error {
 	if p.program == nil {
 		_ = p.client.Close()
+		if p.direct != nil {
+			p.direct.CloseIdleConnections()
+		}
 		return nil
 	}
 	_ = p.client.Close() // the end of its input

@@ -93,22 +93,22 @@ func (p *pool) forget(key string, s *slot) {
 	}
 }
 
-// use counts a use, unless the connection was given up meanwhile or its
-// program has ended.
+// use counts a use, unless the connection was given up meanwhile, or its
+// program or stream has ended.
 func (p *pool) use(key string, s *slot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.slots[key] != s {
 		return false
 	}
-	if s.peer.program != nil {
-		select {
-		case <-s.peer.program.ended:
-			p.forget(key, s)
+	select {
+	case <-s.peer.gone:
+		p.forget(key, s)
+		if s.peer.uses == 0 {
 			p.end(s.peer)
-			return false
-		default:
 		}
+		return false
+	default:
 	}
 	s.peer.uses++
 	if s.peer.idle != nil {

@@ -3,12 +3,15 @@ package mcp
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -25,13 +28,41 @@ type target struct {
 	header map[string]string
 	spec   process.Spec
 	own    http.RoundTripper // to a server that the operator named; nil: guarded
+	// connection is the operator's for which each peer has a transport of its own.
+	connection string
+	authority  string // certificates, as PEM
 }
 
 func (t *target) transport() http.RoundTripper {
-	if t.own != nil {
+	switch {
+	case t.own != nil:
 		return t.own
+	case t.connection != "":
+		return trusted(t.policy, t.authority)
 	}
 	return t.policy.Transport(plain)
+}
+
+// direct is the transport that ends with the peer; nil where others use it.
+func (t *target) direct(over http.RoundTripper) *http.Transport {
+	if t.connection == "" {
+		return nil
+	}
+	own, _ := over.(*http.Transport)
+	return own
+}
+
+// trusted goes to what an operator named, with the environment's proxy.
+func trusted(pol *policy.Policy, authority string) *http.Transport {
+	made := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, DialContext: pol.DialTrusted, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16,
+		IdleConnTimeout: idleFor, TLSHandshakeTimeout: 15 * time.Second, MaxResponseHeaderBytes: 1 << 20,
+	}
+	if authority != "" {
+		made.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+		made.TLSClientConfig.RootCAs.AppendCertsFromPEM([]byte(authority))
+	}
+	return made
 }
 
 // aim asks the policy. Connections are not shared between principals: a
@@ -46,10 +77,13 @@ func aim(call *executors.Call, in Input) (*target, error) {
 	}
 	add(call.Principal, in.Transport)
 	var err error
-	if in.Transport == "http" {
-		err = t.aimAtURL(in, add)
-	} else {
+	switch {
+	case in.Transport != "http":
 		err = t.aimAtProgram(in, add)
+	case slices.Contains(t.policy.Connections("mcp"), in.URL):
+		err = t.aimAtConnection(in, add)
+	default:
+		err = t.aimAtURL(in, add)
 	}
 	t.key = hex.EncodeToString(sum.Sum(nil))
 	return t, err
@@ -61,8 +95,37 @@ var reserved = []string{"Accept", "Content-Type", "Content-Length", "Host", "Con
 func (t *target) aimAtURL(in Input, add func(...string)) error {
 	u, err := web.CheckURL(t.policy, in.URL)
 	if err != nil {
+		if known := t.policy.Connections("mcp"); len(known) > 0 && !strings.Contains(in.URL, "://") {
+			return executors.AsError(err).WithHint("known connections are " + strings.Join(known, ", "))
+		}
 		return err
 	}
+	t.url, t.name = u.String(), u.Host
+	return t.sendAlong(in, nil, add)
+}
+
+// aimAtConnection is for a server that the operator named, with headers that
+// a caller can't replace.
+func (t *target) aimAtConnection(in Input, add func(...string)) error {
+	c, err := t.policy.Connection(in.URL)
+	if err != nil {
+		return err
+	}
+	own, err := t.policy.Headers(in.URL)
+	if err != nil {
+		return err
+	}
+	if t.authority, err = t.policy.Authority(in.URL); err != nil {
+		return executors.Errorf(executors.ExecutionError, "%w", err)
+	}
+	t.url, t.name, t.connection = c.URL, in.URL, in.URL
+	add(t.connection, t.authority)
+	return t.sendAlong(in, own, add)
+}
+
+// sendAlong sets the headers of each request: the connection's own, and the
+// caller's.
+func (t *target) sendAlong(in Input, own http.Header, add func(...string)) error {
 	given := make(map[string]any, len(in.Headers))
 	for name, value := range in.Headers {
 		given[name] = value
@@ -71,13 +134,20 @@ func (t *target) aimAtURL(in Input, add func(...string)) error {
 	if err != nil {
 		return err
 	}
-	t.url, t.name, t.header = u.String(), u.Host, map[string]string{}
+	t.header = map[string]string{}
 	add(t.url)
 	names := make([]string, 0, len(header))
 	for name := range header {
+		if own.Get(name) != "" {
+			return invalid("headers."+name, "can't be given: the connection brings its own")
+		}
 		if canonical := http.CanonicalHeaderKey(name); slices.Contains(reserved, canonical) || strings.HasPrefix(canonical, "Mcp-") {
 			return invalid("headers."+name, "is set by the protocol itself")
 		}
+		names = append(names, name)
+	}
+	for name := range own {
+		header[name] = own[name]
 		names = append(names, name)
 	}
 	slices.Sort(names)
