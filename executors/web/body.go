@@ -30,7 +30,7 @@ type Body struct {
 // beside an error too.
 func ReadBody(resp *http.Response, limit int64) (Body, error) {
 	raw := &source{Reader: resp.Body}
-	reader, encoding, err := decompress(raw, resp.Header)
+	reader, encoding, err := decompress(raw, resp.Header, limit)
 	if err != nil {
 		return Body{}, raw.explain(err)
 	}
@@ -61,9 +61,30 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// hollow ends a body that is compressed so that hardly anything comes of it:
+// a few bytes could keep us busy for long after the call.
+type hollow struct {
+	io.Reader
+	left int64
+}
+
+var errHollow = errors.New("it is longer than what it holds")
+
+func (h *hollow) Read(p []byte) (int, error) {
+	if h.left <= 0 {
+		return 0, errHollow
+	}
+	n, err := h.Reader.Read(p[:min(int64(len(p)), h.left)])
+	h.left -= int64(n)
+	return n, err
+}
+
+// spare is what a compressed body may have beyond twice of what is read of it.
+const spare = 1 << 20
+
 // decompress undoes the content encodings that are known, from the last to
 // the first, and names the first one that is not.
-func decompress(from io.Reader, header http.Header) (reader io.Reader, unknown string, err error) {
+func decompress(from io.Reader, header http.Header, limit int64) (reader io.Reader, unknown string, err error) {
 	encodings := strings.Split(strings.Join(header.Values("Content-Encoding"), ","), ",")
 	reader = from
 	if len(encodings) > maxEncodings {
@@ -73,7 +94,7 @@ func decompress(from io.Reader, header http.Header) (reader io.Reader, unknown s
 		switch name := strings.ToLower(strings.TrimSpace(encodings[i])); name {
 		case "", "identity":
 		case "gzip", "x-gzip":
-			buffered := bufio.NewReader(reader)
+			buffered := bufio.NewReader(&hollow{reader, 2*limit + spare})
 			if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
 				return buffered, "", nil // an empty body is not compressed
 			}
@@ -81,7 +102,7 @@ func decompress(from io.Reader, header http.Header) (reader io.Reader, unknown s
 				return nil, "", err
 			}
 		case "deflate":
-			reader = inflate(reader)
+			reader = inflate(&hollow{reader, 2*limit + spare})
 		default:
 			return reader, name, nil
 		}
@@ -108,7 +129,7 @@ func inflate(from io.Reader) io.Reader {
 // explain tells a body that is wrong from one that did not come whole.
 func (s *source) explain(err error) error {
 	var corrupt flate.CorruptInputError
-	if s.ended && errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, zlib.ErrChecksum) ||
+	if s.ended && errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, errHollow) || errors.Is(err, zlib.ErrChecksum) ||
 		errors.Is(err, zlib.ErrHeader) || errors.As(err, &corrupt) {
 		return executors.Errorf(executors.ExecutionError, "the body is not compressed as its content-encoding says: %w", err)
 	}

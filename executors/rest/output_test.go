@@ -1,0 +1,157 @@
+package rest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
+)
+
+// zeros is a gzip of n zero bytes, each layer of which is compressed again.
+func zeros(n, layers int) []byte {
+	content := make([]byte, n)
+	for range layers {
+		var out bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
+		_, _ = w.Write(content)
+		_ = w.Close()
+		content = out.Bytes()
+	}
+	return content
+}
+
+// Bodies that become large, in every encoding that is undone, or that only
+// seem to: what comes of them is bounded, in memory and in time.
+func TestBombs(t *testing.T) { // not parallel: it measures memory
+	empty := compressed("gzip", "") // a member that holds nothing
+	hollow := bytes.Repeat(empty, 16<<20/len(empty))
+	for name, c := range map[string]struct {
+		encoding string
+		body     []byte
+		repeat   bool // without end
+		fails    bool
+	}{
+		"gzip":                  {"gzip", zeros(64<<20, 1), false, false},
+		"gzip twice":            {"gzip, gzip", zeros(64<<20, 2), false, false},
+		"gzip three times":      {"gzip, gzip, gzip", zeros(64<<20, 3), false, false},
+		"deflate":               {"deflate", compressed("zlib", strings.Repeat("\x00", 64<<20)), false, false},
+		"bare deflate":          {"deflate", compressed("flate", strings.Repeat("\x00", 64<<20)), false, false},
+		"both":                  {"deflate, gzip", compressed("gzip", string(compressed("zlib", strings.Repeat("\x00", 64<<20)))), false, false},
+		"nothing, without end":  {"gzip", hollow, true, true},
+		"nothing, compressed":   {"gzip, gzip", compressed("gzip", string(bytes.Repeat(hollow, 8))), true, true},
+		"nothing, three layers": {"gzip, gzip, gzip", compressed("gzip", string(compressed("gzip", string(bytes.Repeat(hollow, 8))))), true, true},
+		"unknown, without end":  {"br", make([]byte, 1<<20), true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stopped := make(chan struct{}, 1)
+			server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				defer func() { stopped <- struct{}{} }()
+				w.Header().Set("Content-Encoding", c.encoding)
+				w.Header().Set("Content-Type", "application/octet-stream")
+				_, err := w.Write(c.body)
+				for c.repeat && err == nil {
+					_, err = w.Write(c.body)
+				}
+			})
+			d := newDoor(t, local)
+			var out *output
+			var failure *executors.Error
+			begin := time.Now()
+			spent := executortest.Spent(func() { out, failure = d.call(fmt.Sprintf(`{"url": %q, "max_bytes": 1000000}`, server.URL)) })
+			if (failure != nil) != c.fails || out == nil || out.Size > 1_000_000 || !out.Truncated {
+				t.Errorf("%+v", failure)
+			}
+			if took := time.Since(begin); spent > 64<<20 || took > 10*time.Second {
+				t.Errorf("it took %d MiB and %s", spent>>20, took)
+			}
+			<-stopped
+		})
+	}
+}
+
+// An answer whose end never comes is given up, however it is sent, and so are
+// headers without end.
+func TestAnswersWithoutEnd(t *testing.T) { // not parallel: it measures memory
+	var sent atomic.Int64
+	for name, c := range map[string]struct {
+		handler func(http.ResponseWriter, *http.Request)
+		fails   bool
+	}{
+		"chunks": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			executortest.Pour(w, make([]byte, 64<<10), &sent)
+		}, false},
+		"small chunks": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			_ = http.NewResponseController(w).Flush()
+			executortest.Pour(flushing{w, http.NewResponseController(w)}, []byte("ten bytes\n"), &sent)
+		}, false},
+		"headers": {func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+			executortest.Pour(conn, []byte("X-More: "+strings.Repeat("x", 1000)+"\r\n"), &sent)
+		}, true},
+		"answers before the answer": {func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			executortest.Pour(conn, []byte("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"), &sent)
+		}, true},
+		"trailers": {func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
+			executortest.Pour(conn, []byte("X-More: "+strings.Repeat("x", 1000)+"\r\n"), &sent)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent.Store(0)
+			stopped := make(chan struct{}, 1)
+			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				defer func() { stopped <- struct{}{} }()
+				c.handler(w, r)
+			})
+			d := newDoor(t, local)
+			var failure *executors.Error
+			spent := executortest.Spent(func() { _, failure = d.call(fmt.Sprintf(`{"url": %q, "max_bytes": 100000}`, server.URL)) })
+			if (failure != nil) != c.fails {
+				t.Errorf("%+v", failure)
+			}
+			<-stopped
+			if spent > 64<<20 || sent.Load() > 32<<20 {
+				t.Errorf("it took %d MiB of %d that were sent", spent>>20, sent.Load()>>20)
+			}
+		})
+	}
+}
+
+// flushing sends each piece by itself.
+type flushing struct {
+	io.Writer
+	control *http.ResponseController
+}
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.Writer.Write(p)
+	if err == nil {
+		err = f.control.Flush()
+	}
+	return n, err
+}
