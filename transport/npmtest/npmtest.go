@@ -48,6 +48,9 @@ func Find(t testing.TB, name string) *Tool {
 	return nil
 }
 
+// Modules is the folder of modules that the program belongs to.
+func (p *Tool) Modules() string { return filepath.Dir(filepath.Dir(p.path)) }
+
 // root is the folder of the module.
 func root() string {
 	_, file, _, _ := runtime.Caller(0)
