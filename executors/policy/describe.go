@@ -62,7 +62,7 @@ func (p *Policy) Describe() []Setting {
 		{"policy.ssh.hosts", list(p.config.SSH.Hosts), "hosts for ssh"},
 		{"policy.docker.images", list(p.config.Docker.Images), "images that may be run"},
 		{"policy.databases.caller_dsn", yesNo(p.config.Databases.CallerDSN), "any database that a caller names"},
-		{"policy.connections", list(p.describeConnections()), "databases, hosts and mail servers by name"},
+		{"policy.connections", list(p.describeConnections()), "databases, hosts and servers by name"},
 		{"policy.secrets", list(p.describeSecrets()), "secrets that callers may name"},
 		{"policy.limits", p.describeLimits(), ""},
 		{"policy.breaker", p.describeBreaker(), "when what can't be reached is left alone"},

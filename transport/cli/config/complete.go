@@ -143,8 +143,13 @@ func (l *Loaded) Missing() []Problem {
 		need("policy.secrets."+name, l.Policy.Secrets[name].Env)
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Policy.Connections)) {
-		need("policy.connections."+name, l.Policy.Connections[name].DSNEnv)
-		need("policy.connections."+name, l.Policy.Connections[name].PasswordEnv)
+		c := l.Policy.Connections[name]
+		for _, variable := range []string{c.DSNEnv, c.PasswordEnv, c.TokenEnv} {
+			need("policy.connections."+name, variable)
+		}
+		for _, header := range slices.Sorted(maps.Keys(c.HeadersEnv)) {
+			need("policy.connections."+name, c.HeadersEnv[header])
+		}
 	}
 	return missing
 }
