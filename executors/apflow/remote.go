@@ -15,6 +15,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/strictjson"
 	"github.com/chainwright/chainwright/executors/web"
 )
 
@@ -125,7 +126,13 @@ func (a *answer) read() (json.RawMessage, error) {
 	case a.Result == nil:
 		return nil, executors.Errorf(executors.ExecutionError, "the server's answer has no result and no error")
 	}
-	return a.Result, nil
+	// It goes on as it came, to readers that are strict: not too deep, no key
+	// twice.
+	mended := strictjson.Mend(a.Result)
+	if err := strictjson.Check(mended); err != nil {
+		return nil, executors.Errorf(executors.ExecutionError, "the server's result can't be read: %w", err)
+	}
+	return mended, nil
 }
 
 // ask calls a method.

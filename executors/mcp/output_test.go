@@ -80,7 +80,7 @@ func TestOutputsOverHTTP(t *testing.T) { // not parallel: it measures memory
 			_, _ = fmt.Fprintf(w, `data: {"jsonrpc":"2.0","id":%v,"result":{"content":[{"type":"text","text":"%s"}]}}`+"\n\n", m.ID, strings.Repeat(x, 1000))
 		}, "call_tool", executors.ExecutionError, "longer than", 300 << 20},
 		"a result that is no UTF-8": {func(w io.Writer, m message) {
-			_, _ = fmt.Fprintf(w, `data: {"jsonrpc":"2.0","id":%v,"result":{"content":[{"type":"text","text":"a%sb"}]}}`+"\n\n", m.ID, "\xff\xfe")
+			_, _ = fmt.Fprintf(w, `data: {"jsonrpc":"2.0","id":%v,"result":{"content":[{"type":"text","text":"a%sb\ud83d"}]}}`+"\n\n", m.ID, "\xff\xfe")
 		}, "call_tool", "", "", 100 << 20},
 		"more answers than one": {func(w io.Writer, m message) {
 			for range 5 {

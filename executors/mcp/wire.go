@@ -67,8 +67,8 @@ func (a *answers) take(result json.RawMessage) error {
 	case a.count > maxAnswers:
 		return executors.Errorf(executors.ExecutionError, "the server's list has more than %d pages", maxAnswers)
 	}
-	if len(result) > 0 {
-		if err := strictjson.Check(bytes.ToValidUTF8(result, []byte("\uFFFD"))); err != nil {
+	if result = strictjson.Mend(result); len(result) > 0 {
+		if err := strictjson.Check(result); err != nil {
 			return executors.Errorf(executors.ExecutionError, "the server's result can't be read: %w", err)
 		}
 	}
