@@ -114,21 +114,28 @@ func (c *confirmation) approve(q *question) error {
 
 // call is the runner's question about a direct call: with its inputs as they
 // hold, and as they were given.
-func (c *confirmation) call(def *executors.Definition, inputs map[string]any, given json.RawMessage) error {
+func (c *confirmation) call(ctx context.Context, def *executors.Definition, inputs map[string]any, given json.RawMessage) error {
 	if !def.EffectOf(inputs).Destructive {
 		return nil
+	}
+	tree, err := c.set.planned(ctx, def.ID, inputs)
+	switch {
+	case err != nil:
+		return err
+	case tree != nil:
+		return c.approve(c.set.aboutTasks(ctx, tree, nil, all(tree), def.ID))
 	}
 	return c.approve(aboutCall(def, given))
 }
 
 // run is the runner's question about a tree.
-func (c *confirmation) run(tree *chain.Tree, inputs map[string]any) error {
-	return c.approve(aboutRun(tree, inputs))
+func (c *confirmation) run(ctx context.Context, tree *chain.Tree, inputs map[string]any) error {
+	return c.approve(c.set.aboutTasks(ctx, tree, inputs, all(tree), "a task tree"))
 }
 
 // again is the runner's question about a retry.
-func (c *confirmation) again(tree *chain.Tree, inputs map[string]any, tasks []int) error {
-	return c.approve(aboutRetry(tree, inputs, tasks))
+func (c *confirmation) again(ctx context.Context, tree *chain.Tree, inputs map[string]any, tasks []int) error {
+	return c.approve(c.set.aboutTasks(ctx, tree, inputs, tasks, "tasks again"))
 }
 
 // ask asks in the one way in which this caller can be asked. It returns what

@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -58,27 +59,13 @@ func aboutCall(def *executors.Definition, given json.RawMessage) *question {
 	return &question{about: def.ID, acts: []act{{executor: def.ID, inputs: canonical(given)}}}
 }
 
-func aboutRun(tree *chain.Tree, inputs map[string]any) *question {
-	all := make([]int, len(tree.Tasks))
-	for i := range all {
-		all[i] = i
-	}
-	return aboutTasks(tree, inputs, all, "a task tree")
-}
-
-func aboutRetry(tree *chain.Tree, inputs map[string]any, again []int) *question {
-	return aboutTasks(tree, inputs, again, "tasks again")
-}
-
-// aboutTasks finds the tasks that may destroy something. What is not known
-// before the run, since a reference decides it, counts as the worst that it
-// could be.
-func aboutTasks(tree *chain.Tree, inputs map[string]any, tasks []int, about string) *question {
+// aboutTasks finds the tasks of a tree that may destroy something.
+func (s *Set) aboutTasks(ctx context.Context, tree *chain.Tree, inputs map[string]any, tasks []int, about string) *question {
 	q := &question{}
 	var sources []json.RawMessage
 	for _, i := range tasks {
 		t := &tree.Tasks[i]
-		if !t.Definition.EffectOf(t.Inputs.Known()).Destructive {
+		if !s.mayDestroy(ctx, t) {
 			continue
 		}
 		if sources == nil {
@@ -94,13 +81,61 @@ func aboutTasks(tree *chain.Tree, inputs map[string]any, tasks []int, about stri
 		return q
 	}
 	q.about, q.whole = about, tree.Hash()
-	if tree.Name != "" {
+	if tree.Name != "" && about == "a task tree" {
 		q.about += fmt.Sprintf(" (%s)", cut(tree.Name, 100))
 	}
 	if len(inputs) > 0 {
 		q.inputs = written(inputs)
 	}
 	return q
+}
+
+// mayDestroy reports whether a task may destroy something. What is not known
+// before the run, since a reference decides it, counts as the worst that it
+// could be.
+func (s *Set) mayDestroy(ctx context.Context, t *chain.Task) bool {
+	if !t.Definition.EffectOf(t.Inputs.Known()).Destructive {
+		return false
+	}
+	inputs, static := t.Inputs.Static()
+	if !static {
+		return true
+	}
+	inputs, wrong := t.Definition.Complete(inputs)
+	if len(wrong) > 0 {
+		return true
+	}
+	tree, err := s.planned(ctx, t.Executor, inputs)
+	if tree == nil || err != nil {
+		return true
+	}
+	return slices.ContainsFunc(all(tree), func(i int) bool { return s.mayDestroy(ctx, &tree.Tasks[i]) })
+}
+
+// Planned is an executor that runs a tree which its inputs alone decide: it
+// destroys what that tree does, whatever its definition says of the worst.
+type Planned interface {
+	Plan(ctx context.Context, inputs map[string]any) (*chain.Tree, error)
+}
+
+// planned is the tree that an executor would run; nil where it is not Planned.
+func (s *Set) planned(ctx context.Context, id string, inputs map[string]any) (*chain.Tree, error) {
+	found, ok := s.opts.Registry.Lookup(id)
+	if !ok {
+		return nil, nil
+	}
+	if each, ok := found.(Planned); ok {
+		return each.Plan(ctx, inputs)
+	}
+	return nil, nil
+}
+
+func all(tree *chain.Tree) []int {
+	list := make([]int, len(tree.Tasks))
+	for i := range list {
+		list[i] = i
+	}
+	return list
 }
 
 // sourcesOf gives the inputs of a tree's tasks as they were written.

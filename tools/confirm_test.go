@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -215,6 +216,38 @@ func TestOtherDoors(t *testing.T) {
 		}
 	}
 	a.untouched("all of them")
+}
+
+// Given generators, a person is asked about what their inputs may lead to: a
+// plan that is run, a chain with more than prompts.
+func TestGeneratorsAsk(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	published := set(t, policy.Config{Confirm: policy.ConfirmDestructive, Command: policy.Command{Programs: []policy.Program{{Path: program}}}}, nil)
+	const prompts = `{"input":"x","steps":["List the facts.","Write a summary."],"timeout":0.2}`
+	const deletes = `{"input":"x","steps":["Name one.",{"name":"gone","executor":"rest_executor","inputs":{"url":"https://example.com/1","method":"DELETE"}}]}`
+	for _, c := range []struct{ tool, arguments, asked string }{
+		{"task_tree_generator", `{"requirement":"show the host","llm_provider":"builtin"}`, ""},
+		{"task_tree_generator", `{"requirement":"show the host","llm_provider":"builtin","mode":"run"}`, "Run task_tree_generator?"},
+		{"prompt_chain", prompts, ""},
+		{"prompt_chain", deletes, `- gone, rest_executor: `},
+		{"run_task_tree", `{"wait_seconds":0,"tasks":[{"id":"c","schemas":{"method":"prompt_chain"},"inputs":` + prompts + `}]}`, ""},
+		{"run_task_tree", `{"tasks":[{"id":"c","schemas":{"method":"prompt_chain"},"inputs":` + deletes + `}]}`, `- c, prompt_chain: `},
+		{"run_task_tree", `{"tasks":[{"id":"c","schemas":{"method":"prompt_chain"},"inputs":{"input":"x","steps":"${{ inputs.steps }}"}}],"inputs":{"steps":["a"]}}`, `- c, prompt_chain: `},
+	} {
+		asked := ""
+		ctx := tools.WithCaller(t.Context(), &tools.Caller{Ask: func(_ context.Context, q *tools.Question) (tools.Decision, error) {
+			asked = q.Message
+			return tools.Declined, nil
+		}})
+		e := callAs(t, ctx, published, c.tool, &tools.Request{Arguments: json.RawMessage(c.arguments)})
+		if !strings.Contains(asked, c.asked) || (c.asked == "") != (asked == "") || (e.ErrorType == "permission_denied") != (c.asked != "") {
+			t.Errorf("%s %s: %+v\nafter %q", c.tool, c.arguments, e, asked)
+		}
+	}
 }
 
 // Given a retry, a person is asked about what it would run again, and about

@@ -69,7 +69,7 @@ func (s *Set) call(ctx context.Context, id string, arguments json.RawMessage, re
 		opts := chain.CallOptions{Principal: req.Principal, OnProgress: req.OnProgress}
 		if c != nil {
 			opts.Approve = func(def *executors.Definition, inputs map[string]any) error {
-				return c.call(def, inputs, arguments)
+				return c.call(ctx, def, inputs, arguments)
 			}
 		}
 		out := s.opts.Runner.Call(ctx, id, arguments, opts)

@@ -129,7 +129,7 @@ func (r *runs) run(ctx context.Context, req *Request) *Result {
 			IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal,
 		}
 		if c != nil {
-			opts.Approve = c.run
+			opts.Approve = func(tree *chain.Tree, inputs map[string]any) error { return c.run(ctx, tree, inputs) }
 		}
 		run, err := r.set.opts.Runner.Start(ctx, tree, opts)
 		if err != nil {
@@ -158,7 +158,9 @@ func (r *runs) retry(ctx context.Context, req *Request) *Result {
 	return r.set.confirmed(ctx, req, func(c *confirmation) *Result {
 		var approve []approval
 		if c != nil {
-			approve = append(approve, c.again)
+			approve = append(approve, func(tree *chain.Tree, inputs map[string]any, again []int) error {
+				return c.again(ctx, tree, inputs, again)
+			})
 		}
 		run, err := r.set.opts.Runner.Retry(ctx, text(args, "run_id"), tasks, req.Principal, approve...)
 		if err != nil {
