@@ -25,7 +25,7 @@ func files(t *testing.T, work string) *place {
 	var orders strings.Builder
 	orders.WriteString("id,item\n")
 	for id := range 24 {
-		orders.WriteString(fmt.Sprintf("%d,%s\n", id+1, []string{"pen", "ink"}[id%2]))
+		fmt.Fprintf(&orders, "%d,%s\n", id+1, []string{"pen", "ink"}[id%2])
 	}
 	write(t, filepath.Join(work, "notes.txt"), "Call Ada.\n")
 	write(t, filepath.Join(work, "data", "orders.csv"), orders.String())
