@@ -65,6 +65,7 @@ func TestMariaDB(t *testing.T) {
 	t.Run("stops", func(t *testing.T) { mysqlStops(t, c, admin) })
 	t.Run("errors", func(t *testing.T) { mysqlErrors(t, c) })
 	t.Run("callers", func(t *testing.T) { mysqlCallers(t, server) })
+	t.Run("faults", func(t *testing.T) { mysqlFaults(t, server) })
 }
 
 func mysqlReads(t *testing.T, c *client) {

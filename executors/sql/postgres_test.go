@@ -65,6 +65,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("errors", func(t *testing.T) { postgresErrors(t, c) })
 	t.Run("pools", func(t *testing.T) { postgresPools(t, c, admin) })
 	t.Run("callers", func(t *testing.T) { postgresCallers(t, server) })
+	t.Run("faults", func(t *testing.T) { postgresFaults(t, server) })
 }
 
 func postgresReads(t *testing.T, c *client) {

@@ -83,7 +83,7 @@ func (e *Executor) query(ctx context.Context, call *executors.Call, in Input) (*
 	defer release()
 	result, err := database.Run(ctx, request)
 	if err != nil {
-		return nil, err
+		return nil, t.named(err)
 	}
 	return &Output{
 		Rows: result.Rows, Columns: result.Columns, Count: len(result.Rows),

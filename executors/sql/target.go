@@ -22,6 +22,7 @@ type place struct {
 // target is a database that may be used.
 type target struct {
 	place
+	name string // for messages
 	dial dialer
 	// callers says that the DSN came from the caller: no connection is kept.
 	callers bool
@@ -72,7 +73,16 @@ func named(pol *policy.Policy, name string, write bool) (target, error) {
 			return target{}, executors.Errorf(executors.ExecutionError, "the connection %s: %w", name, err)
 		}
 	}
-	return target{place: place{c.Kind, dsn}, dial: pol.DialTrusted}, nil
+	return target{place: place{c.Kind, dsn}, name: "the connection " + name, dial: pol.DialTrusted}, nil
+}
+
+// named says in an error of the network whose it is: libraries rarely do.
+func (t target) named(err error) error {
+	var failed *executors.Error
+	if errors.As(err, &failed) && failed.Type == executors.NetworkError {
+		failed.Message = t.name + ": " + failed.Message
+	}
+	return err
 }
 
 // about puts the field into a refusal that names none.
@@ -120,6 +130,7 @@ func callers(pol *policy.Policy, dsn string, write bool) (target, error) {
 	if err != nil {
 		return target{}, backend.Invalid("dsn", "%v", err)
 	}
+	t.name = "the database of the dsn"
 	return t, nil
 }
 

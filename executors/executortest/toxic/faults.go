@@ -33,13 +33,15 @@ type Peer struct {
 	Keeps bool
 	// Once says that a call must not be made again when it may have been done.
 	Once bool
+	// Amid leaves all faults out but those in the middle of the answer.
+	Amid bool
 	// Names are how failures may call the peer beside its address.
 	Names []string
 	// Secret is in no failure.
 	Secret string
-	// Left gives what calls have left at the peer or here, which must be
-	// nothing soon after each.
-	Left func() []string
+	// Left gives what calls by way of an address have left at the peer or
+	// here, which must be nothing soon after each.
+	Left func(address string) []string
 	// Grace is how much longer than its time-out a call may take; 5 s where
 	// it is 0.
 	Grace time.Duration
@@ -94,6 +96,9 @@ func Faults(t *testing.T, p Peer) {
 	t.Helper()
 	first, next := p.measure(t)
 	for _, f := range faults {
+		if p.Amid && !f.amid {
+			continue
+		}
 		if !p.Keeps || !f.amid { // what is before the answer is the same then
 			p.try(t, f, first, false)
 		}
@@ -173,7 +178,7 @@ func (p Peer) call(t *testing.T, registry *executors.Registry, network *Network,
 		t.Errorf("the call took %s, with a time-out of %s", took, timeout)
 	}
 	if p.Left != nil {
-		none(t, "things at the peer", p.Left)
+		none(t, "things", func() []string { return p.Left(network.Address) })
 	}
 	return outcome
 }

@@ -38,6 +38,7 @@ func New(tb testing.TB, peer string, toxic ...string) *Network {
 	n.Address = n.proxy.Listen
 	tb.Cleanup(func() {
 		close(n.valve.over)
+		n.valve.flows.Wait() // or the library would wait for those that take nothing
 		n.proxy.Toxics.ResetToxics(context.Background()) // lets go of what is held back
 		n.proxy.Stop()
 	})

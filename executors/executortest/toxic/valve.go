@@ -1,6 +1,7 @@
 package toxic
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +23,8 @@ func init() {
 type valve struct {
 	sent, connections atomic.Int64
 	closing           atomic.Pointer[closing]
-	over              chan struct{} // closed when nobody takes anything any more
+	over              chan struct{} // closed when the test is
+	flows             sync.WaitGroup
 }
 
 // closing is when a valve closes, and what it does from then on.
@@ -47,6 +49,7 @@ type flow struct {
 // NewState is called for each connection.
 func (v *valve) NewState() any {
 	v.connections.Add(1)
+	v.flows.Add(1)
 	return &flow{valve: v}
 }
 
@@ -81,11 +84,13 @@ func (v *valve) Pipe(stub *toxics.ToxicStub) {
 func (f *flow) next(stub *toxics.ToxicStub) (*stream.StreamChunk, bool) {
 	select {
 	case <-stub.Interrupt:
+	case <-f.valve.over:
+		f.end(stub)
 	case chunk := <-stub.Input:
 		if chunk != nil {
 			return chunk, true
 		}
-		stub.Close()
+		f.end(stub)
 	}
 	return nil, false
 }
@@ -104,6 +109,7 @@ func (f *flow) give(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 // end ends the connection, and swallows what comes after the end.
 func (f *flow) end(stub *toxics.ToxicStub) {
 	stub.Close()
+	f.valve.flows.Done()
 	for range stub.Input { //nolint:revive // that is all
 	}
 }
@@ -121,6 +127,9 @@ func (f *flow) trickle(stub *toxics.ToxicStub) {
 		for len(f.rest) > 0 {
 			select {
 			case <-stub.Interrupt:
+				return
+			case <-f.valve.over:
+				f.end(stub)
 				return
 			case <-time.After(200 * time.Millisecond):
 			}

@@ -86,3 +86,13 @@ func Left(ctx context.Context) time.Duration {
 func Milliseconds(d time.Duration) string {
 	return strconv.FormatInt(max(1, d.Milliseconds()), 10)
 }
+
+// Lost is a connection that broke, or that could not be made. Where the
+// statement had been sent and writes, whether it was done is not known.
+func Lost(err error, unsure bool) *executors.Error {
+	failed := executors.Errorf(executors.NetworkError, "reaching the database: %w", err)
+	if unsure {
+		return failed.WithHint("the statement may have been done: find out before it is sent again")
+	}
+	return failed.Retry(0)
+}

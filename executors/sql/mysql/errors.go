@@ -25,7 +25,7 @@ const (
 	noSuchDatabase      = 1049
 )
 
-func explain(ctx context.Context, err error) error {
+func explain(ctx context.Context, err error, unsure bool) error {
 	var typed *executors.Error
 	var denied *policy.Denied
 	var server *mysql.MySQLError
@@ -37,7 +37,7 @@ func explain(ctx context.Context, err error) error {
 	case errors.As(err, &server):
 		return explainServer(server)
 	}
-	return executors.Errorf(executors.NetworkError, "reaching the database: %w", err).Retry(0)
+	return backend.Lost(err, unsure)
 }
 
 func explainServer(server *mysql.MySQLError) *executors.Error {

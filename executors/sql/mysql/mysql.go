@@ -141,19 +141,19 @@ func (d *database) Run(ctx context.Context, request backend.Request) (*backend.R
 	}
 	conn, err := d.pool.Conn(ctx)
 	if err != nil {
-		return nil, explain(ctx, err)
+		return nil, explain(ctx, err, false)
 	}
 	defer conn.Close()
 	s := &session{conn: conn, write: request.Write}
 	stop, err := s.begin(ctx, d.killer)
 	if err != nil {
-		return nil, explain(ctx, err)
+		return nil, explain(ctx, err, false)
 	}
 	defer stop()
 	defer s.end()
 	result, err := s.run(ctx, query, args, request)
 	if err != nil {
-		return nil, explain(ctx, err)
+		return nil, explain(ctx, err, s.sent && request.Write)
 	}
 	return result, nil
 }
@@ -162,6 +162,7 @@ func (d *database) Run(ctx context.Context, request backend.Request) (*backend.R
 type session struct {
 	conn  *sql.Conn
 	write bool
+	sent  bool
 }
 
 // begin bounds the statement in the server and begins the transaction. The
@@ -225,6 +226,7 @@ func (s *session) run(ctx context.Context, query string, args []any, request bac
 	defer statement.Close()
 	within, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.sent = true
 	found, err := statement.QueryContext(within, args...)
 	if err != nil {
 		return nil, err

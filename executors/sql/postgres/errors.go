@@ -34,7 +34,7 @@ func isCancelled(err error) bool {
 }
 
 // explain makes of an error what callers branch on.
-func explain(ctx context.Context, err error) error {
+func explain(ctx context.Context, err error, unsure bool) error {
 	var typed *executors.Error
 	var denied *policy.Denied
 	var server *pgconn.PgError
@@ -50,7 +50,7 @@ func explain(ctx context.Context, err error) error {
 		return executors.Errorf(executors.ExecutionError, "a row is larger than %d bytes", backend.MaxMessage).
 			WithHint("select fewer or shorter columns")
 	}
-	return executors.Errorf(executors.NetworkError, "reaching the database: %w", err).Retry(0)
+	return backend.Lost(err, unsure)
 }
 
 func explainServer(server *pgconn.PgError) *executors.Error {

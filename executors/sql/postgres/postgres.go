@@ -23,7 +23,7 @@ type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 const (
 	maxConns    = 8
 	idleTime    = 5 * time.Minute
-	cleanupTime = 3 * time.Second
+	cleanupTime = 2 * time.Second
 )
 
 // settings are those that the form of values depends on.
@@ -69,20 +69,23 @@ func (d *database) Close() error {
 func (d *database) Run(ctx context.Context, request backend.Request) (*backend.Result, error) {
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
-		return nil, explain(ctx, err)
+		return nil, explain(ctx, err, false)
 	}
 	defer conn.Release()
 	s := &session{conn: conn.Conn().PgConn()}
 	defer s.clean()
 	result, err := s.run(ctx, request)
 	if err != nil {
-		return nil, explain(ctx, err)
+		return nil, explain(ctx, err, s.sent && request.Write)
 	}
 	return result, nil
 }
 
 // session is one statement on one connection.
-type session struct{ conn *pgconn.PgConn }
+type session struct {
+	conn *pgconn.PgConn
+	sent bool
+}
 
 func (s *session) run(ctx context.Context, request backend.Request) (*backend.Result, error) {
 	query, values, err := bind(request)
@@ -117,6 +120,7 @@ func (s *session) execute(ctx context.Context, request backend.Request, statemen
 		columns[i] = backend.Column{Name: f.Name, Type: typeName(f.DataTypeOID)}
 	}
 	rows := backend.NewRows(columns, request)
+	s.sent = true
 	reader := s.conn.ExecPrepared(ctx, "", params, nil, nil)
 	cancelled := false
 	for reader.NextRow() {
@@ -181,6 +185,9 @@ func (s *session) clean() {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTime)
 	defer cancel()
 	if s.conn.IsClosed() {
+		// The library reads for 15 s what may come yet, and whoever closes the
+		// database waits for that.
+		time.AfterFunc(cleanupTime, func() { _ = s.conn.Conn().Close() })
 		return
 	}
 	var err error
