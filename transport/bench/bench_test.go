@@ -132,6 +132,29 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
+// BenchmarkIdle measures the resident memory of a server that has listed its
+// tools and is left alone for idleFor.
+func BenchmarkIdle(b *testing.B) {
+	const idleFor = 3 * time.Second
+	program := buildProgram(b)
+	var memory []float64
+	for b.Loop() {
+		cmd := exec.Command(program, "stdio")
+		cmd.Env = privateEnvironment(b)
+		s := startStdio(b, cmd)
+		s.send([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
+		if _, err := s.receive(); err != nil {
+			b.Fatal(err)
+		}
+		time.Sleep(idleFor)
+		memory = append(memory, residentMB(cmd.Process.Pid))
+		_ = s.in.Close()
+		_ = cmd.Wait()
+	}
+	b.ReportMetric(median(memory), "MB-resident")
+	b.ReportMetric(0, "ns/op")
+}
+
 func median(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]
