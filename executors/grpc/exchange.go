@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // exchange is one call under way.
@@ -31,7 +32,7 @@ func (x *exchange) run(ctx context.Context, conn *rpc.ClientConn, sent metadata.
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(ctx, sent))
 	defer cancel()
 	desc := &rpc.StreamDesc{ClientStreams: x.method.IsStreamingClient(), ServerStreams: x.method.IsStreamingServer()}
-	stream, err := conn.NewStream(ctx, desc, x.method.path())
+	stream, err := conn.NewStream(ctx, desc, x.method.path(), rpc.ForceCodecV2(newWeighing(x.room)))
 	if err != nil {
 		return err
 	}
@@ -89,6 +90,9 @@ func (x *exchange) receive(stream rpc.ClientStream) error {
 		var compact bytes.Buffer // the library puts in white space at random
 		if err := json.Compact(&compact, written); err != nil {
 			return executors.Errorf(executors.ExecutionError, "a response can't be written as JSON: %w", err)
+		}
+		if err := strictjson.Check(compact.Bytes()); err != nil {
+			return executors.Errorf(executors.ExecutionError, "a response can't be read: %w", err)
 		}
 		if x.room -= compact.Len() + 1; x.room < 0 {
 			return executors.Errorf(executors.ExecutionError, "the responses are larger than what a result may hold").

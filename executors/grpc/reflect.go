@@ -63,6 +63,7 @@ type asking struct {
 	server string
 	files  map[string]*descriptorpb.FileDescriptorProto
 	size   int
+	weight weight
 }
 
 func (o *peer) reflectBy(ctx context.Context, version, service string) (*protoregistry.Files, error) {
@@ -135,6 +136,12 @@ func (a *asking) keep(files [][]byte) error {
 			return a.trouble("more than %d files or %d MiB", maxSchemaFiles, maxSchemaBytes>>20)
 		}
 		file := &descriptorpb.FileDescriptorProto{}
+		if a.weight.each == 0 {
+			a.weight = weight{maxSchemaWeight, perDescriptor}
+		}
+		if err := a.weight.add(file.ProtoReflect().Descriptor(), raw, 0); err != nil {
+			return a.trouble("a file can't be read: %w", err)
+		}
 		if err := (proto.UnmarshalOptions{RecursionLimit: 200}).Unmarshal(raw, file); err != nil {
 			return a.trouble("a file can't be read: %w", err)
 		}

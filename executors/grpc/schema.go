@@ -27,6 +27,8 @@ import (
 const (
 	maxSchemaFiles = 500
 	maxSchemaBytes = 8 << 20
+	// maxSchemaWeight and perDescriptor bound what they take in memory.
+	maxSchemaWeight, perDescriptor = 128 << 20, 256
 )
 
 // method is what is called, with the messages to send.

@@ -110,7 +110,12 @@ func (o *peer) failure(ctx context.Context, err error) error {
 	}
 	failure := executors.Errorf(kind, "%s: %s: %s", o.target.name(), name(said.Code()), message).WithCode(name(said.Code()))
 	switch said.Code() {
-	case codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted:
+	case codes.ResourceExhausted:
+		if strings.Contains(message, "message larger than max") { // it would be again
+			return failure.WithHint("ask for less in the request")
+		}
+		failure.Retry(0)
+	case codes.DeadlineExceeded, codes.Aborted:
 		failure.Retry(0)
 	case codes.Unavailable:
 		if !misunderstood(message) {
