@@ -108,17 +108,28 @@ func feed(t *testing.T, _ string) *place {
 
 // secondServer is another one of this program, over HTTP.
 func secondServer(t *testing.T, _ string) *place {
-	_, url := newHome(t, map[string]any{"executors_dir": "none"}).http(t)
 	return &place{
 		settings: policyOf(map[string]any{"network": loopback()}),
-		instead:  map[string]string{"http://127.0.0.1:8080/mcp": url},
+		instead:  map[string]string{"http://127.0.0.1:8080/mcp": newHome(t, map[string]any{"executors_dir": "none"}).serve(t)},
 	}
 }
 
-// otherServers are MCP servers: the second one, and the one that everybody
-// tests with, over HTTP and as a program.
+// office is one that asks for a token, which only the operator knows.
+func office(t *testing.T) *place {
+	h := newHome(t, map[string]any{"executors_dir": "none"})
+	h.variables = []string{"CHAINWRIGHT_TOKEN=" + apiToken}
+	return &place{
+		settings: policyOf(map[string]any{"connections": map[string]any{"office": map[string]any{
+			"kind": "mcp", "url": h.serve(t), "token_env": "OFFICE_TOKEN",
+		}}}),
+		variables: []string{"OFFICE_TOKEN=" + apiToken},
+	}
+}
+
+// otherServers are MCP servers: two more of this program, and the one that
+// everybody tests with, over HTTP and as a program.
 func otherServers(t *testing.T, work string) *place {
-	at := together(secondServer(t, work))
+	at := together(secondServer(t, work), office(t))
 	reason := attempt(t, func(tb testing.TB) {
 		everything, address := peers.NPM(tb, "mcp-server-everything"), freeAddress(tb)
 		_, port, _ := strings.Cut(address, ":")

@@ -98,14 +98,20 @@ func (h home) stdio(t *testing.T) *client.Client {
 	return handshake(t, c)
 }
 
-// http starts the program on a free loopback port and shakes hands with it.
-func (h home) http(t *testing.T) (c *client.Client, url string) {
+// serve starts the program on a free loopback port.
+func (h home) serve(t *testing.T) (url string) {
 	t.Helper()
 	address := freeAddress(t)
 	cmd := exec.Command(program, "serve", "--addr", address)
 	cmd.Env, cmd.Dir = h.environment(), h.dir
 	serving(t, cmd, address)
-	url = "http://" + address + "/mcp"
+	return "http://" + address + "/mcp"
+}
+
+// http starts the program on a free loopback port and shakes hands with it.
+func (h home) http(t *testing.T) (c *client.Client, url string) {
+	t.Helper()
+	url = h.serve(t)
 	c, err := client.NewStreamableHttpClient(url, transport.WithHTTPTimeout(2*time.Minute))
 	require.NoError(t, err)
 	require.NoError(t, c.Start(t.Context()))
