@@ -237,7 +237,7 @@ func appendKey(dst []byte, v any) []byte {
 	return append(dst, text...)
 }
 
-func sortedKeys(m map[string]any) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)

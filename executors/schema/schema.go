@@ -28,9 +28,11 @@ import (
 type Schema struct {
 	name   string
 	raw    json.RawMessage
-	doc    any
 	fast   *node // nil where it has keywords that nodes don't know
 	filler *filler
+
+	object     bool
+	properties map[string]property
 
 	once sync.Once
 	full *v5.Schema // use validator
@@ -69,7 +71,8 @@ func Compile(name string, raw json.RawMessage) (*Schema, error) {
 		return nil, &CompileError{Name: name, Message: err.Error(), cause: err}
 	}
 	defaults := fillers{root: doc, left: 20_000}
-	s := &Schema{name: name, raw: compact.Bytes(), doc: doc, fast: build(doc), filler: defaults.of(doc, 0)}
+	s := &Schema{name: name, raw: compact.Bytes(), fast: build(doc), filler: defaults.of(doc, 0)}
+	s.properties, s.object = properties(doc)
 	if s.fast == nil {
 		if s.full, err = compile(name, s.raw); err != nil {
 			return nil, err
@@ -122,39 +125,42 @@ func (s *Schema) apply(v map[string]any, owned bool) (map[string]any, []Violatio
 }
 
 // IsObject reports whether the root takes objects alone and has properties.
-func (s *Schema) IsObject() bool {
-	root, _ := s.doc.(map[string]any)
-	_, ok := root["properties"].(map[string]any)
-	return ok && root["type"] == "object"
-}
+func (s *Schema) IsObject() bool { return s.object }
 
 // Properties are the names of the root's properties, in order.
-func (s *Schema) Properties() []string { return sortedKeys(s.properties()) }
+func (s *Schema) Properties() []string { return sortedKeys(s.properties) }
 
 // HasProperty reports whether the root has a property of that name.
 func (s *Schema) HasProperty(name string) bool {
-	_, ok := s.properties()[name]
+	_, ok := s.properties[name]
 	return ok
 }
 
 // Default is the default of one of the root's properties, nil without one.
-func (s *Schema) Default(property string) any {
-	schema, _ := s.properties()[property].(map[string]any)
-	return clone(schema["default"])
-}
+func (s *Schema) Default(name string) any { return clone(s.properties[name].otherwise) }
 
 // Enum is what one of the root's properties is limited to, nil where its
 // schema has no enum.
-func (s *Schema) Enum(property string) []any {
-	schema, _ := s.properties()[property].(map[string]any)
-	enum, _ := schema["enum"].([]any)
-	return slices.Clone(enum)
+func (s *Schema) Enum(name string) []any { return slices.Clone(s.properties[name].enum) }
+
+// property is what is asked about one of the root's properties.
+type property struct {
+	otherwise any // the default
+	enum      []any
 }
 
-func (s *Schema) properties() map[string]any {
-	root, _ := s.doc.(map[string]any)
-	properties, _ := root["properties"].(map[string]any)
-	return properties
+// properties reads what is kept of the schema as a document: the whole of it
+// would be held for as long as the program runs.
+func properties(doc any) (all map[string]property, object bool) {
+	root, _ := doc.(map[string]any)
+	found, ok := root["properties"].(map[string]any)
+	all = make(map[string]property, len(found))
+	for name, each := range found {
+		schema, _ := each.(map[string]any)
+		enum, _ := schema["enum"].([]any)
+		all[name] = property{otherwise: schema["default"], enum: enum}
+	}
+	return all, ok && root["type"] == "object"
 }
 
 // Quick reports whether nodes cover the whole schema, so that the library need
