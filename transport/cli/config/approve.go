@@ -43,6 +43,7 @@ func (l *Loaded) restrict() {
 			return
 		}
 	}
+	l.hold()
 }
 
 // restrictExecutors refuses a folder of executors that an approved file names

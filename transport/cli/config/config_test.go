@@ -194,6 +194,48 @@ func TestAFoundFileOpensNothingForAClientUntilItIsApproved(t *testing.T) {
 	require.NoError(t, err, "narrowing needs no approval")
 }
 
+func TestAFoundFileGivesNothingBackThatTheUsersOwnWithholds(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	own, err := Folder(func(name string) string { return map[string]string{"HOME": m.home, "APPDATA": m.home}[name] })
+	require.NoError(t, err)
+	m.write(filepath.Join(own, FileName), "policy: {read_only: true, confirm: destructive}\nexclude_tools: [ssh_executor]\n")
+	byClient := func(s *Sources) { s.StartedByClient = true }
+
+	for _, found := range []string{"log_level: info\n", "", "policy: {read_only: false, confirm: never}\nexclude_tools: []\n", "policy: {confirm: where_possible}\n"} {
+		m.here(found)
+		l, err := m.load(byClient)
+		require.NoError(t, err)
+		require.True(t, l.Policy.ReadOnly, found)
+		require.Equal(t, "destructive", l.Policy.Confirm, found)
+		require.Equal(t, []string{"ssh_executor"}, l.ExcludeTools, found)
+		require.Contains(t, l.Source("policy.confirm"), own, "doctor says where it comes from")
+	}
+
+	m.here("exclude_tools: [rest_executor]\n")
+	l, err := m.load(byClient)
+	require.NoError(t, err)
+	require.Equal(t, []string{"rest_executor", "ssh_executor"}, l.ExcludeTools)
+
+	l, err = m.load(nil)
+	require.NoError(t, err)
+	require.Empty(t, l.Policy.Confirm, "for a person the file that is read is the whole of it")
+
+	m.env = append(m.env, "CHAINWRIGHT_READ_ONLY=false", "CHAINWRIGHT_POLICY_CONFIRM=never")
+	l, err = m.load(func(s *Sources) {
+		byClient(s)
+		s.Flags = []Flag{{Key: "exclude_tools", Name: "--exclude-tools", Text: "db_query"}}
+	})
+	require.NoError(t, err)
+	require.False(t, l.Policy.ReadOnly, "the operator's variables stand over files")
+	require.Equal(t, "never", l.Policy.Confirm)
+	require.Equal(t, []string{"db_query"}, l.ExcludeTools)
+
+	m.write(filepath.Join(own, FileName), "polcy: {}\n")
+	_, err = m.load(byClient)
+	require.ErrorContains(t, err, "unknown key polcy", "what can't be read is not taken for nothing")
+}
+
 func TestCallersMayNotWriteWhatHoldsThePolicy(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
