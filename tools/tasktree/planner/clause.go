@@ -31,6 +31,7 @@ type clause struct {
 	each     []token    // what it is done for each of; nil: not
 	scope    int        // of a "for each" that governs several clauses
 	when     *condition // nil: always
+	heading  bool       // it only says what the clauses after it are for
 	before   bool       // to be done after the clause that follows
 	prior    bool       // to be done before the clause that comes first
 }
@@ -40,6 +41,11 @@ type condition struct {
 	tokens []token
 	negate bool
 	prefix bool // it stood before the clause, so it may govern several
+}
+
+// contradicts: both are of the same words, and one of them says no.
+func (c *condition) contradicts(other *condition) bool {
+	return len(c.tokens) > 0 && len(other.tokens) > 0 && &c.tokens[0] == &other.tokens[0] && c.negate != other.negate
 }
 
 // splitter reads clauses from tokens.
@@ -103,7 +109,11 @@ func (s *splitter) step() {
 		s.begin(verb, n, gerund)
 		return
 	}
-	strong := s.next.join == joinStart || s.next.join == joinThen
+	if before := s.previous(); s.next.beside && before != nil && words().Classes[before.guess()].Family == source && s.peek(0).kind != mark {
+		s.begin(before.verb, 0, before.gerund) // "fetch this and at the same time that"
+		return
+	}
+	strong := s.next.join == joinStart || s.next.join == joinThen || s.next.when != nil
 	if !strong && len(s.clauses) > 0 {
 		s.body(s.clauses[len(s.clauses)-1])
 		return
@@ -157,6 +167,9 @@ func (s *splitter) begin(verb string, n int, gerund bool) {
 		c.when = previous.when
 	}
 	c.text = content(s.tokens[s.at : s.at+n])
+	if n == 0 {
+		c.text = verb
+	}
 	s.at += n
 	s.clauses = append(s.clauses, &c)
 	s.next = clause{}
@@ -189,6 +202,11 @@ func (s *splitter) body(c *clause) {
 			}
 			c.detail = append(c.detail, s.tokens[from:s.at])
 			continue
+		case t.kind == mark && t.text == ":" && s.heads(c):
+			s.at++
+			c.heading = true
+			s.sentence()
+			return
 		case t.kind == mark:
 			if s.boundary(c, joinComma) {
 				return
@@ -247,6 +265,9 @@ func (s *splitter) opensInside(c *clause, t token) bool {
 		s.at++
 		s.next = clause{join: joinThen, prior: true}
 	case "that", "which", "to", "for", "where":
+		if c.guess() == "model" { // "ask the model to write a poem"
+			return false
+		}
 		if !hasMeta(c.tokens) && !(t.low == "to" && c.leadsTo(verb)) {
 			return false
 		}
@@ -289,6 +310,10 @@ func (s *splitter) boundary(c *clause, join string) bool {
 	if n > 0 && (opened || s.plausible(c, verb, n)) || n == 0 && opened {
 		return true
 	}
+	if n == 0 && s.unknownVerb() {
+		s.next.join = joinThen // on its own, so that it is told of
+		return true
+	}
 	*s = saved
 	if t := s.tokens[from]; t.kind != mark || t.text != ")" {
 		c.tokens = append(c.tokens, t)
@@ -297,6 +322,27 @@ func (s *splitter) boundary(c *clause, join string) bool {
 	return false
 }
 
+// heads: what comes before a colon is a heading where work without an object
+// of its own is told in clauses after it: "Back up the database: run …".
+func (s *splitter) heads(c *clause) bool {
+	_, n := s.verbAt(s.at + 1)
+	family := words().Classes[c.guess()].Family
+	return n > 0 && (family == sink || family == work) && !slices.ContainsFunc(c.tokens, token.literal)
+}
+
+// unknownVerb: the word after a comma or an "and" has an object, as verbs
+// have, and is none that is known: "compress the output".
+func (s *splitter) unknownVerb() bool {
+	t, object := s.peek(0), s.peek(1)
+	if t.kind != word || len(t.text) < 3 || slices.Contains(noVerbs, t.low) || slices.Contains(prepositions, t.low) || slices.Contains(empties, t.low) || strings.Trim(t.text, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return false
+	}
+	return object.kind == word && slices.Contains(strings.Fields("the a an me us it them its their this these those my our your every each"), object.low)
+}
+
+// noVerbs come before an object and are no verbs.
+var noVerbs = strings.Fields("who whom whose which that where when while if unless until than then or but not nor so as only also even both plus minus including excluding except without within between against like once twice just before after during are was were has have had does did can could may might must should will would because since though although")
+
 // plausible reports whether a word after a comma or an "and" is the verb of a
 // clause, and not a noun or an "-ing" that goes on from the one before.
 func (s *splitter) plausible(c *clause, verb string, n int) bool {
@@ -304,7 +350,7 @@ func (s *splitter) plausible(c *clause, verb string, n int) bool {
 	head, _, _ := strings.Cut(verb, " ")
 	switch {
 	case form == head:
-		return true
+		return !slices.Contains([]string{"total", "average", "sum", "count", "label", "rank"}, form) || !slices.Contains([]string{"from", "of", "for", "in", "per"}, s.peek(1).low)
 	case strings.HasSuffix(form, "ing"):
 		return c.gerund && !c.goesOn()
 	}

@@ -11,6 +11,9 @@ func hasMeta(tokens []token) bool { return has(tokens, words().Meta) }
 func (c *clause) finish() {
 	l := words()
 	c.class = c.guess()
+	if c.heading {
+		c.class = metaClass
+	}
 	if at, n := find(c.tokens, l.Openers["together"]); at >= 0 {
 		c.together = true
 		c.tokens = cut(c.tokens, at, n)
@@ -49,6 +52,10 @@ func (c *clause) leavesScope() bool {
 	switch c.class {
 	case "merge", "aggregate", "report":
 		return true
+	case "save":
+		if len(literalsOf(c.tokens, path)) > 0 { // one file, which each would write over
+			return true
+		}
 	}
 	return has(c.tokens, []string{"all", "overall", "everything", "combined", "final"})
 }
@@ -110,7 +117,7 @@ func (s sense) holds(tokens []token) bool {
 		}
 		return len(*s.To) == 0 || has(rest, *s.To)
 	}
-	return len(s.With) == 0 || has(tokens, s.With)
+	return len(s.With)+len(s.Literals) == 0 || has(tokens, s.With) || len(literalsOf(tokens, s.Literals...)) > 0
 }
 
 // destination is what comes after "to", "into" and the like.

@@ -27,14 +27,26 @@ func (p *planner) condition(s *step) string {
 func (p *planner) test(s *step) string {
 	l := words()
 	tokens := s.when.tokens
+	before := p.subject(s)
 	if operator, i, limit, ok := p.limit(s); ok {
+		switch {
+		case strings.HasPrefix(limit, `"`) && before >= 0:
+			return p.says(s, tokens[:i], operator, limit)
+		case before >= 0 && p.isText(before) && !countsWhat(tokens) && len(p.usage(tokens[:i], s)) == 0:
+			return "" // no number of it is in a text
+		}
 		return p.measure(s, tokens[:i]) + " " + operator + " " + limit
 	}
-	before := p.subject(s)
 	if before < 0 {
 		return ""
 	}
 	switch {
+	case p.graph.steps[before].class == "compare" && p.graph.steps[before].inputs["program"] != nil && has(tokens, l.Differ):
+		return p.read(before) + ".equal | not"
+	case p.graph.steps[before].class == "compare" && p.graph.steps[before].inputs["program"] != nil && has(tokens, l.Same):
+		return p.read(before) + ".equal"
+	case has(tokens, l.Failed) && has(tokens, l.AnyTask):
+		return p.anyFailed(s)
 	case has(tokens, l.Failed):
 		return p.ended(s, before, "failed")
 	case has(tokens, l.Empty):
@@ -60,6 +72,22 @@ func (p *planner) ended(s *step, i int, state string) string {
 		s.soft = append(s.soft, i)
 	}
 	return fmt.Sprintf("tasks.%s.status == %q", p.graph.steps[i].id, state)
+}
+
+// anyFailed asks whether any of the tasks before has failed.
+func (p *planner) anyFailed(s *step) string {
+	var states []string
+	for i := range p.graph.steps {
+		if p.comesBefore(i, s) {
+			states = append(states, "tasks."+p.graph.steps[i].id+".status")
+		}
+	}
+	for _, i := range s.deps {
+		if !slices.Contains(s.soft, i) {
+			s.soft = append(s.soft, i)
+		}
+	}
+	return "[" + strings.Join(states, ", ") + `] | any(. == "failed")`
 }
 
 // subject is the step that a condition speaks of: the last that is not under a
@@ -119,18 +147,48 @@ func (p *planner) measure(s *step, subject []token) string {
 		return "inputs.value"
 	}
 	data := p.read(before)
-	if has(s.when.tokens, []string{"there are", "number of", "count", "rows", "items", "records", "results", "entries", "elements", "errors"}) {
+	if countsWhat(s.when.tokens) {
 		return fmt.Sprintf("(%s | if type == \"object\" then [.[] | arrays][0] // . else . end | if type == \"number\" then . else length end)", data)
 	}
-	field := fieldWord(slices.DeleteFunc(slices.Clone(subject), func(t token) bool {
-		return slices.Contains([]string{"is", "are", "any", "has", "have", "of", "result", "value"}, t.low)
-	}))
+	field := subjectField(subject)
 	if field == "" || field == "threshold" {
 		p.warn("it is not clear what is compared in %q: the largest number of %s is", content(s.when.tokens), p.graph.steps[before].id)
 		return fmt.Sprintf("([%s | .. | numbers] | max)", data)
 	}
 	p.warn("%q compares the largest %s that is in the result of %s", content(s.when.tokens), field, p.graph.steps[before].id)
 	return fmt.Sprintf("([%s | .. | objects | .[%q] | numbers] | max)", data, field)
+}
+
+// countsWhat: a condition is about how many there are.
+func countsWhat(tokens []token) bool {
+	return has(tokens, []string{"there are", "number of", "count", "rows", "items", "records", "results", "entries", "elements", "errors", "lines"})
+}
+
+func subjectField(subject []token) string {
+	return fieldWord(slices.DeleteFunc(slices.Clone(subject), func(t token) bool {
+		return slices.Contains([]string{"is", "are", "any", "has", "have", "of", "result", "value"}, t.low)
+	}))
+}
+
+// isText: what a step gives is the text that a program or a file has.
+func (p *planner) isText(i int) bool {
+	s := p.graph.steps[i]
+	path, _ := access(s)
+	format, _ := s.inputs["format"].(string)
+	return path == ".stdout" || path == ".logs" || path == ".content" && !slices.Contains([]string{"json", "jsonl", "csv"}, format)
+}
+
+// says compares a field with a text, wherever it is in the data.
+func (p *planner) says(s *step, subject []token, operator, text string) string {
+	before := p.subject(s)
+	quantifier := map[string]string{"==": "any", "!=": "all"}[operator]
+	data := p.read(before)
+	field := subjectField(subject)
+	if field == "" {
+		return fmt.Sprintf("[%s | .. | strings] | %s(. %s %s)", data, quantifier, operator, text)
+	}
+	p.warn("%q compares every %s that is in the result of %s", content(s.when.tokens), field, p.graph.steps[before].id)
+	return fmt.Sprintf("[%s | .. | objects | .[%q] | strings] | %s(. %s %s)", data, field, quantifier, operator, text)
 }
 
 // usage are the expressions of how full the measured resources are that a
@@ -161,9 +219,20 @@ func (p *planner) usage(subject []token, s *step) []string {
 // comesBefore reports whether a step waits for another, however many are
 // between them.
 func (p *planner) comesBefore(i int, s *step) bool {
-	return slices.ContainsFunc(s.deps, func(dep int) bool {
-		return dep == i || p.comesBefore(i, p.graph.steps[dep])
-	})
+	seen := map[int]bool{}
+	open := slices.Clone(s.deps)
+	for len(open) > 0 {
+		dep := open[len(open)-1]
+		open = open[:len(open)-1]
+		if dep == i {
+			return true
+		}
+		if !seen[dep] {
+			seen[dep] = true
+			open = append(open, p.graph.steps[dep].deps...)
+		}
+	}
+	return false
 }
 
 func hasUsage(s *step, resource string) bool {

@@ -34,16 +34,33 @@ func access(s *step) (path string, others []string) {
 		if kind, _ := schema["type"].(string); !ok || kind == "integer" || kind == "number" || kind == "boolean" {
 			continue
 		}
-		if name == "json" && out.HasProperty("text") {
-			return ".json", []string{".text"}
+		if name == "json" {
+			for _, plain := range []string{"text", "content"} { // what is no JSON
+				if out.HasProperty(plain) {
+					return ".json", []string{"." + plain}
+				}
+			}
 		}
 		return "." + name, nil
 	}
 	return "", nil
 }
 
-// read is the expression of a step's data.
+// read is the expression of a step's data, or of what has taken its place
+// where the step at hand is.
 func (p *planner) read(i int) string {
+	if p.at == nil || len(p.at.instead[i]) == 0 {
+		return p.own(i)
+	}
+	var all []string
+	for _, other := range p.at.instead[i] {
+		all = append(all, grouped(p.own(other)))
+	}
+	return strings.Join(append(all, grouped(p.own(i))), " // ")
+}
+
+// own is the expression of a step's own data.
+func (p *planner) own(i int) string {
 	s := p.graph.steps[i]
 	path, others := access(s)
 	task := "tasks." + s.id + ".result"
@@ -121,7 +138,11 @@ func (p *planner) elements(s *step) string {
 	if strings.Contains(whole, "|") {
 		whole = "(" + whole + ")"
 	}
-	return reference(fmt.Sprintf(`%s | if type == "object" then (.[%q] // [.[]]) else . end`, whole, field))
+	lines := ""
+	if path, _ := access(p.graph.steps[s.each.over[0]]); path == ".content" || path == ".stdout" || path == ".logs" {
+		lines = ` elif type == "string" then (split("\n") | map(select(. != "")))`
+	}
+	return reference(fmt.Sprintf(`%s | if type == "object" then (.[%q] // [.[]])%s else . end`, whole, field, lines))
 }
 
 // resultIsList: the executor always gives an array with these inputs.
@@ -174,7 +195,7 @@ func (p *planner) text(s *step) string {
 // given the results of the tasks before them.
 func (p *planner) template(s *step) string {
 	var b strings.Builder
-	b.WriteString(s.name + "\n\n")
+	b.WriteString(escape(s.name) + "\n\n")
 	for _, i := range s.data {
 		before := p.graph.steps[i]
 		path, _ := access(before)
@@ -185,7 +206,7 @@ func (p *planner) template(s *step) string {
 		case hasUsage(before, strings.TrimPrefix(path, ".")):
 			path, unit = path+".usage_percent", " % used"
 		}
-		fmt.Fprintf(&b, "%s: {{ %s%s }}%s\n", cmp.Or(titled(before.label), before.name), before.id, path, unit)
+		fmt.Fprintf(&b, "%s: {{ %s%s }}%s\n", escape(cmp.Or(titled(before.label), before.name)), before.id, path, unit)
 	}
 	return b.String()
 }

@@ -10,6 +10,7 @@ import (
 // What a requirement may say about the plan as a whole.
 var (
 	timesForm    = lazyregexp.New(`(?i)\bretr(?:y|ies|ying)\b[^.;]*?\b(\d{1,2}|two|three|four|five)\s+times\b`)
+	againForm    = lazyregexp.New(`(?i),?\s*(?:and\s+|then\s+)*\bretr(?:y|ies|ying)\b[^.;,]*?\b(?:\d{1,2}|two|three|four|five)\s+times\b(?:\s+(?:if|when|whenever|in case|on)\s+(?:(?:it|they|that|this|one|any|either|a request|the request|the call)\s+(?:of them\s+)?)?(?:fails?|failures?|errors?|breaks?))?`)
 	atATimeForm  = lazyregexp.New(`(?i)\b(\d{1,3}|two|three|four|five|ten)\s+at\s+a\s+time\b`)
 	lastingForm  = lazyregexp.New(`(?i)\b(?:ignore|ignoring|despite|regardless of|tolerate)\s+(?:any\s+|all\s+)?(?:errors|failures)\b`)
 	scheduleForm = lazyregexp.New(`(?i)\b(?:(?:every|each)\s+(?:\d+\s+)?(?:second|minute|hour|day|night|morning|evening|week|month|monday|tuesday|wednesday|thursday|friday|saturday|sunday)s?|hourly|daily|nightly|weekly|monthly|at midnight|at \d{1,2}\s?(?:am|pm)|cron)\b`)

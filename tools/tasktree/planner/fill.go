@@ -12,7 +12,7 @@ import (
 // literals and words of the requirement, from the data, and, where an input
 // that must be there is still missing, from the run's inputs.
 func (p *planner) fill(s *step) {
-	s.inputs = map[string]any{}
+	s.inputs, p.at = map[string]any{}, s
 	p.offer(s)
 	p.literals(s)
 	p.spoken(s)
@@ -47,6 +47,9 @@ func (p *planner) offer(s *step) {
 	b := offers()
 	family := words().Classes[s.class].Family
 	keys := []string{s.class + "/" + s.topic, s.class, s.class + "/" + words().Classes[s.class].Topic}
+	if s.per() != "" {
+		keys = append([]string{s.class + "/per"}, keys...)
+	}
 	if s.ofWays() {
 		keys = []string{s.class + "/way"}
 	}
@@ -164,6 +167,12 @@ func (p *planner) said(s *step, place string) any {
 		return text(p.connectionIn(s))
 	case "command":
 		return text(commandIn(s))
+	case "head":
+		return text(headIn(s))
+	case "lines":
+		return text(linesIn(s))
+	case "per_count", "per_totals", "per_average":
+		return text(perIn(s, place))
 	}
 	return nil
 }
@@ -206,6 +215,9 @@ func (p *planner) fileContent(s *step) any {
 	ending := name[strings.LastIndexByte(name, '.')+1:]
 	switch ending {
 	case "txt", "md", "log", "html", "htm":
+		if len(s.data) == 1 && s.each == nil && p.graph.steps[s.data[0]].each != nil { // a line for each
+			return reference(p.read(s.data[0]) + ` | map(if type == "string" then . else tojson end) | join("\n")`)
+		}
 		return text2(p.text(s))
 	case "csv", "jsonl", "ndjson":
 		if len(s.data) > 1 && s.each == nil {
@@ -234,6 +246,7 @@ func (p *planner) literals(s *step) {
 		}
 		s.inputs[name] = escape(found)
 	}
+	p.places(s)
 	if s.def.Input.HasProperty("format") && s.def.Input.HasProperty("file_path") {
 		file, _ := s.inputs["file_path"].(string)
 		ending := strings.ToLower(file[strings.LastIndexByte(file, '.')+1:])
@@ -255,6 +268,19 @@ func (p *planner) machine(s *step) {
 	switch s.topic {
 	case "docker":
 		put("image", wordAfter(s.tokens, "image", "docker", "container"))
+	case "grpc":
+		full, method, _ := strings.Cut(first(literalsOf(s.tokens, service)), "/")
+		if full != "" && s.def.Input.HasProperty("service") {
+			s.inputs["service"] = full
+		}
+		put("method", cmp.Or(method, wordAfter(s.tokens, "method", "procedure", "rpc")))
+		if named := wordAfter(s.tokens, "service"); !slices.Contains(prepositions, named) {
+			put("service", named)
+		}
+	case "websocket":
+		if n := numberBefore(s.tokens, "message", "messages", "responses", "replies"); n > 0 && s.def.Input.HasProperty("responses") {
+			s.inputs["responses"] = n
+		}
 	case "ssh":
 		if user, machine, ok := strings.Cut(first(literalsOf(s.tokens, email)), "@"); ok {
 			put("username", user)
@@ -264,6 +290,9 @@ func (p *planner) machine(s *step) {
 			put("host", s.label) // "on web01 and web02"
 		}
 		put("host", wordAfter(s.tokens, "on", "host", "server", "machine"))
+		if _, done := s.inputs["command"]; !done && s.def.Input.HasProperty("command") {
+			s.inputs["command"] = p.ask(s, "command")
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package planner
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ type step struct {
 	data []int // whose results it works on
 	each *each
 	when *condition
+	// instead are results under a condition that take the place of others,
+	// where there are any.
+	instead map[int][]int
 
 	def       *executors.Definition
 	inputs    map[string]any
@@ -64,16 +68,23 @@ type graph struct {
 	last  *clause
 	scope int
 	inner region // after the last step under the same condition
+	// instead are the results that may take the place of others by now.
+	instead map[int][]int
+	seen    []string // addresses and paths that are read already
 }
 
 func layOut(clauses []*clause) *graph {
-	g := &graph{}
+	g := &graph{instead: map[int][]int{}}
 	markTogether(clauses)
 	for _, c := range clauses {
 		if c.class == metaClass || c.class == noClass {
 			continue
 		}
-		if before := c.opening(); before != nil && len(g.now.data) == 0 {
+		if before := c.opening(g.seen); before != nil && (len(g.now.data) == 0 || c.hasSides()) {
+			before.beside = len(g.now.data) > 0
+			g.add(before)
+		}
+		if before := c.takesPart(); before != nil && len(g.now.data) > 0 {
 			g.add(before)
 		}
 		g.add(c)
@@ -83,7 +94,7 @@ func layOut(clauses []*clause) *graph {
 
 // opening is the reading of what a clause works on, where it names it: the
 // file of "count the rows of orders.csv".
-func (c *clause) opening() *clause {
+func (c *clause) opening(seen []string) *clause {
 	for _, t := range c.each {
 		if t.kind == path {
 			return &clause{verb: "read", class: "read", tokens: []token{t}, text: "read " + t.text, join: c.join}
@@ -93,18 +104,46 @@ func (c *clause) opening() *clause {
 		return nil
 	}
 	end := len(c.tokens)
-	if rest, ok := destination(c.tokens); ok && c.class != "count" && c.class != "totals" {
+	if rest, ok := destination(c.tokens); ok && c.class != "count" && c.class != "count_lines" && c.class != "count_words" && c.class != "totals" && c.class != "compare" {
 		end -= len(rest)
 	}
-	for _, t := range c.tokens[:end] {
-		switch t.kind {
-		case path:
-			return &clause{verb: "read", class: "read", tokens: []token{t}, text: "read " + t.text, join: c.join}
-		case url:
-			return &clause{verb: "fetch", class: "fetch", tokens: []token{t}, text: "fetch " + t.text, join: c.join}
+	for _, kind := range []string{path, url} {
+		verb := map[string]string{path: "read", url: "fetch"}[kind]
+		var named []token
+		for _, t := range c.tokens[:end] {
+			if t.kind == kind && !slices.Contains(seen, t.text) {
+				named = append(named, token{kind: word, text: "and", low: "and"}, t)
+			}
+		}
+		if len(named) > 0 {
+			return &clause{verb: verb, class: verb, tokens: named[1:], text: verb + " " + content(named[1:]), join: c.join}
 		}
 	}
 	return nil
+}
+
+// takesPart is the cut of the data that a sink speaks of: "save the top 10".
+func (c *clause) takesPart() *clause {
+	if c.family() != sink || c.each != nil {
+		return nil
+	}
+	for i, t := range c.tokens[:max(0, len(c.tokens)-1)] {
+		if !slices.Contains([]string{"first", "top", "last"}, t.low) || c.tokens[i+1].kind != number {
+			continue
+		}
+		end := i + 2
+		for end < len(c.tokens) && (c.tokens[end].low == "by" || c.tokens[end].kind == word && !slices.Contains(prepositions, c.tokens[end].low)) {
+			end++
+		}
+		tokens := c.tokens[i:end]
+		return &clause{verb: "take", class: "head", tokens: tokens, text: "take the " + content(tokens), join: c.join, when: c.when}
+	}
+	return nil
+}
+
+// hasSides: the clause brings together what is there and what it names.
+func (c *clause) hasSides() bool {
+	return c.class == "compare" || c.class == "join" || c.class == "merge"
 }
 
 // markTogether reads "A and B in parallel": what stands before B and is of its
@@ -129,6 +168,7 @@ func (c *clause) family() string {
 
 func (g *graph) add(c *clause) {
 	var out region
+	g.seen = append(g.seen, literalsOf(c.tokens, path, url)...)
 	switch {
 	case g.last == nil:
 		out = g.place(c, region{})
@@ -147,7 +187,25 @@ func (g *graph) add(c *clause) {
 			g.now = region{union(g.base.frontier, out.frontier), g.base.data}
 		}
 	}
+	g.replaces(c, out)
 	g.inner, g.last = out, c
+}
+
+// replaces: what is made of data under a condition takes its place where the
+// condition holds.
+func (g *graph) replaces(c *clause, out region) {
+	if c.when == nil || len(g.base.data) != 1 {
+		return
+	}
+	l, before := words(), g.base.data[0]
+	for _, i := range out.data {
+		made := g.steps[i]
+		works := c.family() == transform && len(made.data) == 1 && made.data[0] == before
+		stands := c.family() == source && i != before && (has(c.tokens, []string{"instead"}) || has(c.when.tokens, l.Failed) || has(c.when.tokens, l.Empty))
+		if made.each == nil && (works || stands) {
+			g.instead[before] = append(g.instead[before], i)
+		}
+	}
 }
 
 // besides joins what came out of a clause to the clauses beside it.
@@ -167,7 +225,7 @@ func (g *graph) besideLast(c *clause) bool {
 		return true
 	case c.beside:
 		return true
-	case c.when != nil && g.last.when != nil && &c.when.tokens[0] == &g.last.when.tokens[0] && c.when.negate != g.last.when.negate:
+	case c.when != nil && g.last.when != nil && c.when.contradicts(g.last.when):
 		return true
 	case c.family() != source || g.last.family() != source || c.join != joinAnd && c.join != joinComma:
 		return false
@@ -213,6 +271,12 @@ func (g *graph) place(c *clause, from region) region {
 func (g *graph) taken(c *clause, from region) []int {
 	switch c.family() {
 	case transform, sink:
+		if len(from.data) == 1 && has(c.tokens, words().Both) && g.steps[from.data[0]].clause.family() == transform {
+			return union(g.steps[from.data[0]].data, from.data) // "… it, and save both"
+		}
+		if (c.family() == sink || c.class == "report") && has(c.tokens, []string{"everything", "all results", "all the results", "all of the results"}) {
+			return union(from.data, g.unread())
+		}
 		return from.data
 	case source:
 		if c.each == nil && !has(c.tokens, []string{"it", "them", "their", "those", "these", "that"}) {
@@ -226,10 +290,22 @@ func (g *graph) taken(c *clause, from region) []int {
 	return nil
 }
 
+// unread are the results that nothing works on yet.
+func (g *graph) unread() (list []int) {
+	for i, s := range g.steps {
+		read := slices.ContainsFunc(g.steps, func(other *step) bool { return slices.Contains(other.data, i) })
+		if !read && s.clause.family() != sink {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 // perBranch: the clause is for each of the branches before it, not for all of
 // them together.
 func (c *clause) perBranch() bool {
-	if c.class == "merge" || c.class == "aggregate" || c.class == "join" || c.class == "report" {
+	switch c.class {
+	case "merge", "aggregate", "join", "compare", "report":
 		return false
 	}
 	return c.own || c.each != nil || c.family() == transform && has(c.tokens, words().Both)
@@ -243,9 +319,18 @@ func (g *graph) elements(s *step, from region, chained bool) {
 	noun := singular(lastWord(nounAfter(s.clause.each, 0)))
 	s.each = &each{noun: noun, over: from.data, chained: chained}
 	if len(from.data) == 0 {
-		s.each.name = plural(noun)
+		s.each.name = plural(asKey(noun))
 	}
 	s.data = from.data
+}
+
+// asKey is a noun as it can stand in an expression.
+func asKey(noun string) string {
+	key := strings.Trim(notID().ReplaceAllString(strings.ToLower(noun), "_"), "_")
+	if !identifier().MatchString(key) {
+		return "element"
+	}
+	return key
 }
 
 func lastWord(tokens []token) string {
@@ -257,115 +342,30 @@ func lastWord(tokens []token) string {
 	return "element"
 }
 
-// part is one of the steps that a clause stands for.
-type part struct {
-	tokens []token
-	label  string
-	verb   *clause // a way of its own to do it
-}
-
 func (g *graph) make(c *clause, p part, deps, data []int) int {
 	s := &step{clause: c, class: c.class, tokens: p.tokens, label: p.label, when: c.when, data: slices.Clone(data)}
 	if p.verb != nil {
 		s.class = p.verb.class
 	}
 	s.deps = union(deps, data)
-	for _, i := range s.deps {
-		if other := g.steps[i]; other.when != nil && other.when != c.when {
+	if c.when == nil {
+		s.instead = maps.Clone(g.instead)
+	}
+	for _, i := range s.deps { // "read that instead" is for when this has failed
+		if slices.ContainsFunc(s.instead[i], func(other int) bool { return g.steps[other].clause.family() == source }) {
 			s.soft = append(s.soft, i)
 		}
 	}
-	s.topic = topicOf(s.class, s.tokens)
+	for _, i := range s.deps {
+		if other := g.steps[i]; other.when != nil && other.when != c.when && !slices.Contains(s.soft, i) {
+			s.soft = append(s.soft, i)
+		}
+	}
+	about := s.tokens
+	if slices.Contains([]string{"email", "e-mail"}, c.verb) && p.verb == nil {
+		about = append(slices.Clone(about), token{kind: word, text: c.verb, low: c.verb})
+	}
+	s.topic = topicOf(s.class, about)
 	g.steps = append(g.steps, s)
 	return len(g.steps) - 1
-}
-
-// several: the clause itself stands for steps beside each other.
-func (c *clause) several() bool { return len(c.parts(1)) > 1 }
-
-// parts are the steps that a clause stands for: one, or several that it
-// counts or lists.
-func (c *clause) parts(before int) []part {
-	all := slices.Concat(append([][]token{c.tokens}, c.detail...)...)
-	one := []part{{tokens: all}}
-	n, at := c.number()
-	if at >= 0 && c.tokens[at].low == "ways" {
-		return c.ways(n)
-	}
-	if c.each != nil || c.own && before > 1 || has(c.tokens, words().Both) && before > 1 {
-		return one
-	}
-	if list := c.listed(); len(list) > 1 {
-		return list
-	}
-	if n > 1 && c.family() == source {
-		many := make([]part, n)
-		for i := range many {
-			many[i] = part{tokens: all, label: fmt.Sprint(i + 1)}
-		}
-		return many
-	}
-	return one
-}
-
-// number reads how many of what a clause speaks of: "from two different APIs".
-func (c *clause) number() (n, noun int) {
-	l := words()
-	for i, t := range c.tokens {
-		n, ok := l.Numbers[t.low]
-		if !ok && t.kind == number {
-			if _, err := fmt.Sscanf(t.text, "%d", &n); err != nil || n < 2 || n > 20 {
-				continue
-			}
-			ok = true
-		}
-		if !ok {
-			continue
-		}
-		for k := i + 1; k < min(i+4, len(c.tokens)); k++ {
-			if slices.Contains(l.Countable, c.tokens[k].low) {
-				return n, k
-			}
-			if !slices.Contains(l.Between, c.tokens[k].low) {
-				break
-			}
-		}
-	}
-	return 1, -1
-}
-
-// ways are branches that do the same in different ways, which the clause may
-// name: "(filter and aggregate)".
-func (c *clause) ways(n int) []part {
-	var list []part
-	for _, detail := range c.detail {
-		inner, _ := split(detail, func(string) bool { return false })
-		for _, each := range inner {
-			list = append(list, part{tokens: each.tokens, label: each.verb, verb: each})
-		}
-	}
-	for len(list) < n {
-		list = append(list, part{label: fmt.Sprint(len(list) + 1)})
-	}
-	return list
-}
-
-func plural(noun string) string {
-	switch {
-	case strings.HasSuffix(noun, "s"):
-		return noun
-	case strings.HasSuffix(noun, "y") && !strings.HasSuffix(noun, "ey"):
-		return strings.TrimSuffix(noun, "y") + "ies"
-	}
-	return noun + "s"
-}
-
-func singular(noun string) string {
-	switch {
-	case strings.HasSuffix(noun, "ies"):
-		return strings.TrimSuffix(noun, "ies") + "y"
-	case strings.HasSuffix(noun, "ss"), !strings.HasSuffix(noun, "s"):
-		return noun
-	}
-	return strings.TrimSuffix(noun, "s")
 }

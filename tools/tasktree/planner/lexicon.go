@@ -45,7 +45,8 @@ type lexicon struct {
 	Numbers                                                       map[string]int
 	Interpreters                                                  map[string]string
 	Comparisons                                                   map[string][]string
-	Failed, Succeeded, Empty, Present                             []string
+	Failed, Succeeded, Empty, Present, Differ, Same               []string
+	AnyTask                                                       []string `yaml:"any_task"`
 
 	forms  map[string]string // each form of a verb to the verb
 	senses map[string][]sense
@@ -102,8 +103,11 @@ func (t topics) find(name string) (topic, bool) {
 
 // sense is one meaning of a verb, by what else is in its clause.
 type sense struct {
-	With    []string
-	Without []string
+	// With are words, and Literals kinds of literals, of which one must be
+	// there.
+	With     []string
+	Literals []string
+	Without  []string
 	// To is there where the meaning needs a destination, of these words if
 	// it has any.
 	To    *[]string

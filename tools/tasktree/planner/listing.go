@@ -16,20 +16,41 @@ func (c *clause) listed() []part {
 			return parts(c.tokens, nil, items)
 		}
 	}
+	if items, before, after := c.machines(); len(items) > 1 {
+		return parts(before, after, items)
+	}
 	items, before, after := enumeration(c.tokens)
 	if len(items) < 2 {
 		return nil
 	}
-	if c.together || isResources(items) || literalItems(items) {
+	if c.together || isResources(items) || literalItems(items) || eachFrom(items) {
 		return parts(before, after, items)
 	}
 	return nil
 }
 
+// machines are the hosts that a clause names one by one: "on web01 and web02".
+func (c *clause) machines() (items [][]token, before, after []token) {
+	remote, _ := words().Topics.find("ssh")
+	at := slices.IndexFunc(c.tokens, func(t token) bool { return t.low == "on" })
+	if at < 0 || !has(c.tokens, remote.Nouns) {
+		return nil, nil, nil
+	}
+	end := at + 1
+	for end < len(c.tokens) && (c.tokens[end].kind == host || c.tokens[end].kind == word && !slices.Contains(prepositions, c.tokens[end].low) || c.tokens[end].text == ",") {
+		end++
+	}
+	return itemize(c.tokens[at+1:end], true), c.tokens[:at], c.tokens[end:]
+}
+
 func parts(before, after []token, items [][]token) []part {
 	var list []part
 	for _, item := range items {
-		list = append(list, part{tokens: slices.Concat(item, before, after), label: content(item)})
+		label := item
+		if at := slices.IndexFunc(item, func(t token) bool { return t.low == "from" }); at > 0 {
+			label = item[:at]
+		}
+		list = append(list, part{tokens: slices.Concat(item, before, after), label: content(label)})
 	}
 	return list
 }
@@ -86,13 +107,15 @@ func enumeration(tokens []token) (items [][]token, before, after []token) {
 			break
 		}
 	}
-	whole := itemize(tokens, false)
-	if len(whole) > 1 && !slices.ContainsFunc(whole, func(item []token) bool {
-		return !has(item, []string{"from"})
-	}) {
+	if whole := itemize(tokens, false); len(whole) > 1 && eachFrom(whole) {
 		return whole, nil, nil // "users from the API and orders from the database"
 	}
 	return itemize(tokens[from:to], true), tokens[:from], tokens[to:]
+}
+
+// eachFrom: each item says where it is from.
+func eachFrom(items [][]token) bool {
+	return !slices.ContainsFunc(items, func(item []token) bool { return !has(item, []string{"from"}) })
 }
 
 // isResources: all items name parts of a machine, which are measured beside
@@ -105,7 +128,7 @@ func isResources(items [][]token) bool {
 // literalItems: each item has an address or a path of its own.
 func literalItems(items [][]token) bool {
 	return !slices.ContainsFunc(items, func(item []token) bool {
-		return len(literalsOf(item, url, path, host, command, script)) == 0
+		return len(literalsOf(item, url, socket, path, host, command, script)) == 0
 	})
 }
 
@@ -118,7 +141,7 @@ func topicOf(name string, tokens []token) string {
 		class = l.Classes["run"]
 	}
 	for _, each := range l.Topics {
-		if each.Sure && slices.Contains(class.Topics, each.Name) && has(tokens, each.Nouns) {
+		if each.Sure && slices.Contains(class.Topics, each.Name) && (has(tokens, each.Nouns) || len(literalsOf(tokens, each.Literals...)) > 0) {
 			return each.Name
 		}
 	}

@@ -89,7 +89,7 @@ func (s *splitter) opensGroup() {
 
 // isOver: the condition only says that the work before has ended.
 func (c *condition) isOver() bool {
-	return len(c.tokens) > 0 && !slices.ContainsFunc(c.tokens, func(t token) bool { return !slices.Contains(words().Finished, t.low) })
+	return c != nil && !slices.ContainsFunc(c.tokens, func(t token) bool { return !slices.Contains(words().Finished, t.low) })
 }
 
 func (s *splitter) contrary() *condition {
@@ -109,9 +109,12 @@ func (s *splitter) skipToComma() {
 	}
 }
 
-// condition reads up to where the condition ends.
+// condition reads up to where the condition ends; nil where there is none.
 func (s *splitter) condition(unless, prefix bool) *condition {
 	c := &condition{tokens: s.upTo(prefix, prefix && s.commaAhead()), negate: unless, prefix: prefix}
+	if len(c.tokens) == 0 {
+		return nil
+	}
 	s.last = c
 	return c
 }
@@ -125,7 +128,7 @@ func (s *splitter) upTo(prefix, comma bool) []token {
 		if t.kind == mark && t.text != "(" && t.text != ")" || t.low == "then" || phrase(s.tokens, s.at, words().Openers["otherwise"]) > 0 && s.at > start {
 			break
 		}
-		ends := !comma || s.at > start && saidAll(s.tokens[s.at-1])
+		ends := !comma || s.at > start && (saidAll(s.tokens[s.at-1]) || s.at > start+1 && s.tokens[s.at-2].kind == number)
 		if _, n := s.verb(); n > 0 && ends && s.at > start && (prefix && s.objectFollows(n) && !s.afterSubject() || s.tokens[s.at-1].low == "and" && !prefix) {
 			break
 		}

@@ -44,7 +44,7 @@ type Plan struct {
 func Make(requirement string, opts Options) (*Plan, *executors.Error) {
 	p := &planner{opts: opts, asked: map[string]any{}}
 	p.candidates()
-	plain := scheduleForm().ReplaceAllString(requirement, " ")
+	plain := againForm().ReplaceAllString(scheduleForm().ReplaceAllString(requirement, " "), "")
 	for _, each := range words().Rewrites {
 		plain = each.form.ReplaceAllString(plain, each.To)
 	}
@@ -69,6 +69,7 @@ func Make(requirement string, opts Options) (*Plan, *executors.Error) {
 		p.fill(s)
 	}
 	p.extras(requirement)
+	p.unused(clauses)
 	return p.finish(requirement)
 }
 
@@ -77,6 +78,7 @@ type planner struct {
 	opts     Options
 	index    *rank.Index
 	graph    *graph
+	at       *step          // whose inputs are being written
 	asked    map[string]any // the run's inputs
 	warnings []string
 	retry    map[string]any
@@ -149,9 +151,12 @@ func (p *planner) leftOut(clauses []*clause, stray []string) {
 	}
 }
 
+// maxMending is how often one task's inputs may have to be mended.
+const maxMending = 10
+
 // finish writes the tree and has it validated.
 func (p *planner) finish(requirement string) (*Plan, *executors.Error) {
-	for range p.graph.steps {
+	for range len(p.graph.steps) + maxMending {
 		raw, err := json.Marshal(p.tree(requirement))
 		if err != nil {
 			return nil, executors.AsError(fmt.Errorf("writing the tree: %w", err))
@@ -220,6 +225,7 @@ func (p *planner) tree(requirement string) map[string]any {
 }
 
 func (p *planner) task(s *step) map[string]any {
+	p.at = s
 	task := map[string]any{"id": s.id, "name": s.name, "schemas": map[string]any{"method": s.def.ID}, "inputs": s.inputs}
 	var deps []any
 	for _, i := range s.deps {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,54 +16,70 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools/tasktree/planner"
 )
 
-// wider is a registry with executors of more kinds than are built in, by
-// definition alone: a planner only reads those.
-func wider(t testing.TB) *executors.Registry {
-	all := map[string]executors.Executor{}
-	for _, e := range builtin.All() {
-		all[e.Definition().ID] = e
-	}
-	files, err := filepath.Glob("testdata/executors/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatal("there are no definitions", err)
-	}
-	for _, name := range files {
-		def, err := executors.LoadDefinition(os.DirFS("."), filepath.ToSlash(name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all[def.ID] == nil {
-			all[def.ID] = executors.New(def, func(context.Context, *executors.Call, map[string]any) (map[string]any, error) { return nil, nil })
-		}
-	}
-	return executortest.Registry(t, nil, slices.Collect(maps.Values(all))...)
-}
-
+// The executors of users are picked like any other, by what their definitions
+// say.
 func TestPicksFromWhatIsThere(t *testing.T) {
 	t.Parallel()
-	reg := wider(t)
+	def, err := executors.LoadDefinition(os.DirFS("testdata"), "greeting.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	greeting := executors.New(def, func(context.Context, *executors.Call, map[string]any) (map[string]any, error) { return nil, nil })
+	reg := executortest.Registry(t, nil, append(builtin.All(), greeting)...)
 	for _, each := range []want{
-		{Requirement: "ssh into web01 and run uptime, then save the output to uptime.txt", Tasks: []string{"ssh", "file_writer < 1"},
-			Has: []string{`"host":"web01"`, `"command":"uptime"`}},
-		{Requirement: "Run `df -h` on the server db1.example.com over SSH and email the output to ops@example.com", Tasks: []string{"ssh", "send_email < 1"},
-			Has: []string{`"host":"db1.example.com"`, `"command":"df -h"`, `"to":"ops@example.com"`}},
-		{Requirement: "Run the container python:3.11 with the command \"python -c 'print(1)'\" and store the logs in out.log", Tasks: []string{"docker", "file_writer < 1"},
-			Has: []string{`"image":"python:3.11"`}},
-		{Requirement: "Call the gRPC service at greeter.example.com:50051, then save the response to out.json", Tasks: []string{"grpc", "file_writer < 1"},
-			Has: []string{`"server":"greeter.example.com:50051"`}},
-		{Requirement: "Scrape the web page https://example.com/news and email it to me@example.com", Tasks: []string{"scrape", "send_email < 1"},
-			Has: []string{`"url":"https://example.com/news"`, `"to":"me@example.com"`}},
-		{Requirement: "Query the orders table and send the rows over a websocket to wss://live.example.com/feed", Tasks: []string{"db_query", "websocket < 1"},
-			Has: []string{`"url":"wss://live.example.com/feed"`}},
 		{Requirement: `Fetch https://api.example.com/names, then greet "Ada" in French`, Tasks: []string{"rest", "greeting < 1"},
 			Has: []string{`"name":"Ada"`, `"language":"fr"`}},
 		{Requirement: "Fetch data from two different APIs in parallel, then merge the results and save to database", Tasks: []string{"rest", "rest", "data < 1 2", "db_query < 3"}},
 		{Requirement: "Monitor CPU and memory in parallel and send a notification if the CPU is above 90%", Tasks: []string{"system", "system", "rest when < 1 2"}},
 	} {
 		hold(t, reg, each)
+	}
+}
+
+// What a requirement names is planned with the executor that is for it,
+// whether policy has opened that or not; where it has not, a warning says what
+// would.
+func TestOpenAndClosed(t *testing.T) {
+	t.Parallel()
+	open := executortest.Registry(t, executortest.Policy(t, policy.Config{
+		SSH: policy.SSH{Hosts: []string{"web01"}}, Docker: policy.Docker{Images: []string{"alpine:3.20"}},
+		Connections: map[string]policy.Connection{
+			"shop": {Kind: "sqlite", DSN: filepath.Join(t.TempDir(), "shop.db")},
+			"mail": {Kind: "smtp", Host: "mail.example.com", From: "me@example.com"},
+		},
+	}), builtin.All()...)
+	closed := registry(t)
+	for requirement, each := range map[string]struct {
+		executor, opens string // empty: it is open anyway
+	}{
+		"Run `uptime` on web01 over ssh":                                        {"ssh_executor", "policy.ssh.hosts"},
+		"Run alpine:3.20 in a container with the command `date`":                {"docker_executor", "policy.docker.images"},
+		"Call shop.Inventory/List of the gRPC service at stock.example.com:443": {"grpc_executor", ""},
+		"Send \"hello\" over a websocket to wss://live.example.com/feed":        {"websocket_executor", ""},
+		"Scrape https://example.com/news":                                       {"scrape_executor", ""},
+		"Send an email to me@example.com that says \"done\"":                    {"send_email_executor", "policy.connections"},
+		"Query the orders table":                                                {"db_query", "policy.connections"},
+	} {
+		for name, reg := range map[string]*executors.Registry{"open": open, "closed": closed} {
+			plan, err := planner.Make(requirement, planner.Options{Registry: reg})
+			if err != nil {
+				t.Errorf("%s, %q: %v", name, requirement, err)
+				continue
+			}
+			if len(plan.Parsed.Tasks) != 1 || plan.Parsed.Tasks[0].Executor != each.executor {
+				t.Errorf("%s, %q:\n%s", name, requirement, drawn(plan))
+			}
+			warned := slices.ContainsFunc(plan.Warnings, func(w string) bool {
+				return strings.Contains(w, each.executor+" is closed by policy") && strings.Contains(w, each.opens)
+			})
+			if want := name == "closed" && each.opens != ""; warned != want {
+				t.Errorf("%s, %q: %q", name, requirement, plan.Warnings)
+			}
+		}
 	}
 }
 
@@ -173,12 +189,43 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
+// What people write is cut, mixed and mistyped: whatever comes of it, it is
+// refused or a valid tree. The words are the same each time.
+func TestMixedWords(t *testing.T) {
+	t.Parallel()
+	var sentences [][]string
+	for _, name := range []string{"shapes", "remote", "people"} {
+		for _, each := range wanted(t, name) {
+			sentences = append(sentences, strings.Fields(each.Requirement))
+		}
+	}
+	sentences = slices.DeleteFunc(sentences, func(words []string) bool { return len(words) == 0 })
+	reg := registry(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 400 {
+		words := slices.Concat(sentences[random.IntN(len(sentences))], sentences[random.IntN(len(sentences))])
+		words = words[random.IntN(len(words)):]
+		for range random.IntN(8) {
+			i, j := random.IntN(len(words)), random.IntN(len(words))
+			words[i], words[j] = words[j], words[i]
+		}
+		text := strings.Join(words, " ")
+		if at := random.IntN(3 * len(text)); at < len(text) {
+			text = text[:at] + string(rune(random.IntN(300))) + text[at:]
+		}
+		if _, refused := planner.Make(text, planner.Options{Registry: reg}); refused != nil && refused.Type != executors.ValidationError {
+			t.Errorf("%q: %v", text, refused)
+		}
+	}
+}
+
 // The longest requirement that is taken is read in no time, whatever is in it.
 func TestLongRequirements(t *testing.T) {
 	t.Parallel()
 	reg := registry(t)
 	for _, each := range []string{
 		"fetch https://api.example.com/a and ", "if each in parallel, ", "for each x, ", "(((", "two apis and ", "save it, ", "a ", "select a from ", "`", "when is more than 3 ",
+		"fetch two apis and merge them, if anything fails alert ops. ", "compare a.json with b.json, save the top 3 by x to c.csv, ",
 	} {
 		requirement := strings.Repeat(each, 20000/len(each))
 		start := time.Now()

@@ -16,13 +16,15 @@ const (
 	mark    = "mark" // punctuation
 	number  = "number"
 	url     = "url"
+	socket  = "socket" // the URL of a websocket
 	host    = "host"
 	email   = "email"
 	path    = "path"
 	script  = "script" // a path with an interpreter
 	sql     = "sql"
 	command = "command"
-	image   = "image" // name:tag
+	image   = "image"   // name:tag
+	service = "service" // of gRPC: package.Service or package.Service/Method
 	quoted  = "quoted"
 )
 
@@ -43,13 +45,15 @@ var literals = []struct {
 	kind string
 	form func() *regexp.Regexp
 }{
-	{url, lazyregexp.New(`^(?:https?|wss?|grpcs?)://[^\s<>"'` + "`" + `,;)\]}]+`)},
+	{socket, lazyregexp.New(`^wss?://[^\s<>"'` + "`" + `,;)\]}]+`)},
+	{url, lazyregexp.New(`^(?:https?|grpcs?)://(?:[^\s<>"'` + "`" + `,;)\]{}]|\{\w+\})+`)},
 	{email, lazyregexp.New(`^[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`)},
 	{path, lazyregexp.New(`^(?:[A-Za-z]:\\|~/|\.{1,2}/|/|[a-z]\w*:)?(?:[\w.*-]+[/\\])*[\w*-][\w.*-]*\.` + endings + `\b`)},
 	{path, lazyregexp.New(`^(?:~/|\.{1,2}/|/)[\w.*-]+(?:/[\w.*-]*)*`)},
 	{host, lazyregexp.New(`^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?(?:/[^\s,;)]*)?`)},
 	{host, lazyregexp.New(`^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|org|net|io|dev|ai|app|edu|gov|eu|de|uk|internal|local|example|test|invalid)(?::\d+)?(?:/[^\s,;)]*)?`)},
 	{image, lazyregexp.New(`^[a-z][a-z0-9._/-]*:(?:latest|stable|alpine|slim|\d[\w.-]*)`)},
+	{service, lazyregexp.New(`^[a-z_]\w*(?:\.[a-z_]\w*)*\.[A-Z]\w*(?:/[A-Z]\w*)?`)},
 	{number, lazyregexp.New(`^\d+(?:[.,]\d+)*(?:\s?(?:%|percent\b))?`)},
 }
 
@@ -154,7 +158,7 @@ func quotation(text string, inside bool) (token, int) {
 		}
 		held := strings.TrimSpace(rest[:end])
 		n := len(open) + end + len(shut)
-		for _, each := range literals[:3] {
+		for _, each := range literals[:4] {
 			if each.form().FindString(held) == held && held != "" {
 				return token{kind: pathKind(each.kind, held), text: held}, n
 			}

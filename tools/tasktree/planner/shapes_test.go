@@ -24,6 +24,7 @@ type want struct {
 	Tasks       []string
 	Has         []string
 	Inputs      []string
+	Warns       []string
 }
 
 func registry(t testing.TB) *executors.Registry {
@@ -32,20 +33,25 @@ func registry(t testing.TB) *executors.Registry {
 
 func TestShapes(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("testdata/shapes.yaml")
+	reg := registry(t)
+	for _, name := range []string{"shapes", "remote", "people"} {
+		for i, each := range wanted(t, name) {
+			t.Run(fmt.Sprintf("%s %d", name, i+1), func(t *testing.T) { hold(t, reg, each) })
+		}
+	}
+}
+
+// wanted reads requirements and their shapes from testdata.
+func wanted(t *testing.T, name string) (all []want) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []want
 	if err := yaml.Unmarshal(data, &all); err != nil {
-		t.Fatal(err)
+		t.Fatal(name, err)
 	}
-	reg := registry(t)
-	for _, each := range all {
-		t.Run(strings.Fields(each.Requirement + " x")[0]+" "+fmt.Sprint(len(each.Requirement)), func(t *testing.T) {
-			hold(t, reg, each)
-		})
-	}
+	return all
 }
 
 // The guide's own words, where they are at hand.
@@ -113,6 +119,11 @@ func hold(t *testing.T, reg *executors.Registry, each want) {
 	for _, text := range each.Has {
 		if !strings.Contains(raw, text) {
 			t.Errorf("%q: the tree has no %s:\n%s", each.Requirement, text, drawn(plan))
+		}
+	}
+	for _, text := range each.Warns {
+		if !slices.ContainsFunc(plan.Warnings, func(w string) bool { return strings.Contains(w, text) }) {
+			t.Errorf("%q: no warning has %q: %q", each.Requirement, text, plan.Warnings)
 		}
 	}
 	for _, name := range each.Inputs {
