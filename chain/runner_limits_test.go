@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -278,5 +279,28 @@ func TestPrincipalBoundOfNestedRuns(t *testing.T) {
 	v := b.run(t, fmt.Sprintf(`[{"name":"outer","schemas":{"method":"probe"},"inputs":{"inner":%s}}]`, inner), chain.RunOptions{})
 	if v.Status != chain.Completed || len(b.probes.seen()) != 5 {
 		t.Errorf("the run is %s, %v", v.Status, b.probes.seen())
+	}
+}
+
+// Ten thousand tasks in line are no goroutines. Nothing else runs beside this.
+func TestWhatIsInLineIsCheap(t *testing.T) {
+	limits := policy.Limits{
+		Executors: map[string]policy.ExecutorLimits{"noop": {MaxParallel: 16, PerSecond: 1e6}},
+		Principal: policy.PrincipalLimits{MaxParallel: 32, PerSecond: 1e6},
+	}
+	b := newBench(t, stores["memory"](t), chain.RunnerOptions{}, policy.Config{Limits: limits})
+	before, most := runtime.NumGoroutine(), 0
+	run, err := b.Start(t.Context(), b.tree(t, fanOut(10_000)), chain.RunOptions{MaxParallel: 10_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last chain.Counts
+	if err := b.Progress(t.Context(), run.ID, "", func(c chain.Counts, _ string) {
+		last, most = c, max(most, runtime.NumGoroutine())
+	}); err != nil || last[chain.Completed] != 10_000 {
+		t.Fatal(last, err)
+	}
+	if most > before+50 {
+		t.Errorf("%d goroutines for 16 tasks in flight", most-before)
 	}
 }

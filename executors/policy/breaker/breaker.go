@@ -135,7 +135,8 @@ func (b *Breaker) failed(key string, err error, begun time.Time, trying bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	at, known := b.by[key]
-	if !known {
+	if !known { // or not any more, while it was being tried
+		trying = false
 		at = b.last.PushFront(&destination{address: key, since: begun})
 		b.by[key] = at
 		if b.last.Len() > most {

@@ -191,6 +191,33 @@ func TestFindingOut(t *testing.T) {
 	})
 }
 
+// One who was finding out of a destination that was forgotten meanwhile counts
+// like any other.
+func TestForgottenWhileTried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := New(3, time.Minute)
+		refuses, late := &script{err: failure(syscall.ECONNREFUSED)}, &script{err: failure(syscall.ECONNREFUSED), takes: time.Second}
+		for range 3 {
+			_, _ = b.Dial(t.Context(), "tcp", "h:1", refuses.dial)
+		}
+		time.Sleep(time.Second)
+		var done sync.WaitGroup
+		done.Go(func() { _, _ = b.Dial(t.Context(), "tcp", "h:1", late.dial) })
+		synctest.Wait()
+		b.forget("h:1")
+		done.Wait()
+		for range 2 {
+			if _, err := b.Dial(t.Context(), "tcp", "h:1", refuses.dial); errors.As(err, new(*Open)) {
+				t.Fatal(err)
+			}
+		}
+		if _, err := b.Dial(t.Context(), "tcp", "h:1", refuses.dial); !errors.As(err, new(*Open)) {
+			t.Fatal(err)
+		}
+	})
+}
+
 // Failures that are far from each other are not in a row.
 func TestLongAgo(t *testing.T) {
 	t.Parallel()
