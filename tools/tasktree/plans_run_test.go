@@ -60,6 +60,11 @@ func TestPlansRun(t *testing.T) {
 		}
 		_ = kept.Close()
 	})
+	for name, text := range map[string]string{"lines.txt": "fine\nERROR a\nfine\nERROR b\n", "urls.txt": api.URL + "/items\n" + api.URL + "/more\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, each := range map[string]struct {
 		requirement string
 		inputs      map[string]any
@@ -117,6 +122,64 @@ func TestPlansRun(t *testing.T) {
 		"a failed request": {
 			requirement: "Monitor URL/gone and post a notification to URL/hook if the request fails",
 			states:      map[string]chain.State{"monitor": chain.Failed, "post": chain.Completed},
+		},
+		"different": {
+			requirement: "Fetch URL/items and URL/more, compare them, and post a notification to URL/hook if they differ",
+			results:     map[string]string{"compare": `"equal":false,"only_in":{"fetch":[{"category":"a","price":1}`},
+			states:      map[string]chain.State{"post": chain.Completed},
+		},
+		"the same": {
+			requirement: "Fetch URL/items and URL/items?again=1, compare them, and post a notification to URL/hook if they differ",
+			results:     map[string]string{"compare": `"equal":true,"only_in":{"fetch":[],"fetch_2":[]}`},
+			states:      map[string]chain.State{"post": chain.Skipped},
+		},
+		"a part": {
+			requirement: "Fetch URL/items, keep the first 2 and save them to first.json",
+			files:       map[string]string{"first.json": `[{"category":"a","price":1},{"category":"b","price":2}]`},
+		},
+		"the top": {
+			requirement: "Fetch URL/items and save the top 2 by price to top.json",
+			files:       map[string]string{"top.json": `[{"category":"a","price":4},{"category":"b","price":2}]`},
+		},
+		"per category": {
+			requirement: "Fetch URL/items, work out the total per category and save it to totals.json",
+			files:       map[string]string{"totals.json": `[{"category":"a","price":5},{"category":"b","price":2}]`},
+		},
+		"how many per category": {
+			requirement: "Fetch URL/items, count the items per category and save it to counted.json",
+			files:       map[string]string{"counted.json": `[{"category":"a","count":2},{"category":"b","count":1}]`},
+		},
+		"instead": {
+			requirement: "Fetch URL/gone; if it fails, fetch URL/more instead, then count the items",
+			results:     map[string]string{"count": `"result":1`},
+			states:      map[string]chain.State{"fetch": chain.Failed, "count": chain.Completed},
+		},
+		"not instead": {
+			requirement: "Fetch URL/items; if it fails, fetch URL/more instead, then count the items",
+			results:     map[string]string{"count": `"result":3`},
+			states:      map[string]chain.State{"fetch_2": chain.Skipped, "count": chain.Completed},
+		},
+		"cut if long": {
+			requirement: "Fetch URL/items; if there are more than 2 items keep only the first 1, then save to cut.json",
+			files:       map[string]string{"cut.json": `[{"category":"a","price":1}]`},
+		},
+		"not cut": {
+			requirement: "Fetch URL/more; if there are more than 2 items keep only the first 1, then save to uncut.json",
+			states:      map[string]chain.State{"keep": chain.Skipped, "save": chain.Completed},
+			files:       map[string]string{"uncut.json": `[{"category":"c","price":8}]`},
+		},
+		"lines": {
+			requirement: "Count the lines containing ERROR in lines.txt and save the count to errors.json",
+			results:     map[string]string{"count": `"result":2`},
+			files:       map[string]string{"errors.json": "2"},
+		},
+		"each address": {
+			requirement: "For each url in urls.txt fetch the page, count the words and write the counts to counts.json",
+			files:       map[string]string{"counts.json": "[1,1]"},
+		},
+		"any failure": {
+			requirement: "Fetch URL/items, fetch URL/gone and save it to gone.json, and if anything fails post a notification to URL/hook",
+			states:      map[string]chain.State{"fetch_2": chain.Failed, "save": chain.Skipped, "post": chain.Completed},
 		},
 		"machine": {
 			requirement: "Monitor system resources (CPU, memory, disk) in parallel, analyze metrics, generate report, and post a notification to URL/hook if threshold exceeded",
