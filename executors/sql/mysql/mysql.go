@@ -32,6 +32,7 @@ type database struct {
 	// killer has connections of its own, for the pool may be used up by what
 	// is to be ended.
 	killer *sql.DB
+	wires  *wires
 }
 
 // Open prepares a database by its DSN, in the driver's form or as
@@ -52,11 +53,11 @@ func Open(dsn string, dial Dial, callers bool) (backend.Database, error) {
 		config.Params = map[string]string{}
 	}
 	config.Params["time_zone"] = "'+00:00'"
-	connector, err := mysql.NewConnector(config)
+	wires, err := watch(config)
 	if err != nil {
 		return nil, fmt.Errorf("reading the DSN: %w", err)
 	}
-	d := &database{pool: sql.OpenDB(connector), killer: sql.OpenDB(connector)}
+	d := &database{pool: sql.OpenDB(wires), killer: sql.OpenDB(wires), wires: wires}
 	d.pool.SetMaxOpenConns(maxConns)
 	d.pool.SetConnMaxIdleTime(idleTime)
 	d.killer.SetMaxOpenConns(2)
@@ -145,6 +146,11 @@ func (d *database) Run(ctx context.Context, request backend.Request) (*backend.R
 	}
 	defer conn.Close()
 	s := &session{conn: conn, write: request.Write}
+	_ = conn.Raw(func(made any) error { // which has no errors of its own
+		s.wire = d.wires.of(made)
+		return nil
+	})
+	s.wire.allow()
 	stop, err := s.begin(ctx, d.killer)
 	if err != nil {
 		return nil, explain(ctx, err, false)
@@ -153,7 +159,7 @@ func (d *database) Run(ctx context.Context, request backend.Request) (*backend.R
 	defer s.end()
 	result, err := s.run(ctx, query, args, request)
 	if err != nil {
-		return nil, explain(ctx, err, s.sent && request.Write)
+		return nil, explain(ctx, s.wire.overflow(err), s.sent && request.Write)
 	}
 	return result, nil
 }
@@ -161,6 +167,7 @@ func (d *database) Run(ctx context.Context, request backend.Request) (*backend.R
 // session is one statement on one connection.
 type session struct {
 	conn  *sql.Conn
+	wire  *wire
 	write bool
 	sent  bool
 }
@@ -232,7 +239,7 @@ func (s *session) run(ctx context.Context, query string, args []any, request bac
 		return nil, err
 	}
 	defer found.Close()
-	result, err := collect(found, request, cancel)
+	result, err := collect(found, request, cancel, s.wire.allow)
 	if err != nil || !s.write {
 		return result, err
 	}

@@ -88,7 +88,7 @@ func param(v any) any {
 
 // collect reads the rows. Where there are more than are wanted, a query that
 // reads is cancelled: the driver would read the rest.
-func collect(found *sql.Rows, request backend.Request, cancel context.CancelFunc) (*backend.Result, error) {
+func collect(found *sql.Rows, request backend.Request, cancel context.CancelFunc, allow func()) (*backend.Result, error) {
 	types, err := found.ColumnTypes()
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func collect(found *sql.Rows, request backend.Request, cancel context.CancelFunc
 	for i := range values {
 		targets[i] = &values[i]
 	}
-	for found.Next() {
+	for ; found.Next(); allow() {
 		if rows.Full() {
 			if request.Write {
 				continue
