@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"embed"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/printed"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 //go:embed definition.yaml
@@ -76,6 +78,30 @@ type logs struct {
 	Stderr string `json:"stderr"`
 }
 
+// fit cuts what was written to the room that there is for it as JSON: the door
+// would drop all of it. What is short stays whole.
+func (o *Output) fit(room int) {
+	cut := func(text *string, room int) {
+		if end := web.EscapedEnd([]byte(*text), room); end < len(*text) {
+			*text, o.Truncated = (*text)[:end], true
+		}
+	}
+	first, second := &o.Logs.Stdout, &o.Logs.Stderr
+	if len(*second) < len(*first) {
+		first, second = second, first
+	}
+	cut(first, room/2)
+	cut(second, room-min(room/2, escapedSize(*first)))
+}
+
+func escapedSize(text string) int {
+	raw, err := json.Marshal(text)
+	if err != nil {
+		return len(text)
+	}
+	return len(raw)
+}
+
 // maxOutput is what is kept of each output, unless the policy says less.
 const maxOutput = 4 << 20
 
@@ -113,7 +139,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 		return nil, failure(ctx, err)
 	}
 	out := &Output{ContainerID: created.ID, Image: in.Image, Command: options.Config.Cmd, ExitCode: -1}
-	err = engine.watch(ctx, out, outputCap(call.Policy.Limits()))
+	err = engine.watch(ctx, out, outputCap(call.Policy.Limits()), web.OutputRoom(call.Policy.Limits(), "docker_executor"))
 	if in.Remove || err != nil && ctx.Err() != nil {
 		if removeErr := engine.remove(created.ID); removeErr != nil && err == nil {
 			err = executors.Errorf(executors.ExecutionError, "the container can't be removed: %w", removeErr)

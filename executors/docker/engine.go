@@ -128,7 +128,7 @@ func (e *engine) image(ctx context.Context, name, pull string) error {
 }
 
 // watch starts a container and follows it to its end.
-func (e *engine) watch(ctx context.Context, out *Output, limit int) error {
+func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error {
 	attached, err := e.ContainerAttach(ctx, out.ContainerID, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return err
@@ -165,6 +165,7 @@ func (e *engine) watch(ctx context.Context, out *Output, limit int) error {
 	<-copied
 	out.Logs = logs{stdout.Text(), stderr.Text()}
 	out.Truncated = stdout.Truncated() || stderr.Truncated()
+	out.fit(room)
 	if err != nil || out.ExitCode == 0 {
 		return err
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -91,6 +92,27 @@ func main() {
 	case "endless":
 		for {
 			fmt.Println(strings.Repeat("x", 1000))
+		}
+	case "pour": // where to, and how many bytes
+		to := io.Writer(os.Stdout)
+		piece := []byte(strings.Repeat("äöü€", 1000))
+		switch rest[0] {
+		case "err":
+			to = os.Stderr
+		case "both":
+			go func() {
+				for {
+					_, _ = os.Stderr.Write(piece)
+				}
+			}()
+		case "bytes":
+			for i := range piece {
+				piece[i] = byte(i * 7)
+			}
+		}
+		most, _ := strconv.Atoi(rest[1])
+		for sent := 0; most < 0 || sent < most; sent += len(piece) {
+			_, _ = to.Write(piece)
 		}
 	case "binary":
 		_, _ = os.Stdout.Write([]byte{'a', 0xff, 'b'})
