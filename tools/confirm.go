@@ -150,23 +150,36 @@ func (c *confirmation) ask(ctx context.Context) *Result {
 	if errors.As(err, &nobody) {
 		return c.unasked(nobody, subject)
 	}
-	log := c.set.opts.Log.Info().Str("tool", c.req.tool).Str("principal", c.req.Principal).Strs("executors", c.pending.executors())
 	switch {
 	case err != nil:
-		log.Err(err).Msg("a person was asked, and the call is refused")
 		failed := executors.AsError(err)
+		c.note("refused", failed)
 		return &Result{Status: statusOf(failed), Err: failed}
 	case decision == Accepted:
-		log.Msg("a person agreed to a call")
+		c.note("agreed", nil)
 		c.approved = subject
 		return nil
 	}
-	log.Str("decision", string(decision)).Msg("a person refused a call")
 	said := "the person who was asked declined"
 	if decision == Dismissed {
 		said = "the person who was asked put the question away"
 	}
-	return Failure(NotConfirmed(said).WithHint("do not try to reach the same by another way; ask the person what to do instead"))
+	failed := NotConfirmed(said).WithHint("do not try to reach the same by another way; ask the person what to do instead")
+	c.note("refused", failed)
+	return Failure(failed)
+}
+
+// note leaves lines in the audit trail: what came of the question for each
+// executor that it was about.
+func (c *confirmation) note(status string, err *executors.Error) {
+	line := policy.Line{Principal: c.req.Principal, Effect: "destructive", Status: status}
+	if err != nil {
+		line.ErrorType = string(err.Type)
+	}
+	for _, id := range c.pending.executors() {
+		line.Executor = id
+		c.set.opts.Registry.Policy().Audit(line)
+	}
 }
 
 // put puts the question: within this call where the revision's server may, or
@@ -258,12 +271,14 @@ func (c *confirmation) unasked(nobody *NobodyToAsk, subject string) *Result {
 	if c.set.opts.Registry.Policy().Confirm() == policy.ConfirmWherePossible {
 		c.approved = subject
 		c.warning = "nobody was asked before this: " + nobody.Reason
+		c.note("unasked", nil)
 		return nil
 	}
 	err := NotConfirmed("it may change or delete what can't be brought back, and nobody can be asked: " + nobody.Reason)
 	if err.Hint = nobody.Hint; err.Hint == "" {
 		err.Hint = "use a client that can ask the person (MCP elicitation); or the operator sets policy.confirm to where_possible or never"
 	}
+	c.note("refused", err)
 	return Failure(err)
 }
 

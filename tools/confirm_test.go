@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -355,5 +356,43 @@ func TestQuestionHidesSecrets(t *testing.T) {
 	a.call("test_wipe", `{"what":"hunter2hunter2"}`)
 	if strings.Contains(a.heard[0], "hunter2") {
 		t.Errorf("%q", a.heard[0])
+	}
+}
+
+// Given questions, the audit trail tells what came of them, before the call.
+func TestAnswersAreAudited(t *testing.T) {
+	t.Parallel()
+	for status, c := range map[string]struct {
+		confirm string
+		answer  func(context.Context) (tools.Decision, error)
+		lines   []string
+	}{
+		"agreed":  {policy.ConfirmDestructive, func(context.Context) (tools.Decision, error) { return tools.Accepted, nil }, []string{"agreed", "completed"}},
+		"refused": {policy.ConfirmDestructive, func(context.Context) (tools.Decision, error) { return tools.Declined, nil }, []string{"refused"}},
+		"nobody":  {policy.ConfirmDestructive, func(context.Context) (tools.Decision, error) { return "", &tools.NobodyToAsk{} }, []string{"refused"}},
+		"unasked": {policy.ConfirmWherePossible, func(context.Context) (tools.Decision, error) { return "", &tools.NobodyToAsk{} }, []string{"unasked", "completed"}},
+	} {
+		path := filepath.Join(t.TempDir(), "audit.jsonl")
+		a := newAsking(t, "", toolstest.WithPolicy(policy.Config{Confirm: c.confirm, Audit: policy.Audit{Path: path}})).answers(c.answer)
+		a.caller.Principal = "ann"
+		a.call("test_wipe", `{"what":"a"}`)
+		if err := a.Policy.Close(); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for raw := range strings.Lines(string(text)) {
+			var line struct{ Principal, Executor, Effect, Status string }
+			if err := json.Unmarshal([]byte(raw), &line); err != nil || line.Principal != "ann" || line.Executor != "test_wipe" || line.Effect != "destructive" {
+				t.Errorf("%s: %s, %v", status, raw, err)
+			}
+			got = append(got, line.Status)
+		}
+		if !slices.Equal(got, c.lines) {
+			t.Errorf("%s: the trail says %v", status, got)
+		}
 	}
 }
