@@ -1,0 +1,66 @@
+package scrape
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
+)
+
+// Pages without end, and what is none: what is made of them is bounded, is
+// text, and the connection is given up.
+func TestOutputs(t *testing.T) { // not parallel: it measures memory
+	var sent atomic.Int64
+	for name, c := range map[string]struct {
+		kind, piece string
+		fails       bool
+	}{
+		"paragraphs":      {"text/html", "<p>more", false},
+		"elements":        {"text/html", "<div>", false},
+		"a tag":           {"text/html", "<a href=x", false},
+		"an attribute":    {"text/html", "<p title='x", false},
+		"a comment":       {"text/html", "<!-- more", false},
+		"links":           {"text/html", "<a href='/x'>x</a>", false},
+		"tables":          {"text/html", "<table><tr><td>", false},
+		"formatting":      {"text/html", "<b><i>x</b>", false},
+		"a script":        {"text/html", "<script>", false},
+		"bytes":           {"text/html", "\xff\x00\xfe", false},
+		"a word":          {"text/plain", "x", false},
+		"half characters": {"text/html; charset=utf-8", "€", false},
+		"an image":        {"image/png", "\x89PNG", true},
+		"no type":         {"", "\x00\x01\x02", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sent.Store(0)
+			stopped := make(chan struct{}, 1)
+			address := handle(t, func(w http.ResponseWriter, _ *http.Request) {
+				defer func() { stopped <- struct{}{} }()
+				w.Header()["Content-Type"] = []string{c.kind}
+				if c.kind == "" {
+					w.Header()["Content-Type"] = nil
+				}
+				executortest.Pour(w, []byte(strings.Repeat(c.piece, 1000)), &sent)
+			})
+			for _, format := range []string{"text", "markdown"} {
+				var out *output
+				var failed *executors.Error
+				peak := executortest.Peak(func() { out, failed = read(t, local, address, `, "max_chars": 100000, "format": "`+format+`"`) })
+				if (failed != nil) != c.fails || !c.fails && !out.Truncated {
+					t.Errorf("%s: %+v, %+v", format, out, failed)
+				}
+				if out != nil && (!utf8.ValidString(out.Content) || utf8.RuneCountInString(out.Content) > 100_001) {
+					t.Errorf("%s: %d bytes: %.100q", format, len(out.Content), out.Content)
+				}
+				<-stopped
+				if peak > 512<<20 || sent.Swap(0) > 32<<20 {
+					t.Errorf("%s: it took %d MiB", format, peak>>20)
+				}
+				t.Logf("%s: %d MiB", format, peak>>20)
+			}
+		})
+	}
+}
