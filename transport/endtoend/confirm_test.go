@@ -40,7 +40,7 @@ func (h home) with(t *testing.T, p *person, revision string, overHTTP bool) *cli
 		require.NoError(t, err)
 		wire = made
 	} else {
-		wire = transport.NewStdio(program, h.environment(), "stdio")
+		wire = h.wire()
 	}
 	c := client.NewClient(wire, client.WithElicitationHandler(p))
 	require.NoError(t, c.Start(t.Context()))

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
 )
@@ -31,7 +30,7 @@ func TestExecutorsComeAndGo(t *testing.T) {
 	t.Parallel()
 	own := t.TempDir()
 	h := newHome(t, map[string]any{"executors_dir": own, "log_level": "warn"})
-	wire := transport.NewStdio(program, h.environment(), "stdio")
+	wire := h.wire()
 	legacy := client.NewClient(wire, client.WithLegacyProtocolOnly()) //nolint:staticcheck // sessions are told without asking, which is what is tested
 	require.NoError(t, legacy.Start(t.Context()))
 	c := handshake(t, legacy)

@@ -88,14 +88,19 @@ func (h home) command(t *testing.T, arguments ...string) (stdout string, exit in
 // stdio starts the program on stdin and stdout and shakes hands with it.
 func (h home) stdio(t *testing.T) *client.Client {
 	t.Helper()
+	c := client.NewClient(h.wire())
+	require.NoError(t, c.Start(t.Context()))
+	return handshake(t, c)
+}
+
+// wire is the program on stdin and stdout, to be started by a client.
+func (h home) wire() *transport.Stdio {
 	start := func(ctx context.Context, name string, environment, arguments []string) (*exec.Cmd, error) {
 		cmd := exec.CommandContext(ctx, name, arguments...)
 		cmd.Env = environment // and nothing of the test's own beside it
 		return cmd, nil
 	}
-	c, err := client.NewStdioMCPClientWithOptions(program, h.environment(), []string{"stdio"}, transport.WithCommandFunc(start))
-	require.NoError(t, err)
-	return handshake(t, c)
+	return transport.NewStdioWithOptions(program, h.environment(), []string{"stdio"}, transport.WithCommandFunc(start))
 }
 
 // serve starts the program on a free loopback port.
