@@ -23,6 +23,7 @@ func (s *session) commands() *cobra.Command {
 		s.command("call", "Call a tool and print the envelope that it answers with.", &callCmd{}),
 		s.command("validate", "Check a task tree and list all problems, without running anything.", &validateCmd{}),
 		s.command("run", "Run a task tree.", &runCmd{}),
+		s.command("trees", "List the saved task trees, or show one.", &treesCmd{}),
 		s.command("runs", "List the runs on record, or show one.", &runsCmd{}),
 		s.command("cancel", "Cancel a run, also one in another process.", &cancelCmd{}),
 		s.command("retry", "Run again what failed, was skipped or was cancelled in a run.", &retryCmd{}),

@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/executors/external"
 	"github.com/chainwright/chainwright/transport/cli/config"
 )
@@ -12,12 +15,14 @@ import (
 type newExecutorCmd struct {
 	ID   string
 	Kind string
+	Tree string
 }
 
 func (c *newExecutorCmd) takes() []*param {
 	return []*param{
 		arg("id", &c.ID, "The new executor's id: lower-case letters, digits and _."),
 		flag("kind", &c.Kind, "KIND", "What does the work: "+listed(external.Kinds())+".").oneOf(external.Kinds()...).initially("command"),
+		flag("tree", &c.Tree, "NAME|FILE", "Run this task tree: the name of a saved one, or a file.").offering(treesAndFiles),
 	}
 }
 
@@ -38,7 +43,7 @@ func (c *newExecutorCmd) write(s *session, p *program) error {
 	if _, taken := p.registry.Lookup(c.ID); taken {
 		return usage("there is an executor %s already", c.ID).withHint("choose another id; `chainwright executors` lists those that are taken")
 	}
-	files, err := external.Start(dir, c.ID, c.Kind)
+	files, err := c.start(s, p, dir)
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return usage("%w", err)
@@ -50,4 +55,36 @@ func (c *newExecutorCmd) write(s *session, p *program) error {
 	}
 	fmt.Fprintf(s.err, "a server that runs takes it up by itself; next: chainwright executors %s\n", c.ID)
 	return nil
+}
+
+// start writes a starter, or an executor of a tree that exists.
+func (c *newExecutorCmd) start(s *session, p *program, dir string) ([]string, error) {
+	if c.Tree == "" {
+		return external.Start(dir, c.ID, c.Kind)
+	}
+	if c.Kind != "command" && c.Kind != "tree" {
+		return nil, fmt.Errorf("--tree makes an executor of kind tree, not %s", c.Kind)
+	}
+	tree, err := p.treeOf(s, c.Tree)
+	if err != nil {
+		return nil, err
+	}
+	return nested.Publish(dir, c.ID, tree, p.registry)
+}
+
+// treeOf reads a tree from a file, or a saved one.
+func (p *program) treeOf(s *session, name string) (*chain.Tree, error) {
+	key, value, err := s.treeArgument(name)
+	if err != nil {
+		return nil, err
+	}
+	if key == "tree" {
+		return p.savedTree(name)
+	}
+	raw, _ := value.(json.RawMessage)
+	tree, report := chain.Parse(raw, p.registry, chain.ParseOptions{})
+	if !report.Valid() {
+		return nil, fmt.Errorf("%s: %w", name, report.Err())
+	}
+	return tree, nil
 }

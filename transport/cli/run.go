@@ -20,7 +20,7 @@ type runCmd struct {
 
 func (c *runCmd) takes() []*param {
 	return []*param{
-		arg("file", &c.File, "A task tree in JSON or YAML; - for stdin.").offering(files),
+		arg("file", &c.File, "A task tree in JSON or YAML, or the name of a saved one; - for stdin.").offering(treesAndFiles),
 		flag("inputs", &c.Inputs, "JSON|@FILE|-", "The run's inputs: a JSON object, a file that holds one, or stdin.").short("i"),
 		flag("json", &c.JSON, "", "Print the finished run as JSON."),
 		flag("max-parallel", &c.MaxParallel, "N", "Tasks in flight at most."),
@@ -55,11 +55,11 @@ func (c *runCmd) arguments(s *session) (map[string]any, error) {
 	if c.MaxParallel < 0 {
 		return nil, usage("--max-parallel must be 1 or more; got %d", c.MaxParallel)
 	}
-	tree, err := s.treeFile(c.File)
+	key, tree, err := s.treeArgument(c.File)
 	if err != nil {
 		return nil, err
 	}
-	arguments := map[string]any{"tasks": tree, "wait_seconds": 0}
+	arguments := map[string]any{key: tree, "wait_seconds": 0}
 	if c.Inputs != "" {
 		inputs, err := s.inputs(c.Inputs)
 		if err != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/chainwright/chainwright/chain"
@@ -15,7 +14,7 @@ type validateCmd struct {
 
 func (c *validateCmd) takes() []*param {
 	return []*param{
-		arg("file", &c.File, "A task tree in JSON or YAML; - for stdin.").offering(files),
+		arg("file", &c.File, "A task tree in JSON or YAML, or the name of a saved one; - for stdin.").offering(treesAndFiles),
 		flag("json", &c.JSON, "", "Print the report as JSON."),
 	}
 }
@@ -30,7 +29,7 @@ type verdict struct {
 
 // Run checks a tree. A tree with problems is wrong input: exit code 2.
 func (c *validateCmd) Run(s *session) error {
-	tree, err := s.treeFile(c.File)
+	key, tree, err := s.treeArgument(c.File)
 	if err != nil {
 		return err
 	}
@@ -38,11 +37,11 @@ func (c *validateCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return finishing(s, p, c.validate(s, p, tree))
+	return finishing(s, p, c.validate(s, p, map[string]any{key: tree}))
 }
 
-func (c *validateCmd) validate(s *session, p *program, tree json.RawMessage) error {
-	res, err := s.use(p, tools.ValidateTaskTree, map[string]json.RawMessage{"tasks": tree})
+func (c *validateCmd) validate(s *session, p *program, arguments map[string]any) error {
+	res, err := s.use(p, tools.ValidateTaskTree, arguments)
 	if err != nil {
 		return err
 	}
