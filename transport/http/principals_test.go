@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,7 +49,7 @@ func TestAGreedyClientHoldsNobodyUp(t *testing.T) {
 	headers := append(modern.headers(t, web.URL, "test_steps"), "Authorization")
 	var began, served atomic.Int64 // calls of the greedy one
 	call := func(who string) bool {
-		res, text := request(t, http.MethodPost, web.URL+Path, modern.call("1", "test_steps", work, ""), append(headers, "Bearer "+who)...)
+		res, text := request(t, http.MethodPost, web.URL+Path, modern.call("1", "test_steps", work, ""), slices.Concat(headers, []string{"Bearer " + who})...)
 		if res.StatusCode != http.StatusOK || !strings.Contains(text, `completed`) {
 			t.Errorf("%s: %s: %s", who, res.Status, text)
 			return false
