@@ -1,0 +1,65 @@
+package mcp_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+// The connections below a session are used again, as the server counts them.
+func TestConnectionsAreShared(t *testing.T) {
+	t.Parallel()
+	proxy := peers.StartProxy(t, strings.TrimPrefix(old(t, "2025-06-18", false), "http://"))
+	d := newDoor(t, policy.Config{})
+	base := object{"transport": "http", "url": "http://" + proxy.Addr, "operation": "call_tool", "tool_name": "add"}
+	for range 20 {
+		if _, err := d.call(t.Context(), base); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := proxy.Connections(); n != 1 {
+		t.Errorf("%d connections for 20 calls, one after the other", n)
+	}
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			if _, err := d.call(t.Context(), base); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := proxy.Connections(); n > 32 {
+		t.Errorf("%d connections for 32 calls at a time", n)
+	}
+}
+
+// A program is started once for all calls, and once more when it has ended.
+func TestProgramsAreShared(t *testing.T) {
+	t.Parallel()
+	starts := filepath.Join(t.TempDir(), "starts")
+	program := script(t, "echo $$ >>"+starts+strings.ReplaceAll(greet, "LAST", `echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[]}}'`))
+	d := newDoor(t, policy.Config{}, program)
+	call := func() {
+		if _, err := d.call(t.Context(), object{"transport": "stdio", "command": []string{program}, "operation": "list_tools"}); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 10 {
+		call()
+	}
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(call)
+	}
+	all.Wait()
+	text, err := os.ReadFile(starts)
+	if err != nil || strings.Count(string(text), "\n") != 1 {
+		t.Errorf("it was started as %q, %v", text, err)
+	}
+}
