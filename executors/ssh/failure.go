@@ -49,7 +49,7 @@ func (t *target) failure(ctx context.Context, err error) error {
 		return executors.Errorf(executors.AuthenticationError, "%s does not let %s in with what was given", t.address, t.user).
 			WithHint("check the username, and the key or the password")
 	case errors.Is(err, errConnection), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
-		return executors.Errorf(executors.NetworkError, "%s: the connection broke off: %w", t.address, err)
+		return executors.Errorf(executors.NetworkError, "%s: the connection broke off%s", t.address, detail(err))
 	case errors.As(err, &closed):
 		return executors.Errorf(executors.NetworkError, "%s refuses: %w", t.address, err)
 	case errors.As(err, &network), strings.HasPrefix(err.Error(), "ssh: handshake failed"):
@@ -62,4 +62,15 @@ func (t *target) failure(ctx context.Context, err error) error {
 // second is how it takes a refusal of what it tries after a password.
 func notLetIn(err error) bool {
 	return strings.Contains(err.Error(), "unable to authenticate") || strings.Contains(err.Error(), "unexpected message type 51 (expected 60)")
+}
+
+// detail is what the errors inside say that is not said already.
+func detail(err error) string {
+	var said strings.Builder
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != errConnection.Error() && line != errNotBegun.Error() {
+			said.WriteString(": " + line)
+		}
+	}
+	return said.String()
 }

@@ -15,8 +15,10 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/executortest/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/ssh"
 )
 
 func TestAgent(t *testing.T) {
@@ -70,69 +72,85 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-// proxied is a lab whose connection goes by way of a proxy.
-func proxied(t *testing.T) (*lab, *peers.Proxy) {
-	t.Helper()
-	var proxy *peers.Proxy
-	l := newLab(t, func(l *lab, cfg *policy.Config) {
-		proxy = peers.StartProxy(l.t, net.JoinHostPort(l.Host, strconv.Itoa(l.Port)))
-		host, port, _ := net.SplitHostPort(proxy.Addr)
-		text, err := os.ReadFile(l.KnownHosts)
-		if err != nil {
-			l.t.Fatal(err)
-		}
-		_, key, _ := strings.Cut(string(text), " ")
-		known := filepath.Join(l.work, "proxy_hosts")
-		if err := os.WriteFile(known, fmt.Appendf(nil, "[%s]:%s %s", host, port, key), 0o600); err != nil {
-			l.t.Fatal(err)
-		}
-		number, _ := strconv.Atoi(port)
-		cfg.Connections["web01"] = policy.Connection{Kind: "ssh", Host: host, Port: number, User: l.User, KeyFile: l.Key, KnownHosts: known}
+// through is a policy in which web01 is reached by way of an address.
+func (l *lab) through(tb testing.TB, address string) *policy.Policy {
+	tb.Helper()
+	host, port, _ := net.SplitHostPort(address)
+	text, err := os.ReadFile(l.KnownHosts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_, key, _ := strings.Cut(string(text), " ")
+	known := filepath.Join(tb.TempDir(), "known_hosts")
+	if err := os.WriteFile(known, fmt.Appendf(nil, "[%s]:%s %s", host, port, key), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	number, _ := strconv.Atoi(port)
+	return executortest.Policy(tb, policy.Config{
+		SSH:         policy.SSH{Hosts: []string{"web01"}},
+		Connections: map[string]policy.Connection{"web01": {Kind: "ssh", Host: host, Port: number, User: l.User, KeyFile: l.Key, KnownHosts: known}},
+		Files:       policy.Files{Roots: map[string]policy.Root{"work": {Path: l.work, Write: true}}},
 	})
-	return l, proxy
 }
 
-func TestCutInMidAnswer(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
-	l, proxy := proxied(t)
+	l := newLab(t)
+	long := strings.Repeat("x", 5000) + "the end"
+	if err := os.WriteFile(filepath.Join(l.Home, "long"), []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		more, answer string
+		once         bool
+	}{
+		"a command":          {`"command": "cat long; : for ADDRESS"`, "the end", true},
+		"a file into here":   {`"download": [{"from": "long"}]`, "the end", false},
+		"a file into a file": {`"download": [{"from": "long", "path": "work:ADDRESS/long"}]`, `"size":5007`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			toxic.Faults(t, toxic.Peer{
+				Address: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)), Executor: "ssh_executor", Answer: c.answer, Keeps: true, Once: c.once, Grace: 10 * time.Second, Names: []string{"web01"},
+				Amid: name != "a command",
+				Open: func(tb testing.TB, address string) *executors.Registry {
+					return executortest.Registry(tb, l.through(tb, address), ssh.New())
+				},
+				Inputs: func(address string) string {
+					return `{"host": "web01", ` + strings.ReplaceAll(c.more, "ADDRESS", address) + `}`
+				},
+				Left: func(address string) []string {
+					left, _ := filepath.Glob(filepath.Join(l.work, address, ".chainwright-*"))
+					for _, line := range commandLines(t) {
+						if strings.Contains(line, "for "+address) {
+							left = append(left, line)
+						}
+					}
+					return left
+				},
+			})
+		})
+	}
+}
+
+// A command whose connection broke ends there too, in time.
+func TestCutWhileACommandRuns(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	network := toxic.New(t, net.JoinHostPort(l.Host, strconv.Itoa(l.Port)))
+	l.registry = executortest.Registry(t, l.through(t, network.Address), ssh.New())
 	go func() {
 		for !running(t, "3181") && t.Context().Err() == nil {
 			time.Sleep(5 * time.Millisecond)
 		}
-		proxy.Cut()
+		network.End()
 	}()
 	out, err := l.call(t.Context(), `{"host": "web01", "command": "echo begun; sleep 3181", "timeout": 2}`)
-	if err == nil || err.Type != executors.NetworkError || out.Success {
+	if err == nil || err.Type != executors.NetworkError || out.Success || out.Stdout != "begun\n" {
 		t.Errorf("%+v, %+v", out, err)
 	}
 	if out, err := l.call(t.Context(), `{"host": "web01", "command": "pkill -f '^sleep 3181$'; echo again"}`); err != nil || out.Stdout != "again\n" {
 		t.Errorf("the next call: %+v, %v", out, err)
-	}
-	proxy.Cut()
-	proxy.CutAfter(600)
-	if _, err := l.call(t.Context(), `{"host": "web01", "command": "true"}`); err == nil || err.Type != executors.NetworkError {
-		t.Errorf("cut in the handshake: %+v", err)
-	}
-}
-
-// A host that says nothing more costs the time-out and not longer.
-func TestSilence(t *testing.T) {
-	t.Parallel()
-	l, proxy := proxied(t)
-	if _, err := l.call(t.Context(), `{"host": "web01", "command": "true"}`); err != nil {
-		t.Fatal(err)
-	}
-	proxy.Hold(true)
-	begin := time.Now()
-	if _, err := l.call(t.Context(), `{"host": "web01", "command": "true", "timeout": 0.5}`); err == nil || err.Type != executors.TimeoutError {
-		t.Errorf("%+v", err)
-	}
-	if took := time.Since(begin); took > 8*time.Second {
-		t.Errorf("it took %s", took)
-	}
-	proxy.Hold(false)
-	if _, err := l.call(t.Context(), `{"host": "web01", "command": "true"}`); err != nil {
-		t.Errorf("afterwards: %v", err)
 	}
 }
 

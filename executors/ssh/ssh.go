@@ -93,14 +93,18 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	if errors.Is(err, errNotBegun) && ctx.Err() == nil { // it was kept from before, and the host has ended it since
 		connected, err = e.attempt(ctx, to, files, cmd, out)
 	}
-	if !connected {
-		return nil, to.failure(ctx, err)
-	}
 	out.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
-	if out.Success = err == nil; err != nil {
-		return out, to.failure(ctx, err)
+	if out.Success = err == nil; err == nil {
+		return out, nil
 	}
-	return out, nil
+	failed := executors.AsError(to.failure(ctx, err))
+	if failed.Type == executors.NetworkError && (!connected || line == "" || errors.Is(err, errNotBegun)) {
+		failed.Retry(0) // no command was run: files can be copied once more
+	}
+	if !connected {
+		return nil, failed
+	}
+	return out, failed
 }
 
 // attempt does the work over a connection, which is ended where it is of no

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -293,16 +294,23 @@ func TestOutputThatIsTooLongOrNoText(t *testing.T) {
 // running reports whether somebody sleeps that long.
 func running(t *testing.T, seconds string) bool {
 	t.Helper()
+	return slices.Contains(commandLines(t), "sleep\x00"+seconds+"\x00")
+}
+
+// commandLines are those of all processes.
+func commandLines(t *testing.T) []string {
+	t.Helper()
 	entries, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []string
 	for _, entry := range entries {
-		if line, err := os.ReadFile(entry); err == nil && string(line) == "sleep\x00"+seconds+"\x00" {
-			return true
+		if line, err := os.ReadFile(entry); err == nil {
+			all = append(all, string(line))
 		}
 	}
-	return false
+	return all
 }
 
 // A call that ends takes what it started there with it: also what ignores

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/pkg/sftp"
@@ -45,6 +46,8 @@ type downloaded struct {
 }
 
 const (
+	// endFor is how long a host has to end an SFTP session.
+	endFor    = time.Second
 	maxFile   = 10 << 20 // unless the policy says otherwise
 	maxInline = 2 << 20  // of all files that come in the result
 )
@@ -153,10 +156,31 @@ func over(ctx context.Context, to *connection, fn func(*sftp.Client) error) erro
 		return notBegun(fmt.Errorf("the host gives no SFTP session: %w", err))
 	}
 	client := <-got
-	defer client.Close()
-	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
-	defer stop()
-	return fn(client)
+	done := make(chan error, 1)
+	go func() { done <- fn(client) }()
+	over := false
+	select {
+	case err = <-done:
+		over = true
+	case <-ctx.Done():
+	}
+	// A host that is gone does not answer to that either, which the library
+	// would wait for.
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = client.Close()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(endFor):
+		_ = to.Close()
+		<-ended
+	}
+	if !over {
+		err = <-done
+	}
+	return err
 }
 
 func (f *files) send(ctx context.Context, to *connection, out *Output) error {

@@ -37,8 +37,8 @@ func New(tb testing.TB, peer string, toxic ...string) *Network {
 	n.Up(tb)
 	n.Address = n.proxy.Listen
 	tb.Cleanup(func() {
-		close(n.valve.over)
-		n.valve.flows.Wait() // or the library would wait for those that take nothing
+		n.valve.end()
+		n.valve.flows.Wait()                             // or the library would wait for those that take nothing
 		n.proxy.Toxics.ResetToxics(context.Background()) // lets go of what is held back
 		n.proxy.Stop()
 	})
@@ -105,8 +105,4 @@ func (n *Network) Heal(tb testing.TB) {
 }
 
 // End ends all connections that are open.
-func (n *Network) End(tb testing.TB) {
-	tb.Helper()
-	n.Down()
-	n.Up(tb)
-}
+func (n *Network) End() { n.valve.end() }

@@ -23,8 +23,18 @@ func init() {
 type valve struct {
 	sent, connections atomic.Int64
 	closing           atomic.Pointer[closing]
-	over              chan struct{} // closed when the test is
 	flows             sync.WaitGroup
+
+	mu   sync.Mutex
+	over chan struct{} // closed when the connections of now end
+}
+
+// end ends the connections that are open.
+func (v *valve) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	close(v.over)
+	v.over = make(chan struct{})
 }
 
 // closing is when a valve closes, and what it does from then on.
@@ -40,6 +50,7 @@ func (v *valve) close(after int64, then func(*flow, *toxics.ToxicStub)) {
 // flow is one connection.
 type flow struct {
 	valve  *valve
+	over   <-chan struct{}
 	since  *closing // what passed is counted for
 	passed int64
 	rest   []byte // held back
@@ -50,7 +61,9 @@ type flow struct {
 func (v *valve) NewState() any {
 	v.connections.Add(1)
 	v.flows.Add(1)
-	return &flow{valve: v}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return &flow{valve: v, over: v.over}
 }
 
 // Pipe passes on what comes. It is called again after an interruption.
@@ -84,7 +97,7 @@ func (v *valve) Pipe(stub *toxics.ToxicStub) {
 func (f *flow) next(stub *toxics.ToxicStub) (*stream.StreamChunk, bool) {
 	select {
 	case <-stub.Interrupt:
-	case <-f.valve.over:
+	case <-f.over:
 		f.end(stub)
 	case chunk := <-stub.Input:
 		if chunk != nil {
@@ -100,7 +113,7 @@ func (f *flow) give(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 	select {
 	case stub.Output <- chunk:
 		return true
-	case <-f.valve.over:
+	case <-f.over:
 		f.end(stub)
 		return false
 	}
@@ -128,7 +141,7 @@ func (f *flow) trickle(stub *toxics.ToxicStub) {
 			select {
 			case <-stub.Interrupt:
 				return
-			case <-f.valve.over:
+			case <-f.over:
 				f.end(stub)
 				return
 			case <-time.After(200 * time.Millisecond):
