@@ -21,7 +21,7 @@ func serverPrompts(set *Set) []server.ServerPrompt {
 			Handler: func(ctx context.Context, req mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 				text, err := set.Prompt(ctx, prompt.Name, req.Params.Arguments)
 				if err != nil {
-					return nil, err
+					return nil, refuse(ctx, err, mcp.INVALID_PARAMS)
 				}
 				return mcp.NewGetPromptResult(prompt.Description, []mcp.PromptMessage{
 					mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(text)),

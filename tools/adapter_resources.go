@@ -21,7 +21,7 @@ func serverResources(set *Set) []server.ServerResource {
 				mcp.WithResourceDescription(resource.Description), mcp.WithMIMEType(jsonType)),
 			Handler: func(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 				raw, err := set.ReadExecutor(ctx, resource.Name)
-				return contents(req, raw, err)
+				return contents(ctx, req, raw, err)
 			},
 		})
 	}
@@ -59,7 +59,7 @@ func resourceTemplate(uri, name, title, description string,
 			mcp.WithTemplateDescription(description), mcp.WithTemplateMIMEType(jsonType)),
 		Handler: func(ctx context.Context, req mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 			raw, err := read(ctx, req)
-			return contents(req, raw, err)
+			return contents(ctx, req, raw, err)
 		},
 	}
 }
@@ -81,9 +81,9 @@ func variable(req mcp.ReadResourceRequest, name string) string {
 	return value
 }
 
-func contents(req mcp.ReadResourceRequest, raw json.RawMessage, err *executors.Error) ([]mcp.ResourceContents, error) {
+func contents(ctx context.Context, req mcp.ReadResourceRequest, raw json.RawMessage, err *executors.Error) ([]mcp.ResourceContents, error) {
 	if err != nil {
-		return nil, err
+		return nil, refuse(ctx, err, notFoundCode(ctx))
 	}
 	return []mcp.ResourceContents{mcp.TextResourceContents{URI: req.Params.URI, MIMEType: jsonType, Text: string(raw)}}, nil
 }

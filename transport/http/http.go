@@ -110,7 +110,7 @@ func New(srv *server.MCPServer, opts Options) *Server {
 // routes is the whole chain: what stands further left is asked first.
 func (s *Server) routes(mcp http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.replied, s.admitted, s.streamed, s.shortened))
+	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.replied, s.admitted, s.streamed, s.shortened, refused))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	return chain(mux, s.checkHost, s.checkOrigin, s.crossOrigin())

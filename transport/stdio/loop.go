@@ -192,7 +192,14 @@ func (l *loop) handle(j job) {
 			}
 		}
 	}
-	reply, err := encodeReply(j.message.ID, l.srv.HandleMessage(j.ctx, j.message.Raw))
+	ctx, refusal := tools.WithRefusal(j.ctx)
+	answer := l.srv.HandleMessage(ctx, j.message.Raw)
+	if refusal.Code != 0 {
+		err := &jsonrpc.Error{Code: refusal.Code, Message: refusal.Message}
+		l.reply(j, err.Reply(j.message.ID))
+		return
+	}
+	reply, err := encodeReply(j.message.ID, answer)
 	if err != nil {
 		panic(err)
 	}
