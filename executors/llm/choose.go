@@ -165,23 +165,19 @@ func (c *Client) endpoint(name string) (*endpoint, error) {
 		return e, nil
 	}
 	s := c.settings
+	at := model.ServerOptions{Connect: s.Connect, FirstToken: s.FirstToken, Idle: s.Idle, Connections: s.MaxConcurrent}
 	var provider model.Provider
 	var err error
 	switch name {
 	case Anthropic:
-		provider, err = anthropic.New(anthropic.Options{
-			Key: c.env("ANTHROPIC_API_KEY"), BaseURL: c.env("ANTHROPIC_BASE_URL"),
-			Connect: s.Connect, FirstToken: s.FirstToken, Idle: s.Idle, Connections: s.MaxConcurrent,
-		})
+		at.Key, at.BaseURL = c.env("ANTHROPIC_API_KEY"), c.env("ANTHROPIC_BASE_URL")
+		provider, err = anthropic.New(at)
+	case Ollama:
+		at.BaseURL = c.ollama
+		provider, err = openai.New(openai.Options{ServerOptions: at})
 	default:
-		opts := openai.Options{
-			Key: c.env("OPENAI_API_KEY"), BaseURL: c.env("OPENAI_BASE_URL"), Organization: c.env("OPENAI_ORG_ID"),
-			Connect: s.Connect, FirstToken: s.FirstToken, Idle: s.Idle, Connections: s.MaxConcurrent,
-		}
-		if name == Ollama {
-			opts.Key, opts.BaseURL, opts.Organization = "", c.ollama, ""
-		}
-		provider, err = openai.New(opts)
+		at.Key, at.BaseURL = c.env("OPENAI_API_KEY"), c.env("OPENAI_BASE_URL")
+		provider, err = openai.New(openai.Options{ServerOptions: at, Organization: c.env("OPENAI_ORG_ID")})
 	}
 	if err != nil {
 		return nil, executors.AsError(fmt.Errorf("setting up %s: %w", name, err))

@@ -6,15 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	sdk "github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
 
-	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm/model"
 )
 
@@ -28,73 +25,39 @@ const (
 	defaultTokens = 8192
 )
 
-// Options say where the endpoint is and how long to wait for it.
-type Options struct {
-	Key string
-	// BaseURL is empty for Anthropic's own.
-	BaseURL string
-	Connect time.Duration
-	// FirstToken and Idle bound the silence of a stream: at its begin, and
-	// later on.
-	FirstToken, Idle time.Duration
-	// Connections is how many are kept open.
-	Connections int
-}
-
 // Provider is one endpoint.
 type Provider struct {
-	opts     Options
-	who      string
+	*model.Server
 	messages sdk.MessageService
-	http     *http.Client
-	quirks   model.Quirks
 }
 
 var _ model.Provider = (*Provider)(nil)
 
-// New makes a provider. Nothing is dialled yet.
-func New(opts Options) (*Provider, error) {
+// New makes a provider; without a base URL it is Anthropic's own. Nothing is
+// dialled yet.
+func New(opts model.ServerOptions) (*Provider, error) {
 	if opts.BaseURL == "" {
 		opts.BaseURL = DefaultBaseURL
 	}
-	u, err := url.Parse(opts.BaseURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the base URL of the Anthropic endpoint is no http or https URL")
-	}
 	opts.BaseURL = strings.TrimSuffix(strings.TrimRight(opts.BaseURL, "/"), "/v1")
-	p := &Provider{opts: opts, who: u.Host}
-	p.http = model.NewHTTPClient(model.ClientOptions{Connect: opts.Connect, Connections: opts.Connections})
+	server, err := model.NewServer("Anthropic", opts, nil)
+	if err != nil {
+		return nil, err
+	}
 	// Only what is given here counts: the SDK's own look at the environment and
 	// the disk, its retries and its guess of a time-out are left out.
-	p.messages = sdk.NewMessageService(
+	return &Provider{Server: server, messages: sdk.NewMessageService(
 		option.WithBaseURL(opts.BaseURL+"/"),
 		option.WithAPIKey(opts.Key),
-		option.WithHTTPClient(p.http),
+		option.WithHTTPClient(server.HTTP),
 		option.WithMaxRetries(0),
 		option.WithRequestTimeout(24*time.Hour), // the context bounds the call
 		option.WithoutOpenTelemetry(),
-	)
-	return p, nil
+	)}, nil
 }
 
 // Name is anthropic.
 func (p *Provider) Name() string { return "anthropic" }
-
-// Endpoint is the base URL, without credentials.
-func (p *Provider) Endpoint() string {
-	u, err := url.Parse(p.opts.BaseURL)
-	if err != nil {
-		return ""
-	}
-	u.User = nil
-	return u.String()
-}
-
-// Close frees idle connections.
-func (p *Provider) Close() error {
-	p.http.CloseIdleConnections()
-	return nil
-}
 
 // DefaultModel is a model that is good and not dear.
 func (p *Provider) DefaultModel(context.Context) (string, error) { return defaultModel, nil }
@@ -118,12 +81,9 @@ func (p *Provider) Complete(ctx context.Context, req model.Request) (model.Reply
 				err = p.failed(sending, err, x)
 			}
 		}
-		var refused *refusedError
-		if errors.As(err, &refused) {
-			if p.quirks.Learn(req.Model, refused.up, used...) {
-				continue
-			}
-			err = refused.as
+		again, err := p.Again(req.Model, err, used...)
+		if again {
+			continue
 		}
 		reply := p.reply(req, &message)
 		if err == nil {
@@ -140,14 +100,14 @@ func (p *Provider) translate(req model.Request) (params sdk.MessageNewParams, us
 	}
 	messages := req.Messages
 	if req.Schema != nil {
-		if req.Schema.Strict && !p.quirks.Lacks(req.Model, model.FeatureSchema) {
+		if req.Schema.Strict && !p.Lacks(req.Model, model.FeatureSchema) {
 			used = append(used, model.FeatureSchema)
 			params.OutputConfig.Format = sdk.JSONOutputFormatParam{Schema: req.Schema.Doc}
 		} else {
 			messages = model.InWords(messages, req.Schema)
 		}
 	}
-	if req.Temperature != nil && !p.quirks.Lacks(req.Model, model.FeatureTemperature) {
+	if req.Temperature != nil && !p.Lacks(req.Model, model.FeatureTemperature) {
 		used = append(used, model.FeatureTemperature)
 		params.Temperature = sdk.Float(min(*req.Temperature, 1))
 	}
@@ -201,13 +161,12 @@ func (p *Provider) finish(reply *model.Reply, message *sdk.Message) error {
 		if said == "" {
 			said = reply.Text
 		}
-		return executors.Errorf(executors.ExecutionError, "the model declined: %s", model.Clean(said, p.opts.Key)).WithCode(model.CodeRefusal)
+		return p.Declined(said)
 	case "":
 		if len(message.Content) == 0 {
-			return executors.Errorf(executors.ExecutionError, "%s sent a response without a reply in it", p.who).WithCode(model.CodeNoChoices)
+			return p.Empty()
 		}
-		return executors.Errorf(executors.NetworkError, "%s: the reply has no stop reason, so it may be cut", p.who).
-			WithCode(model.CodeCut).Retry(0)
+		return p.Cut("the reply has no stop reason, so it may be cut")
 	default:
 		reply.FinishReason = model.Other
 	}
@@ -217,7 +176,7 @@ func (p *Provider) finish(reply *model.Reply, message *sdk.Message) error {
 // stream reads a reply piece by piece. It is whole when the model has said
 // why it stopped.
 func (p *Provider) stream(ctx context.Context, params sdk.MessageNewParams, take func(string), x *model.Exchange) (sdk.Message, error) {
-	ctx, watch := model.NewWatch(ctx, p.opts.FirstToken, p.opts.Idle)
+	ctx, watch := p.Watch(ctx)
 	defer watch.Stop()
 	var message sdk.Message
 	events := p.messages.NewStreaming(ctx, params)
@@ -225,7 +184,7 @@ func (p *Provider) stream(ctx context.Context, params sdk.MessageNewParams, take
 	for events.Next() {
 		event := events.Current()
 		if err := message.Accumulate(event); err != nil {
-			return message, executors.Errorf(executors.ExecutionError, "%s sent a stream that makes no sense: %s", p.who, model.Clean(err.Error(), p.opts.Key))
+			return message, p.Senseless(err)
 		}
 		if event.Type == "content_block_delta" || event.Type == "message_delta" {
 			watch.Beat()
@@ -243,24 +202,13 @@ func (p *Provider) stream(ctx context.Context, params sdk.MessageNewParams, take
 		}
 		return message, p.failed(ctx, err, x)
 	}
-	return message, executors.Errorf(executors.NetworkError, "%s: the stream was cut: it ended before the model said that it was done", p.who).
-		WithCode(model.CodeCut).Retry(0)
+	return message, p.Cut(model.CutStream)
 }
-
-// refusedError is a response that says no, with what it says.
-type refusedError struct {
-	up model.Upstream
-	as *executors.Error
-}
-
-func (e *refusedError) Error() string { return e.as.Error() }
-
-func (e *refusedError) Unwrap() error { return e.as }
 
 func (p *Provider) failed(ctx context.Context, err error, x *model.Exchange) error {
 	var api *sdk.Error
 	if ctx.Err() != nil || !errors.As(err, &api) {
-		return model.Broken(ctx, p.who, err, p.opts.Key)
+		return p.Broken(ctx, err)
 	}
 	up := model.Upstream{Status: api.StatusCode, Code: string(api.Type()), Message: api.RawJSON()}
 	var body struct {
@@ -271,5 +219,5 @@ func (p *Provider) failed(ctx context.Context, err error, x *model.Exchange) err
 	if json.Unmarshal([]byte(api.RawJSON()), &body) == nil && body.Error.Message != "" {
 		up.Message = body.Error.Message
 	}
-	return &refusedError{up, model.Failure(p.who, up, x, p.opts.Key)}
+	return p.Refused(up, x)
 }

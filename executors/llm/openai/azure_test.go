@@ -23,11 +23,11 @@ func TestAzure(t *testing.T) {
 		{"https://user:password@example.com/v1", "https://user:password@example.com/v1/chat/completions", "Authorization"},
 	}
 	for _, c := range cases {
-		p, err := New(Options{Key: "0123456789", BaseURL: c.base})
+		p, err := New(Options{ServerOptions: model.ServerOptions{Key: "0123456789", BaseURL: c.base}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.http.Transport = trip(func(req *http.Request) (*http.Response, error) {
+		p.HTTP.Transport = trip(func(req *http.Request) (*http.Response, error) {
 			if req.URL.String() != c.url || !strings.Contains(req.Header.Get(c.header), "0123456789") {
 				t.Errorf("asked was %s with %v", req.URL, req.Header)
 			}

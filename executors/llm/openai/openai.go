@@ -6,11 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	sdk "github.com/sashabaranov/go-openai"
 
@@ -28,29 +26,17 @@ const defaultModel = "gpt-4.1-mini"
 // version-less kind (/openai/v1).
 const azureVersion = "2024-10-21"
 
-// Options say where the endpoint is and how long to wait for it.
+// Options say where the endpoint is. Without a base URL it is OpenAI's own.
 type Options struct {
-	// Key may be empty, for endpoints that need none.
-	Key string
-	// BaseURL is empty for OpenAI's own.
-	BaseURL string
+	model.ServerOptions
 	// Organization is sent where it is set.
 	Organization string
-	Connect      time.Duration
-	// FirstToken and Idle bound the silence of a stream: at its begin, and
-	// later on.
-	FirstToken, Idle time.Duration
-	// Connections is how many are kept open.
-	Connections int
 }
 
 // Provider is one endpoint.
 type Provider struct {
-	opts   Options
-	who    string
+	*model.Server
 	client *sdk.Client
-	http   *http.Client
-	quirks model.Quirks
 
 	listing sync.Mutex
 	first   string // the model that it lists first
@@ -63,47 +49,34 @@ func New(opts Options) (*Provider, error) {
 	if opts.BaseURL == "" {
 		opts.BaseURL = DefaultBaseURL
 	}
-	u, err := url.Parse(opts.BaseURL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the base URL of the OpenAI-compatible endpoint is no http or https URL")
+	server, err := model.NewServer("OpenAI-compatible", opts.ServerOptions, fieldsOf)
+	if err != nil {
+		return nil, err
 	}
-	p := &Provider{opts: opts, who: u.Host}
-	p.http = model.NewHTTPClient(model.ClientOptions{Connect: opts.Connect, Connections: opts.Connections, Fields: fieldsOf})
 	cfg := sdk.DefaultConfig(opts.Key)
-	if strings.HasSuffix(u.Hostname(), ".openai.azure.com") && !strings.Contains(u.Path, "/openai/v1") {
+	if byDeployment(opts.BaseURL) {
 		cfg = sdk.DefaultAzureConfig(opts.Key, opts.BaseURL)
 		cfg.APIVersion = azureVersion
 		cfg.AzureModelMapperFunc = func(deployment string) string { return deployment }
 	}
-	cfg.BaseURL, cfg.OrgID, cfg.HTTPClient = opts.BaseURL, opts.Organization, p.http
+	cfg.BaseURL, cfg.OrgID, cfg.HTTPClient = opts.BaseURL, opts.Organization, server.HTTP
 	cfg.EmptyMessagesLimit = 1 << 20 // comments that keep the connection open; the watch bounds them
-	p.client = sdk.NewClientWithConfig(cfg)
-	return p, nil
+	return &Provider{Server: server, client: sdk.NewClientWithConfig(cfg)}, nil
+}
+
+// byDeployment: it is an endpoint of Azure's older kind.
+func byDeployment(base string) bool {
+	u, err := url.Parse(base)
+	return err == nil && strings.HasSuffix(u.Hostname(), ".openai.azure.com") && !strings.Contains(u.Path, "/openai/v1")
 }
 
 // Name is openai.
 func (p *Provider) Name() string { return "openai" }
 
-// Endpoint is the base URL, without credentials.
-func (p *Provider) Endpoint() string {
-	u, err := url.Parse(p.opts.BaseURL)
-	if err != nil {
-		return ""
-	}
-	u.User = nil
-	return u.String()
-}
-
-// Close frees idle connections.
-func (p *Provider) Close() error {
-	p.http.CloseIdleConnections()
-	return nil
-}
-
 // DefaultModel is a model of OpenAI's, or at other endpoints the first that
 // they list.
 func (p *Provider) DefaultModel(ctx context.Context) (string, error) {
-	if strings.TrimRight(p.opts.BaseURL, "/") == DefaultBaseURL {
+	if strings.TrimRight(p.BaseURL, "/") == DefaultBaseURL {
 		return defaultModel, nil
 	}
 	p.listing.Lock()
@@ -114,11 +87,11 @@ func (p *Provider) DefaultModel(ctx context.Context) (string, error) {
 	ctx, x := model.Watched(ctx)
 	list, err := p.client.ListModels(ctx)
 	if err != nil {
-		failed, _ := p.failure(ctx, err, x)
-		return "", failed
+		_, err = p.Again("", p.failed(ctx, err, x))
+		return "", err
 	}
 	if len(list.Models) == 0 {
-		return "", executors.Errorf(executors.ExecutionError, "%s lists no models", p.who).
+		return "", executors.Errorf(executors.ExecutionError, "%s lists no models", p.Host).
 			WithHint("name a model, or have the endpoint load one")
 	}
 	p.first = list.Models[0].ID
@@ -143,14 +116,10 @@ func (p *Provider) Complete(ctx context.Context, req model.Request) (model.Reply
 		if reply.Model == "" {
 			reply.Model = req.Model
 		}
-		var refused *refusedError
-		if errors.As(err, &refused) {
-			if p.quirks.Learn(req.Model, refused.up, used...) {
-				continue
-			}
-			return reply, refused.as
+		again, err := p.Again(req.Model, err, used...)
+		if !again {
+			return reply, err
 		}
-		return reply, err
 	}
 }
 
@@ -161,8 +130,7 @@ func (p *Provider) whole(ctx context.Context, body sdk.ChatCompletionRequest, x 
 	}
 	reply := model.Reply{Model: answer.Model, Usage: usage(&answer.Usage)}
 	if len(answer.Choices) == 0 {
-		return reply, executors.Errorf(executors.ExecutionError, "%s sent a response without a reply in it (no choices)", p.who).
-			WithCode(model.CodeNoChoices)
+		return reply, p.Empty()
 	}
 	choice := answer.Choices[0]
 	reply.Text, reply.Reasoning = choice.Message.Content, choice.Message.ReasoningContent
@@ -180,8 +148,7 @@ func (p *Provider) finish(reply model.Reply, reason sdk.FinishReason, refusal st
 		reply.FinishReason = model.Refusal
 	case "", sdk.FinishReasonNull:
 		if refusal == "" {
-			return reply, executors.Errorf(executors.NetworkError, "%s: the reply has no finish reason, so it may be cut", p.who).
-				WithCode(model.CodeCut).Retry(0)
+			return reply, p.Cut("the reply has no finish reason, so it may be cut")
 		}
 	default:
 		reply.FinishReason = model.Other
@@ -197,8 +164,7 @@ func (p *Provider) finish(reply model.Reply, reason sdk.FinishReason, refusal st
 		if said == "" {
 			said = "its content filter stopped the reply"
 		}
-		return reply, executors.Errorf(executors.ExecutionError, "the model declined: %s", model.Clean(said, p.opts.Key)).
-			WithCode(model.CodeRefusal)
+		return reply, p.Declined(said)
 	}
 	return reply, nil
 }
@@ -214,26 +180,7 @@ func usage(u *sdk.Usage) model.Usage {
 	return sum
 }
 
-// refusedError is a response that says no, with what it says.
-type refusedError struct {
-	up model.Upstream
-	as *executors.Error
-}
-
-func (e *refusedError) Error() string { return e.as.Error() }
-
-func (e *refusedError) Unwrap() error { return e.as }
-
-// failed is failure, with the endpoint's words kept for Learn.
 func (p *Provider) failed(ctx context.Context, err error, x *model.Exchange) error {
-	as, up := p.failure(ctx, err, x)
-	if up == nil {
-		return as
-	}
-	return &refusedError{*up, as}
-}
-
-func (p *Provider) failure(ctx context.Context, err error, x *model.Exchange) (*executors.Error, *model.Upstream) {
 	var api *sdk.APIError
 	var other *sdk.RequestError
 	switch {
@@ -243,10 +190,9 @@ func (p *Provider) failure(ctx context.Context, err error, x *model.Exchange) (*
 		if api.Code == nil {
 			up.Code = api.Type
 		}
-		return model.Failure(p.who, up, x, p.opts.Key), &up
+		return p.Refused(up, x)
 	case errors.As(err, &other) && other.HTTPStatusCode != 0:
-		up := model.Upstream{Status: other.HTTPStatusCode, Message: string(other.Body)}
-		return model.Failure(p.who, up, x, p.opts.Key), &up
+		return p.Refused(model.Upstream{Status: other.HTTPStatusCode, Message: string(other.Body)}, x)
 	}
-	return model.Broken(ctx, p.who, err, p.opts.Key), nil
+	return p.Broken(ctx, err)
 }

@@ -22,7 +22,7 @@ func fieldsOf(ctx context.Context) []byte {
 // temperatures for models whose name begins in a certain way, wherever they
 // are served. used names what the endpoint may not know.
 func (p *Provider) translate(req model.Request) (body sdk.ChatCompletionRequest, fields []byte, used []string) {
-	lacks := func(feature string) bool { return p.quirks.Lacks(req.Model, feature) }
+	lacks := func(feature string) bool { return p.Lacks(req.Model, feature) }
 	messages := req.Messages
 	body.Model = req.Model
 	if s := req.Schema; s != nil {

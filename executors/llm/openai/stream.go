@@ -8,14 +8,13 @@ import (
 
 	sdk "github.com/sashabaranov/go-openai"
 
-	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm/model"
 )
 
 // stream reads a reply piece by piece. It is whole when the model has said
 // why it stopped: the library takes a connection that was cut for an end.
 func (p *Provider) stream(ctx context.Context, body sdk.ChatCompletionRequest, take func(string), x *model.Exchange) (model.Reply, error) {
-	ctx, watch := model.NewWatch(ctx, p.opts.FirstToken, p.opts.Idle)
+	ctx, watch := p.Watch(ctx)
 	defer watch.Stop()
 	var reply model.Reply
 	answer, err := p.client.CreateChatCompletionStream(ctx, body)
@@ -37,8 +36,7 @@ func (p *Provider) stream(ctx context.Context, body sdk.ChatCompletionRequest, t
 			case reason != "" && ctx.Err() == nil:
 				return p.finish(reply, reason, refusal.String())
 			case errors.Is(err, io.EOF) && ctx.Err() == nil:
-				return reply, executors.Errorf(executors.NetworkError, "%s: the stream was cut: it ended before the model said that it was done", p.who).
-					WithCode(model.CodeCut).Retry(0)
+				return reply, p.Cut(model.CutStream)
 			}
 			return reply, p.failed(ctx, err, x)
 		}
