@@ -161,6 +161,9 @@ func TestThisServer(t *testing.T) {
 			t.Errorf("%+v, %v", out, err)
 		}
 	}
+	t.Run("faults", func(t *testing.T) {
+		faults(t, address, "/mcp", `"operation": "call_tool", "tool_name": "data_processor", "arguments": {"data": ["`+strings.Repeat("x", 5000)+`the end"], "operation": "unique"}`, "the end")
+	})
 }
 
 func build(t *testing.T) string {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/mark3labs/mcp-go/client/transport"
@@ -121,6 +122,9 @@ type httpWire struct{ *transport.StreamableHTTP }
 // SendRequest sends a request, and reads the answer.
 func (w httpWire) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
 	response, err := w.StreamableHTTP.SendRequest(ctx, request)
+	if err != nil && strings.Contains(err.Error(), "unexpected nil response") { // how the library calls a stream that ends too early
+		err = io.ErrUnexpectedEOF
+	}
 	return read(ctx, request, response, err)
 }
 
