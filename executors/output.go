@@ -35,7 +35,12 @@ func truncate(text string, most int) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-func megabytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+func megabytes(n int) string {
+	if n < 50<<10 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
 
 // shorten cuts the longest texts at the top of a result until it fits, and
 // says so in its truncated. Nothing else can be cut and stay what it was.

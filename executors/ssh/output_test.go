@@ -34,6 +34,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 		"long, of many bytes":     {`"command": "yes äöü€ | head -c 1000001"`, "", true},
 		"a file that is too long": {`"command": "truncate -s 3000000 large", "download": [{"from": "large"}]`, executors.ExecutionError, false},
 		"a file of bytes":         {`"command": "head -c 50000 /dev/urandom > bytes", "download": [{"from": "bytes"}]`, "", false},
+		"a file of NULs":          {`"command": "head -c 100000 /dev/zero > nul", "download": [{"from": "nul"}]`, "", false},
 		"a file without end":      {`"download": [{"from": "/dev/zero"}]`, executors.ExecutionError, false},
 		"a pipe":                  {`"command": "rm -f pipe; mkfifo pipe", "download": [{"from": "pipe"}]`, executors.ExecutionError, false},
 	} {

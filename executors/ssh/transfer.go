@@ -16,6 +16,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/web"
 )
 
 // upload is a file to copy there.
@@ -261,7 +262,8 @@ func (f *files) get(client *sftp.Client, to sink, room int64) (downloaded, error
 		return got, to.writer.Commit()
 	}
 	text := content.String()
-	if utf8.ValidString(text) {
+	// A text of signs that JSON escapes would be longer than its bytes.
+	if utf8.ValidString(text) && web.EscapedEnd([]byte(text), 2*len(text)) == len(text) {
 		got.Content = &text
 	} else {
 		coded := base64.StdEncoding.EncodeToString([]byte(text))
