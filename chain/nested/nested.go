@@ -108,7 +108,7 @@ func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.Tree
 	if err != nil {
 		return nil, err
 	}
-	view, err := t.follow(ctx, call, started.ID)
+	view, err := t.await(ctx, call, started.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -119,26 +119,10 @@ func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.Tree
 	return outcome(view, wanted)
 }
 
-// follow waits for the end of a run and passes its progress on. When the call
+// await waits for the end of a run and passes its progress on. When the call
 // ends first the run is cancelled with it, and has a little time to stop.
-func (t *Trees) follow(ctx context.Context, call *executors.Call, id string) (*chain.RunView, error) {
-	reading, stop := context.WithCancel(ctx)
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		// Its end is that of the run, which the wait below reports.
-		_ = t.runner.Progress(reading, id, call.Principal, func(counts chain.Counts, message string) {
-			total := 0
-			for _, n := range counts {
-				total += n
-			}
-			done := total - counts[chain.Pending] - counts[chain.InProgress]
-			call.Progress(executors.Progress{Done: float64(done), Total: float64(total), Message: message})
-		})
-	}()
-	view, err := t.runner.Wait(ctx, id, call.Principal)
-	stop()
-	<-told
+func (t *Trees) await(ctx context.Context, call *executors.Call, id string) (*chain.RunView, error) {
+	view, err := Follow(ctx, t.runner, id, call)
 	if ctx.Err() == nil || err == nil && view.Status.Ended() {
 		return view, err
 	}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
 )
@@ -79,7 +80,8 @@ func (g *Generator) execute(ctx context.Context, call *executors.Call, in Input)
 	if err != nil {
 		return nil, err
 	}
-	g.follow(ctx, call, started.ID)
+	// The run is read afterwards, whatever the wait says.
+	_, _ = nested.Follow(ctx, g.opts.Runner, started.ID, call, chain.ResultsUpTo(0))
 	if ctx.Err() != nil {
 		_, err := g.opts.Runner.Cancel(context.WithoutCancel(ctx), started.ID, "", call.Principal)
 		if err != nil {
@@ -99,29 +101,4 @@ func (g *Generator) execute(ctx context.Context, call *executors.Call, in Input)
 		return out, context.Cause(ctx)
 	}
 	return out, c.failure(view)
-}
-
-// follow waits for the end of a run, or of the call, and reports how far the
-// run has come.
-func (g *Generator) follow(ctx context.Context, call *executors.Call, runID string) {
-	reading, stop := context.WithCancel(ctx)
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		// It ends with the run, which the wait below reports.
-		_ = g.opts.Runner.Progress(reading, runID, call.Principal, func(counts chain.Counts, message string) {
-			progress := executors.Progress{Message: message}
-			for state, n := range counts {
-				progress.Total += float64(n)
-				if state.Ended() {
-					progress.Done += float64(n)
-				}
-			}
-			call.Progress(progress)
-		})
-	}()
-	// The run is read afterwards, whatever the wait says.
-	_, _ = g.opts.Runner.Wait(ctx, runID, call.Principal, chain.ResultsUpTo(0))
-	stop()
-	<-told
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
 )
@@ -23,25 +24,7 @@ func (g *Generator) run(ctx context.Context, call *executors.Call, in Input, p *
 		return err
 	}
 	p.out.RunID = started.ID
-	reading, stop := context.WithCancel(ctx)
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		// It ends with the run, which the wait below reports.
-		_ = g.opts.Runner.Progress(reading, started.ID, call.Principal, func(counts chain.Counts, message string) {
-			progress := executors.Progress{Message: message}
-			for state, n := range counts {
-				progress.Total += float64(n)
-				if state.Ended() {
-					progress.Done += float64(n)
-				}
-			}
-			call.Progress(progress)
-		})
-	}()
-	view, err := g.opts.Runner.Wait(ctx, started.ID, call.Principal, chain.ResultsUpTo(tools.MaxResult))
-	stop()
-	<-told
+	view, err := nested.Follow(ctx, g.opts.Runner, started.ID, call, chain.ResultsUpTo(tools.MaxResult))
 	if ctx.Err() != nil {
 		_, cancelErr := g.opts.Runner.Cancel(context.WithoutCancel(ctx), started.ID, "", call.Principal)
 		if cancelErr != nil {
