@@ -38,7 +38,7 @@ func spellings(value, mark string) []spelling {
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		add(enc.EncodeToString([]byte(value)), true)
 		add(enc.WithPadding(base64.NoPadding).EncodeToString([]byte(value)), true)
-		for _, form := range []string{value, url.QueryEscape(value), jsonEscaped(value, false), jsonEscaped(value, true)} {
+		for _, form := range []string{value, url.QueryEscape(value), jsonEscaped(value, false), jsonEscaped(value, true), strings.ReplaceAll(value, `"`, `""`)} {
 			for shift := range 3 {
 				add(insideBase64(enc, form, shift), true)
 			}
