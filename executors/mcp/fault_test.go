@@ -37,18 +37,3 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
-
-// Connections are kept for the next call.
-func TestConnectionsAreKept(t *testing.T) {
-	t.Parallel()
-	d := newDoor(t, policy.Config{})
-	network := toxic.New(t, strings.TrimPrefix(old(t, "2025-06-18", false), "http://"))
-	for range 5 {
-		if _, err := d.call(t.Context(), object{"transport": "http", "url": "http://" + network.Address, "operation": "list_tools"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n := network.Connections(); n != 1 {
-		t.Errorf("%d connections for 5 calls", n)
-	}
-}

@@ -7,22 +7,22 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/executors/executortest/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
 // The connections below a session are used again, as the server counts them.
 func TestConnectionsAreShared(t *testing.T) {
 	t.Parallel()
-	proxy := peers.StartProxy(t, strings.TrimPrefix(old(t, "2025-06-18", false), "http://"))
+	network := toxic.New(t, strings.TrimPrefix(old(t, "2025-06-18", false), "http://"))
 	d := newDoor(t, policy.Config{})
-	base := object{"transport": "http", "url": "http://" + proxy.Addr, "operation": "call_tool", "tool_name": "add"}
+	base := object{"transport": "http", "url": "http://" + network.Address, "operation": "call_tool", "tool_name": "add"}
 	for range 20 {
 		if _, err := d.call(t.Context(), base); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := proxy.Connections(); n != 1 {
+	if n := network.Connections(); n != 1 {
 		t.Errorf("%d connections for 20 calls, one after the other", n)
 	}
 	var all sync.WaitGroup
@@ -34,7 +34,7 @@ func TestConnectionsAreShared(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := proxy.Connections(); n > 32 {
+	if n := network.Connections(); n > 32 {
 		t.Errorf("%d connections for 32 calls at a time", n)
 	}
 }
