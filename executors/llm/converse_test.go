@@ -22,6 +22,7 @@ func TestJSONInReplies(t *testing.T) {
 		"in words":                "The answer is " + ada + ", as far as I know.",
 		"after braces":            "With {curly} braces [and others]: " + ada,
 		"after an example":        `For instance {"name": "Bob", "age": 1}. The answer: ` + ada,
+		"after many examples":     strings.Repeat("For instance {\"name\": \"Bob\"}.\n", 40) + ada,
 		"after thinking":          "<think>maybe {\"name\": \"Eve\", \"age\": 2}?</think>\n" + ada,
 		"braces in a string":      `{"name": "Ada", "age": 36} and not "{"`,
 		"trailing commas":         `{"name": "Ada", "age": 36,}`,

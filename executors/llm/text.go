@@ -69,7 +69,11 @@ func parts(text string) []string {
 			return []string{text}
 		}
 	}
-	list := balanced(text)
+	spans := strictjson.Spans(text)
+	var list []string
+	for _, span := range spans[max(0, len(spans)-mostParts):] {
+		list = append(list, text[span.Start:span.End])
+	}
 	for _, fenced := range fence().FindAllStringSubmatch(text, mostParts) {
 		if inside := strings.TrimSpace(fenced[1]); inside != "" {
 			list = append(list, inside)
@@ -86,36 +90,6 @@ func parts(text string) []string {
 
 // mostParts bounds how many pieces of a reply are looked at.
 const mostParts = 16
-
-// balanced finds the objects and arrays in a text. One that is not closed goes
-// to the end.
-func balanced(text string) []string {
-	var list []string
-	start, depth, quoted := -1, 0, false
-	for i := 0; i < len(text) && len(list) < mostParts; i++ {
-		switch ch := text[i]; {
-		case quoted && ch == '\\':
-			i++
-		case quoted:
-			quoted = ch != '"'
-		case ch == '"' && depth > 0:
-			quoted = true
-		case ch == '{' || ch == '[':
-			if depth == 0 {
-				start = i
-			}
-			depth++
-		case (ch == '}' || ch == ']') && depth > 0:
-			if depth--; depth == 0 {
-				list = append(list, text[start:i+1])
-			}
-		}
-	}
-	if depth > 0 {
-		list = append(list, text[start:])
-	}
-	return list
-}
 
 // decode reads JSON, mending what models get wrong in it: trailing commas,
 // quotes, comments. What has no end is not mended: something is missing there.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/kaptinlin/jsonrepair"
+
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 const (
@@ -33,52 +35,18 @@ func (f *Form) ParseJSON(raw []byte) ([]string, error) {
 // object reads the last JSON object that has any of the names, and gives the
 // place where it ends.
 func (f *Form) object(text string) (values []string, end int, ok bool) {
-	spans := objects(text)
+	spans := strictjson.Spans(text)
 	for i := len(spans) - 1; i >= max(0, len(spans)-mostObjects); i-- {
-		part := text[spans[i].start:spans[i].end]
-		doc, ok := decode(part, spans[i].closed)
+		part := text[spans[i].Start:spans[i].End]
+		doc, ok := decode(part, spans[i].Closed)
 		if !ok {
 			continue
 		}
 		if found := f.within(doc, deepest); found != nil {
-			return found, spans[i].end, true
+			return found, spans[i].End, true
 		}
 	}
 	return nil, 0, false
-}
-
-type span struct {
-	start, end int
-	closed     bool
-}
-
-// objects finds the outermost objects and arrays of a text.
-func objects(text string) []span {
-	var list []span
-	start, depth, quoted := 0, 0, false
-	for i := 0; i < len(text); i++ {
-		switch ch := text[i]; {
-		case quoted && ch == '\\':
-			i++
-		case quoted:
-			quoted = ch != '"'
-		case ch == '"' && depth > 0:
-			quoted = true
-		case ch == '{' || ch == '[':
-			if depth == 0 {
-				start = i
-			}
-			depth++
-		case (ch == '}' || ch == ']') && depth > 0:
-			if depth--; depth == 0 {
-				list = append(list, span{start, i + 1, true})
-			}
-		}
-	}
-	if depth > 0 {
-		list = append(list, span{start, len(text), false})
-	}
-	return list
 }
 
 // decode reads JSON, mended if need be. One that isn't closed is mended only
