@@ -119,7 +119,8 @@ func TestLongChains(t *testing.T) {
 }
 
 // Trees that are wrong in every few bytes take no longer than others of
-// their size.
+// their size. The bound is far above what they take on a machine with other
+// work to do, and far below what looking at each pair would.
 func TestHostileTrees(t *testing.T) {
 	t.Parallel()
 	reg := registry(t, policy.Config{})
@@ -151,7 +152,7 @@ func TestHostileTrees(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
 			_, report := chain.Parse([]byte(text), reg, chain.ParseOptions{})
-			if took := time.Since(start); took > 15*time.Second {
+			if took := time.Since(start); took > 90*time.Second {
 				t.Errorf("took %v", took)
 			} else {
 				t.Logf("%v, %d problems, %d warnings", took, len(report.Problems), len(report.Warnings))
