@@ -98,7 +98,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 				out, _ := json.Marshal(got)
 				t.Errorf("%.300s, %+v", out, failed)
 			}
-			if spent > 300<<20 {
+			if spent > 700<<20 {
 				t.Errorf("it took %d MiB", spent>>20)
 			}
 		})
