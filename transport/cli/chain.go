@@ -74,7 +74,7 @@ func (c *chainCmd) arguments(s *session) (json.RawMessage, error) {
 func (c *chainCmd) ask(s *session, p *program, arguments json.RawMessage) error {
 	if p.models.Provider(s.ctx, c.Provider) == llm.None {
 		setting, _ := p.models.Closed()
-		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: setting}
+		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: "set one of " + setting}
 	}
 	s.yes = c.Yes
 	res, err := s.callTool(p, promptchain.ID, arguments)

@@ -32,7 +32,7 @@ func WithExecutors(own ...executors.Executor) Option {
 // policy, 130 interrupted.
 func Main(opts ...Option) {
 	ctx, stop := interruptible(context.Background())
-	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, opts...)
+	code := run(ctx, os.Args[1:], streams{os.Stdin, shown(os.Stdout), shown(os.Stderr)}, opts...)
 	stop()
 	os.Exit(code)
 }

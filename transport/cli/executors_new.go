@@ -53,7 +53,11 @@ func (c *newExecutorCmd) write(s *session, p *program) error {
 	for _, name := range files {
 		fmt.Fprintf(s.out, "wrote %s\n", name)
 	}
-	fmt.Fprintf(s.err, "a server that runs takes it up by itself; next: chainwright executors %s\n", c.ID)
+	next := "next: chainwright executors " + c.ID
+	if c.Kind == "mcp" {
+		next = "each tool becomes an executor " + c.ID + "_TOOL; next: chainwright executors"
+	}
+	fmt.Fprintf(s.err, "a server that runs takes it up by itself; %s\n", next)
 	return nil
 }
 

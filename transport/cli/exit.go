@@ -122,14 +122,18 @@ func report(s *session, err error) int {
 	case errors.As(err, &wrong):
 		code = exitUsage
 	}
+	text := err.Error()
 	if interrupted(s.ctx) {
 		code = exitInterrupted
+		if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
+			text, hint, see = errInterrupted.Error(), "", "" // whatever it came in the way of
+		}
 	}
-	if text := err.Error(); text != "" {
+	if text != "" {
 		fmt.Fprintf(s.err, "chainwright: %s\n", text)
 	}
 	if hint != "" {
-		fmt.Fprintf(s.err, "hint: %s\n", hint)
+		fmt.Fprintf(s.err, "hint: %s\n", atTerminal(hint))
 	}
 	if see != "" {
 		fmt.Fprintf(s.err, "see: %s --help\n", see)

@@ -86,12 +86,12 @@ func started(res *tools.Result) (string, error) {
 }
 
 // finish shows how a run ended, as JSON or in words, and gives the exit code.
-func (s *session) finish(view *chain.RunView, asJSON bool) error {
+func (s *session) finish(p *program, view *chain.RunView, asJSON bool) error {
 	if asJSON {
 		if err := s.printJSON(view); err != nil {
 			return err
 		}
-	} else if err := s.summary(s.out, view); err != nil {
+	} else if err := s.summary(s.out, view, p.order(s, view)); err != nil {
 		return err
 	}
 	switch {
@@ -108,27 +108,27 @@ func (s *session) finish(view *chain.RunView, asJSON bool) error {
 
 // summary tells of a run in words: the picture, then each failure with its
 // reason, then what to do next.
-func (s *session) summary(w io.Writer, view *chain.RunView) error {
+func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]string) error {
 	name := ""
 	if view.Name != "" {
 		name = " " + view.Name
 	}
 	fmt.Fprintf(w, "run %s%s: %s in %s (%s)\n", view.RunID, name, view.Status,
 		took(time.Duration(view.DurationMS*float64(time.Millisecond))), inWords(view.Counts))
-	if err := draw(w, view, nil); err != nil {
+	if err := draw(w, view, after); err != nil {
 		return err
 	}
 	if view.Error != "" {
 		fmt.Fprintf(w, "\n%s\n", view.Error)
 	}
 	if view.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", view.Hint)
+		fmt.Fprintf(w, "hint: %s\n", atTerminal(view.Hint))
 	}
 	for _, warning := range view.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
 	failures(w, view)
-	next(w, view)
+	s.next(w, view)
 	return nil
 }
 
@@ -162,7 +162,7 @@ func failures(w io.Writer, view *chain.RunView) {
 			fmt.Fprintf(w, "  element %d: %s\n", element.Index, clip(element.Error, 200))
 		}
 		if task.Hint != "" {
-			fmt.Fprintf(w, "  hint: %s\n", task.Hint)
+			fmt.Fprintf(w, "  hint: %s\n", atTerminal(task.Hint))
 		}
 	}
 	if told > maxFailures {
@@ -171,9 +171,11 @@ func failures(w io.Writer, view *chain.RunView) {
 }
 
 // next says what can be done with the run now.
-func next(w io.Writer, view *chain.RunView) {
+func (s *session) next(w io.Writer, view *chain.RunView) {
 	fmt.Fprintln(w)
 	switch {
+	case s.forgets:
+		fmt.Fprintln(w, "results: run it with --json, or with a store on disk; the memory store forgets them")
 	case view.Status == chain.Completed:
 		fmt.Fprintf(w, "results: chainwright runs %s --json\n", view.RunID)
 	case view.Status.Ended():

@@ -109,7 +109,7 @@ func (c *generateSequentialCmd) options() (sequential.FileOptions, error) {
 func (c *generateSequentialCmd) generate(s *session, p *program, opts sequential.FileOptions) error {
 	if p.models.Provider(s.ctx, c.Provider) == llm.None {
 		setting, _ := p.models.Closed()
-		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: setting}
+		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: "set one of " + setting}
 	}
 	show := newProgress(s.err)
 	opts.OnBad = func(bad *rows.Bad) { fmt.Fprintf(s.err, "warning: %s: %s\n", c.Input, bad.Error()) }

@@ -51,7 +51,8 @@ func draw(w io.Writer, view *chain.RunView, after map[string][]string) error {
 		}
 		roots = append(roots, byID[task.ID])
 	}
-	p := painter{w: w, limit: width(w), name: nameWidth(view)}
+	p := painter{w: w, limit: width(w)}
+	p.columns(roots, 1)
 	p.level(roots, "")
 	if hidden > 0 {
 		p.line(fmt.Sprintf("   … and %s that completed", plural(hidden, "more task")))
@@ -59,27 +60,25 @@ func draw(w io.Writer, view *chain.RunView, after map[string][]string) error {
 	return p.err
 }
 
-func nameWidth(view *chain.RunView) int {
-	widest := 0
-	for i := range view.Tasks {
-		widest = max(widest, utf8.RuneCountInString(label(&view.Tasks[i])))
+// ownName is a task's name where it says more than the id and the executor.
+func ownName(task *chain.TaskView) string {
+	if task.Name == task.ID || task.Name == task.Executor {
+		return ""
 	}
-	return min(widest, 36)
+	return task.Name
 }
 
-// label is how a task is called: by its name, with the id where it has one of
-// its own.
+// label is how a task is called in a line of its own: by its id, with its name
+// where it has one.
 func label(task *chain.TaskView) string {
-	if task.Name == "" || task.Name == task.ID || task.Name == task.Executor {
-		return task.ID
-	}
-	return task.ID + " " + task.Name
+	return strings.TrimSpace(task.ID + " " + ownName(task))
 }
 
 type painter struct {
 	w     io.Writer
 	limit int
-	name  int
+	id    int // how wide the column of ids is, with the branches before them
+	name  int // and that of names; 0 where there are none, or no room
 	err   error
 }
 
@@ -100,18 +99,42 @@ func (p *painter) level(nodes []*pictured, indent string) {
 	}
 }
 
+// The widths of a picture.
+const (
+	branchWidth = 3
+	fateWidth   = 18 // a state and how long it took
+	widestID    = 40
+	widestName  = 36
+	leastName   = 12 // less of a name says nothing
+)
+
+// columns measures the tasks; a terminal that is too narrow for all of a line
+// goes without the names, since the ids are what commands take.
+func (p *painter) columns(nodes []*pictured, depth int) {
+	for _, node := range nodes {
+		id := min(utf8.RuneCountInString(node.task.ID), widestID)
+		p.id = max(p.id, depth*branchWidth+2+id)
+		p.name = max(p.name, min(utf8.RuneCountInString(ownName(node.task)), widestName))
+		p.columns(node.under, depth+1)
+	}
+	if room := p.limit - p.id - fateWidth - 2*len(gap); depth == 1 && p.limit > 0 && p.name > room {
+		if p.name = room; room < leastName {
+			p.name = 0
+		}
+	}
+}
+
 func (p *painter) node(node *pictured, lead string) {
 	task := node.task
-	name := clip(label(task), p.name)
-	pad := strings.Repeat(" ", max(0, p.name-utf8.RuneCountInString(name)))
-	text := lead + marks[task.Status] + " " + name + pad + "  " + fate(task)
+	text := padded(lead+marks[task.Status]+" "+clip(task.ID, widestID), p.id) + gap
+	if p.name > 0 {
+		text += padded(clip(ownName(task), p.name), p.name) + gap
+	}
+	text += fate(task)
 	if len(node.after) > 0 {
-		text += "  ← " + listed(node.after)
+		text += gap + "← " + listed(node.after)
 	}
-	if runes := []rune(text); p.limit > 0 && len(runes) > p.limit {
-		text = string(runes[:p.limit-1]) + "…"
-	}
-	p.line(strings.TrimRight(text, " "))
+	p.plain(text)
 }
 
 // fate is how a task stands, in words.

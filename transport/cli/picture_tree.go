@@ -36,16 +36,8 @@ func drawTree(w io.Writer, tree *chain.Tree) error {
 // condition, and that it is done for each of several.
 func manner(tree *chain.Tree, task *chain.Task) string {
 	var text string
-	if len(task.Dependencies) > 0 {
-		var names []string
-		for _, dep := range task.Dependencies {
-			name := tree.Tasks[dep.Task].ID
-			if !dep.Required {
-				name += "?"
-			}
-			names = append(names, name)
-		}
-		text += "  ← " + listed(names)
+	if names := awaited(tree, task); len(names) > 0 {
+		text += gap + "← " + listed(names)
 	}
 	if task.ForEach != nil {
 		text += "  (for each)"
@@ -62,8 +54,8 @@ func padded(text string, width int) string {
 
 // plain writes a line, cut to the width of the terminal.
 func (p *painter) plain(text string) {
-	if runes := []rune(text); p.limit > 0 && len(runes) > p.limit {
-		text = string(runes[:p.limit-1]) + "…"
+	if p.limit > 0 {
+		text = cut(text, p.limit)
 	}
 	p.line(strings.TrimRight(text, " "))
 }

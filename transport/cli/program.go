@@ -51,7 +51,7 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 
 	var err error
 	if p.policy, err = policy.New(cfg.Policy); err != nil {
-		return nil, p.abandon(ctx, usage("the policy: %w", err))
+		return nil, p.abandon(ctx, usage("the policy: %w", err).withHint(unwritable(cfg, err)))
 	}
 	if p.models, err = llm.NewClient(cfg.LLM); err != nil {
 		return nil, p.abandon(ctx, usage("the language models: %w", err))
@@ -81,6 +81,15 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 		return nil, p.abandon(ctx, usage("choosing the tools: %w", err))
 	}
 	return p, nil
+}
+
+// unwritable is what helps where there is no audit trail to write: not having
+// one has to be said.
+func unwritable(cfg *config.Loaded, err error) string {
+	if !strings.HasPrefix(err.Error(), "policy.audit.path: ") || cfg.Source("policy.audit.path") != "default" {
+		return ""
+	}
+	return "the audit trail is in the data folder: name one that can be written with CHAINWRIGHT_DATA_DIR, or keep nothing with --store memory and CHAINWRIGHT_POLICY_AUDIT_OFF=true"
 }
 
 // openStore makes the store, which touches the disk at its first use only.

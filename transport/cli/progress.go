@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -34,8 +33,9 @@ type progress struct {
 // newProgress begins to show progress on a stream. End it with finish.
 func newProgress(stream io.Writer) *progress {
 	p := &progress{w: stream, start: time.Now(), stop: make(chan struct{}), stopped: make(chan struct{})}
-	file, ok := stream.(*os.File)
-	p.live = ok && isTerminal(stream) && enableCursor(file)
+	if file := fileOf(stream); file != nil && isTerminal(stream) && enableCursor(file) {
+		p.live, p.w = true, file // which moves the cursor
+	}
 	if !p.live {
 		close(p.stopped)
 		return p
@@ -119,7 +119,7 @@ func (p *progress) draw() {
 	}
 	limit := max(width(p.w), 40) - 1
 	for _, line := range lines {
-		screen.WriteString(clip(line, limit) + "\n")
+		screen.WriteString(cut(harmless(line), limit) + "\n")
 	}
 	p.drawn = len(lines)
 	fmt.Fprint(p.w, screen.String())

@@ -46,7 +46,7 @@ func (c *runCmd) Run(s *session) error {
 	s.yes = c.Yes
 	view, err := s.runTree(p, tools.RunTaskTree, arguments)
 	if err == nil {
-		err = s.finish(view, c.JSON)
+		err = s.finish(p, view, c.JSON)
 	}
 	return finishing(s, p, err)
 }
@@ -87,8 +87,7 @@ func (s *session) runTree(p *program, tool string, arguments any) (*chain.RunVie
 	}
 	id, err := started(res)
 	if err != nil {
-		s.allProblems(p, arguments)
-		return nil, err
+		return nil, s.allProblems(p, arguments, err)
 	}
 	for _, warning := range res.Warnings {
 		fmt.Fprintf(s.err, "warning: %s\n", warning)
@@ -97,19 +96,20 @@ func (s *session) runTree(p *program, tool string, arguments any) (*chain.RunVie
 }
 
 // allProblems lists what is wrong with a tree that was refused: the refusal
-// itself names only the first few.
-func (s *session) allProblems(p *program, arguments any) {
+// itself names only the first few, and stands where the tree is not at fault.
+func (s *session) allProblems(p *program, arguments any, refused error) error {
 	given, ok := arguments.(map[string]any)
 	tree, isTree := given["tasks"].(json.RawMessage)
 	if !ok || !isTree {
-		return
+		return refused
 	}
 	res, err := s.use(p, tools.ValidateTaskTree, map[string]any{"tasks": tree})
 	var v verdict
-	if err != nil || res.IsError() || decode(res, &v) != nil {
-		return
+	if err != nil || res.IsError() || decode(res, &v) != nil || len(v.Problems) == 0 {
+		return refused
 	}
 	for _, problem := range v.Problems {
-		fmt.Fprintln(s.err, problem.String())
+		fmt.Fprintln(s.err, atTerminal(problem.String()))
 	}
+	return usage("the task tree is not valid: %s", plural(max(v.Count, len(v.Problems)), "problem"))
 }

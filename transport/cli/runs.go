@@ -28,6 +28,9 @@ func (c *runsCmd) takes() []*param {
 
 // Run lists runs, or shows one: following it while it is going on.
 func (c *runsCmd) Run(s *session) error {
+	if c.Limit < 1 || c.Limit > 100 {
+		return usage("--limit must be 1 to 100; got %d", c.Limit)
+	}
 	p, err := s.open(unaudited, unselected)
 	if err != nil {
 		return err
@@ -42,7 +45,7 @@ func (c *runsCmd) Run(s *session) error {
 	if c.JSON {
 		err = s.printJSON(view)
 	} else {
-		err = s.summary(s.out, view)
+		err = s.summary(s.out, view, p.order(s, view))
 	}
 	return finishing(s, p, err)
 }
@@ -161,7 +164,7 @@ func (c *retryCmd) Run(s *session) error {
 	s.yes = c.Yes
 	view, err := s.runTree(p, tools.RetryRun, arguments)
 	if err == nil {
-		err = s.finish(view, c.JSON)
+		err = s.finish(p, view, c.JSON)
 	}
 	return finishing(s, p, err)
 }

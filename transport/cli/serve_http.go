@@ -28,6 +28,8 @@ func (s *session) serveHTTP(p *program, srv *server.MCPServer, addr, token strin
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, http.ErrNoToken):
+		return usage("serving HTTP: %w", err).withHint(fmt.Sprintf("%s=$(openssl rand -hex 32) chainwright serve --addr %s; clients send it as a bearer token", edge.TokenEnv, addr))
 	case s.ctx.Err() == nil && !errors.As(err, &listening):
 		return usage("serving HTTP: %w", err) // an address that is refused
 	default:

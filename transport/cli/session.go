@@ -29,6 +29,7 @@ type session struct {
 	globals   *globals
 	executors []executors.Executor
 	yes       bool // the person has agreed to what may be asked
+	forgets   bool // the store ends with the process
 	root      *cobra.Command
 }
 
@@ -66,7 +67,7 @@ func (s *session) logger(level string) zerolog.Logger {
 	}
 	out := s.err
 	if isTerminal(s.err) {
-		out = zerolog.ConsoleWriter{Out: s.err, TimeFormat: "15:04:05"}
+		out = zerolog.ConsoleWriter{Out: s.err, TimeFormat: "15:04:05", NoColor: true} // which s.err would show
 	}
 	return zerolog.New(out).Level(parsed).With().Timestamp().Logger()
 }
@@ -81,6 +82,7 @@ func (s *session) open(change ...func(*config.Loaded)) (*program, error) {
 	for _, each := range change {
 		each(cfg)
 	}
+	s.forgets = cfg.Store == "memory"
 	level := cfg.LogLevel
 	if cfg.Source("log_level") == "default" {
 		level = zerolog.WarnLevel.String()

@@ -88,6 +88,14 @@ func clip(text string, n int) string {
 	return string(runes[:max(n-1, 0)]) + "…"
 }
 
+// cut shortens a line to at most n characters, and leaves its spaces.
+func cut(line string, n int) string {
+	if runes := []rune(line); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return line
+}
+
 // took writes a duration as people say it.
 func took(d time.Duration) string {
 	switch {

@@ -78,7 +78,7 @@ func (v *verdict) tell(s *session, name string) {
 			}
 			fmt.Fprintf(s.out, ": %s\n", problem.Message)
 			if problem.Hint != "" {
-				fmt.Fprintf(s.out, "  hint: %s\n", problem.Hint)
+				fmt.Fprintf(s.out, "  hint: %s\n", atTerminal(problem.Hint))
 			}
 		}
 	}

@@ -89,6 +89,9 @@ func TestEveryErrorHasAnExitCode(t *testing.T) {
 		{"joined", t.Context(), errors.Join(usage("wrong"), nil), exitUsage, "chainwright: wrong\n"},
 		{"quiet", t.Context(), quiet(exitFailed), exitFailed, ""},
 		{"interrupted", stopped, quiet(exitFailed), exitInterrupted, ""},
+		{"interrupted early", stopped, usage("the store: %w", context.Cause(stopped)).withHint("see to the disk"), exitInterrupted, "chainwright: interrupted\n"},
+		{"interrupted, and broken", stopped, errors.New("broken"), exitInterrupted, "chainwright: broken\n"},
+		{"a tool's words", t.Context(), usage("no run").withHint("list_runs gives the runs there are"), exitUsage, "chainwright: no run\nhint: chainwright runs gives the runs there are\n"},
 	}
 	for _, c := range cases {
 		var said bytes.Buffer
@@ -107,7 +110,7 @@ func TestAPictureOfALargeRunShowsWhatDidNotComplete(t *testing.T) {
 	view.Tasks = append(view.Tasks, chain.TaskView{ID: "bad", Name: "the bad one", Status: chain.Failed})
 	var picture bytes.Buffer
 	require.NoError(t, draw(&picture, view, nil))
-	require.Contains(t, picture.String(), "└─ ✗ bad the bad one")
+	require.Contains(t, picture.String(), "└─ ✗ bad  the bad one")
 	require.Contains(t, picture.String(), "and 800 more tasks that completed")
 	require.Less(t, strings.Count(picture.String(), "\n"), 210)
 }
@@ -125,12 +128,57 @@ func TestAPictureNestsTasksUnderTheirParents(t *testing.T) {
 	var picture bytes.Buffer
 	require.NoError(t, draw(&picture, view, map[string][]string{"last": {"root"}}))
 	require.Equal(t, strings.Join([]string{
-		"├─ ✓ root   completed    1.0 s",
+		"├─ ✓ root      completed    1.0 s",
 		"│  ├─ – child  skipped (its condition is false)",
 		"│  └─ – other  skipped (x, y did not complete)",
-		"└─ ✓ last   completed    1.0 s  after 2 attempts  ← root",
+		"└─ ✓ last      completed    1.0 s  after 2 attempts  ← root",
 		"",
 	}, "\n"), picture.String())
+}
+
+func TestAPictureHasColumns(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	end := start.Add(time.Second)
+	root := &pictured{task: &chain.TaskView{ID: "a", Name: "Ask for the prices of all", Status: chain.Completed, StartedAt: &start, CompletedAt: &end}}
+	other := &pictured{task: &chain.TaskView{ID: "longer", Name: "longer", Status: chain.Pending}, after: []string{"a"}}
+	for limit, want := range map[int][]string{
+		0: {
+			"├─ ✓ a       Ask for the prices of all  completed    1.0 s",
+			"└─ · longer                             pending  ← a",
+		},
+		50: {
+			"├─ ✓ a       Ask for the pric…  completed    1.0 s",
+			"└─ · longer                     pending  ← a",
+		},
+		40: {
+			"├─ ✓ a       completed    1.0 s",
+			"└─ · longer  pending  ← a",
+		},
+	} {
+		var picture bytes.Buffer
+		p := painter{w: &picture, limit: limit}
+		p.columns([]*pictured{root, other}, 1)
+		p.level([]*pictured{root, other}, "")
+		require.NoError(t, p.err)
+		require.Equal(t, strings.Join(append(want, ""), "\n"), picture.String())
+	}
+}
+
+// Given text that would rule a terminal, it is shown and does nothing.
+func TestAScreenIsNotRuledByText(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"plain text\n\twith ünïcode ✓\n": "plain text\n\twith ünïcode ✓\n",
+		"\x1b[2J\x1b]0;title\a":          `\x1b[2J\x1b]0;title\a`,
+		"all is well\rnothing is":         `all is well\rnothing is`,
+		"a line\r\nanother":               "a line\nanother",
+		"\u009b31m \u202egnp.exe\x7f":     `\u009b31m \u202egnp.exe\x7f`,
+		"cut \xe2\x82":                    "cut \ufffd\ufffd",
+		"\x00":                            `\x00`,
+	} {
+		require.Equal(t, want, harmless(given))
+	}
 }
 
 // Given the beginning of any command or flag, the shells are offered it.

@@ -96,6 +96,9 @@ func (s *Server) shutdown(srv *http.Server) error {
 	return nil
 }
 
+// ErrNoToken is why an address is refused that others can reach.
+var ErrNoToken = errors.New("no token is set")
+
 // checkAddress refuses to serve others without asking who they are.
 func (s *Server) checkAddress(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
@@ -106,7 +109,7 @@ func (s *Server) checkAddress(addr string) error {
 		return nil
 	}
 	if s.opts.Token == "" {
-		return fmt.Errorf("%s can be reached from other machines, and no token is set: set http.token_env, or serve 127.0.0.1", addr)
+		return fmt.Errorf("%s can be reached from other machines, and %w: serve 127.0.0.1, or require a token", addr, ErrNoToken)
 	}
 	s.public.Store(true)
 	return nil

@@ -1,0 +1,22 @@
+package cli
+
+import "strings"
+
+// terms are what the hints of tools call by the names that assistants use, and
+// what a person at a terminal writes. The longer ones stand first.
+var terms = strings.NewReplacer(
+	`give them with the run: {"inputs": {…}}`, `give them with --inputs '{…}'`,
+	"name the tasks to run again", "name the tasks to run again: --from TASK",
+	"list_runs", "chainwright runs",
+	"get_run", "chainwright runs",
+	"cancel_run", "chainwright cancel",
+	"retry_run with run_id", "chainwright retry",
+	"retry_run", "chainwright retry",
+	"run_task_tree", "chainwright run",
+	"validate_task_tree", "chainwright validate",
+	"find_executor", "chainwright executors",
+	"the executors command", "chainwright executors",
+)
+
+// atTerminal is a hint of a tool in the words of the command line.
+func atTerminal(hint string) string { return terms.Replace(hint) }
