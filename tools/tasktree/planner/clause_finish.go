@@ -14,6 +14,9 @@ func (c *clause) finish() {
 	if c.heading {
 		c.class = metaClass
 	}
+	if c.verb == "use" && c.class == metaClass && !hasMeta(c.tokens) {
+		c.class = noClass // so that it is told of
+	}
 	if at, n := find(c.tokens, l.Openers["together"]); at >= 0 {
 		c.together = true
 		c.tokens = cut(c.tokens, at, n)

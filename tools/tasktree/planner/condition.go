@@ -40,7 +40,10 @@ func (p *planner) test(s *step) string {
 	if before < 0 {
 		return ""
 	}
+	held := heldIn(tokens)
 	switch {
+	case held != "":
+		return fmt.Sprintf("%s | tostring | contains(%q)", grouped(p.read(before)), held)
 	case p.graph.steps[before].class == "compare" && p.graph.steps[before].inputs["program"] != nil && has(tokens, l.Differ):
 		return p.read(before) + ".equal | not"
 	case p.graph.steps[before].class == "compare" && p.graph.steps[before].inputs["program"] != nil && has(tokens, l.Same):
@@ -55,6 +58,20 @@ func (p *planner) test(s *step) string {
 		return p.ended(s, before, "completed")
 	case has(tokens, l.Present):
 		return fmt.Sprintf("%s | length > 0", grouped(p.read(before)))
+	}
+	return ""
+}
+
+// heldIn is the text that a condition looks for: "it contains error".
+func heldIn(tokens []token) string {
+	at, n := find(tokens, words().Holds)
+	if at < 0 {
+		return ""
+	}
+	for _, t := range tokens[at+n:] {
+		if t.kind == quoted || t.kind == word && !slices.Contains(empties, t.low) && t.low != "word" && t.low != "text" {
+			return t.text
+		}
 	}
 	return ""
 }
@@ -93,6 +110,11 @@ func (p *planner) anyFailed(s *step) string {
 // subject is the step that a condition speaks of: the last that is not under a
 // condition itself.
 func (p *planner) subject(s *step) int {
+	for _, i := range slices.Backward(s.data) {
+		if p.graph.steps[i].when != s.when && len(s.data) > 1 && p.graph.steps[i].isNamedIn(s.when.tokens) {
+			return i
+		}
+	}
 	for _, list := range [][]int{s.data, s.deps} {
 		for k := len(list) - 1; k >= 0; k-- {
 			if p.graph.steps[list[k]].when != s.when {
@@ -101,6 +123,15 @@ func (p *planner) subject(s *step) int {
 		}
 	}
 	return -1
+}
+
+// isNamedIn: a condition has a noun of what the step is about: the "errors" of
+// the errors table.
+func (s *step) isNamedIn(tokens []token) bool {
+	return slices.ContainsFunc(tokens, func(t token) bool {
+		return t.kind == word && len(t.low) > 3 && !slices.Contains([]string{"than", "more", "less", "there", "table", "file", "data", "with", "rows"}, t.low) &&
+			slices.ContainsFunc(s.tokens, func(own token) bool { return own.kind == word && singular(own.low) == singular(t.low) })
+	})
 }
 
 // limit reads the comparison of a condition. A threshold that it does not give
@@ -135,7 +166,11 @@ func (p *planner) limit(s *step) (operator string, at int, limit string, ok bool
 // measure is the number that a condition compares: how full a resource is, how
 // many elements there are, or the field that it names.
 func (p *planner) measure(s *step, subject []token) string {
-	if usage := p.usage(subject, s); len(usage) == 1 {
+	usage := p.usage(subject, s)
+	if countsWhat(s.when.tokens) && !has(subject, []string{"usage", "load"}) && has(s.when.tokens, []string{"there are", "rows", "items", "records", "errors", "entries", "lines"}) {
+		usage = nil // it is about how many there are
+	}
+	if len(usage) == 1 {
 		return usage[0]
 	} else if len(usage) > 1 {
 		return "([" + strings.Join(usage, ", ") + "] | max)"

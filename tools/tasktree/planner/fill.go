@@ -134,7 +134,7 @@ func (p *planner) said(s *step, place string) any {
 	case "data":
 		return p.value(s)
 	case "text", "notice":
-		return text2(p.text(s))
+		return text2(cmp.Or(p.text(s), escape(first(literalsOf(s.tokens, quoted)))))
 	case "stdin":
 		return text2(p.text(s))
 	case "json":
@@ -237,7 +237,11 @@ func (p *planner) literals(s *step) {
 		if _, done := s.inputs[name]; done {
 			continue
 		}
-		found := first(literalsOf(s.tokens, offers().Inputs[name]...))
+		tokens := s.tokens
+		if rest, ok := destination(s.tokens); ok && words().Classes[s.class].Family != source && len(literalsOf(rest, offers().Inputs[name]...)) > 0 {
+			tokens = rest // "merge a.json and b.json into c.json"
+		}
+		found := first(literalsOf(tokens, offers().Inputs[name]...))
 		if found == "" {
 			continue
 		}

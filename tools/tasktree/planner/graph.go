@@ -104,14 +104,18 @@ func (c *clause) opening(seen []string) *clause {
 		return nil
 	}
 	end := len(c.tokens)
-	if rest, ok := destination(c.tokens); ok && c.class != "count" && c.class != "count_lines" && c.class != "count_words" && c.class != "totals" && c.class != "compare" {
-		end -= len(rest)
+	ends := []string{"to", "into", "as"}
+	if c.class == "merge" || c.class == "aggregate" {
+		ends = append(ends, "in") // "put together in one file", but "sort the rows in a.csv"
+	}
+	if at := slices.IndexFunc(c.tokens, func(t token) bool { return slices.Contains(ends, t.low) }); at >= 0 && c.class != "compare" {
+		end = at
 	}
 	for _, kind := range []string{path, url} {
 		verb := map[string]string{path: "read", url: "fetch"}[kind]
 		var named []token
 		for _, t := range c.tokens[:end] {
-			if t.kind == kind && !slices.Contains(seen, t.text) {
+			if t.kind == kind && !slices.Contains(seen, t.text) && (kind != path || strings.Contains(t.text, ".")) {
 				named = append(named, token{kind: word, text: "and", low: "and"}, t)
 			}
 		}

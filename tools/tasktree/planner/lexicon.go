@@ -46,6 +46,7 @@ type lexicon struct {
 	Interpreters                                                  map[string]string
 	Comparisons                                                   map[string][]string
 	Failed, Succeeded, Empty, Present, Differ, Same               []string
+	Holds                                                         []string
 	AnyTask                                                       []string `yaml:"any_task"`
 
 	forms  map[string]string // each form of a verb to the verb

@@ -93,8 +93,8 @@ func (c *condition) isOver() bool {
 }
 
 func (s *splitter) contrary() *condition {
-	if s.last == nil {
-		return nil
+	if s.last == nil { // "check it; if not, …"
+		return &condition{tokens: []token{{kind: word, text: "it", low: "it"}, {kind: word, text: "fails", low: "fails"}}, prefix: true}
 	}
 	return &condition{tokens: s.last.tokens, negate: !s.last.negate, prefix: true}
 }

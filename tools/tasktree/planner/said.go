@@ -58,7 +58,7 @@ func cutAfter(tokens []token, words ...string) ([]token, bool) {
 // fieldWord is the first word that can be the name of a field.
 func fieldWord(tokens []token) string {
 	for _, t := range tokens {
-		if t.kind != word && t.kind != quoted || slices.Contains(prepositions, t.low) {
+		if t.kind != word && t.kind != quoted || slices.Contains(prepositions, t.low) || slices.Contains([]string{"average", "mean", "sum", "total", "maximum", "minimum"}, t.low) {
 			return ""
 		}
 		if slices.Contains(empties, t.low) || slices.Contains(words().Backward, t.low) || slices.Contains([]string{"data", "values", "numbers", "items", "rows", "everything"}, t.low) {
@@ -171,6 +171,9 @@ func selectIn(s *step) string {
 }
 
 func insertIn(s *step) string {
+	if s.clause.verb == "delete" || s.clause.verb == "remove" || s.clause.verb == "update" {
+		return first(literalsOf(s.tokens, sql))
+	}
 	if statement := first(literalsOf(s.tokens, sql)); statement != "" {
 		return statement
 	}
