@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 	"sync"
@@ -11,16 +10,16 @@ import (
 // redactor knows the values of secrets in all the spellings in which they
 // turn up, and takes them out of what leaves the server.
 type redactor struct {
-	mu       sync.Mutex // held while a value is added
-	values   map[string]map[string]bool
-	patterns atomic.Pointer[[]spelling]
+	mu     sync.Mutex // held while a value is added
+	values map[string]map[string]bool
+	finder atomic.Pointer[finder] // nil while nothing is known
 }
 
 // know adds a value. Earlier values of the same secret stay known: they may
 // still be in flight.
 func (r *redactor) know(name, value string) {
-	if known := r.patterns.Load(); known != nil {
-		for _, s := range *known {
+	if f := r.finder.Load(); f != nil {
+		for _, s := range f.known {
 			if s.mark == markOf(name) && string(s.text) == value {
 				return
 			}
@@ -41,10 +40,7 @@ func (r *redactor) know(name, value string) {
 			all = append(all, spellings(value, markOf(name))...)
 		}
 	}
-	slices.SortFunc(all, func(a, b spelling) int {
-		return cmp.Or(-cmp.Compare(len(a.text), len(b.text)), bytes.Compare(a.text, b.text), cmp.Compare(a.mark, b.mark))
-	})
-	r.patterns.Store(&all)
+	r.finder.Store(newFinder(all))
 }
 
 func markOf(name string) string { return "[secret " + name + "]" }
@@ -57,15 +53,15 @@ type span struct {
 
 // find returns the parts to take out, in order, those that overlap as one.
 func (r *redactor) find(b []byte) []span {
-	patterns := r.patterns.Load()
-	if patterns == nil {
+	f := r.finder.Load()
+	if f == nil {
 		return nil
 	}
-	spans := findAll(b, *patterns)
+	spans := f.findAll(b)
 	if len(spans) < 2 {
 		return spans
 	}
-	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, b.to-a.to) })
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, b.to-a.to, cmp.Compare(a.mark, b.mark)) })
 	merged := spans[:1]
 	for _, s := range spans[1:] {
 		if last := &merged[len(merged)-1]; s.from < last.to {
@@ -83,8 +79,8 @@ const deepest = 3
 
 // findAll looks for every spelling in a text, in its plain views, and for those
 // that are broken into lines in the last of these without the line breaks.
-func findAll(b []byte, patterns []spelling) []span {
-	spans := findEach(b, patterns)
+func (f *finder) findAll(b []byte) []span {
+	spans := f.find(b, false)
 	text := b
 	var views []*view
 	back := func(found []span) {
@@ -99,27 +95,11 @@ func findAll(b []byte, patterns []spelling) []span {
 			break
 		}
 		views, text = append(views, plain), plain.text
-		back(findEach(text, patterns))
+		back(f.find(text, false))
 	}
 	if whole := wholeView(text); whole != nil {
 		views = append(views, whole)
-		var found []span
-		for i := range patterns {
-			if patterns[i].wraps {
-				found = patterns[i].find(whole.text, patterns[i].text, found)
-			}
-		}
-		back(found)
-	}
-	return spans
-}
-
-func findEach(b []byte, patterns []spelling) (spans []span) {
-	for i := range patterns {
-		spans = patterns[i].find(b, patterns[i].text, spans)
-		if plain := patterns[i].plain; plain != nil {
-			spans = patterns[i].find(b, plain, spans)
-		}
+		back(f.find(whole.text, true))
 	}
 	return spans
 }
@@ -127,8 +107,8 @@ func findEach(b []byte, patterns []spelling) (spans []span) {
 // Redact replaces every value of a secret in b, in all its usual spellings
 // (as it is, URL-, HTML- and JSON-escaped, in base64 also inside longer encoded
 // text and over several lines), by a mark that names the secret; so too the
-// larger part of one that was cut off at the end of a text. It returns b itself, untouched,
-// where there is nothing to take out.
+// larger part of one that was cut off at the end of a text. It returns b itself,
+// untouched, where there is nothing to take out.
 func (p *Policy) Redact(b []byte) []byte {
 	spans := p.redactor.find(b)
 	if len(spans) == 0 {
@@ -145,7 +125,7 @@ func (p *Policy) Redact(b []byte) []byte {
 
 // RedactString is Redact for strings.
 func (p *Policy) RedactString(s string) string {
-	if p.redactor.patterns.Load() == nil {
+	if p.redactor.finder.Load() == nil {
 		return s
 	}
 	return string(p.Redact([]byte(s)))

@@ -5,61 +5,120 @@ import (
 	"strings"
 )
 
+// keyLength is how many bytes of a spelling are looked for, with all others at
+// one time; the rest is compared where they are found.
+const keyLength = minSecret - 1
+
+// finder finds spellings in texts.
+type finder struct {
+	known  []spelling
+	filter [1 << 10]uint64 // a bit for each hash of a key
+	keys   map[uint32][]anchor
+}
+
+// anchor is one end of a spelling, by which it is found.
+type anchor struct {
+	*spelling
+	text []byte
+	tail bool
+}
+
+func newFinder(known []spelling) *finder {
+	f := &finder{known: known, keys: map[uint32][]anchor{}}
+	for i := range known {
+		s := &known[i]
+		for _, text := range [][]byte{s.text, s.plain} {
+			if text == nil {
+				continue
+			}
+			f.add(text, anchor{s, text, false})
+			if part(text) < len(text) {
+				f.add(text[len(text)-keyLength:], anchor{s, text, true})
+			}
+		}
+	}
+	return f
+}
+
+func (f *finder) add(at []byte, a anchor) {
+	key := keyOf(at)
+	f.keys[key] = append(f.keys[key], a)
+	hash := hashOf(key)
+	f.filter[hash/64] |= 1 << (hash % 64)
+}
+
+func keyOf(b []byte) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 }
+
+func hashOf(key uint32) uint32 { return key * 0x9E3779B1 >> 16 }
+
+// find adds the places of all spellings in b, or only of those that are broken
+// into lines.
+func (f *finder) find(b []byte, onlyWrapped bool) (spans []span) {
+	var key uint32
+	for i, c := range b {
+		key = key>>8 | uint32(c)<<16
+		if hash := hashOf(key); f.filter[hash/64]>>(hash%64)&1 == 0 {
+			continue
+		}
+		if i -= keyLength - 1; i < 0 {
+			continue
+		}
+		for _, a := range f.keys[key] {
+			if onlyWrapped && !a.wraps {
+				continue
+			}
+			if found, ok := a.at(b, i); ok {
+				spans = append(spans, found)
+			}
+		}
+	}
+	return spans
+}
+
 // shortestCut is the length from which a spelling is known by a part of it:
 // by half of it, but by no fewer than ten characters, or all but two, and no
 // more than sixteen. Words that are in every text are shorter.
 const shortestCut, leastPart, leastLess, mostPart = 10, 10, 2, 16
 
-// find adds the places of a spelling's text in b. Outputs are cut off at some
-// length, which callers may choose: half of the text is enough where b, or
-// something that is quoted in it, begins or ends with it.
-func (s *spelling) find(b, text []byte, spans []span) []span {
+// part is how much of a text is enough: all of it where it is short.
+func part(text []byte) int {
+	if len(text) < shortestCut {
+		return len(text)
+	}
+	return min(mostPart, max((len(text)+1)/2, min(leastPart, len(text)-leastLess)))
+}
+
+// at gives the place of the spelling whose key is at i. Outputs are cut off at
+// some length, which callers may choose: a part of it is enough where b, or
+// something that is quoted in it, begins or ends with that.
+func (a anchor) at(b []byte, i int) (span, bool) {
 	nearly := 0
-	if s.wraps {
+	if a.wraps {
 		nearly = 3 // the last characters of base64 depend on what was cut off
 	}
-	anchor := len(text)
-	if anchor >= shortestCut {
-		anchor = min(mostPart, max((len(text)+1)/2, min(leastPart, len(text)-leastLess)))
+	least := part(a.text)
+	if a.tail {
+		to := i + keyLength
+		from := to - sameEnd(b[:to], a.text)
+		if to-from == len(a.text) || to-from < least {
+			return span{}, false // where it is whole, its beginning finds it
+		}
+		if !beginsAt(b, from, nearly) { // it may have a quote of its own
+			from += bytes.IndexAny(b[from:to-least], quotes) + 1
+		}
+		return span{from, to, a.mark}, beginsAt(b, from, nearly)
 	}
-	for from := 0; ; from++ {
-		i := bytes.Index(b[from:], text[:anchor])
-		if i < 0 {
-			break
-		}
-		from += i
-		to := from + same(b[from:], text)
-		if to-from < len(text) && !endsAt(b, to, nearly) { // unless it has a quote of its own
-			to = from + anchor + max(0, bytes.LastIndexAny(b[from+anchor:to], quotes))
-		}
-		if to-from == len(text) || endsAt(b, to, nearly) {
-			spans = append(spans, span{from, to, s.mark})
-		}
+	to := i + same(b[i:], a.text)
+	if to-i == len(a.text) {
+		return span{i, to, a.mark}, true
 	}
-	if anchor == len(text) {
-		return spans
+	if to-i < least {
+		return span{}, false
 	}
-	tail := text[len(text)-anchor:]
-	for from := 0; ; from++ {
-		i := bytes.Index(b[from:], tail)
-		if i < 0 {
-			return spans
-		}
-		from += i
-		to := from + anchor
-		begin := to - sameEnd(b[:to], text)
-		if to-begin == len(text) {
-			continue // it is there as a whole
-		}
-		if !beginsAt(b, begin, nearly) {
-			if quote := bytes.IndexAny(b[begin:from], quotes); quote >= 0 {
-				begin += quote + 1
-			}
-		}
-		if beginsAt(b, begin, nearly) {
-			spans = append(spans, span{begin, to, s.mark})
-		}
+	if quote := bytes.LastIndexAny(b[i+least:to], quotes); quote >= 0 && !endsAt(b, to, nearly) {
+		to = i + least + quote
 	}
+	return span{i, to, a.mark}, endsAt(b, to, nearly)
 }
 
 // same is how far two texts are the same from their beginning.

@@ -142,12 +142,12 @@ func FuzzRedactEscapes(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		if !json.Valid([]byte(raw)) {
+		var before, after any
+		if json.Unmarshal([]byte(raw), &before) != nil {
 			return
 		}
 		got := p.RedactJSON([]byte(raw))
-		var before, after any
-		if json.Unmarshal([]byte(raw), &before) != nil || json.Unmarshal(got, &after) != nil {
+		if json.Unmarshal(got, &after) != nil {
 			t.Fatalf("%s became %s", raw, got)
 		}
 		if text := fmt.Sprint(after); strings.Contains(text, value) {

@@ -24,7 +24,7 @@ func spellings(value, mark string) []spelling {
 	add := func(form string, wraps bool) {
 		if len(form) >= minSecret && !slices.ContainsFunc(all, func(s spelling) bool { return string(s.text) == form }) {
 			one := spelling{text: []byte(form), mark: mark, wraps: wraps}
-			if plain := plainView(one.text); plain != nil && len(plain.text) >= minSecret-1 {
+			if plain := plainView(one.text); plain != nil && len(plain.text) >= keyLength {
 				one.plain = plain.text
 			}
 			all = append(all, one)
