@@ -35,7 +35,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 		content, says string
 	}{
 		"tokens of openai":       {llm.OpenAI, true, "", openAI(text), "text/event-stream", "MiB"},
-		"tokens of anthropic":    {llm.Anthropic, true, begin, anthropic(text), "text/event-stream", "MiB"},
+		"tokens of anthropic":    {llm.Anthropic, true, begin, strings.Repeat(anthropic("word "), 50), "text/event-stream", "MiB"},
 		"a line of openai":       {llm.OpenAI, true, "data: ", text, "text/event-stream", ""},
 		"a line of anthropic":    {llm.Anthropic, true, "data: ", text, "text/event-stream", ""},
 		"comments":               {llm.OpenAI, true, "", ": still there\n\n" + strings.Repeat(":\n\n", 3000), "text/event-stream", ""},

@@ -175,16 +175,19 @@ func (p *Provider) finish(reply *model.Reply, message *sdk.Message) error {
 
 // stream reads a reply piece by piece. It is whole when the model has said
 // why it stopped.
-func (p *Provider) stream(ctx context.Context, params sdk.MessageNewParams, take func(string), x *model.Exchange) (sdk.Message, error) {
+func (p *Provider) stream(ctx context.Context, params sdk.MessageNewParams, take func(string), x *model.Exchange) (message sdk.Message, err error) {
 	ctx, watch := p.Watch(ctx)
 	defer watch.Stop()
-	var message sdk.Message
+	var texts pieces
+	defer func() { texts.into(message) }()
 	events := p.messages.NewStreaming(ctx, params)
 	defer events.Close() // the answer has been read
 	for events.Next() {
 		event := events.Current()
-		if err := message.Accumulate(event); err != nil {
-			return message, p.Senseless(err)
+		if !texts.take(event, len(message.Content)) {
+			if err := message.Accumulate(event); err != nil {
+				return message, p.Senseless(err)
+			}
 		}
 		if event.Type == "content_block_delta" || event.Type == "message_delta" {
 			watch.Beat()
