@@ -8,6 +8,8 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -128,21 +130,22 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 		return nil, err
 	}
 	if err := engine.image(ctx, in.Image, in.Pull); err != nil {
-		return nil, failure(ctx, err)
+		return nil, notBegun(failure(ctx, err))
 	}
+	engine.settle()
 	engine.reap(ctx)
 	begin := time.Now()
 	options.Name = "chainwright-" + strings.ToLower(rand.Text())
 	created, err := engine.ContainerCreate(ctx, options)
 	if err != nil {
 		_ = engine.remove(options.Name) // it may be there, and the answer was lost
-		return nil, failure(ctx, err)
+		return nil, notBegun(failure(ctx, err))
 	}
 	out := &Output{ContainerID: created.ID, Image: in.Image, Command: options.Config.Cmd, ExitCode: -1}
 	err = engine.watch(ctx, out, outputCap(call.Policy.Limits()), web.OutputRoom(call.Policy.Limits(), "docker_executor"))
 	if in.Remove || err != nil && ctx.Err() != nil {
-		if removeErr := engine.remove(created.ID); removeErr != nil && err == nil {
-			err = executors.Errorf(executors.ExecutionError, "the container can't be removed: %w", removeErr)
+		if removeErr := engine.remove(created.ID); removeErr != nil {
+			err = left(failure(ctx, err), created.ID, removeErr)
 		}
 	}
 	out.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
@@ -155,7 +158,10 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 // failure says why a call failed.
 func failure(ctx context.Context, err error) error {
 	var typed *executors.Error
+	var network net.Error
 	switch {
+	case err == nil:
+		return nil
 	case errors.As(err, &typed):
 		return typed
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -165,7 +171,27 @@ func failure(ctx context.Context, err error) error {
 	case client.IsErrConnectionFailed(err):
 		return executors.Errorf(executors.NetworkError, "the container engine does not answer: %w", err).WithHint("the operator says with policy.docker.host where it is")
 	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) {
+		return executors.Errorf(executors.NetworkError, "the connection to the container engine broke off: %w", err)
+	}
 	return executors.Errorf(executors.ExecutionError, "the container engine: %w", err)
+}
+
+// notBegun says of a failure on the way to the engine that nothing was run.
+func notBegun(err error) error {
+	if failed := executors.AsError(err); failed.Type == executors.NetworkError {
+		return failed.Retry(0)
+	}
+	return err
+}
+
+// left says of a call, failed or not, that its container is still there.
+func left(err error, id string, why error) error {
+	failed := executors.Errorf(executors.ExecutionError, "the container can't be removed: %w", why)
+	if err != nil {
+		failed = executors.AsError(err)
+	}
+	return failed.WithHint("the container " + id + " is still there: the next call removes it")
 }
 
 // killed is the exit code of what SIGKILL ended: 128 and the signal's number.

@@ -188,6 +188,8 @@ func TestContainers(t *testing.T) {
 	if left := l.containers(t); len(left) > 0 {
 		t.Errorf("left behind: %+v", left)
 	}
+	t.Run("faults", func(t *testing.T) { faults(t, l) })
+	t.Run("gone", func(t *testing.T) { gone(t, l) })
 	t.Run("endings", func(t *testing.T) { endings(t, l) })
 }
 

@@ -27,9 +27,13 @@ const (
 	// removeFor bounds the removing of a container, which is done also when
 	// the call's own time is over.
 	removeFor = 10 * time.Second
+	// outputFor is how long what a container wrote may come after its end.
+	outputFor = 2 * time.Second
 	// reapEvery is how often leftovers are looked for, at most.
 	reapEvery = 30 * time.Second
 )
+
+var errNoEnd = errors.New("its output does not end")
 
 // engines are the connections to container engines; there is one, unless the
 // configuration changes.
@@ -43,6 +47,7 @@ type engine struct {
 	*client.Client
 	mu     sync.Mutex
 	reaped time.Time
+	owed   []string // containers that could not be removed yet
 }
 
 func (e *engines) at(host string) (*engine, error) {
@@ -75,6 +80,7 @@ func (e *engines) close() error {
 	e.closed = true
 	var failed []error
 	for _, each := range e.open {
+		each.settle()
 		failed = append(failed, each.Close())
 	}
 	clear(e.open)
@@ -134,10 +140,11 @@ func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error 
 		return err
 	}
 	stdout, stderr := &printed.Buffer{Limit: limit}, &printed.Buffer{Limit: limit}
-	copied := make(chan struct{})
+	stream := &frames{from: attached.Reader}
+	copied := make(chan error, 1)
 	go func() {
-		defer close(copied)
-		_, _ = stdcopy.StdCopy(stdout, stderr, attached.Reader)
+		_, err := stdcopy.StdCopy(stdout, stderr, stream)
+		copied <- err
 	}()
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
@@ -155,19 +162,29 @@ func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error 
 			err = ctx.Err()
 		}
 	}
+	var copyErr error
+	over := false
 	if err == nil {
 		select {
-		case <-copied:
-		case <-time.After(2 * time.Second):
+		case copyErr = <-copied:
+			over = true
+		case <-time.After(outputFor):
 		}
 	}
 	attached.Close()
-	<-copied
+	if !over {
+		copyErr = errors.Join(errNoEnd, <-copied)
+	}
 	out.Logs = logs{stdout.Text(), stderr.Text()}
-	out.Truncated = stdout.Truncated() || stderr.Truncated()
+	out.Truncated = stdout.Truncated() || stderr.Truncated() || err == nil && copyErr != nil // there may have been more
 	out.fit(room)
-	if err != nil || out.ExitCode == 0 {
+	switch {
+	case err != nil:
 		return err
+	case stream.within():
+		return executors.Errorf(executors.NetworkError, "the container engine: the container has ended with exit code %d, and its output broke off: %w", out.ExitCode, copyErr)
+	case out.ExitCode == 0:
+		return nil
 	}
 	if out.ExitCode == killed {
 		out.OutOfMemory = e.outOfMemory(ctx, out.ContainerID)
@@ -202,10 +219,29 @@ func (e *engine) remove(id string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), removeFor)
 	defer cancel()
 	_, err := e.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if errdefs.IsNotFound(err) {
+	if err == nil || errdefs.IsNotFound(err) {
 		return nil
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.owed = append(e.owed, id)
 	return err
+}
+
+// settle removes what could not be removed when it was time.
+func (e *engine) settle() {
+	e.mu.Lock()
+	owed := e.owed
+	e.owed = nil
+	e.mu.Unlock()
+	for i, id := range owed {
+		if e.remove(id) != nil { // nor can the others be
+			e.mu.Lock()
+			e.owed = append(e.owed, owed[i+1:]...)
+			e.mu.Unlock()
+			return
+		}
+	}
 }
 
 // reap removes what servers that are gone have left: containers whose time is

@@ -1,0 +1,42 @@
+package docker
+
+import (
+	"encoding/binary"
+	"io"
+)
+
+// frames is the stream of what a container writes: pieces, each after a header
+// with its length. The library takes an end within a piece for the end of the
+// output; it is the end of the connection.
+type frames struct {
+	from   io.Reader
+	header []byte
+	left   uint32 // of the piece
+}
+
+const headerSize = 8
+
+// Read reads on.
+func (f *frames) Read(p []byte) (int, error) {
+	n, err := f.from.Read(p)
+	for rest := p[:n]; len(rest) > 0; {
+		if f.left > 0 {
+			passed := min(len(rest), int(f.left))
+			f.left -= uint32(passed) //nolint:gosec // at most f.left
+			rest = rest[passed:]
+			continue
+		}
+		taken := min(len(rest), headerSize-len(f.header))
+		f.header, rest = append(f.header, rest[:taken]...), rest[taken:]
+		if len(f.header) == headerSize {
+			f.left, f.header = binary.BigEndian.Uint32(f.header[4:]), f.header[:0]
+		}
+	}
+	if err == io.EOF && f.within() { //nolint:errorlint // as readers give it
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// within reports whether the last piece is not whole.
+func (f *frames) within() bool { return f.left > 0 || len(f.header) > 0 }
