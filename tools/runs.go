@@ -138,7 +138,7 @@ func (r *runs) run(ctx context.Context, req *Request) *Result {
 		return r.follow(ctx, run.ID, seconds(args, "wait_seconds"), req)
 	})
 	if res.RunID != "" {
-		res.Warnings = append(res.Warnings, warningTexts(report)...)
+		res.Warnings = append(append(res.Warnings, warningTexts(report)...), mistyped(tree, inputs)...)
 	}
 	return res
 }

@@ -7,6 +7,7 @@ import "strings"
 var terms = strings.NewReplacer(
 	`give them with the run: {"inputs": {…}}`, `give them with --inputs '{…}'`,
 	"name the tasks to run again", "name the tasks to run again: --from TASK",
+	"open OPENAI_API_KEY,", "set one of OPENAI_API_KEY,",
 	"list_runs", "chainwright runs",
 	"get_run", "chainwright runs",
 	"cancel_run", "chainwright cancel",

@@ -184,6 +184,8 @@ func item(text string) []string { return []string{"- " + quote(text)} }
 // quote writes a text as YAML takes it without surprises.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
+var errNoFolder = errors.New("there is no folder")
+
 // parseOpen reads the entries of --open.
 func parseOpen(entries []string) (opened, error) {
 	var what opened
@@ -193,7 +195,11 @@ func parseOpen(entries []string) (opened, error) {
 			return what, usage("--open %s: write WHAT:VALUE, such as files:~/work or command:git", entry)
 		}
 		if err := what.add(kind, value); err != nil {
-			return what, usage("--open %s: %w", entry, err)
+			refused := usage("--open %s: %w", entry, err)
+			if errors.Is(err, errNoFolder) {
+				refused.hint = "make it first, or name one that is there"
+			}
+			return what, refused
 		}
 	}
 	return what, nil
@@ -243,7 +249,7 @@ func (o *opened) addRoot(folder string, write bool) error {
 	info, err := os.Stat(real)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no folder %s", real)
+		return fmt.Errorf("%w %s", errNoFolder, real)
 	case err != nil:
 		return err
 	case !info.IsDir():

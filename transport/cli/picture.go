@@ -104,8 +104,9 @@ const (
 	branchWidth = 3
 	fateWidth   = 18 // a state and how long it took
 	widestID    = 40
-	widestName  = 36
+	widestName  = 30
 	leastName   = 12 // less of a name says nothing
+	leastArrow  = 8  // and less of what a task waits for neither
 )
 
 // columns measures the tasks; a terminal that is too narrow for all of a line
@@ -131,7 +132,8 @@ func (p *painter) node(node *pictured, lead string) {
 		text += padded(clip(ownName(task), p.name), p.name) + gap
 	}
 	text += fate(task)
-	if len(node.after) > 0 {
+	text = strings.TrimRight(text, " ")
+	if room := p.limit - utf8.RuneCountInString(text); len(node.after) > 0 && (p.limit == 0 || room >= leastArrow) {
 		text += gap + "← " + listed(node.after)
 	}
 	p.plain(text)

@@ -171,11 +171,11 @@ func TestAScreenIsNotRuledByText(t *testing.T) {
 	for given, want := range map[string]string{
 		"plain text\n\twith ünïcode ✓\n": "plain text\n\twith ünïcode ✓\n",
 		"\x1b[2J\x1b]0;title\a":          `\x1b[2J\x1b]0;title\a`,
-		"all is well\rnothing is":         `all is well\rnothing is`,
-		"a line\r\nanother":               "a line\nanother",
-		"\u009b31m \u202egnp.exe\x7f":     `\u009b31m \u202egnp.exe\x7f`,
-		"cut \xe2\x82":                    "cut \ufffd\ufffd",
-		"\x00":                            `\x00`,
+		"all is well\rnothing is":        `all is well\rnothing is`,
+		"a line\r\nanother":              "a line\nanother",
+		"\u009b31m \u202egnp.exe\x7f":    `\u009b31m \u202egnp.exe\x7f`,
+		"cut \xe2\x82":                   "cut \ufffd\ufffd",
+		"\x00":                           `\x00`,
 	} {
 		require.Equal(t, want, harmless(given))
 	}
