@@ -50,6 +50,18 @@ type Call struct {
 	Policy *policy.Policy
 	// OnProgress, when set, takes progress reports. Use Progress to report.
 	OnProgress func(Progress)
+
+	used func(secret string) // notes it for the audit line
+}
+
+// Secret gives a secret that an operator's own definition names, for where the
+// call goes. Those that inputs name are put in before.
+func (c *Call) Secret(name, executor, host string) (string, error) {
+	value, err := c.Policy.Secret(name, executor, host)
+	if err == nil && c.used != nil {
+		c.used(name)
+	}
+	return value, err
 }
 
 // Progress is how far a call has come: done of total (0: unknown), and a

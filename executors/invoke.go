@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/chainwright/chainwright/executors/policy"
@@ -51,6 +52,7 @@ type attempt struct {
 	call     Call // with the secrets in its inputs
 	effect   Annotations
 	timeout  time.Duration
+	mu       sync.Mutex // an executor may use secrets on several goroutines
 	secrets  []string
 }
 
@@ -58,7 +60,7 @@ func (a *attempt) run(parent context.Context) Outcome {
 	if err := a.prepare(); err != nil {
 		return Outcome{Err: a.clean(err)}
 	}
-	a.call.Policy = a.registry.policy
+	a.call.Policy, a.call.used = a.registry.policy, a.note
 	if a.call.OnProgress != nil {
 		a.call.OnProgress = a.cleanProgress(a.call.OnProgress)
 	}
@@ -207,7 +209,7 @@ func (a *attempt) audit(call *Call, start time.Time, err *Error) {
 		Target:    target(a.entry.def, call.Inputs),
 		Effect:    "write",
 		Status:    "completed",
-		Secrets:   a.secrets,
+		Secrets:   a.used(),
 		Duration:  time.Since(start),
 	}
 	switch {

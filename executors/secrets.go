@@ -123,15 +123,29 @@ func (a *attempt) fillText(text, host string) (any, *Error) {
 			failed = err
 			return ""
 		}
-		if !slices.Contains(a.secrets, name) {
-			a.secrets = append(a.secrets, name)
-		}
+		a.note(name)
 		return value
 	})
 	if failed != nil {
 		return nil, AsError(failed)
 	}
 	return filled, nil
+}
+
+// note keeps the name of a secret that was used.
+func (a *attempt) note(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !slices.Contains(a.secrets, name) {
+		a.secrets = append(a.secrets, name)
+	}
+}
+
+// used names the secrets that were used.
+func (a *attempt) used() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.secrets)
 }
 
 // hostOf gives the host and port of a URL, and what is none as it is, but for

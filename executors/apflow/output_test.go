@@ -38,7 +38,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	}{
 		"a result without end":  {func(w http.ResponseWriter) { executortest.Pour(w, []byte(`{"result": "`+text), &sent) }, false, executors.ExecutionError, "longer than"},
 		"an event without end":  {events("data: " + text + "\n"), true, executors.ExecutionError, "longer than"},
-		"a line without end":    {events(text+text+text+text+text+text+text+text), true, executors.ExecutionError, "longer than"},
+		"a line without end":    {events(text + text + text + text + text + text + text + text), true, executors.ExecutionError, "longer than"},
 		"events without end":    {events(`data: {"type": "progress", "progress": 0.5, "message": "` + text + `"}` + "\n\n"), true, executors.ExecutionError, "longer than"},
 		"comments without end":  {events(": " + text + "\n\n"), true, executors.ExecutionError, "longer than"},
 		"no UTF-8":              {answer("\"a\xff\xfeb\""), false, "", ""},
@@ -63,7 +63,9 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 			var out output
 			var failed *executors.Error
 			begin := time.Now()
-			spent := executortest.Spent(func() { out, failed = d.call(t.Context(), t, server.URL, more+`, "timeout": 30, "poll_interval": 0.05`) })
+			spent := executortest.Spent(func() {
+				out, failed = d.call(t.Context(), t, server.URL, more+`, "timeout": 30, "poll_interval": 0.05`)
+			})
 			if c.kind == "" && failed != nil || c.kind != "" && (failed == nil || failed.Type != c.kind || !strings.Contains(failed.Message, c.says)) || !utf8.Valid(out.Result) {
 				t.Errorf("%s, %+v", fmt.Sprintf("%.300s", out.Result), failed)
 			}

@@ -146,6 +146,9 @@ func (v *Vault) Call(id string, inputs map[string]any) executors.Outcome {
 	return outcome
 }
 
+// Uses says that calls use the secret, though no input names it.
+func (v *Vault) Uses() { v.used = true }
+
 // Progress is what the calls reported, as text.
 func (v *Vault) Progress() string {
 	v.mu.Lock()

@@ -104,7 +104,7 @@ func (r *request) Execute(ctx context.Context, call *executors.Call) (any, error
 // fill makes the inputs of rest_executor.
 func (r *request) fill(call *executors.Call) (map[string]any, error) {
 	f := &filler{inputs: call.Inputs, secret: func(name string) (string, error) {
-		return call.Policy.Secret(name, r.def.ID, r.address.prefix)
+		return call.Secret(name, r.def.ID, r.address.prefix)
 	}}
 	target, err := r.address.fill(f)
 	if err != nil {

@@ -73,6 +73,7 @@ func TestSecretsThatComeBack(t *testing.T) {
 		{[]string{"request"}, policy.Secret{Hosts: []string{"127.0.0.1"}}, map[string]any{}}, // the operator's own
 	} {
 		vault := executortest.NewVault(t, policy.Config{}, c.bound)
+		vault.Uses()
 		vault.Registry.CheckOutputs(false)
 		folder := external.Open(external.Options{Dir: dir, Registry: vault.Registry, Log: zerolog.New(vault), Every: time.Hour, Peers: peer})
 		for _, problem := range folder.Problems() {
