@@ -40,6 +40,9 @@ func (s *session) commands() *cobra.Command {
 	root.RunE = func(*cobra.Command, []string) error { return root.Help() }
 	root.PersistentFlags().SortFlags = false
 	root.PersistentFlags().BoolP("help", "h", false, "Show this help.")
+	root.Version = version() // for those who ask with a flag
+	root.Flags().Bool("version", false, "Print the version.")
+	root.SetVersionTemplate(versionText())
 	for _, p := range s.globals.takes() {
 		p.addTo(s, root, root.PersistentFlags())
 	}

@@ -61,6 +61,10 @@ func (c *doctorCmd) sick(s *session, part string, err error) error {
 	} else {
 		fmt.Fprintf(s.out, "  %v\n", err)
 	}
+	var own *exit
+	if errors.As(err, &own) && own.hint != "" {
+		fmt.Fprintf(s.out, "  hint: %s\n", own.hint)
+	}
 	return quiet(exitFailed)
 }
 

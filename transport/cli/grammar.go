@@ -72,8 +72,7 @@ func (g *grammar) accept(cmd *cobra.Command, given []string) error {
 		}
 	}
 	if len(given) > len(g.args) {
-		extra := given[len(g.args)]
-		return misuse(cmd, "unexpected argument %s%s", extra, meant(cmd.SuggestionsFor(extra)))
+		return g.surplus(cmd, given[len(g.args)])
 	}
 	var missing []string
 	for _, p := range g.flags {
@@ -85,6 +84,17 @@ func (g *grammar) accept(cmd *cobra.Command, given []string) error {
 		return misuse(cmd, "missing flags: %s", listed(missing))
 	}
 	return nil
+}
+
+// surplus says what may have been meant by an argument too many.
+func (g *grammar) surplus(cmd *cobra.Command, extra string) error {
+	switch {
+	case cmd.HasSubCommands() && len(g.args) == 0:
+		return misuse(cmd, "there is no command %s%s", extra, meant(cmd.SuggestionsFor(extra)))
+	case strings.HasPrefix(extra, "{") && cmd.Flags().Lookup("inputs") != nil:
+		return misuse(cmd, "unexpected argument %s", clip(extra, 40)).withHint("inputs are given with --inputs '{…}'")
+	}
+	return misuse(cmd, "unexpected argument %s", extra)
 }
 
 // leaves are the commands that do something, in their order.

@@ -53,6 +53,9 @@ func (g *grammar) help(cmd *cobra.Command, _ []string) {
 		args = append(args, entry{p.placeholder(), p.explained()})
 	}
 	flags := []entry{{"-h, --help", "Show this help."}}
+	if !cmd.HasParent() {
+		flags = append(flags, entry{"    --version", "Print the version."})
+	}
 	for _, p := range g.flags {
 		flags = append(flags, entry{p.syntax("    "), p.explained()})
 	}
