@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/chainwright/chainwright/executors"
@@ -71,7 +72,7 @@ func (e *oneLine) line() ([]byte, error) {
 	for {
 		part, err := e.lines.ReadSlice('\n')
 		line = append(line, part...)
-		if err == bufio.ErrBufferFull { //nolint:errorlint // it is never wrapped
+		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
 		return bytes.TrimRight(line, "\r\n"), err
