@@ -98,6 +98,9 @@ func wordByte(b byte) bool {
 
 // next reads one token; inside says that the text goes on from a word.
 func next(text string, inside bool) (token, int) {
+	if strings.IndexByte(",;:()!?", text[0]) >= 0 { // no literal begins like this
+		return token{kind: mark, text: text[:1]}, 1
+	}
 	if t, n := quotation(text, inside); n > 0 {
 		return t, n
 	}
@@ -130,8 +133,8 @@ func next(text string, inside bool) (token, int) {
 		return token{kind: word, text: found}, len(found)
 	}
 	switch c := text[0]; {
-	case strings.IndexByte(",;.:()!?", c) >= 0:
-		return token{kind: mark, text: string(c)}, 1
+	case c == '.':
+		return token{kind: mark, text: "."}, 1
 	case c == '\n':
 		return token{kind: mark, text: "\n"}, 1
 	case c >= 0x80:
