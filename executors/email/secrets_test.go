@@ -19,7 +19,7 @@ import (
 
 // parrot is a mail server that refuses everything, and says again what it was
 // told.
-type parrot struct{ password string }
+type parrot struct{}
 
 func (p parrot) NewSession(*smtp.Conn) (smtp.Session, error) { return &p, nil }
 
