@@ -16,7 +16,7 @@ import (
 
 // Folder names, through the environment, the folder that the modules were
 // installed in.
-const Folder = "CHAINWRIGHT_NPM"
+const Folder = "CHAINWRIGHT_TEST_NPM"
 
 // limit bounds one run of a tool.
 const limit = 5 * time.Minute
