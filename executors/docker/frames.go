@@ -32,7 +32,7 @@ func (f *frames) Read(p []byte) (int, error) {
 			f.left, f.header = binary.BigEndian.Uint32(f.header[4:]), f.header[:0]
 		}
 	}
-	if err == io.EOF && f.within() { //nolint:errorlint // as readers give it
+	if err == io.EOF && f.within() {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err

@@ -46,23 +46,39 @@ func (p *Pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil && req.Context().Err() != nil:
 		p.doubt(req.URL.Host, used)
-	case err == nil && resp.ProtoMajor == 2: //nolint:mnd // HTTP/2
-		stop := context.AfterFunc(req.Context(), func() { p.doubt(req.URL.Host, used) })
-		resp.Body = whole{resp.Body, stop}
+	case err == nil && resp.ProtoMajor == 2:
+		resp.Body = &body{ReadCloser: resp.Body, ctx: req.Context(), doubt: func() { p.doubt(req.URL.Host, used) }}
 	}
 	return resp, err
 }
 
-// whole is a body whose request is over when it is closed.
-type whole struct {
+// body is an answer that may stop coming until the time is over.
+type body struct {
 	io.ReadCloser
-	over func() bool
+	ctx   context.Context // the request's
+	doubt func()
+	whole bool
+}
+
+// Read reads on.
+func (b *body) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if b.whole = err == io.EOF; err != nil {
+		b.judge()
+	}
+	return n, err
 }
 
 // Close closes the body.
-func (w whole) Close() error {
-	w.over()
-	return w.ReadCloser.Close()
+func (b *body) Close() error {
+	b.judge()
+	return b.ReadCloser.Close()
+}
+
+func (b *body) judge() {
+	if !b.whole && b.ctx.Err() != nil {
+		b.doubt()
+	}
 }
 
 func (p *Pool) at(host string) *http.Transport {
@@ -95,10 +111,10 @@ func (p *Pool) doubt(host string, used *http.Transport) {
 }
 
 func (p *Pool) giveUp(used *http.Transport) {
-	used.CloseIdleConnections()
-	if used == p.first {
+	if used == p.first { // other hosts use it; what they don't ends by itself
 		return
 	}
+	used.CloseIdleConnections()
 	if p.givenUp = append(p.givenUp, used); len(p.givenUp) > maxDoubted {
 		p.givenUp = p.givenUp[1:]
 	}

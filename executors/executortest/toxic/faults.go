@@ -228,13 +228,18 @@ func (p Peer) fails(t *testing.T, registry *executors.Registry, network *Network
 // none fails the test where something does not go away soon.
 func none(t *testing.T, what string, list func() []string) {
 	t.Helper()
-	var left []string
-	for begin := time.Now(); time.Since(begin) < 5*time.Second; time.Sleep(10 * time.Millisecond) {
-		if left = list(); len(left) == 0 {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for begin := time.Now(); ; <-again.C {
+		left := list()
+		if len(left) == 0 {
+			return
+		}
+		if time.Since(begin) > 5*time.Second {
+			t.Errorf("there are %s left: %q", what, left)
 			return
 		}
 	}
-	t.Errorf("there are %s left: %q", what, left)
 }
 
 // connections are those that this process holds to an address, whether or not

@@ -76,7 +76,9 @@ func (n *Network) Down() { n.proxy.Stop() }
 // Up takes connections again after Down.
 func (n *Network) Up(tb testing.TB) {
 	tb.Helper()
-	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for begin := time.Now(); ; <-again.C {
 		err := n.proxy.Start()
 		if err == nil {
 			return

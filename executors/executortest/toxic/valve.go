@@ -123,7 +123,7 @@ func (f *flow) give(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 func (f *flow) end(stub *toxics.ToxicStub) {
 	stub.Close()
 	f.valve.flows.Done()
-	for range stub.Input { //nolint:revive // that is all
+	for range stub.Input { // until the library closes it
 	}
 }
 
