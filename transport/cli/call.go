@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
 type callCmd struct {
@@ -29,7 +31,11 @@ func (c *callCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.open()
+	var change []func(*config.Loaded)
+	if s.builtIn(c.Tool) {
+		change = append(change, unextended)
+	}
+	p, err := s.open(change...)
 	if err != nil {
 		return err
 	}
@@ -39,6 +45,12 @@ func (c *callCmd) Run(s *session) error {
 		err = s.printEnvelope(res)
 	}
 	return finishing(s, p, err)
+}
+
+// builtIn reports whether a tool is an executor that the program brings; no
+// file of users' can take its place, and it uses no other.
+func (s *session) builtIn(tool string) bool {
+	return slices.ContainsFunc(s.executors, func(e executors.Executor) bool { return e.Definition().ID == tool })
 }
 
 // callTool calls a tool and shows its progress.

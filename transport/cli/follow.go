@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -113,7 +114,11 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	if view.Name != "" {
 		name = " " + view.Name
 	}
-	fmt.Fprintf(w, "run %s%s: %s in %s (%s)\n", view.RunID, name, view.Status,
+	how := string(view.Status) + " in"
+	if !view.Status.Ended() {
+		how = strings.ReplaceAll(string(view.Status), "_", " ") + " for"
+	}
+	fmt.Fprintf(w, "run %s%s: %s %s (%s)\n", view.RunID, name, how,
 		took(time.Duration(view.DurationMS*float64(time.Millisecond))), inWords(view.Counts))
 	if err := draw(w, view, after); err != nil {
 		return err
@@ -181,7 +186,7 @@ func (s *session) next(w io.Writer, view *chain.RunView) {
 	case view.Status.Ended():
 		fmt.Fprintf(w, "results: chainwright runs %s --json\nretry:   chainwright retry %s\n", view.RunID, view.RunID)
 	default:
-		fmt.Fprintf(w, "it goes on; follow it with: chainwright runs %s\n", view.RunID)
+		fmt.Fprintf(w, "it goes on; how far it is: chainwright runs %s\n", view.RunID)
 	}
 }
 

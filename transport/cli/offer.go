@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
 // offer is what a shell offers to complete an argument or a flag with: words,
@@ -51,9 +52,9 @@ func these(words ...string) offer {
 
 // known offers what an opened program knows. Where it can't be opened, the
 // command itself says why.
-func known(list func(*session, *program) []cobra.Completion) offer {
+func known(list func(*session, *program) []cobra.Completion, change ...func(*config.Loaded)) offer {
 	return func(s *session) ([]cobra.Completion, cobra.ShellCompDirective) {
-		p, err := s.open(unaudited)
+		p, err := s.open(append(change, unaudited)...)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -90,4 +91,4 @@ var runIDs = known(func(s *session, p *program) []cobra.Completion {
 		list = append(list, cobra.CompletionWithDesc(run.RunID, strings.TrimSpace(string(run.Status)+" "+run.Name)))
 	}
 	return list
-})
+}, unextended)

@@ -100,12 +100,21 @@ func openStore(cfg *config.Loaded, log zerolog.Logger) (store.Store, error) {
 	}})
 }
 
+// patience is how long the folder of executors may take before a person is told
+// what is being waited for: it names MCP servers, which are asked for their
+// tools.
+const patience = time.Second
+
 // openExternal adds the executors that users made.
 func (p *program) openExternal() {
 	dir := p.config.ExecutorsDir
 	if dir == "" || dir == config.NoExecutors {
 		return
 	}
+	late := time.AfterFunc(patience, func() {
+		p.log.Warn().Str("folder", dir).Msg("still reading the folder of executors: an MCP server that it names takes its time")
+	})
+	defer late.Stop()
 	p.external = external.Open(external.Options{
 		Dir: dir, Registry: p.registry, Log: p.log, Trees: nested.New(p.runner, p.registry, p.config.Grace), Peers: mcp.NewPeers(p.policy),
 		Reserved: append([]string{tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, runTools...),

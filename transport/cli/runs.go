@@ -8,6 +8,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/cli/config"
 )
 
 type runsCmd struct {
@@ -26,17 +27,21 @@ func (c *runsCmd) takes() []*param {
 	}
 }
 
-// Run lists runs, or shows one: following it while it is going on.
+// Run lists runs, or shows one as it stands.
 func (c *runsCmd) Run(s *session) error {
 	if c.Limit < 1 || c.Limit > 100 {
 		return usage("--limit must be 1 to 100; got %d", c.Limit)
 	}
+	if c.ID == "" {
+		p, err := s.open(unaudited, unselected, unextended)
+		if err != nil {
+			return err
+		}
+		return finishing(s, p, c.list(s, p))
+	}
 	p, err := s.open(unaudited, unselected)
 	if err != nil {
 		return err
-	}
-	if c.ID == "" {
-		return finishing(s, p, c.list(s, p))
 	}
 	view, err := p.runner.Run(s.ctx, c.ID, "")
 	if err != nil {
@@ -117,7 +122,7 @@ func (c *cancelCmd) takes() []*param {
 
 // Run cancels a run through the store, whichever process it runs in.
 func (c *cancelCmd) Run(s *session) error {
-	p, err := s.openDurable("cancel")
+	p, err := s.openDurable("cancel", unextended)
 	if err != nil {
 		return err
 	}
@@ -171,7 +176,7 @@ func (c *retryCmd) Run(s *session) error {
 
 // openDurable opens the program for a command that only makes sense with a
 // store that outlives the process.
-func (s *session) openDurable(command string) (*program, error) {
+func (s *session) openDurable(command string, change ...func(*config.Loaded)) (*program, error) {
 	cfg, err := s.load(byPerson)
 	if err != nil {
 		return nil, err
@@ -180,5 +185,5 @@ func (s *session) openDurable(command string) (*program, error) {
 		return nil, usage("%s needs a store on disk: the memory store (set by %s) forgets its runs when the process ends", command, cfg.Source("store")).
 			withHint("give the --store that the run was started with")
 	}
-	return s.open(unselected)
+	return s.open(append(change, unselected)...)
 }

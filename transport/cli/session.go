@@ -94,6 +94,10 @@ func (s *session) open(change ...func(*config.Loaded)) (*program, error) {
 // they touch nothing on the disk but a store that they read.
 func unaudited(cfg *config.Loaded) { cfg.Policy.Audit.Off = true }
 
+// unextended is for commands that need no executor that users made, and so need
+// not wait for the MCP servers that these may be.
+func unextended(cfg *config.Loaded) { cfg.ExecutorsDir = config.NoExecutors }
+
 // runTools are the tools behind the commands that work on runs.
 var runTools = []string{tools.ValidateTaskTree, tools.RunTaskTree, tools.GetRun, tools.ListRuns, tools.CancelRun, tools.RetryRun}
 
