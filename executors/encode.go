@@ -16,13 +16,17 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 const keepBuffer = 256 << 10
 
+// Writer is an output that writes itself as JSON, since it holds JSON that was
+// checked already.
+type Writer interface {
+	AppendJSON(to []byte) ([]byte, error)
+}
+
 // encodeValue writes a value as JSON, without the escapes that are for HTML.
 func encodeValue(v any) (json.RawMessage, error) {
 	buffer := buffers.Get().(*bytes.Buffer)
 	buffer.Reset()
-	encoder := json.NewEncoder(buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
+	if err := writeValue(buffer, v); err != nil {
 		return nil, fmt.Errorf("encoding a result: %w", err)
 	}
 	raw := bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
@@ -35,6 +39,17 @@ func encodeValue(v any) (json.RawMessage, error) {
 		buffers.Put(buffer)
 	}
 	return raw, nil
+}
+
+func writeValue(to *bytes.Buffer, v any) error {
+	if w, ok := v.(Writer); ok && !isNil(v) {
+		text, err := w.AppendJSON(to.AvailableBuffer())
+		_, _ = to.Write(text)
+		return err
+	}
+	encoder := json.NewEncoder(to)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
 }
 
 // encode writes a value that came out of JSON, which can't fail.

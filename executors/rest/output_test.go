@@ -3,9 +3,12 @@ package rest
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -154,4 +157,32 @@ func (f flushing) Write(p []byte) (int, error) {
 		err = f.control.Flush()
 	}
 	return n, err
+}
+
+// The output writes itself as the library would, whatever it holds.
+func TestOutputsWriteThemselves(t *testing.T) {
+	t.Parallel()
+	text := "<a> \u2028"
+	for _, out := range []*output{
+		{},
+		{Success: true, JSON: json.RawMessage(` {"a, b": [1, "<x> \" y"]} `)},
+		{Success: true, StatusCode: 200, URL: "http://x/?a,b", Method: "GET", Headers: map[string]string{"a": "b, c"}, JSON: json.RawMessage("1"), Text: &text,
+			File: &file{[]byte("x"), "y", 1}, Size: 7, Truncated: true, Warning: "w", Redirects: []string{"r"}, Pages: 2, NextPage: "n", DurationMS: 1.5},
+	} {
+		raw, err := out.AppendJSON([]byte("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got map[string]any
+		expected, err := json.Marshal(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(json.Unmarshal(expected, &want), json.Unmarshal(raw[1:], &got)); err != nil {
+			t.Fatalf("%s: %v", raw, err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s, want %s", raw, expected)
+		}
+	}
 }
