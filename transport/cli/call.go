@@ -60,6 +60,7 @@ func (s *session) callTool(p *program, name string, arguments json.RawMessage) (
 		return nil, p.missing(name)
 	}
 	show := newProgress(s.err)
+	s.showing = show
 	defer show.finish()
 	return tool.Handle(s.confirming(), &tools.Request{Arguments: arguments, OnProgress: func(at executors.Progress) {
 		show.set(int(at.Done), int(at.Total), at.Message)

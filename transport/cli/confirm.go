@@ -31,6 +31,9 @@ func (s *session) confirm(ctx context.Context, question *tools.Question) (tools.
 			Hint:   "--yes agrees beforehand; the operator sets policy.confirm to where_possible or never",
 		}
 	}
+	if s.showing != nil {
+		defer s.showing.hold()()
+	}
 	fmt.Fprintf(s.err, "%s\nGo on? [y/N] ", question.Message)
 	said := make(chan string, 1)
 	go func() { // a read from a terminal can't be given up; it ends with the process

@@ -25,6 +25,7 @@ type progress struct {
 	total   int
 	state   string
 	running []string
+	screen  sync.Mutex
 	drawn   int // lines on the screen
 	stop    chan struct{}
 	stopped chan struct{}
@@ -94,7 +95,20 @@ func (p *progress) finish() {
 	<-p.stopped
 }
 
+// hold takes the live lines away until the release: somebody is being asked.
+func (p *progress) hold() (release func()) {
+	p.screen.Lock()
+	p.erase()
+	return p.screen.Unlock
+}
+
 func (p *progress) clear() {
+	p.screen.Lock()
+	defer p.screen.Unlock()
+	p.erase()
+}
+
+func (p *progress) erase() {
 	if p.drawn > 0 {
 		fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.drawn)
 		p.drawn = 0
@@ -102,8 +116,14 @@ func (p *progress) clear() {
 }
 
 func (p *progress) draw() {
+	p.screen.Lock()
+	defer p.screen.Unlock()
 	p.mu.Lock()
-	lines := []string{fmt.Sprintf("%s %d of %d  %s  %s", bar(p.done, p.total), p.done, p.total, took(time.Since(p.start)), p.state)}
+	first := "at work for " + took(time.Since(p.start)) // what has no steps to count
+	if p.total > 0 {
+		first = fmt.Sprintf("%s %d of %d  %s", bar(p.done, p.total), p.done, p.total, took(time.Since(p.start)))
+	}
+	lines := []string{strings.TrimRight(first+"  "+p.state, " ")}
 	for i, name := range p.running {
 		if i == maxRunning {
 			lines = append(lines, fmt.Sprintf("  … and %d more", len(p.running)-maxRunning))

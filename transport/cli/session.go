@@ -28,8 +28,9 @@ type session struct {
 	ctx       context.Context
 	globals   *globals
 	executors []executors.Executor
-	yes       bool // the person has agreed to what may be asked
-	forgets   bool // the store ends with the process
+	yes       bool      // the person has agreed to what may be asked
+	showing   *progress // what a question must not be drawn over by
+	forgets   bool      // the store ends with the process
 	root      *cobra.Command
 }
 

@@ -165,6 +165,28 @@ func TestAPictureHasColumns(t *testing.T) {
 	}
 }
 
+// Given a question, what is shown of a run does not cover it.
+func TestAQuestionHoldsTheProgress(t *testing.T) {
+	t.Parallel()
+	var shown bytes.Buffer
+	p := &progress{w: &shown, live: true}
+	p.draw()
+	release := p.hold()
+	require.True(t, strings.HasSuffix(shown.String(), "\x1b[1A\x1b[J"), "the line is still there: %q", shown.String())
+	drawn := make(chan struct{})
+	go func() {
+		p.draw()
+		close(drawn)
+	}()
+	select {
+	case <-drawn:
+		t.Error("it was drawn over the question")
+	case <-time.After(20 * time.Millisecond):
+	}
+	release()
+	<-drawn
+}
+
 // Given text that would rule a terminal, it is shown and does nothing.
 func TestAScreenIsNotRuledByText(t *testing.T) {
 	t.Parallel()
