@@ -2,8 +2,12 @@ package mcp_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
@@ -35,5 +39,39 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			faults(t, strings.TrimPrefix(old(t, "2025-06-18", events), "http://"), "/", `"operation": "call_tool", "tool_name": "long"`, "the end")
 		})
+	}
+}
+
+// A program that died, in a call or after one, is started again for the next.
+func TestProgramsThatDied(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	answer := `echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[]}}'`
+	program := script(t, "first=yes; [ -e "+dir+"/begun ] && first=no; echo $$ >"+dir+"/begun\n"+
+		strings.ReplaceAll(greet, "LAST", "[ $first = yes ] && echo why >&2 && exit 1; "+answer))
+	d := newDoor(t, policy.Config{}, program)
+	inputs := object{"transport": "stdio", "command": []string{program}, "operation": "list_tools"}
+	if out, err := d.call(t.Context(), inputs); err == nil || err.Type != executors.ExecutionError || !strings.Contains(out.Stderr, "why") {
+		t.Fatalf("it dies in the call: %+v, %+v", out, err)
+	}
+	for range 2 {
+		if _, err := d.call(t.Context(), inputs); err != nil {
+			t.Fatalf("the next call: %+v", err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "begun"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+		running, err := os.FindProcess(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := running.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for len(processes(t, program)) > 0 && t.Context().Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
 	}
 }
