@@ -32,7 +32,13 @@ func (r *Runner) Cancel(ctx context.Context, runID, taskRef, principal string) (
 	var warning string
 	switch {
 	case x != nil:
-		warning = r.cancelHere(ctx, x, task)
+		var asked bool
+		if warning, asked = r.cancelHere(ctx, x, task); !asked {
+			// Its end was on record before it was let go of here: another process
+			// may have seen it, and gone on with the run.
+			<-x.done
+			return r.Cancel(ctx, runID, taskRef, principal)
+		}
 	case r.cancelCall(runID):
 		warning = r.awaitEnd(ctx, runID, principal, func(*RunView) bool { return !r.calling(runID) })
 	case here || State(row.Status).Ended():
@@ -57,29 +63,29 @@ func (r *Runner) Cancel(ctx context.Context, runID, taskRef, principal string) (
 	return v, err
 }
 
-// cancelHere cancels a run of this process and waits for it.
-func (r *Runner) cancelHere(ctx context.Context, x *run, task int) (warning string) {
+// cancelHere cancels a run of this process and waits for it; it is not asked
+// where it is past its end.
+func (r *Runner) cancelHere(ctx context.Context, x *run, task int) (warning string, asked bool) {
 	w := &waiter{done: make(chan struct{})}
-	asked := x.inbox.ask(func() {
+	asked = x.inbox.ask(func() {
 		if w.tasks = x.cancel(task); task >= 0 {
 			x.waiters = append(x.waiters, w)
 		} // else it is the end of the run that is waited for
 	})
 	if !asked {
-		<-x.done
-		return "the run had ended before"
+		return "", false
 	}
 	select {
 	case <-w.done:
 	case <-x.done:
 		w.unstopped = x.unstopped
 	case <-ctx.Done():
-		return "the cancelled tasks have been told to stop; it was not waited for"
+		return "the cancelled tasks have been told to stop; it was not waited for", true
 	}
 	if len(w.unstopped) > 0 {
-		return fmt.Sprintf("%s: told to stop, but still running after %s", strings.Join(w.unstopped, ", "), r.opts.Grace)
+		return fmt.Sprintf("%s: told to stop, but still running after %s", strings.Join(w.unstopped, ", "), r.opts.Grace), true
 	}
-	return ""
+	return "", true
 }
 
 // awaitEnd waits, as long as cancelling may take, for what it can only see
@@ -109,9 +115,13 @@ func (r *Runner) calling(id string) bool {
 // of completed tasks are kept. Whoever is to approve is told which tasks would
 // run again before the run is opened; what that returns leaves the run as it is.
 func (r *Runner) Retry(ctx context.Context, runID string, tasks []string, principal string, approve ...func(tree *Tree, inputs map[string]any, again []int) error) (*Run, error) {
-	row, _, here, err := r.row(ctx, runID, principal)
+	row, x, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err
+	}
+	if x != nil && State(row.Status).Ended() { // and about to be let go of
+		<-x.done
+		return r.Retry(ctx, runID, tasks, principal, approve...)
 	}
 	if here || !State(row.Status).Ended() && r.fate(row, here) == nil {
 		return nil, stillGoing(runID)
