@@ -111,12 +111,14 @@ func (c *runsCmd) list(s *session, p *program) error {
 type cancelCmd struct {
 	ID   string
 	Task string
+	JSON bool
 }
 
 func (c *cancelCmd) takes() []*param {
 	return []*param{
 		arg("id", &c.ID, "The run's id.").offering(runIDs),
 		flag("task", &c.Task, "TASK", "Cancel this task and those grouped under it only."),
+		flag("json", &c.JSON, "", "Print the run as JSON."),
 	}
 }
 
@@ -134,7 +136,11 @@ func (c *cancelCmd) Run(s *session) error {
 	if err == nil && res.RunID == "" && res.Err != nil {
 		err = refusal(res.Err)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.JSON:
+		err = s.printJSON(res.Result)
+	default:
 		fmt.Fprintf(s.out, "run %s: %s\n", c.ID, res.Status)
 	}
 	return finishing(s, p, err)

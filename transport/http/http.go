@@ -113,6 +113,9 @@ func (s *Server) routes(mcp http.Handler) http.Handler {
 	mux.Handle(Path, chain(mcp, s.authenticated, s.limited, s.read, s.replied, s.admitted, s.streamed, s.shortened, refused))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "nothing is here; MCP is at "+Path, http.StatusNotFound)
+	})
 	return chain(mux, s.checkHost, s.checkOrigin, s.crossOrigin())
 }
 

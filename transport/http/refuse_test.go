@@ -59,3 +59,14 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// Given an address that nothing is at, the answer says where MCP is.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	url := serve(t, bare(), Options{})
+	for _, path := range []string{"/", "/sse", "/.well-known/oauth-protected-resource"} {
+		if res, body := request(t, http.MethodGet, url+path, ""); res.StatusCode != http.StatusNotFound || !strings.Contains(body, "MCP is at /mcp") {
+			t.Errorf("%s gave %d %s", path, res.StatusCode, body)
+		}
+	}
+}
