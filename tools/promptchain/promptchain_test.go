@@ -246,6 +246,7 @@ func TestGoesOn(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if got.Status != "failed" || strings.Join(got.Responses, "|") != "one|two" || got.Answer != "two" || got.Usage.Requests != 3 ||
+		got.Steps[0].Usage == nil || got.Steps[1].Usage == nil || got.Steps[1].Usage.Requests != 1 || got.Steps[1].Usage.OutputTokens == 0 ||
 		got.Steps[2].Status != "failed" || got.Steps[2].Error == "" || got.Steps[3].Status != "skipped" {
 		t.Errorf("%+v", got)
 	}
