@@ -65,7 +65,7 @@ func begin(t *testing.T, url, body string, headers ...string) (next func() asked
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := ownClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

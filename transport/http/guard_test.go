@@ -71,7 +71,7 @@ func request(t *testing.T, method, url, body string, headers ...string) (*http.R
 		}
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := ownClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestBodyOfUnknownLength(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := ownClient.Do(req)
 	if err == nil {
 		res.Body.Close()
 		if res.StatusCode != http.StatusRequestEntityTooLarge {

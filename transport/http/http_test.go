@@ -23,6 +23,10 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"))
 }
 
+// ownClient is not the default one, whose connections every test server that
+// ends closes, those of other tests too.
+var ownClient = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // whole serves the real tools.
 func whole(t *testing.T, opts Options, more ...toolstest.Option) (*toolstest.Stack, string) {
 	t.Helper()
@@ -136,7 +140,7 @@ func open(t *testing.T, ctx context.Context, url, body string, headers ...string
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := ownClient.Do(req)
 	if err != nil {
 		t.Error(err)
 		return nil, nil

@@ -52,7 +52,7 @@ func announced(t *testing.T, ctx context.Context, url, id string) (*http.Respons
 	}
 	req.Header.Set("Accept", eventStream)
 	req.Header.Set("Mcp-Session-Id", id)
-	res, err := http.DefaultClient.Do(req)
+	res, err := ownClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
