@@ -5,7 +5,8 @@
 //
 // The folder is looked at again and again while a server runs. What is new is
 // registered, what is gone is withdrawn, and what is broken is reported while
-// its last good version goes on.
+// its last good version goes on. MCP servers are asked in the background, each
+// for itself: none of them holds up the rest.
 package external
 
 import (
@@ -33,6 +34,10 @@ type Options struct {
 	Reserved []string
 	// Every is how often a watched folder is looked at (500 ms).
 	Every time.Duration
+	// Wait is how long Open waits for MCP servers to list their tools; what
+	// comes later is for a watch, or Await, to take. 0: as long as they may
+	// take.
+	Wait time.Duration
 }
 
 // Problem is what is wrong with one file of the folder.
@@ -49,10 +54,10 @@ type Folder struct {
 	sources map[string]*source
 	missing error // why the folder itself can't be read
 
-	ctx      context.Context // ends with Close
-	stop     context.CancelFunc
-	watches  bool
-	watching sync.WaitGroup
+	ctx     context.Context // ends with Close
+	stop    context.CancelFunc
+	watches bool
+	working sync.WaitGroup // the watch, and servers that are being asked
 }
 
 // Open reads the folder once. Its problems do not keep anything else from
@@ -64,6 +69,13 @@ func Open(opts Options) *Folder {
 	f := &Folder{opts: opts, sources: map[string]*source{}}
 	f.ctx, f.stop = context.WithCancel(context.Background())
 	f.scan(true)
+	ctx := f.ctx
+	if opts.Wait > 0 {
+		limited, cancel := context.WithTimeout(ctx, opts.Wait)
+		defer cancel()
+		ctx = limited
+	}
+	f.await(ctx)
 	return f
 }
 
@@ -83,7 +95,7 @@ func (f *Folder) Watch() {
 		return
 	}
 	f.watches = true
-	f.watching.Go(func() {
+	f.working.Go(func() {
 		ticker := time.NewTicker(f.opts.Every)
 		defer ticker.Stop()
 		for {
@@ -98,13 +110,22 @@ func (f *Folder) Watch() {
 }
 
 // Reload reads now what has changed, however lately.
-func (f *Folder) Reload() { f.scan(true) }
+func (f *Folder) Reload() {
+	f.scan(true)
+	f.Await()
+}
 
-// Close ends the watching. The executors stay registered, and are closed with
-// the registry.
+// Close ends the watching and the asking. The executors stay registered, and
+// are closed with the registry.
 func (f *Folder) Close() error {
 	f.stop()
-	f.watching.Wait()
+	f.working.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sources {
+		s.asking.drop()
+		s.asking = nil
+	}
 	return nil
 }
 

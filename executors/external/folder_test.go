@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/external"
@@ -17,21 +16,7 @@ import (
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
-	changed := make(chan struct{}, 100)
-	b.registry.OnChange(func() { changed <- struct{}{} })
-	await := func(want string) {
-		t.Helper()
-		limit := time.NewTimer(20 * time.Second)
-		defer limit.Stop()
-		for b.ids() != want {
-			select {
-			case <-changed:
-			case <-limit.C:
-				t.Fatalf("registered are %q, not %q; problems: %s", b.ids(), want, b.problems())
-			}
-		}
-	}
-	b.folder.Watch()
+	await := b.watch()
 	b.write("a/definition.yaml", runs(t, "a", "echo"))
 	await("a")
 	b.write("b.yaml", runs(t, "b", "echo"))

@@ -81,6 +81,25 @@ func (b *bench) ids() string {
 	return strings.Join(list, " ")
 }
 
+// watch begins it, and gives what waits until these ids are registered.
+func (b *bench) watch() (await func(want string)) {
+	changed := make(chan struct{}, 100)
+	b.registry.OnChange(func() { changed <- struct{}{} })
+	b.folder.Watch()
+	return func(want string) {
+		b.t.Helper()
+		limit := time.NewTimer(20 * time.Second)
+		defer limit.Stop()
+		for b.ids() != want {
+			select {
+			case <-changed:
+			case <-limit.C:
+				b.t.Fatalf("registered are %q, not %q; problems: %s", b.ids(), want, b.problems())
+			}
+		}
+	}
+}
+
 func (b *bench) problems() string {
 	var list []string
 	for _, each := range b.folder.Problems() {

@@ -1,6 +1,7 @@
 package external
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -56,6 +57,8 @@ type loading struct {
 	uses       []string
 	named      []string // other files that it is made of
 	again      bool     // what went wrong may go well later
+	// rest makes the executors where that may take long; nil: they are made.
+	rest func(context.Context) ([]executors.Executor, error)
 }
 
 // kinds make the executors of a file.

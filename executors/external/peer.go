@@ -48,12 +48,11 @@ type PeerTool struct {
 	Annotations              executors.Annotations
 }
 
-// Bounds on what a server may list, and how long it may take.
+// Bounds on what a server may list.
 const (
 	maxPeerTools   = 100
 	maxDescription = 900
 	maxTitle       = 60
-	listFor        = 15 * time.Second
 )
 
 type peerSection struct {
@@ -69,7 +68,7 @@ type peerSection struct {
 	TrustAnnotations bool              `json:"trust_annotations"`
 }
 
-// newPeer lists the tools of a server and makes an executor of each. The list
+// newPeer has the tools of a server listed, and an executor made of each. The list
 // is read once: what the server says of its tools later changes nothing until
 // the file does.
 func newPeer(l *loading) ([]executors.Executor, error) {
@@ -95,11 +94,14 @@ func newPeer(l *loading) ([]executors.Executor, error) {
 	if err != nil {
 		return nil, l.section.Errorf(nil, "run: %w", err)
 	}
-	made, err := l.peerTools(peer, section)
-	if err != nil {
-		return nil, errors.Join(err, peer.Close())
+	l.rest = func(ctx context.Context) ([]executors.Executor, error) {
+		made, err := l.peerTools(ctx, peer, section)
+		if err != nil {
+			return nil, errors.Join(err, peer.Close())
+		}
+		return made, nil
 	}
-	return made, nil
+	return nil, nil
 }
 
 func (l *loading) peerSpec(section peerSection) (PeerSpec, error) {
@@ -151,9 +153,7 @@ func prefixOf(name string) string {
 	return strings.Trim(base[:min(len(base), 20)], "_")
 }
 
-func (l *loading) peerTools(peer Peer, section peerSection) ([]executors.Executor, error) {
-	ctx, cancel := context.WithTimeout(l.folder.ctx, listFor)
-	defer cancel()
+func (l *loading) peerTools(ctx context.Context, peer Peer, section peerSection) ([]executors.Executor, error) {
 	tools, err := peer.Tools(ctx)
 	if err != nil {
 		l.again = true

@@ -50,21 +50,22 @@ type source struct {
 	others  map[string]stamp
 	live    map[string]bool // ids that are registered from it
 	uses    []string        // executors that its trees use
+	asking  *asking         // nil: no server is being asked
 	again   bool            // to be tried again, though nothing has changed
-	tried   time.Time
+	tried   time.Time       // when that failed
 	problem error
 	told    string // the problem that was logged last
 }
 
-// scan looks at the folder once. At once, files are read however lately they
-// have changed.
-func (f *Folder) scan(atOnce bool) {
+// scan looks at the folder once, and reports whether it could. At once, files
+// are read however lately they have changed.
+func (f *Folder) scan(atOnce bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	names, err := list(f.opts.Dir)
 	if err != nil {
 		f.lost(err)
-		return
+		return false
 	}
 	f.missing = nil
 	changed := f.forget(names)
@@ -78,18 +79,23 @@ func (f *Folder) scan(atOnce bool) {
 	for round := 0; changed && round < len(names); round++ {
 		changed = false
 		for _, name := range names {
-			if s := f.sources[name]; s != nil && s.problem != nil && !s.again && s.read.info != nil {
+			if s := f.sources[name]; s != nil && s.problem != nil && s.asking == nil && !s.again && s.read.info != nil {
 				f.take(name, s)
 				changed = changed || s.problem == nil
 			}
 		}
 	}
 	f.tell(names)
+	return true
 }
 
 // tell logs what is broken, once, when every file has had its turn: a tree may
-// use an executor of a file that is read after its own.
+// use an executor of a file that is read after its own, or a tool of a server
+// that has not answered yet.
 func (f *Folder) tell(names []string) {
+	if slices.ContainsFunc(names, func(name string) bool { return f.sources[name].asking != nil && f.sources[name].tried.IsZero() }) {
+		return
+	}
 	for _, name := range names {
 		s, now := f.sources[name], ""
 		if s.problem != nil {
@@ -152,6 +158,7 @@ func (f *Folder) forget(names []string) (changed bool) {
 		if slices.Contains(names, name) {
 			continue
 		}
+		f.sources[name].asking.drop()
 		for id := range f.sources[name].live {
 			f.opts.Registry.Withdraw(id)
 			f.opts.Log.Info().Str("executor", id).Str("file", name).Msg("an executor was withdrawn")
@@ -162,7 +169,8 @@ func (f *Folder) forget(names []string) (changed bool) {
 	return changed
 }
 
-// look reads a file if it has changed since it was read.
+// look reads a file if it has changed since it was read, or takes what the
+// server answered that it names.
 func (f *Folder) look(name string, atOnce bool) (changed bool) {
 	s := f.sources[name]
 	if s == nil {
@@ -172,8 +180,15 @@ func (f *Folder) look(name string, atOnce bool) (changed bool) {
 	now := stampOf(f.path(name))
 	settled := atOnce || now.same(s.seen)
 	s.seen = now
+	same := now.same(s.read) && s.othersSame()
 	due := s.again && time.Since(s.tried) > retryAfter
-	if !settled || now.same(s.read) && s.othersSame() && !due {
+	switch {
+	case same && s.asking.answered():
+		a := s.asking
+		s.asking = nil
+		f.put(s, a.loading, a.made, a.err)
+		return s.problem == nil
+	case !settled || same && !due:
 		return false
 	}
 	s.read = now
@@ -192,17 +207,30 @@ func (s *source) othersSame() bool {
 
 func (f *Folder) path(name string) string { return filepath.Join(f.opts.Dir, filepath.FromSlash(name)) }
 
-// take reads a file and puts what it makes in the place of what came from it
-// before. Where anything is wrong nothing changes.
+// take reads a file, and puts what it makes in its place or has a server asked
+// first. Until that has answered nothing changes.
 func (f *Folder) take(name string, s *source) {
+	s.asking.drop()
+	s.asking = nil
 	l := &loading{folder: f, name: name, path: f.path(name)}
 	made, err := l.make()
-	s.others, s.again, s.tried = l.others(), l.again, time.Now()
+	s.others, s.again = l.others(), false
+	if l.rest != nil {
+		s.asking = f.ask(l)
+		return
+	}
+	f.put(s, l, made, err)
+}
+
+// put puts what was made of a file in the place of what came from it before.
+// Where anything is wrong nothing changes.
+func (f *Folder) put(s *source, l *loading, made []executors.Executor, err error) {
+	s.again, s.tried = l.again, time.Now()
 	if err == nil {
-		err = f.admit(name, made, l.uses)
+		err = f.admit(l.name, made, l.uses)
 	}
 	if err == nil {
-		err = f.register(name, s, made)
+		err = f.register(l.name, s, made)
 		s.uses = l.uses
 	} else {
 		discard(made)
