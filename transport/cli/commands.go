@@ -37,12 +37,15 @@ func (s *session) commands() *cobra.Command {
 		s.command("completion", "Print the completion script for a shell.", &completionCmd{}),
 		s.command("version", "Print the version.", &versionCmd{}),
 	)
-	root.RunE = func(*cobra.Command, []string) error { return root.Help() }
+	asked := root.Flags().Bool("version", false, "Print the version.")
+	root.RunE = func(*cobra.Command, []string) error {
+		if *asked {
+			return versionCmd{}.Run(s)
+		}
+		return root.Help()
+	}
 	root.PersistentFlags().SortFlags = false
 	root.PersistentFlags().BoolP("help", "h", false, "Show this help.")
-	root.Version = version() // for those who ask with a flag
-	root.Flags().Bool("version", false, "Print the version.")
-	root.SetVersionTemplate(versionText())
 	for _, p := range s.globals.takes() {
 		p.addTo(s, root, root.PersistentFlags())
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 )
@@ -14,12 +13,8 @@ type versionCmd struct{}
 
 // Run prints the version, what built it and for what.
 func (versionCmd) Run(s *session) error {
-	_, err := io.WriteString(s.out, versionText())
+	_, err := fmt.Fprintf(s.out, "chainwright %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
-}
-
-func versionText() string {
-	return fmt.Sprintf("chainwright %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // version is the release, else what the module system knows.
