@@ -45,7 +45,7 @@ type program struct {
 }
 
 // assemble wires the program from its configuration. Close frees it.
-func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs []executors.Executor) (*program, error) {
+func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs []executors.Executor, change ...func(*external.Options)) (*program, error) {
 	p := &program{config: cfg, log: log}
 	tuneMemory(cfg.Memory)
 
@@ -72,11 +72,15 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 	if err = p.addGenerators(); err != nil {
 		return nil, p.abandon(ctx, err)
 	}
-	p.openExternal()
-	p.tools, err = tools.Build(tools.Options{
+	p.openExternal(change)
+	published := tools.Options{
 		Runner: p.runner, Registry: p.registry, Log: log, Discovery: cfg.Discovery, Trees: savedTrees(p.treesFolder()),
 		Selection: tools.Selection{Toolsets: cfg.Toolsets, Tools: cfg.Tools, Exclude: cfg.ExcludeTools, ReadOnly: cfg.Policy.ReadOnly},
-	})
+	}
+	p.tools, err = tools.Build(published)
+	if err != nil && p.external != nil && p.external.Await() { // the tool that is not there may have come
+		p.tools, err = tools.Build(published)
+	}
 	if err != nil {
 		return nil, p.abandon(ctx, usage("choosing the tools: %w", err))
 	}
@@ -106,7 +110,7 @@ func openStore(cfg *config.Loaded, log zerolog.Logger) (store.Store, error) {
 const patience = time.Second
 
 // openExternal adds the executors that users made.
-func (p *program) openExternal() {
+func (p *program) openExternal(change []func(*external.Options)) {
 	dir := p.config.ExecutorsDir
 	if dir == "" || dir == config.NoExecutors {
 		return
@@ -115,10 +119,14 @@ func (p *program) openExternal() {
 		p.log.Warn().Str("folder", dir).Msg("still reading the folder of executors: an MCP server that it names takes its time")
 	})
 	defer late.Stop()
-	p.external = external.Open(external.Options{
+	opts := external.Options{
 		Dir: dir, Registry: p.registry, Log: p.log, Trees: nested.New(p.runner, p.registry, p.config.Grace), Peers: mcp.NewPeers(p.policy),
 		Reserved: append([]string{tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, runTools...),
-	})
+	}
+	for _, each := range change {
+		each(&opts)
+	}
+	p.external = external.Open(opts)
 }
 
 // watch follows the folder of executors while the program serves.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/server"
 
+	"github.com/chainwright/chainwright/executors/external"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/stdio"
 )
@@ -20,19 +21,24 @@ func afterwards(ctx context.Context) context.Context { return context.WithoutCan
 // back to the system: about 10 MB that an idle server would hold on to.
 const settled = time.Second
 
+// promptly is for what serves: clients give up on a server that is long in
+// coming. The tools of MCP servers that are no quicker are announced later.
+func promptly(o *external.Options) { o.Wait = 2 * time.Second }
+
 // serving wires the program for assistants, and the MCP server over it.
 func (s *session) serving(from caller) (*program, *server.MCPServer, error) {
 	cfg, err := s.load(from)
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := assemble(s.ctx, cfg, s.logger(cfg.LogLevel), s.executors)
+	p, err := assemble(s.ctx, cfg, s.logger(cfg.LogLevel), s.executors, promptly)
 	if err != nil {
 		return nil, nil, err
 	}
-	p.watch()
+	srv := tools.NewServer(p.tools, tools.ServerOptions{Version: version()})
+	p.watch() // now that the server follows what changes
 	p.tidy = time.AfterFunc(settled, debug.FreeOSMemory)
-	return p, tools.NewServer(p.tools, tools.ServerOptions{Version: version()}), nil
+	return p, srv, nil
 }
 
 type stdioCmd struct{}
