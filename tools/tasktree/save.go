@@ -8,10 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/lazyregexp"
+	"github.com/chainwright/chainwright/tools/tasktree/planner"
 )
 
 // save writes the tree into the folder of saved trees, from where it can be
@@ -26,7 +25,7 @@ func (g *Generator) save(in Input, p *plan) error {
 			WithHint("the operator names a folder: trees: FOLDER in chainwright.yaml")
 	}
 	if !given {
-		name = slug(in.Requirement)
+		name = planner.Slug(in.Requirement)
 	}
 	if !filepath.IsLocal(name + ".json") { // Windows has names of its own, as CON
 		return executors.Errorf(executors.ValidationError, "no tree can be saved as %q", name).WithField("save")
@@ -95,22 +94,4 @@ func (g *Generator) there(name string, data []byte) (there, other bool, err erro
 		}
 	}
 	return false, false, nil
-}
-
-var notInNames = lazyregexp.New(`[^a-z0-9]+`)
-
-// slug makes a name of the first words of a requirement.
-func slug(requirement string) string {
-	const most = 48
-	name := strings.Trim(notInNames().ReplaceAllString(strings.ToLower(requirement), "-"), "-")
-	if len(name) > most {
-		name = name[:most]
-		if end := strings.LastIndexByte(name, '-'); end > 10 {
-			name = name[:end]
-		}
-	}
-	if name == "" {
-		return "plan"
-	}
-	return name
 }

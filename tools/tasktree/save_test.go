@@ -23,7 +23,7 @@ func TestSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.Saved != "measure-cpu-and-memory-in-parallel-and-write-a" {
+	if out.Saved != "measure-cpu-and-memory-in-parallel-and-write" {
 		t.Errorf("saved as %q", out.Saved)
 	}
 	data, readErr := os.ReadFile(filepath.Join(folder, out.Saved+".json"))

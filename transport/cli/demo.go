@@ -141,7 +141,7 @@ func (d *demo) plan() (*tasktree.Output, error) {
 
 // runTree runs the plan over MCP, with its progress, and shows what came out.
 func (d *demo) runTree(plan *tasktree.Output) error {
-	tree := map[string]any{"description": plan.Description, "tasks": plan.Tasks}
+	tree := map[string]any{"name": plan.Name, "description": plan.Description, "tasks": plan.Tasks}
 	d.say("\nThe server runs it. What does not wait for each other runs side by side:\n")
 	view, err := d.call(tree)
 	if err != nil {

@@ -1,13 +1,10 @@
 package planner
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/lazyregexp"
 	"github.com/chainwright/chainwright/tools/tasktree/rank"
 )
 
@@ -120,67 +117,3 @@ func (p *planner) best(s *step, list []rank.Ranked, family string) rank.Ranked {
 
 // ofWays: the step is one way among several to work on the same data.
 func (s *step) ofWays() bool { return s.class == "aggregate" && s.clause.class != "aggregate" }
-
-var notID = lazyregexp.New(`[^a-z0-9]+`)
-
-// name gives the steps their ids and names.
-func (p *planner) name() {
-	used := map[string]bool{}
-	for _, s := range p.graph.steps {
-		base := s.base()
-		id := base
-		for n := 2; used[id]; n++ {
-			id = fmt.Sprintf("%s_%d", base, n)
-		}
-		used[id], s.id = true, id
-		s.name = s.title()
-	}
-}
-
-func (s *step) base() string {
-	verb := s.clause.verb
-	if s.class != s.clause.class && s.label != "" {
-		verb = s.label
-	} else if s.label != "" && !slices.ContainsFunc(s.tokens, token.literal) {
-		verb += " " + s.label
-	}
-	if verb == "" {
-		verb = s.clause.text
-	}
-	id := strings.Trim(notID().ReplaceAllString(strings.ToLower(verb), "_"), "_")
-	if id == "" || id[0] >= '0' && id[0] <= '9' {
-		id = "step_" + id
-	}
-	return strings.TrimRight(id[:min(len(id), 40)], "_")
-}
-
-// trimmed is a clause's text without the words that lead to the next one.
-func trimmed(text string) string {
-	for {
-		before := text
-		text = strings.TrimRight(text, " ,.;:!?→")
-		for _, word := range []string{" and", " then", " while", " but", " otherwise", " else"} {
-			text = strings.TrimSuffix(text, word)
-		}
-		if text == before {
-			return text
-		}
-	}
-}
-
-func (s *step) title() string {
-	text := trimmed(s.clause.text)
-	if s.label != "" {
-		text = fmt.Sprintf("%s (%s)", text, s.label)
-	}
-	return clip(titled(text), 120)
-}
-
-// titled begins a text with a capital.
-func titled(text string) string {
-	runes := []rune(text)
-	if len(runes) > 0 {
-		runes[0] = unicode.ToUpper(runes[0])
-	}
-	return string(runes)
-}

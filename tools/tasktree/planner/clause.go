@@ -21,7 +21,9 @@ type clause struct {
 	tokens []token // after the verb, without what the fields below say
 	detail [][]token
 	text   string // as it was written
-	join   string
+	// written is the verb as it begins the text, empty where it is not said.
+	written string
+	join    string
 
 	gerund   bool
 	together bool       // "in parallel", of itself
@@ -166,7 +168,8 @@ func (s *splitter) begin(verb string, n int, gerund bool) {
 	if previous := s.previous(); c.when == nil && previous != nil && previous.when != nil && previous.when.prefix && c.join == joinAnd {
 		c.when = previous.when
 	}
-	c.text = content(s.tokens[s.at : s.at+n])
+	c.written = content(s.tokens[s.at : s.at+n])
+	c.text = c.written
 	if n == 0 {
 		c.text = verb
 	}

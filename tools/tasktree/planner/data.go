@@ -195,7 +195,7 @@ func (p *planner) text(s *step) string {
 // given the results of the tasks before them.
 func (p *planner) template(s *step) string {
 	var b strings.Builder
-	b.WriteString(escape(s.name) + "\n\n")
+	b.WriteString(escape(clip(s.said(), longestSaid)) + "\n\n")
 	for _, i := range s.data {
 		before := p.graph.steps[i]
 		path, _ := access(before)

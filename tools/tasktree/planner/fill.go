@@ -144,9 +144,9 @@ func (p *planner) said(s *step, place string) any {
 	case "template":
 		return p.template(s)
 	case "prompt":
-		return escape(s.name) + ":\n\n" + p.text(s)
+		return escape(s.said()) + ":\n\n" + p.text(s)
 	case "title":
-		return text(cmp.Or(first(literalsOf(s.tokens, quoted)), s.name))
+		return text(cmp.Or(first(literalsOf(s.tokens, quoted)), clip(s.said(), longestSaid)))
 	case "first":
 		return reference(p.read(s.data[0]))
 	case "second":

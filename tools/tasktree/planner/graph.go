@@ -18,6 +18,7 @@ type step struct {
 	topic    string
 	tokens   []token // what it is about
 	label    string  // what tells it from the branches beside it
+	says     string  // what it does, where the clause is more than this step
 
 	deps []int // what it waits for
 	soft []int // of those, the ones that it goes on after whatever their end
@@ -252,6 +253,7 @@ func (g *graph) place(c *clause, from region) region {
 		for _, i := range from.data {
 			part := parts[0]
 			part.label = cmp.Or(g.steps[i].label, fmt.Sprint(len(made)+1))
+			part.says = c.branch(g.steps[i], part.label)
 			made = append(made, g.make(c, part, []int{i}, []int{i}))
 		}
 	} else {
@@ -347,7 +349,7 @@ func lastWord(tokens []token) string {
 }
 
 func (g *graph) make(c *clause, p part, deps, data []int) int {
-	s := &step{clause: c, class: c.class, tokens: p.tokens, label: p.label, when: c.when, data: slices.Clone(data)}
+	s := &step{clause: c, class: c.class, tokens: p.tokens, label: p.label, says: p.says, when: c.when, data: slices.Clone(data)}
 	if p.verb != nil {
 		s.class = p.verb.class
 	}

@@ -13,18 +13,20 @@ func (c *clause) listed() []part {
 	}
 	for _, detail := range c.detail {
 		if items := itemize(detail, true); len(items) > 1 && (c.together || c.group > 0 || isResources(items)) {
-			return parts(c.tokens, nil, items)
+			return parts(c.tokens, nil, items, func(item []token) string { return c.does(content(item)) })
 		}
 	}
 	if items, before, after := c.machines(); len(items) > 1 {
-		return parts(before, after, items)
+		return parts(before, after, items, func(item []token) string {
+			return c.does(content(before), "on", content(item), content(after))
+		})
 	}
 	items, before, after := enumeration(c.tokens)
 	if len(items) < 2 {
 		return nil
 	}
 	if c.together || isResources(items) || literalItems(items) || eachFrom(items) {
-		return parts(before, after, items)
+		return parts(before, after, items, func(item []token) string { return c.oneOf(before, item, after) })
 	}
 	return nil
 }
@@ -43,14 +45,14 @@ func (c *clause) machines() (items [][]token, before, after []token) {
 	return itemize(c.tokens[at+1:end], true), c.tokens[:at], c.tokens[end:]
 }
 
-func parts(before, after []token, items [][]token) []part {
+func parts(before, after []token, items [][]token, says func([]token) string) []part {
 	var list []part
 	for _, item := range items {
 		label := item
 		if at := slices.IndexFunc(item, func(t token) bool { return t.low == "from" }); at > 0 {
 			label = item[:at]
 		}
-		list = append(list, part{tokens: slices.Concat(item, before, after), label: content(label)})
+		list = append(list, part{tokens: slices.Concat(item, before, after), label: content(label), says: says(item)})
 	}
 	return list
 }

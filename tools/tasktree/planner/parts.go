@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 type part struct {
 	tokens []token
 	label  string
+	says   string  // empty: what the clause says
 	verb   *clause // a way of its own to do it
 }
 
@@ -23,7 +25,7 @@ func (c *clause) parts(before int) []part {
 	one := []part{{tokens: all}}
 	n, at := c.number()
 	if at >= 0 && c.tokens[at].low == "ways" {
-		return c.ways(n)
+		return c.ways(n, at)
 	}
 	if c.each != nil || c.own && before > 1 || has(c.tokens, words().Both) && before > 1 {
 		return one
@@ -34,17 +36,19 @@ func (c *clause) parts(before int) []part {
 	if n > 1 && c.family() == source {
 		many := make([]part, n)
 		for i := range many {
-			many[i] = part{tokens: all, label: fmt.Sprint(i + 1)}
+			many[i] = part{tokens: all, label: fmt.Sprint(i + 1), says: c.numbered(at, i+1)}
 		}
 		return many
 	}
 	return one
 }
 
-// number reads how many of what a clause speaks of: "from two different APIs".
-func (c *clause) number() (n, noun int) {
+func (c *clause) number() (n, noun int) { return counting(c.tokens) }
+
+// counting reads how many of what words speak of: "from two different APIs".
+func counting(tokens []token) (n, noun int) {
 	l := words()
-	for i, t := range c.tokens {
+	for i, t := range tokens {
 		n, ok := l.Numbers[t.low]
 		if !ok && t.kind == number {
 			if _, err := fmt.Sscanf(t.text, "%d", &n); err != nil || n < 2 || n > 20 {
@@ -55,11 +59,11 @@ func (c *clause) number() (n, noun int) {
 		if !ok {
 			continue
 		}
-		for k := i + 1; k < min(i+4, len(c.tokens)); k++ {
-			if slices.Contains(l.Countable, c.tokens[k].low) {
+		for k := i + 1; k < min(i+4, len(tokens)); k++ {
+			if slices.Contains(l.Countable, tokens[k].low) {
 				return n, k
 			}
-			if !slices.Contains(l.Between, c.tokens[k].low) {
+			if !slices.Contains(l.Between, tokens[k].low) {
 				break
 			}
 		}
@@ -69,16 +73,18 @@ func (c *clause) number() (n, noun int) {
 
 // ways are branches that do the same in different ways, which the clause may
 // name: "(filter and aggregate)".
-func (c *clause) ways(n int) []part {
+func (c *clause) ways(n, at int) []part {
 	var list []part
+	object := c.worked(at)
 	for _, detail := range c.detail {
 		inner, _ := split(detail, func(string) bool { return false })
 		for _, each := range inner {
-			list = append(list, part{tokens: each.tokens, label: each.verb, verb: each})
+			list = append(list, part{tokens: each.tokens, label: each.verb, says: each.does(cmp.Or(content(each.tokens), object)), verb: each})
 		}
 	}
 	for len(list) < n {
-		list = append(list, part{label: fmt.Sprint(len(list) + 1)})
+		label := fmt.Sprint(len(list) + 1)
+		list = append(list, part{label: label, says: c.does(object, "(way "+label+")")})
 	}
 	return list
 }

@@ -206,7 +206,7 @@ func (p *planner) tree(requirement string) map[string]any {
 	for _, s := range p.graph.steps {
 		tasks = append(tasks, p.task(s))
 	}
-	tree := map[string]any{"description": clip(strings.Join(strings.Fields(requirement), " "), 1000), "tasks": tasks}
+	tree := map[string]any{"name": Slug(requirement), "description": clip(strings.Join(strings.Fields(requirement), " "), 1000), "tasks": tasks}
 	if len(p.asked) > 0 {
 		var required []string
 		for name, schema := range p.asked {
