@@ -181,6 +181,8 @@ func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error 
 	switch {
 	case err != nil:
 		return err
+	case stream.within() && ctx.Err() != nil: // the client closes what is attached when the time is over
+		return ctx.Err()
 	case stream.within():
 		return executors.Errorf(executors.NetworkError, "the container engine: the container has ended with exit code %d, and its output broke off: %w", out.ExitCode, copyErr)
 	case out.ExitCode == 0:
