@@ -127,10 +127,27 @@ func (f *flow) end(stub *toxics.ToxicStub) {
 	}
 }
 
-// stall swallows everything.
+// stall swallows everything, and for longer than calls wait that the peer has
+// closed the connection. For ever would keep those that the caller closes.
 func (f *flow) stall(stub *toxics.ToxicStub) {
-	for ok := true; ok; {
-		_, ok = f.next(stub)
+	for {
+		select {
+		case <-stub.Interrupt:
+			return
+		case <-f.over:
+			f.end(stub)
+			return
+		case chunk := <-stub.Input:
+			if chunk != nil {
+				continue
+			}
+			select {
+			case <-f.over:
+			case <-time.After(2 * tooLong):
+			}
+			f.end(stub)
+			return
+		}
 	}
 }
 
