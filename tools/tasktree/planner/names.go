@@ -160,6 +160,9 @@ func (c *clause) branch(before *step, label string) string {
 	if at < 0 {
 		at, n = find(c.tokens, []string{"them", "they", "these", "those", "it"})
 	}
+	if at < 0 && c.each != nil {
+		return c.does(content(c.tokens), "for", label)
+	}
 	if at < 0 {
 		return c.does(content(c.tokens), "("+label+")")
 	}

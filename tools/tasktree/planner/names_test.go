@@ -37,7 +37,9 @@ func TestTasksAreNamedForWhatTheyDo(t *testing.T) {
 		"Read the files a.json and b.json in parallel, process the orders in two ways": {
 			"Read a.json", "Read b.json", "Process the orders (way 1)", "Process the orders (way 2)"},
 		"Run `go vet ./...` and `go test ./...` in parallel": {"Run go vet ./...", "Run go test ./..."},
-		"Check the disk on web01 and web02 via ssh":          {"Check the disk on web01 via ssh", "Check the disk on web02 via ssh"},
+		"Read a.csv and b.csv side by side, calculate statistics for each file": {
+			"Read a.csv", "Read b.csv", "Calculate statistics for a.csv", "Calculate statistics for b.csv"},
+		"Check the disk on web01 and web02 via ssh": {"Check the disk on web01 via ssh", "Check the disk on web02 via ssh"},
 		"Measure the disk while fetching https://a.example.com, then build a pipeline that counts the rows": {
 			"Measure the disk", "Fetch https://a.example.com", "Count the rows"},
 		"Get all the open pull requests that were made in the last two weeks from https://api.example.com/pulls": {
