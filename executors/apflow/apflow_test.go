@@ -170,6 +170,8 @@ func (s *server) answer(method string, raw json.RawMessage, id, parent string, i
 		return tree, nil
 	case "tasks.list":
 		return []object{s.tasks["task-1"]}, nil
+	case "tasks.running.count":
+		return object{"in_progress": 1, "pending": 0}, nil
 	case "tasks.cancel":
 		for _, each := range ids {
 			s.tasks[each]["status"] = "cancelled"
@@ -220,6 +222,8 @@ func TestMethods(t *testing.T) {
 		{`"method": "tasks.tree", "params": {"task_id": "task-1"}`, `"children":[{`, "", 0},
 		{`"method": "tasks.children", "params": {"parent_id": "task-1"}`, "child-1", "", 0},
 		{`"method": "tasks.list", "params": {}`, "task-1", "", 0},
+		{`"method": "tasks.detail", "params": {"task_id": "task-1"}`, "task-1", "", 0},
+		{`"method": "tasks.running.count", "params": {}`, "in_progress", "", 0},
 		{`"method": "tasks.execute", "params": {"task_id": "task-1"}`, `"started"`, "", 0},
 		{`"method": "tasks.cancel", "params": {"task_ids": ["task-1"]}`, `"cancelled"`, "", 0},
 		{`"method": "tasks.get", "params": {"task_id": "none"}`, "", executors.ExecutionError, -32602},
