@@ -1,7 +1,6 @@
 package email
 
 import (
-	"context"
 	"io"
 	"mime"
 	"net"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -277,7 +275,7 @@ func TestCutAfterTheMessageWasTaken(t *testing.T) {
 
 func TestServersThatTalkForEver(t *testing.T) {
 	t.Parallel()
-	address := listen(t, func(conn net.Conn) {
+	address := peers.Listen(t, func(conn net.Conn) {
 		for _, err := io.WriteString(conn, "220-welcome\r\n"); err == nil; _, err = io.WriteString(conn, strings.Repeat("220-more\r\n", 1000)) {
 		}
 	})
@@ -291,26 +289,13 @@ func TestServersThatTalkForEver(t *testing.T) {
 func TestCancelClosesTheConnection(t *testing.T) {
 	t.Parallel()
 	arrived, left := make(chan struct{}), make(chan struct{})
-	address := listen(t, func(conn net.Conn) {
+	address := peers.Listen(t, func(conn net.Conn) {
 		close(arrived)
 		_, _ = io.Copy(io.Discard, conn)
 		close(left)
 	})
 	connection := policy.Connection{Kind: "smtp", Host: "127.0.0.1", Port: port(t, address), TLS: "none", From: "a@example.com"}
 	registry := executortest.Registry(t, opened(t, connection, nil), New())
-	resolved, refused := registry.ResolveInputs("send_email_executor", []byte(`{"to": "a@example.com", "subject": "s", "body": "b"}`))
-	if refused != nil {
-		t.Fatal(refused)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		<-arrived
-		cancel()
-	}()
-	outcome := registry.Invoke(ctx, "send_email_executor", &executors.Call{Inputs: resolved, Attempt: 1}, time.Minute)
-	if outcome.Err == nil || outcome.Err.Type != executors.Cancelled {
-		t.Errorf("%+v", outcome.Err)
-	}
+	executortest.Cancelled(t, registry, "send_email_executor", `{"to": "a@example.com", "subject": "s", "body": "b"}`, arrived)
 	<-left
 }

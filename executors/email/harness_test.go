@@ -204,27 +204,6 @@ func send(tb testing.TB, pol *policy.Policy, inputs string) (*output, *executors
 	return &out, outcome.Err
 }
 
-// listen hands every connection to a function, and then closes it.
-func listen(t *testing.T, answer func(net.Conn)) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			answer(conn)
-			_ = conn.Close()
-		}
-	}()
-	return listener.Addr().String()
-}
-
 func port(t testing.TB, address string) int {
 	t.Helper()
 	resolved, err := net.ResolveTCPAddr("tcp", address)

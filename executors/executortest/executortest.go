@@ -7,8 +7,10 @@
 package executortest
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -131,4 +133,31 @@ func Holds(got, want any) bool {
 		return true
 	}
 	return equal(got, want)
+}
+
+// Cancelled makes a call and cancels it once it has arrived at its peer, and
+// holds it to saying so.
+func Cancelled(tb testing.TB, registry *executors.Registry, executor, inputs string, arrived <-chan struct{}) {
+	tb.Helper()
+	resolved, refused := registry.ResolveInputs(executor, json.RawMessage(inputs))
+	if refused != nil {
+		tb.Fatal(refused)
+	}
+	ctx, cancel := context.WithCancel(tb.Context())
+	defer cancel()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-arrived:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	outcome := registry.Invoke(ctx, executor, &executors.Call{Inputs: resolved, Attempt: 1}, time.Minute)
+	cancel()
+	<-watched
+	if outcome.Err == nil || outcome.Err.Type != executors.Cancelled {
+		tb.Errorf("failure = %+v; want it cancelled", outcome.Err)
+	}
 }

@@ -111,8 +111,8 @@ func TestNetworkFailures(t *testing.T) {
 	}
 	refused := closed.Addr().String()
 	_ = closed.Close()
-	silent := listen(t, func(conn net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(conn)) })
-	garbage := listen(t, func(conn net.Conn) {
+	silent := peers.Listen(t, func(conn net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(conn)) })
+	garbage := peers.Listen(t, func(conn net.Conn) {
 		_, _ = http.ReadRequest(bufio.NewReader(conn))
 		_, _ = io.WriteString(conn, "220 mail.example ESMTP\r\n")
 	})
@@ -135,27 +135,6 @@ func TestNetworkFailures(t *testing.T) {
 			}
 		})
 	}
-}
-
-// listen answers every connection by a function, and then closes it.
-func listen(t *testing.T, answer func(net.Conn)) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			answer(conn)
-			_ = conn.Close()
-		}
-	}()
-	return listener.Addr().String()
 }
 
 func TestCertificates(t *testing.T) {

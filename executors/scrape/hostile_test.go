@@ -2,7 +2,6 @@ package scrape
 
 import (
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -209,20 +208,7 @@ func TestCancelReachesTheSocket(t *testing.T) {
 		close(left)
 	})
 	registry := executortest.Registry(t, executortest.Policy(t, local), New())
-	resolved, refused := registry.ResolveInputs("scrape_executor", []byte(fmt.Sprintf(`{"url": %q}`, address)))
-	if refused != nil {
-		t.Fatal(refused)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		<-arrived
-		cancel()
-	}()
-	outcome := registry.Invoke(ctx, "scrape_executor", &executors.Call{Inputs: resolved, Attempt: 1}, time.Minute)
-	if outcome.Err == nil || outcome.Err.Type != executors.Cancelled {
-		t.Errorf("failure = %+v; want it cancelled", outcome.Err)
-	}
+	executortest.Cancelled(t, registry, "scrape_executor", fmt.Sprintf(`{"url": %q}`, address), arrived)
 	<-left
 }
 

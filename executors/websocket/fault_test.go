@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	ws "github.com/coder/websocket"
 
@@ -191,19 +190,6 @@ func TestCancelReachesTheSocket(t *testing.T) {
 		close(left)
 	})
 	registry := executortest.Registry(t, executortest.Policy(t, local), New())
-	resolved, refused := registry.ResolveInputs("websocket_executor", []byte(fmt.Sprintf(`{"url": %q}`, address)))
-	if refused != nil {
-		t.Fatal(refused)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		<-arrived
-		cancel()
-	}()
-	outcome := registry.Invoke(ctx, "websocket_executor", &executors.Call{Inputs: resolved, Attempt: 1}, time.Minute)
-	if outcome.Err == nil || outcome.Err.Type != executors.Cancelled {
-		t.Errorf("failure = %+v; want it cancelled", outcome.Err)
-	}
+	executortest.Cancelled(t, registry, "websocket_executor", fmt.Sprintf(`{"url": %q}`, address), arrived)
 	soon(t, left, "the end of the connection at the server")
 }

@@ -50,6 +50,8 @@ func (g *Generator) Closed() (opens string, closed bool) {
 }
 
 type input struct {
+	Params
+
 	Task         *string          `json:"task"`
 	Record       map[string]any   `json:"record"`
 	Records      []map[string]any `json:"records"`
@@ -57,17 +59,6 @@ type input struct {
 	Subsequent   string           `json:"output_subsequent_task_key"`
 	Composed     string           `json:"output_composition_task_key"`
 	Overwrite    bool             `json:"overwrite"`
-	Depth        int              `json:"depth"`
-	Mode         string           `json:"mode"`
-	Check        bool             `json:"check"`
-	Prompt       string           `json:"prompt"`
-	Examples     []Example        `json:"examples"`
-	Language     string           `json:"language"`
-	Provider     string           `json:"provider"`
-	Model        string           `json:"model"`
-	Temperature  *float64         `json:"temperature"`
-	MaxTokens    int              `json:"max_tokens"`
-	Seed         *int             `json:"seed"`
 	Workers      int              `json:"workers"`
 	Cache        bool             `json:"cache"`
 	MaxCostUSD   float64          `json:"max_cost_usd"`
@@ -76,10 +67,7 @@ type input struct {
 }
 
 func (in *input) params() Params {
-	p := Params{
-		Depth: in.Depth, Mode: in.Mode, Check: in.Check, Prompt: in.Prompt, Examples: in.Examples, Language: in.Language,
-		Provider: in.Provider, Model: in.Model, Temperature: in.Temperature, MaxTokens: in.MaxTokens, Seed: in.Seed,
-	}
+	p := in.Params
 	p.complete()
 	return p
 }

@@ -234,6 +234,11 @@ func TestAFoundFileGivesNothingBackThatTheUsersOwnWithholds(t *testing.T) {
 	m.write(filepath.Join(own, FileName), "polcy: {}\n")
 	_, err = m.load(byClient)
 	require.ErrorContains(t, err, "unknown key polcy", "what can't be read is not taken for nothing")
+
+	require.NoError(t, os.Remove(filepath.Join(own, FileName)))
+	require.NoError(t, os.Symlink(filepath.Join(own, "away"), filepath.Join(own, FileName)))
+	_, err = m.load(byClient)
+	require.ErrorContains(t, err, "reading the configuration", "nor is what is away for a while")
 }
 
 func TestCallersMayNotWriteWhatHoldsThePolicy(t *testing.T) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,8 +20,8 @@ func (l *Loaded) hold() {
 		return
 	}
 	path := filepath.Join(folder, FileName)
-	if _, err := os.Stat(path); err != nil || resolved(path) == resolved(l.File) {
-		return
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || resolved(path) == resolved(l.File) {
+		return // one that is there and can't be read is a problem: it may withhold something
 	}
 	own, err := Load(Sources{File: path, Environ: l.others(), Dir: filepath.Dir(l.File)})
 	var wrong Problems

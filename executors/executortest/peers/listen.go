@@ -1,0 +1,28 @@
+package peers
+
+import (
+	"net"
+	"testing"
+)
+
+// Listen hands every connection to a function, and then closes it: a peer that
+// answers whatever a test wants. It listens until the test ends.
+func Listen(tb testing.TB, answer func(net.Conn)) (address string) {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			answer(conn)
+			_ = conn.Close()
+		}
+	}()
+	return listener.Addr().String()
+}
