@@ -1,4 +1,4 @@
-# One static binary in an empty image, as a user without rights.
+# One static binary in an empty image, run by an unprivileged user.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

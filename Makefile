@@ -1,46 +1,62 @@
-# What there is to do with the source. `make test` needs Go alone: what else
-# the tests start is installed where that is possible (Debian, as root), and
-# the tests that miss something say so and are listed at the end.
+# Targets for working on the source; `make help` lists them. `make test` needs
+# only Go. It installs the other programs that the tests start where it can (as
+# root on Debian), and lists the tests that were skipped, with the reason.
 
 GO       ?= go
 BENCH    ?= .
 FUZZTIME ?= 30s
+GOVULNDB ?= https://vuln.go.dev
+VULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-# grpc's page of traces is left out: nothing serves it, and with it the linker
-# would keep all methods of all types, 12 MB of them.
+# The tag leaves out grpc's trace page. Nothing serves it, and it makes the
+# linker keep all methods of all types: 12 MB.
 TAGS     := grpcnotrace
 LDFLAGS  := -s -w -X github.com/chainwright/chainwright/transport/cli.released=$(VERSION)
+# Build and vet with the same flags, so that each dependency is compiled once.
+FLAGS    := -trimpath -tags '$(TAGS)'
 TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# The packages with golden files.
+GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: build test bench lint cross docs fuzz clean
+.PHONY: help build test update bench lint audit cross fuzz clean
 
-build: ## one static binary, ./chainwright
-	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o chainwright .
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-8s %s\n' "$$target" "$$text"; done
 
-test: ## every test, with the race detector where there is a C compiler
+build: ## build ./chainwright, one static binary
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '$(LDFLAGS)' -o chainwright .
+
+test: ## run all tests, with the race detector if there is a C compiler
 	@.ci/test
 
-bench: build ## the end-to-end benchmarks; docs/performance.md quotes them
+update: ## write all golden files and generated pages again
+	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update
+
+bench: build ## run the benchmarks that docs/performance.md quotes; BENCH selects by name
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
-lint: ## gofmt, vet and golangci-lint
+lint: ## run gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	@if said=$$($(GO) run $(LINTER) version 2>&1); then $(GO) run $(LINTER) run ./...; \
-	else echo "$$said"; echo "lint: golangci-lint can't be had here, for the reason above; gofmt and vet have passed"; fi
+	else echo "$$said"; echo "lint: golangci-lint is not available here, for the reason above; gofmt and go vet passed"; fi
+
+audit: ## check go.mod and the sums of all modules, and look for known vulnerabilities in GOVULNDB
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	@! $(GO) list -deps -test ./... | grep '^golang.org/x/crypto/openpgp' || { echo "audit: the packages above are not maintained"; exit 1; }
+	@$(GO) run $(VULNCHECK) -db '$(GOVULNDB)' -test ./... || { status=$$?; \
+		echo "audit: failed: see above. If the database $(GOVULNDB) can't be reached, nothing was checked; set GOVULNDB to a copy, such as file:///path/to/vulndb"; exit $$status; }
 
 cross: ## build and vet for every platform
 	@for target in $(TARGETS); do \
 		echo "$$target"; \
 		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
-		$(GO) build -tags '$(TAGS)' -o /dev/null . && $(GO) vet ./... || exit 1; \
+		$(GO) build $(FLAGS) -o /dev/null . && $(GO) vet $(FLAGS) ./... || exit 1; \
 	done
 
-docs: ## the reference pages, from the definitions
-	$(GO) test ./transport/cli -run '^TestDocs' -count=1 -update
-
-fuzz: ## every fuzz target, FUZZTIME each
+fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
@@ -48,5 +64,5 @@ fuzz: ## every fuzz target, FUZZTIME each
 		done; \
 	done
 
-clean:
+clean: ## remove the files that these targets created
 	rm -rf chainwright chainwright.exe dist .cache

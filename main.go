@@ -1,9 +1,9 @@
-// Chainwright gives assistants executors over MCP, and runs trees of tasks.
+// Chainwright publishes executors as MCP tools, and runs trees of tasks.
 //
-// The program in one line: a transport hands a call to a tool, the tool hands
-// a task tree to the chain runner, the runner hands each task to an executor.
-// Its parts are wired in transport/cli/program.go: configuration, policy,
-// registry, store, runner, tools; then a command or a transport takes over.
+// A transport passes a call to a tool, the tool passes a task tree to the
+// engine, and the engine passes each task to an executor. Package transport/app
+// builds the parts: policy, registry, store, engine, tools. Package
+// transport/cli reads the command line and the configuration.
 package main
 
 import "github.com/chainwright/chainwright/transport/cli"

@@ -1,15 +1,17 @@
 //go:build ignore
 
-// Report reads the events of `go test -json` and tells what people want to
-// know: each package as it ends, the output of what failed, and at the end
-// every skipped test with its reason.
+// Report reads the events of `go test -json`. It prints each package when it
+// ends, the output of failed tests, and at the end the slowest packages and every
+// skipped test with its reason.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,10 +28,19 @@ type event struct {
 
 type test struct{ pkg, name string }
 
+type timed struct {
+	pkg     string
+	seconds float64
+}
+
+// slowest is how many packages the summary lists as the slowest.
+const slowest = 10
+
 func main() {
 	outputs := map[test][]string{}
 	builds := map[string][]string{}
 	var skipped []string
+	var ended []timed
 	passed, failed, packages := 0, 0, 0
 	start := time.Now()
 	lines := bufio.NewReader(os.Stdin)
@@ -50,6 +61,7 @@ func main() {
 			case "pass":
 				if e.Test == "" {
 					packages++
+					ended = append(ended, timed{short(e.Package), e.Elapsed})
 					fmt.Printf("ok    %-60s %6.1fs\n", short(e.Package), e.Elapsed)
 				} else {
 					passed++
@@ -71,6 +83,11 @@ func main() {
 	}
 	fmt.Printf("\n%d tests passed in %d packages, %d failures, %d skipped, %s\n",
 		passed, packages, failed, len(skipped), time.Since(start).Round(time.Second))
+	slices.SortFunc(ended, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
+	fmt.Println("slowest:")
+	for _, each := range ended[:min(slowest, len(ended))] {
+		fmt.Printf("  %-60s %6.1fs\n", each.pkg, each.seconds)
+	}
 	if len(skipped) > 0 {
 		fmt.Println("skipped:")
 	}
@@ -86,7 +103,7 @@ func short(pkg string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(pkg, "github.com/chainwright/chainwright"), "/")
 }
 
-// reason is what a test said before it was skipped.
+// reason returns the message of a skipped test.
 func reason(output []string) string {
 	for _, line := range output {
 		line = strings.TrimSpace(line)

@@ -4,15 +4,15 @@ package chain
 const (
 	// CodeSyntax: the text is neither JSON nor YAML.
 	CodeSyntax = "syntax"
-	// CodeTooLarge: over a limit: bytes, tasks, depth, elements.
+	// CodeTooLarge: over a limit on bytes, tasks, depth or elements.
 	CodeTooLarge = "too_large"
 	// CodeEmpty: there are no tasks.
 	CodeEmpty = "empty"
 	// CodeNotAnObject: a task is not an object.
 	CodeNotAnObject = "not_an_object"
-	// CodeUnknownField: a field that the format does not have.
+	// CodeUnknownField: a field that the format does not define.
 	CodeUnknownField = "unknown_field"
-	// CodeMissingField: a field that must be there is not.
+	// CodeMissingField: a required field is missing.
 	CodeMissingField = "missing_field"
 	// CodeWrongType: a value of the wrong type.
 	CodeWrongType = "wrong_type"
@@ -22,43 +22,48 @@ const (
 	CodeTooLong = "too_long"
 	// CodeNoExecutor: a task with neither a name nor an executor.
 	CodeNoExecutor = "no_executor"
-	// CodeUnknownExecutor: an executor that is not there.
+	// CodeUnknownExecutor: an executor that is not registered.
 	CodeUnknownExecutor = "unknown_executor"
 	// CodeExecutorConflict: schemas.method and params.executor_id differ.
 	CodeExecutorConflict = "executor_conflict"
 	// CodeMissingID: the task has no id, and others do.
 	CodeMissingID = "missing_id"
-	// CodeDuplicateID: an earlier task has the id.
+	// CodeDuplicateID: an earlier task has the same id.
 	CodeDuplicateID = "duplicate_id"
-	// CodeAmbiguousName: a ref that is the name of several tasks.
+	// CodeAmbiguousName: a reference by a name that several tasks have.
 	CodeAmbiguousName = "ambiguous_name"
 	// CodeUnknownParent: parent_id names no task.
 	CodeUnknownParent = "unknown_parent"
-	// CodeParentCycle: tasks that are each other's parents.
+	// CodeParentCycle: a task is its own parent, through others or directly.
 	CodeParentCycle = "parent_cycle"
 	// CodeSeveralRoots: some tasks have a parent, and more than one has none.
 	CodeSeveralRoots = "several_roots"
 	// CodeUnknownDependency: a dependency names no task.
 	CodeUnknownDependency = "unknown_dependency"
-	// CodeSelfDependency: a task that waits for itself, by a dependency or a
+	// CodeSelfDependency: a task depends on itself, by a dependency or a
 	// reference.
 	CodeSelfDependency = "self_dependency"
-	// CodeCycle: tasks that wait for each other.
+	// CodeCycle: a dependency cycle.
 	CodeCycle = "cycle"
-	// CodeUnknownReference: an expression reads a task that is not there.
+	// CodeUnknownReference: an expression reads a task that does not exist.
 	CodeUnknownReference = "unknown_reference"
 	// CodeBadExpression: an expression that is not closed, or is not jq.
 	CodeBadExpression = "bad_expression"
-	// CodeComputedReference: an expression reads tasks otherwise than by a
-	// constant id.
+	// CodeComputedReference: an expression reads a task by a computed id.
 	CodeComputedReference = "computed_reference"
 	// CodeMisplacedSecret: a secret in an expression, a when or a for_each.
 	CodeMisplacedSecret = "misplaced_secret"
-	// CodeNoElement: item or index is read where there is no for_each.
+	// CodeNoElement: item or index is read in a task without for_each.
 	CodeNoElement = "no_element"
+	// CodeUnknownResult: a reference reads a field that a task or its result
+	// does not have. It is a warning where the schema is not the program's own.
+	CodeUnknownResult = "unknown_result"
+	// CodeTypeMismatch: a reference whose value has the wrong kind where it
+	// stands. It is a warning where the schema is not the program's own.
+	CodeTypeMismatch = "type_mismatch"
 	// CodeInvalidInput: inputs that the executor's schema refuses.
 	CodeInvalidInput = "invalid_input"
-	// CodeTimeout: a time-out over the executor's ceiling.
+	// CodeTimeout: a timeout over the executor's ceiling.
 	CodeTimeout = "timeout_over_ceiling"
 	// CodeInvalidSchema: the schema of the run's inputs does not compile.
 	CodeInvalidSchema = "invalid_schema"
@@ -66,20 +71,25 @@ const (
 
 // The codes of warnings.
 const (
-	// CodeNotAllowed: policy closes what the task does; the hint names the
-	// setting that opens it. The tree is valid, but can't be run.
+	// CodeNotAllowed: policy forbids what the task does; the hint names the
+	// setting that allows it. The tree is valid, but can't be run.
 	CodeNotAllowed = "not_allowed"
-	// CodeIgnored: something that would have meant something to others has
-	// no meaning here.
+	// CodeIgnored: a part of the protocol that this program ignores.
 	CodeIgnored = "ignored"
-	// CodeNoEffect: a field that changes nothing where it stands.
+	// CodeNoEffect: a field that changes nothing where it is written.
 	CodeNoEffect = "no_effect"
+	// CodeSameFile: tasks write the same file with no order between them.
+	CodeSameFile = "same_file"
+	// CodePlainText: text that other systems would fill in.
+	CodePlainText = "plain_text"
 	// CodeDuplicateDependency: a dependency that is listed twice.
 	CodeDuplicateDependency = "duplicate_dependency"
 	// CodeUndeclaredInput: a run input that the tree's own schema excludes.
 	CodeUndeclaredInput = "undeclared_input"
 	// CodeUnknownSecret: a secret that the operator has not configured.
 	CodeUnknownSecret = "unknown_secret"
+	// CodeUnknownConnection: a connection that the operator has not configured.
+	CodeUnknownConnection = "unknown_connection"
 	// CodeReadsNothing: an expression that starts from a key of null.
 	CodeReadsNothing = "reads_nothing"
 	// CodeReferenceInKey: a reference in a key, where it is plain text.

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -24,54 +25,15 @@ func exampleRegistry() *executors.Registry {
 	return reg
 }
 
-func ExampleParse() {
-	tree, report := chain.Parse([]byte(`
-- id: fetch
-  name: rest_executor
-  inputs: {url: "https://example.com/orders"}
-- id: total
-  name: data_processor
-  inputs: {data: "${{ tasks.fetch.result.json }}", field: price}
-`), exampleRegistry(), chain.ParseOptions{})
-
-	fmt.Println(report.Valid())
-	for _, d := range tree.Tasks[1].Dependencies {
-		fmt.Println("total waits for", tree.Tasks[d.Task].ID)
-	}
-	// Output:
-	// true
-	// total waits for fetch
-}
-
-func ExampleParse_problems() {
-	_, report := chain.Parse([]byte(`
-- {id: a, name: rest_executor, inputs: {url: "https://example.com", method: get}, dependencies: [c]}
-- {id: b, name: data_procesor, dependencies: [a]}
-- {id: c, name: system_info_executor, when: "${{ tasks.b.status == \"completed\" }}"}
-`), exampleRegistry(), chain.ParseOptions{})
-
-	for _, problem := range report.Problems {
-		fmt.Println(problem.Code, problem.Path)
-		fmt.Println("   ", problem.Message)
-	}
-	// Output:
-	// invalid_input tasks[0].inputs.method
-	//     must be one of "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"; got "get"; did you mean "GET"?
-	// cycle tasks[0].dependencies[0]
-	//     these tasks wait for each other: a → c → b → a
-	// unknown_executor tasks[1].name
-	//     there is no executor "data_procesor"
-}
-
 func ExampleTree_BindInputs() {
-	tree, _ := chain.Parse([]byte(`
+	tree, _ := parse.Parse([]byte(`
 inputs:
   type: object
   properties: {city: {type: string}, days: {type: integer, default: 3}}
 tasks:
   - name: rest_executor
     inputs: {url: "https://example.com/${{ inputs.city }}?days=${{ inputs.days }}"}
-`), exampleRegistry(), chain.ParseOptions{})
+`), exampleRegistry(), parse.Options{})
 
 	_, err := tree.BindInputs(nil)
 	fmt.Println(err.Message)

@@ -1,53 +1,58 @@
 package chain
 
-import "slices"
+import (
+	"slices"
 
-// Plan is the state machine of one run: which tasks may start, what follows
-// from the end of one, and how the run ends. It is pure: the same calls give
-// the same answers, whatever the clock and whoever drives it.
+	"github.com/chainwright/chainwright/chain/internal/heap"
+)
+
+// Plan is the state machine of one run: it decides which tasks may start, what
+// follows from the end of a task, and how the run ends. It is pure: it has no
+// clock, no goroutine and no randomness, so the same calls return the same
+// results.
 //
-// A driver takes what is Ready, tells the plan when a task starts (Start) and
-// ends (Done), and carries out the Changes that come of it.
+// An engine takes tasks from Ready, reports the start (Start) and the end (Done)
+// of each, and carries out the Changes that follow.
 type Plan struct {
 	tasks      []Task
-	dependents [][]int32 // by task: who waits for it
+	dependents [][]int32 // by task: the tasks that depend on it
 	state      []State
 	waiting    []int32 // dependencies that have not ended
-	taken      []bool  // handed out by Ready
-	roots      [][]int // root causes of what was skipped
-	ready      heap
-	counts     [6]int
+	taken      []bool  // returned by Ready
+	roots      [][]int // by skipped task: its root causes
+	ready      heap.Heap
+	counts     [len(States)]int
 	open       int // tasks that have not ended
 
 	stopOnFailure bool
 	stopped       bool // by a failure, with stopOnFailure
 	cancelled     bool // by a caller
-	failed        bool // some failure was not allowed
+	failed        bool // a task without allow_failure failed
 	changes       []Change
 }
 
-// Change is a move that a plan has made.
+// Change is one change of a task's state.
 type Change struct {
 	Task   int
 	From   State
 	To     State
 	Reason string
-	// BlockedBy are the dependencies, and Roots the tasks behind them, that
-	// keep a skipped task from running.
+	// BlockedBy are the dependencies because of which a task was skipped, and
+	// Roots the tasks whose failure, cancellation or condition caused that.
 	BlockedBy, Roots []int
 }
 
-// maxRoots bounds the root causes that a skipped task carries on.
+// maxRoots is the largest number of root causes of a skipped task.
 const maxRoots = 20
 
-// NewPlan makes the plan of a fresh run.
+// NewPlan returns the plan of a new run.
 func NewPlan(tree *Tree, onFailure string) *Plan {
 	return newPlan(tree.Tasks, onFailure, nil)
 }
 
-// ResumePlan makes the plan of a run whose tasks are in the given states:
-// pending tasks are still to be done, all others must have ended. What is
-// blocked already is skipped at once, see Changes.
+// ResumePlan returns the plan of a run whose tasks are in the given states, which
+// must be Pending or an end. Pending tasks that are blocked already are skipped;
+// Changes returns them.
 func ResumePlan(tree *Tree, onFailure string, states []State) *Plan {
 	return newPlan(tree.Tasks, onFailure, states)
 }
@@ -65,17 +70,12 @@ func newPlan(tasks []Task, onFailure string, states []State) *Plan {
 		stopOnFailure: onFailure == OnFailureStop,
 	}
 	p.connect()
-	p.ready.less = func(a, b int32) bool {
-		if tasks[a].Priority != tasks[b].Priority {
-			return tasks[a].Priority < tasks[b].Priority
-		}
-		return a < b
-	}
+	p.ready.Less = func(a, b int32) bool { return before(tasks, int(a), int(b)) }
 	for i := range tasks {
 		p.state[i] = Pending
 		p.waiting[i] = int32(len(tasks[i].Dependencies))
 	}
-	p.counts[index(Pending)] = n
+	p.counts[Pending.Index()] = n
 	for i, s := range states {
 		if s != Pending {
 			p.settle(i, s)
@@ -89,14 +89,14 @@ func newPlan(tasks []Task, onFailure string, states []State) *Plan {
 		if p.blocked(i) {
 			skip = append(skip, int32(i))
 		} else if p.waiting[i] == 0 {
-			p.ready.push(int32(i))
+			p.ready.Push(int32(i))
 		}
 	}
 	p.skip(skip)
 	return p
 }
 
-// connect turns dependencies around, in two allocations.
+// connect fills in dependents, in two allocations.
 func (p *Plan) connect() {
 	size := make([]int32, len(p.tasks))
 	total := 0
@@ -119,10 +119,10 @@ func (p *Plan) connect() {
 	}
 }
 
-// settle puts a task into the state that it ended in before.
+// settle sets the state in which a task ended in an earlier run.
 func (p *Plan) settle(task int, s State) {
-	p.counts[index(Pending)]--
-	p.counts[index(s)]++
+	p.counts[Pending.Index()]--
+	p.counts[s.Index()]++
 	p.state[task] = s
 	p.open--
 	if s == Failed && !p.tasks[task].AllowFailure {
@@ -133,11 +133,12 @@ func (p *Plan) settle(task int, s State) {
 	}
 }
 
-// Ready hands out the next task that may start: the most urgent, then the
-// first in the tree. It is still pending until Start or Done.
+// Ready returns the next task that may start: the most urgent, then the first in
+// the tree. The task stays pending until Start or Done, and is not returned
+// again.
 func (p *Plan) Ready() (task int, ok bool) {
-	for len(p.ready.items) > 0 {
-		next := int(p.ready.pop())
+	for len(p.ready.Items) > 0 {
+		next := int(p.ready.Pop())
 		if p.state[next] == Pending {
 			p.taken[next] = true
 			return next, true
@@ -146,23 +147,23 @@ func (p *Plan) Ready() (task int, ok bool) {
 	return 0, false
 }
 
-// Peek gives the task that Ready would hand out, without doing so.
+// Peek returns the task that Ready would return.
 func (p *Plan) Peek() (task int, ok bool) {
-	for len(p.ready.items) > 0 {
-		next := int(p.ready.items[0])
+	for len(p.ready.Items) > 0 {
+		next := int(p.ready.Items[0])
 		if p.state[next] == Pending {
 			return next, true
 		}
-		p.ready.pop()
+		p.ready.Pop()
 	}
 	return 0, false
 }
 
-// Start says that a task that was handed out has begun.
+// Start reports that a task from Ready has started.
 func (p *Plan) Start(task int) { p.move(task, InProgress, "") }
 
-// Done says how a task that was handed out has ended: completed, failed or
-// cancelled after Start, skipped (its condition was false) before it.
+// Done reports how a task from Ready has ended: completed, failed or cancelled
+// after Start, or skipped before it because its condition was false.
 func (p *Plan) Done(task int, end State) {
 	if p.state[task].Ended() {
 		return
@@ -182,16 +183,16 @@ func (p *Plan) Done(task int, end State) {
 	}
 }
 
-// Cancel cancels the whole run: what is pending is cancelled, and the driver
-// sees to what is in progress.
+// Cancel cancels the run: pending tasks are cancelled, and the engine stops those
+// in progress.
 func (p *Plan) Cancel() {
 	p.cancelled = true
 	p.cancelPending()
 }
 
-// CancelTasks cancels those of the given tasks that have not started, and
-// returns those that have, and have not ended, for the driver to stop. What
-// was handed out but not started counts as started.
+// CancelTasks cancels the given tasks that have not started. It returns those
+// that are in progress, for the engine to stop. A task that Ready has returned
+// counts as in progress.
 func (p *Plan) CancelTasks(tasks []int) (running []int) {
 	var cancelled []int
 	for _, t := range tasks {
@@ -222,8 +223,8 @@ func (p *Plan) cancelPending() {
 	}
 }
 
-// release counts a task off where it was waited for. It returns skip with
-// those added that can't run because of it.
+// release tells the dependents of a task that it has ended. It returns skip with
+// the dependents added that can't run because of it.
 func (p *Plan) release(task int, skip []int32) []int32 {
 	for _, d := range p.dependents[task] {
 		p.waiting[d]--
@@ -233,13 +234,13 @@ func (p *Plan) release(task int, skip []int32) []int32 {
 		if p.state[task] != Completed && p.blocked(int(d)) {
 			skip = append(skip, d)
 		} else if p.waiting[d] == 0 {
-			p.ready.push(d)
+			p.ready.Push(d)
 		}
 	}
 	return skip
 }
 
-// skip skips tasks, and all that follow from them, without recursion.
+// skip skips tasks and all that require them, without recursion.
 func (p *Plan) skip(queue []int32) {
 	for len(queue) > 0 {
 		task := int(queue[0])
@@ -263,8 +264,8 @@ func (p *Plan) skip(queue []int32) {
 	}
 }
 
-// addRoots adds the root causes behind a task that did not complete: itself,
-// or what it was skipped for.
+// addRoots adds the root causes of a task that did not complete: the task itself,
+// or the causes for which it was skipped.
 func (p *Plan) addRoots(roots []int, task int) []int {
 	behind := p.roots[task]
 	if behind == nil {
@@ -282,7 +283,7 @@ func (p *Plan) addRoots(roots []int, task int) []int {
 	return roots
 }
 
-// blocked says whether a required dependency has ended without completing.
+// blocked reports whether a required dependency has ended without completing.
 func (p *Plan) blocked(task int) bool {
 	for _, d := range p.tasks[task].Dependencies {
 		if s := p.state[d.Task]; d.Required && s.Ended() && s != Completed {
@@ -299,13 +300,13 @@ func (p *Plan) move(task int, to State, reason string) {
 	if err != nil {
 		panic("chain: " + p.tasks[task].ID + ": " + err.Error())
 	}
-	p.counts[index(from)]--
-	p.counts[index(next)]++
+	p.counts[from.Index()]--
+	p.counts[next.Index()]++
 	p.state[task] = next
 	p.changes = append(p.changes, Change{Task: task, From: from, To: next, Reason: reason})
 }
 
-// Changes gives the moves since the last call, in order. The slice is good
+// Changes returns the changes since the last call, in order. The slice is valid
 // until the next call of any method.
 func (p *Plan) Changes() []Change {
 	list := p.changes
@@ -313,54 +314,36 @@ func (p *Plan) Changes() []Change {
 	return list
 }
 
-// State is the state of a task.
+// State returns the state of a task.
 func (p *Plan) State(task int) State { return p.state[task] }
 
-// Stopped says that a failure has ended the run early: the driver stops what
-// is still in progress.
+// Stopped reports whether a failure has ended the run early, with on_failure
+// stop. The engine then stops the tasks in progress.
 func (p *Plan) Stopped() bool { return p.stopped }
 
-// Ended says that every task has ended.
+// Ended reports whether every task has ended.
 func (p *Plan) Ended() bool { return p.open == 0 }
 
-// Status is the state of the run.
+// Status returns the state of the run.
 func (p *Plan) Status() State {
 	switch {
 	case p.open > 0:
 		return InProgress
 	case p.failed:
 		return Failed
-	case p.cancelled && p.counts[index(Cancelled)] > 0:
+	case p.cancelled && p.counts[Cancelled.Index()] > 0:
 		return Cancelled
 	}
 	return Completed
 }
 
-// Counts are the numbers of tasks by state.
+// Counts returns the numbers of tasks by state.
 func (p *Plan) Counts() Counts {
 	c := Counts{}
-	for i, s := range states {
+	for i, s := range States {
 		if p.counts[i] > 0 {
 			c[s] = p.counts[i]
 		}
 	}
 	return c
-}
-
-var states = [6]State{Pending, InProgress, Completed, Failed, Cancelled, Skipped}
-
-func index(s State) int {
-	switch s {
-	case Pending:
-		return 0
-	case InProgress:
-		return 1
-	case Completed:
-		return 2
-	case Failed:
-		return 3
-	case Cancelled:
-		return 4
-	}
-	return 5
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// naive runs the same rules by looking at everything again at each step.
+// naive applies the same rules by checking all tasks again at each step.
 type naive struct {
 	tasks   []Task
 	state   []State
@@ -80,8 +80,8 @@ func (n *naive) status(cancelled bool) State {
 	return Completed
 }
 
-// randomTasks makes a graph whose dependencies go to earlier tasks of a
-// shuffled order, so that there are no cycles.
+// randomTasks returns a graph whose dependencies point to earlier tasks of a
+// shuffled order, so that it has no cycles.
 func randomTasks(r *rand.Rand) []Task {
 	tasks := make([]Task, 1+r.IntN(14))
 	order := r.Perm(len(tasks))
@@ -96,8 +96,8 @@ func randomTasks(r *rand.Rand) []Task {
 	return tasks
 }
 
-// TestPlanAgainstNaiveModel drives random graphs through the plan and
-// through a model that is too simple to be wrong.
+// TestPlanAgainstNaiveModel runs random graphs through the plan and through a
+// simple model, and compares them.
 func TestPlanAgainstNaiveModel(t *testing.T) {
 	t.Parallel()
 	want := 1_000_000
@@ -186,8 +186,8 @@ func drive(t *testing.T, seed uint64) (steps int) {
 	return steps
 }
 
-// checkChanges sees that the recorded moves lead to the states, and that
-// whatever was skipped for a dependency names its causes.
+// checkChanges checks that the recorded transitions lead to the states, and
+// that a task that was skipped for a dependency names the causes.
 func checkChanges(t *testing.T, p *Plan, tasks []Task) {
 	state := make([]State, len(tasks))
 	for i := range state {
@@ -228,8 +228,8 @@ func TestStateMoves(t *testing.T) {
 		{InProgress, Completed}: true, {InProgress, Failed}: true, {InProgress, Cancelled}: true,
 		{Completed, Pending}: true, {Failed, Pending}: true, {Cancelled, Pending}: true, {Skipped, Pending}: true,
 	}
-	for _, from := range states {
-		for _, to := range append(states[:], "nonsense") {
+	for _, from := range States {
+		for _, to := range append(States[:], "nonsense") {
 			got, err := from.To(to)
 			if legal[[2]State{from, to}] {
 				if err != nil || got != to {

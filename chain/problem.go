@@ -1,25 +1,22 @@
 package chain
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// Problem is one thing that is wrong with a tree, or, as a warning, one that
-// its author should know.
+// Problem is one error in a tree, or one warning about it.
 type Problem struct {
-	// Path leads to the place: tasks[3].inputs.url.
+	// Path is where in the tree: tasks[3].inputs.url.
 	Path string `json:"path"`
-	// Code is the kind, for programs; see the constants.
+	// Code is the kind of problem, one of the Code constants.
 	Code    string `json:"code"`
 	Message string `json:"message"`
-	// Hint says what to do about it.
+	// Hint says how to correct it.
 	Hint string `json:"hint,omitempty"`
 }
 
-// String gives the problem in words.
+// String returns the problem as one line of text.
 func (p Problem) String() string {
 	text := p.Message
 	if p.Path != "" {
@@ -31,7 +28,7 @@ func (p Problem) String() string {
 	return text
 }
 
-// Report is what validation found: all problems, and all warnings.
+// Report is the result of validation: all problems and all warnings.
 type Report struct {
 	Problems []Problem
 	Warnings []Problem
@@ -40,34 +37,28 @@ type Report struct {
 // Valid reports whether there are no problems.
 func (r Report) Valid() bool { return len(r.Problems) == 0 }
 
-// told is how many problems an error spells out.
-const told = 5
+// maxListed is the largest number of problems that an error lists.
+const maxListed = 5
 
-// Err is the report as one validation_error that spells out the first few
-// problems; nil where the tree is valid.
+// Err returns the report as one validation_error that lists the first five
+// problems, or nil if the tree is valid.
 func (r Report) Err() *executors.Error {
 	if r.Valid() {
 		return nil
 	}
-	lines := make([]string, 0, told+1)
-	for i, p := range r.Problems {
-		if i == told {
-			lines = append(lines, fmt.Sprintf("and %d more", len(r.Problems)-told))
-			break
-		}
+	list := shorten.List(r.Problems, maxListed, func(p Problem) string {
 		if p.Path == "" {
-			lines = append(lines, p.Message)
-		} else {
-			lines = append(lines, p.Path+": "+p.Message)
+			return p.Message
 		}
-	}
+		return p.Path + ": " + p.Message
+	})
 	first := r.Problems[0]
-	return executors.Errorf(executors.ValidationError, "the task tree is not valid: %s", strings.Join(lines, "; ")).
+	return executors.Errorf(executors.ValidationError, "the task tree is not valid: %s", list).
 		WithField(first.Path).WithHint(first.Hint)
 }
 
-// NotAllowed are the warnings about what policy closes. A tree that has any
-// is valid, and can't be run.
+// NotAllowed returns the warnings about what policy forbids. A tree with any of
+// them is valid, but can't be run.
 func (r Report) NotAllowed() []Problem {
 	var closed []Problem
 	for _, w := range r.Warnings {
@@ -76,4 +67,13 @@ func (r Report) NotAllowed() []Problem {
 		}
 	}
 	return closed
+}
+
+// Under returns a path below a name: Under("inputs", "url") is inputs.url, and
+// Under("inputs", "[0]") is inputs[0].
+func Under(name, path string) string {
+	if path == "" || path[0] == '[' {
+		return name + path
+	}
+	return name + "." + path
 }

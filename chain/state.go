@@ -2,10 +2,10 @@ package chain
 
 import "fmt"
 
-// State is where a task is in its life. The same words say how a run is.
+// State is the state of a task or of a run.
 type State string
 
-// The states. Pending and InProgress are open, the others are ends.
+// The states. All but Pending and InProgress are ends.
 const (
 	Pending    State = "pending"
 	InProgress State = "in_progress"
@@ -15,13 +15,13 @@ const (
 	Skipped    State = "skipped"
 )
 
-// Reasons for which a task is skipped.
+// Why a task is skipped.
 const (
 	ReasonCondition  = "condition"
 	ReasonDependency = "dependency"
 )
 
-// Ended says whether nothing more happens to the task, short of a retry.
+// Ended reports whether the state is an end. Only a retry leaves it.
 func (s State) Ended() bool {
 	switch s {
 	case Completed, Failed, Cancelled, Skipped:
@@ -30,9 +30,9 @@ func (s State) Ended() bool {
 	return false
 }
 
-// To moves to the next state, or refuses: a task goes from pending to in
-// progress to an end, may be skipped or cancelled before it starts, and comes
-// back to pending from an end, which is a retry.
+// To returns the next state, or an error if a task can't go there: it goes from
+// pending to in progress to an end, may be skipped or cancelled before it starts,
+// and goes from an end back to pending in a retry.
 func (s State) To(next State) (State, error) {
 	ok := false
 	switch next {
@@ -49,4 +49,24 @@ func (s State) To(next State) (State, error) {
 		return s, fmt.Errorf("a task can't go from %s to %s", s, next)
 	}
 	return next, nil
+}
+
+// States lists all states, in the order of Index.
+var States = [...]State{Pending, InProgress, Completed, Failed, Cancelled, Skipped}
+
+// Index returns the state's place in States.
+func (s State) Index() int {
+	switch s {
+	case Pending:
+		return 0
+	case InProgress:
+		return 1
+	case Completed:
+		return 2
+	case Failed:
+		return 3
+	case Cancelled:
+		return 4
+	}
+	return 5
 }

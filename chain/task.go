@@ -7,8 +7,8 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// The priorities of a task: of the tasks that are ready, the one with the
-// lower number starts first.
+// The priorities. Of the tasks that are ready, the one with the lower number
+// starts first.
 const (
 	Urgent = 0
 	High   = 1
@@ -16,46 +16,53 @@ const (
 	Low    = 3
 )
 
-// Task is one piece of work in a Tree. Tasks are named by their place in
-// Tree.Tasks wherever speed matters, by their id towards people.
+// MaxElements is the largest number of elements of one for_each.
+const MaxElements = 10_000
+
+// Task is one task of a Tree. Code refers to tasks by their index in Tree.Tasks,
+// people by their id.
 type Task struct {
-	// ID names the task in its tree: as written, or task_N by position.
+	// ID is unique in the tree: as written, or task_N by position from 1.
 	ID string
-	// Name is what a person reads. It may be the name of several tasks.
+	// Name is for people. Several tasks may have the same name.
 	Name string
-	// Executor is the executor's id; Definition describes it, as it was
-	// registered when the tree was parsed.
+	// Executor is the executor's id, and Definition its definition at the time
+	// when the tree was parsed.
 	Executor   string
 	Definition *executors.Definition
-	// Inputs are the executor's inputs, with references compiled.
+	// Inputs are the executor's inputs, with compiled references.
 	Inputs expr.Template
-	// Parent is the task that this one is grouped under, -1 for none, and
-	// Children are those grouped under this one. Grouping never orders.
+	// Parent is the task that this one is grouped under, or -1. Children are
+	// the tasks grouped under this one. Groups do not affect the order.
 	Parent   int
 	Children []int
 	// Dependencies are the tasks to wait for, those that references read
-	// included; each task is there once, and never the task itself.
+	// included. Each is listed once, and the task itself never is.
 	Dependencies []Dependency
 	Priority     int
 	UserID       string
-	// When, where it is set, decides whether the task runs at all: null and
-	// false skip it.
+	// When is the condition, or nil. The task is skipped if it is null or
+	// false.
 	When *expr.Value
-	// ForEach, where it is set, gives the elements to run the task for.
+	// ForEach is the array of the elements to run the task for, or nil.
 	ForEach *expr.Value
-	// MaxParallel bounds the elements in flight; 0 leaves it to the run.
+	// MaxParallel limits the elements in flight. 0: as many as the run allows.
 	MaxParallel int
-	// Timeout bounds one attempt; 0 where the task does not say.
+	// Timeout limits one attempt; a smaller input timeout holds. 0: as the
+	// executor's definition says.
 	Timeout time.Duration
-	// Retry is the task's own, with what it leaves out taken from the
-	// definition; nil where the task does not say.
+	// Retry is the task's retry policy, completed from the definition. Nil: as
+	// the definition says.
 	Retry *executors.Retry
-	// AllowFailure: the task's failure does not fail the run.
+	// RetryOn are the failures that Retry repeats, as written: network, 5xx, 429.
+	// None: the usual ones.
+	RetryOn []string
+	// AllowFailure means that the task's failure does not fail the run.
 	AllowFailure bool
 }
 
-// Dependency is a task to wait for. A required one must complete, any other
-// only has to end.
+// Dependency is a task to wait for. A required one must complete; any other only
+// has to end.
 type Dependency struct {
 	Task     int
 	Required bool

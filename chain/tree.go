@@ -1,11 +1,12 @@
+// Package chain defines task trees and their runs: the types, the states, and
+// the plan that decides which task starts next. Package parse reads trees,
+// package engine runs them.
 package chain
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -13,46 +14,60 @@ import (
 
 	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// Tree is a valid task tree. One only comes out of Parse, ParseValue and
-// Single, so whoever holds one knows that it is valid. It never changes.
+// Tree is a valid task tree: package parse and Single make no others. It never
+// changes.
 type Tree struct {
-	// Name and Description are what people read; both may be empty.
+	// Name and Description are for people. Both may be empty.
 	Name        string
 	Description string
-	// InputSchema describes the run's inputs; nil where the tree does not.
+	// InputSchema is the schema of the run's inputs, or nil.
 	InputSchema *executors.Schema
-	// Tasks are in the order in which they were written.
+	// Tasks are in the order of the source.
 	Tasks []Task
 
-	refs  map[string]int // nil for the tree of a direct call
-	needs []need
-	value any // what came; built on demand for a direct call
+	// Refs are the indexes of the tasks by id, and by name where no task has
+	// that id; Ambiguous for a name of several tasks. Nil for the tree of a
+	// direct call.
+	Refs map[string]int
+	// Needs are the run inputs that the tasks read.
+	Needs []Need
 
+	value  any // the decoded source; built on demand for a direct call
 	once   sync.Once
 	source json.RawMessage
 }
 
-// need is a run input that a reference reads, and a task that does.
-type need struct {
-	name string
-	task int
+// Ambiguous stands in the refs of a tree for a name that several tasks have.
+const Ambiguous = -1
+
+// NewTree returns an empty tree with the given decoded source. It is for package
+// parse, which fills in the rest.
+func NewTree(value any) *Tree { return &Tree{value: value} }
+
+// Need is a run input that a reference reads, and the first task that reads it.
+type Need struct {
+	Name string
+	Task int
 }
 
-// Index finds a task by a ref: its id, else its name where no other task has
-// it, else task_N by position.
+// Index returns the index of a task by reference: its id, else its name if no
+// other task has it, else task_N by position from 1.
 func (t *Tree) Index(ref string) (int, bool) {
-	i, ok := t.lookup(ref)
-	return i, ok && i != ambiguous
+	i, ok := t.Lookup(ref)
+	return i, ok && i != Ambiguous
 }
 
-// lookup is Index that tells a name which several tasks have apart.
-func (t *Tree) lookup(ref string) (int, bool) {
-	if i, ok := t.refs[ref]; ok {
+// Lookup is Index, except that it returns Ambiguous and true for a name of
+// several tasks.
+func (t *Tree) Lookup(ref string) (int, bool) {
+	if i, ok := t.Refs[ref]; ok {
 		return i, true
 	}
-	if t.refs == nil && ref == t.Tasks[0].Name {
+	if t.Refs == nil && ref == t.Tasks[0].Name {
 		return 0, true
 	}
 	digits, ok := strings.CutPrefix(ref, "task_")
@@ -66,35 +81,27 @@ func (t *Tree) lookup(ref string) (int, bool) {
 	return n - 1, true
 }
 
-// Source is the tree as canonical JSON: what came, with sorted keys. Parsing
-// it gives the same tree again.
+// Source returns the tree as canonical JSON: the source with sorted keys. Parsing
+// it returns the same tree.
 func (t *Tree) Source() json.RawMessage {
 	t.once.Do(func() {
 		if t.value == nil {
 			t.value = t.call()
 		}
-		var b bytes.Buffer
-		enc := json.NewEncoder(&b)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(t.value); err != nil {
-			// Only values of a JSON decoder get here.
-			panic(fmt.Errorf("encoding a task tree: %w", err))
-		}
-		t.source = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+		t.source = plainjson.Must(t.value) // it came out of a JSON decoder
 	})
 	return t.source
 }
 
-// Hash is the same for trees that were written the same, in JSON or YAML,
-// whatever the order of the keys.
+// Hash returns the SHA-256 of Source in hex: the same for the same tree in JSON
+// or YAML, in any order of the keys.
 func (t *Tree) Hash() string {
 	sum := sha256.Sum256(t.Source())
 	return hex.EncodeToString(sum[:])
 }
 
-// BindInputs makes the inputs of a run from what its caller gave: defaults
-// are filled in and the whole is validated. Inputs that references read, and
-// that are neither given nor have a default, are named in the error.
+// BindInputs returns the inputs of a run: the given ones with defaults filled in,
+// validated. The error names inputs that references read and that are missing.
 func (t *Tree) BindInputs(given map[string]any) (map[string]any, *executors.Error) {
 	var bound map[string]any
 	var wrong []executors.Violation
@@ -110,29 +117,20 @@ func (t *Tree) BindInputs(given map[string]any) (map[string]any, *executors.Erro
 	for _, v := range wrong {
 		named[v.Path] = true
 	}
-	for _, n := range t.needs {
-		if _, ok := bound[n.name]; !ok && !named[n.name] {
-			wrong = append(wrong, executors.Violation{Path: n.name, Message: "is required: " + t.Tasks[n.task].ID + " reads it"})
+	for _, n := range t.Needs {
+		if _, ok := bound[n.Name]; !ok && !named[n.Name] {
+			wrong = append(wrong, executors.Violation{Path: n.Name, Message: "is required: " + t.Tasks[n.Task].ID + " reads it"})
 		}
 	}
 	if len(wrong) == 0 {
 		return bound, nil
 	}
-	lines := make([]string, 0, told+1)
-	for i, v := range wrong {
-		if i == told {
-			lines = append(lines, fmt.Sprintf("and %d more", len(wrong)-told))
-			break
-		}
-		lines = append(lines, v.String())
-	}
-	return nil, executors.Errorf(executors.ValidationError, "the run's inputs are not valid: %s", strings.Join(lines, "; ")).
-		WithField(under("inputs", wrong[0].Path)).WithHint(`give them with the run: {"inputs": {…}}`)
+	return nil, executors.Errorf(executors.ValidationError, "the run's inputs are not valid: %s", shorten.List(wrong, maxListed, executors.Violation.String)).
+		WithField(Under("inputs", wrong[0].Path)).WithHint(`give them with the run: {"inputs": {…}}`)
 }
 
-// Single is the tree of one task, for a direct call of an executor. Its
-// inputs are final: nothing in them is a reference, but placeholders of
-// secrets stay what they are.
+// Single returns the tree of a direct call of an executor: one task. The inputs
+// hold no references; placeholders of secrets keep their meaning.
 func Single(def *executors.Definition, inputs map[string]any) *Tree {
 	return &Tree{Tasks: []Task{{
 		ID: "task_1", Name: def.ID, Executor: def.ID, Definition: def,
@@ -140,8 +138,69 @@ func Single(def *executors.Definition, inputs map[string]any) *Tree {
 	}}}
 }
 
-// call is the value of the tree of a direct call.
+// call returns the decoded source of the tree of a direct call.
 func (t *Tree) call() any {
 	inputs, _ := t.Tasks[0].Inputs.Static()
 	return []any{map[string]any{"name": t.Tasks[0].Name, "inputs": expr.Escape(inputs)}}
+}
+
+// Subtree returns a task and all tasks grouped under it.
+func (t *Tree) Subtree(task int) []int {
+	list := []int{task}
+	for i := 0; i < len(list); i++ {
+		list = append(list, t.Tasks[list[i]].Children...)
+	}
+	return list
+}
+
+// Reset sets the states of the tasks that a retry runs again to Pending: the
+// named tasks with those grouped under them and all that depend on them, or, if
+// none is named, all that did not complete. It reports whether there are any.
+func (t *Tree) Reset(states []State, named []int) bool {
+	if len(named) == 0 {
+		any := false
+		for i, s := range states {
+			if s != Completed {
+				states[i], any = Pending, true
+			}
+		}
+		return any
+	}
+	followers := make([][]int, len(t.Tasks))
+	for i := range t.Tasks {
+		for _, d := range t.Tasks[i].Dependencies {
+			followers[d.Task] = append(followers[d.Task], i)
+		}
+	}
+	seen := make([]bool, len(t.Tasks))
+	var queue []int
+	add := func(tasks []int) {
+		for _, i := range tasks {
+			if !seen[i] {
+				seen[i] = true
+				queue = append(queue, i)
+			}
+		}
+	}
+	for _, i := range named {
+		add(t.Subtree(i))
+	}
+	for len(queue) > 0 {
+		i := queue[0]
+		queue = queue[1:]
+		states[i] = Pending
+		add(followers[i])
+	}
+	return true
+}
+
+// Before reports whether task a starts before task b when both are ready: the
+// more urgent first, then in the order of the tree.
+func (t *Tree) Before(a, b int) bool { return before(t.Tasks, a, b) }
+
+func before(tasks []Task, a, b int) bool {
+	if tasks[a].Priority != tasks[b].Priority {
+		return tasks[a].Priority < tasks[b].Priority
+	}
+	return a < b
 }

@@ -80,7 +80,7 @@ func benchRegistry(b *testing.B) *executors.Registry {
 
 var echoArguments = json.RawMessage(`{"url":"http://example.com/a/b?c=d","method":"GET","headers":{"Accept":"application/json"},"json":{"items":[1,2,3,{"a":"b"}],"name":"some text"}}`)
 
-// BenchmarkCall is what this package adds to a tool call.
+// BenchmarkCall measures what this package adds to a tool call.
 func BenchmarkCall(b *testing.B) {
 	registry := benchRegistry(b)
 	b.ReportAllocs()

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Complete fills defaults into the inputs of a call and validates the result,
-// without changing what it was given. The placeholder of a secret fits
-// anywhere: what it stands for is not known before the call.
+// Complete fills in the defaults of a call's inputs and validates the result.
+// It does not change inputs. A placeholder of a secret is valid anywhere,
+// because its value is not known before the call.
 func (d *Definition) Complete(inputs map[string]any) (map[string]any, []Violation) {
 	inputs, violations := d.Input.Apply(inputs)
 	return inputs, d.excuse(inputs, violations)
@@ -19,7 +19,7 @@ func (d *Definition) completeOwned(inputs map[string]any) (map[string]any, []Vio
 	return inputs, d.excuse(inputs, violations)
 }
 
-// excuse validates again, with holes for the placeholders of secrets.
+// excuse validates again and accepts the placeholders of secrets.
 func (d *Definition) excuse(inputs map[string]any, violations []Violation) []Violation {
 	if len(violations) == 0 || !hasOpening(inputs) {
 		return violations
@@ -27,8 +27,8 @@ func (d *Definition) excuse(inputs map[string]any, violations []Violation) []Vio
 	return d.Input.Validate(withHoles(inputs))
 }
 
-// withHoles gives a copy of v with holes in the place of texts that hold
-// placeholders. One that is nothing but a placeholder could be anything.
+// withHoles returns a copy of v in which texts with placeholders are Unknown.
+// A text that is one placeholder and nothing else may become any value.
 func withHoles(v any) any {
 	switch v := v.(type) {
 	case string:

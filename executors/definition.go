@@ -5,37 +5,43 @@ import (
 	"time"
 )
 
-// Definition describes an executor. It is read from a definition.yaml beside
-// the code, and everything that is published about an executor (the tool's
-// schema, the planner's brief, the reference pages, the help) comes from it.
+// Definition describes an executor. It is read from a definition.yaml in the
+// executor's folder. Everything that is published about an executor comes from
+// it: the schema of its tool, the planner's brief, the reference pages and the
+// help.
 type Definition struct {
 	ID          string
 	Title       string
 	Description string
 	Tags        []string
-	// Aliases are further ids by which trees may name it; it is published
-	// under its own alone.
-	Aliases     []string
-	Toolset     string
+	// Aliases are other ids that trees may use. The executor is published
+	// under its own id only.
+	Aliases []string
+	Toolset string
+	// BuiltIn is set for the executors of this program. Tests hold them to
+	// their output schemas, so a reference in a tree that reads anything else
+	// is a problem. For all others it is a warning.
+	BuiltIn     bool
 	Annotations Annotations
-	// Effects narrow the annotations by input; the first that matches holds.
+	// Effects narrow the annotations by input; the first match applies.
 	Effects []Effect
 	// Input and Output are JSON Schemas (2020-12) of root type object.
 	Input, Output *Schema
 	Examples      []Example
 	Timeout       Timeout
 	Retry         Retry
-	// Needs are the policy switches that must be open: see policy.Need.
+	// Needs are the policy switches that must be on: see policy.Need.
 	Needs []string
-	// Destination names the input that holds the host a call goes to ("url",
-	// "host"); secrets are bound to it. Empty where a call goes nowhere.
+	// Destination names the input with the host that a call connects to
+	// ("url", "host"). Secrets are bound to that host. It is empty for
+	// executors that connect to no host.
 	Destination string
-	// AcceptsDependencies: the call is given the results of the tasks that
-	// its task depends on.
+	// AcceptsDependencies is set for executors that are given the results of
+	// the tasks that their task depends on.
 	AcceptsDependencies bool
 }
 
-// Annotations say what a call may do to the world. All four are always set.
+// Annotations say which effects a call may have. All four are always set.
 type Annotations struct {
 	ReadOnly    bool `json:"read_only"`
 	Destructive bool `json:"destructive"`
@@ -43,37 +49,38 @@ type Annotations struct {
 	OpenWorld   bool `json:"open_world"`
 }
 
-// Effect is the annotations of the calls whose inputs have one of the given
+// Effect is the annotations of calls whose inputs have one of the given
 // values: {"method": ["GET", "HEAD"]}.
 type Effect struct {
 	When map[string][]any
 	Annotations
 }
 
-// Example is a call that works, and what is worth showing of its result. Those
-// of the executors that the server brings are all run by a test.
+// Example is a call that works, with the interesting part of its result. A
+// test runs the examples of all built-in executors.
 type Example struct {
 	Title  string
 	Inputs json.RawMessage
-	Result json.RawMessage // nil: not told
+	Result json.RawMessage // nil: no documented result
 }
 
-// Timeout bounds one attempt: by default, and at most.
+// Timeout is the time limit of one attempt: the default and the largest value
+// that a call may set.
 type Timeout struct {
 	Default, Ceiling time.Duration
 }
 
-// Backoff is how waiting between attempts grows.
+// Backoff is how the delay between attempts grows.
 type Backoff string
 
-// The ways of backing off.
+// The kinds of backoff.
 const (
 	Exponential Backoff = "exponential"
 	Fixed       Backoff = "fixed"
 )
 
-// Retry is how often a retryable failure of an idempotent call is tried
-// again, and how long to wait. The zero value is one attempt.
+// Retry is how often a retryable failure of an idempotent call is retried, and
+// the delays between attempts. The zero value is one attempt.
 type Retry struct {
 	MaxAttempts int
 	Backoff     Backoff

@@ -1,18 +1,19 @@
 package executors
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 
-	"github.com/chainwright/chainwright/executors/schema"
+	"github.com/chainwright/chainwright/executors/internal/schema"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// EffectOf gives the annotations of the call with these inputs: those of the
-// first effect that they match, else the definition's own. An input that is
-// not there counts as its default. One that is not known yet, or holds the
-// placeholder of a secret, could match any effect, and the result is then the
-// most careful of what is possible.
+// EffectOf returns the annotations of a call with these inputs: those of the
+// first effect that matches, or the definition's own. A missing input counts
+// as its default. An input that is not known yet, or contains the placeholder
+// of a secret, could match any effect; then the result is the most careful of
+// the possible ones.
 func (d *Definition) EffectOf(inputs map[string]any) Annotations {
 	if len(d.Effects) == 0 {
 		return d.Annotations
@@ -57,13 +58,13 @@ func careful(possible []Annotations, last Annotations) Annotations {
 	return last
 }
 
-// ReadOnlyInput gives the input schema narrowed to calls that change nothing:
-// an input that decides about that is left with the values that are read-only.
-// It gives false where no call is read-only.
+// ReadOnlyInput returns the input schema limited to calls that change nothing:
+// an input that decides about that keeps only its read-only values. It returns
+// false if no call is read-only.
 //
-// A schema can say this of one effect, or of several that look at the same
-// input. Where effects are more involved it is narrower than it had to be or,
-// for inputs without an enum, wider; Registry.Invoke checks the call anyway.
+// This is exact for one effect, or for several effects of the same input. For
+// other effects the schema may be too narrow or, for inputs without an enum,
+// too wide; Registry.Invoke checks each call in any case.
 func (d *Definition) ReadOnlyInput() (json.RawMessage, bool) {
 	allowed, ok := d.readOnlyValues()
 	if !ok {
@@ -76,7 +77,7 @@ func (d *Definition) ReadOnlyInput() (json.RawMessage, bool) {
 	return raw, true
 }
 
-// readOnlyValues gives the values that inputs are narrowed to.
+// readOnlyValues returns the values that inputs are limited to.
 func (d *Definition) readOnlyValues() (map[string][]any, bool) {
 	if d.Annotations.ReadOnly {
 		allowed := map[string][]any{}
@@ -97,7 +98,7 @@ func (d *Definition) readOnlyValues() (map[string][]any, bool) {
 		return allowed, true
 	}
 	var allowed map[string][]any
-	taken := map[string][]any{} // values that earlier effects have decided on
+	taken := map[string][]any{} // values that earlier effects match
 	for _, effect := range d.Effects {
 		if !effect.ReadOnly {
 			for name, values := range effect.When {
@@ -154,8 +155,9 @@ func contains(values []any, value any) bool {
 	return false
 }
 
-// narrow sets the enum of one property of a schema, keys kept in their order.
-// A default that is not among the values goes, and the property is required.
+// narrow sets the enum of one property of a schema, and keeps the order of
+// keys. If the default is not one of the values, it is removed and the
+// property becomes required.
 func narrow(raw json.RawMessage, name string, values []any) json.RawMessage {
 	root := members(raw)
 	properties := members(root.get("properties"))
@@ -163,12 +165,12 @@ func narrow(raw json.RawMessage, name string, values []any) json.RawMessage {
 	if old := property.get("enum"); old != nil {
 		values = inOrder(old, values)
 	}
-	property.set("enum", encode(values))
+	property.set("enum", plainjson.Must(values))
 	if old := property.get("default"); old != nil && !contains(values, decode(old)) {
 		property.drop("default")
 		required, _ := decode(root.get("required")).([]any)
 		if !contains(required, name) {
-			root.set("required", encode(append(required, name)))
+			root.set("required", plainjson.Must(append(required, name)))
 		}
 	}
 	properties.set(name, property.encode())
@@ -176,7 +178,8 @@ func narrow(raw json.RawMessage, name string, values []any) json.RawMessage {
 	return root.encode()
 }
 
-// inOrder gives the values that a schema's own enum has, in its order.
+// inOrder returns those of values that are in the schema's own enum, in its
+// order.
 func inOrder(enum json.RawMessage, values []any) []any {
 	list, _ := decode(enum).([]any)
 	var kept []any
@@ -188,7 +191,7 @@ func inOrder(enum json.RawMessage, values []any) []any {
 	return kept
 }
 
-// object is a JSON object whose keys stay in their order.
+// object is a JSON object that keeps the order of its keys.
 type object []property
 
 type property struct {
@@ -196,23 +199,11 @@ type property struct {
 	value json.RawMessage
 }
 
-// members takes a JSON object apart. What is not one has no members.
+// members returns the members of a JSON object; none for another value.
 func members(raw json.RawMessage) *object {
 	o := new(object)
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return o
-	}
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return o
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return o
-		}
-		*o = append(*o, property{key.(string), value})
+	for key, value := range strictjson.Members(raw) {
+		*o = append(*o, property{key, value})
 	}
 	return o
 }
@@ -252,7 +243,7 @@ func (o *object) encode() json.RawMessage {
 		if i > 0 {
 			raw = append(raw, ',')
 		}
-		raw = append(raw, encode(each.key)...)
+		raw = plainjson.AppendString(raw, each.key)
 		raw = append(raw, ':')
 		raw = append(raw, each.value...)
 	}

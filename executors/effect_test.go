@@ -32,7 +32,7 @@ func TestEffectOf(t *testing.T) {
 		{"none", map[string]any{"method": "POST"}, own},
 		{"the default counts", map[string]any{}, reading},
 		{"so could a secret", map[string]any{"method": "${{ secrets.METHOD }}"}, own},
-		{"what is not known could be anything", map[string]any{"method": executors.Unknown{}}, own},
+		{"an unknown value could be any value", map[string]any{"method": executors.Unknown{}}, own},
 	} {
 		if got := def.EffectOf(c.inputs); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
@@ -50,7 +50,7 @@ func TestReadOnlyInput(t *testing.T) {
 	for _, c := range []struct {
 		name, effects string
 		more          []string
-		want          string // "" for no call that is read-only
+		want          string // "" if no call is read-only
 	}{
 		{"narrowed to the values that are", effects, nil, before + `["GET","HEAD"],"default":"GET"` + after},
 		{"several effects add up", "effects: [{when: {method: HEAD}, read_only: true}, {when: {method: GET}, read_only: true}]\n", nil, before + `["GET","HEAD"],"default":"GET"` + after},

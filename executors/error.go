@@ -26,8 +26,8 @@ const (
 	Interrupted         ErrorType = "interrupted"
 )
 
-// CodeLeftAlone is the code of a call whose destination is left alone, because
-// it could not be reached so many times in a row.
+// CodeLeftAlone is the code of a call that was not made, because the circuit
+// breaker of its destination is open after several failures in a row.
 const CodeLeftAlone = "breaker_open"
 
 // Error is a failure as callers see it: what went wrong, in which field, and
@@ -37,10 +37,18 @@ type Error struct {
 	Message string
 	// Code is the peer's own code: an HTTP status, an exit code, an SQLSTATE.
 	Code string
-	// Field is the input at fault, as a path ("headers.accept", "data[3]").
+	// Field is the path of the input that caused it ("headers.accept",
+	// "data[3]").
 	Field string
-	// Retryable says that the same call may succeed later; RetryAfter is how
-	// long the peer asked to wait, 0 where it did not say.
+	// Status is the HTTP status of the peer's answer, 0 if there was none.
+	Status int
+	// Exited is set if a program ended with an exit code that is a failure.
+	Exited bool
+	// Refused is set if the peer did not begin the work, so that the call can be
+	// repeated whatever its effect.
+	Refused bool
+	// Retryable is set if the same call may succeed later. RetryAfter is how
+	// long the peer asked to wait, 0 if it did not say.
 	Retryable  bool
 	RetryAfter time.Duration
 	// Hint is what to do next.
@@ -49,7 +57,8 @@ type Error struct {
 	cause error
 }
 
-// Errorf makes an Error of a kind. A %w verb keeps its operand as the cause.
+// Errorf returns an Error of a kind. The operand of a %w verb is kept as the
+// cause.
 func Errorf(kind ErrorType, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Type: kind, Message: err.Error(), cause: errors.Unwrap(err)}
@@ -61,25 +70,25 @@ func (e *Error) Error() string { return e.Message }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// WithField returns e with the input at fault set.
+// WithField sets the path of the input that caused e, and returns e.
 func (e *Error) WithField(field string) *Error { e.Field = field; return e }
 
-// WithHint returns e with what to do next set.
+// WithHint sets what to do next, and returns e.
 func (e *Error) WithHint(hint string) *Error { e.Hint = hint; return e }
 
-// WithCode returns e with the peer's own code set.
+// WithCode sets the peer's own code, and returns e.
 func (e *Error) WithCode(code string) *Error { e.Code = code; return e }
 
-// Retry returns e marked as worth another attempt, after the given time
-// where the peer named one.
+// Retry marks e as retryable, after the given time if it is not 0, and returns
+// e.
 func (e *Error) Retry(after time.Duration) *Error {
 	e.Retryable, e.RetryAfter = true, after
 	return e
 }
 
-// AsError turns any error into an *Error: one already in the chain is
-// returned as it is, a policy refusal becomes permission_denied, a context's
-// end becomes cancelled or timeout_error, and everything else is an
+// AsError converts any error to an *Error. An *Error in the chain is returned
+// unchanged, a policy refusal becomes permission_denied, the end of a context
+// becomes cancelled or timeout_error, and all other errors become
 // execution_error. It returns nil for nil.
 func AsError(err error) *Error {
 	if err == nil {
@@ -104,10 +113,10 @@ func AsError(err error) *Error {
 	return &Error{Type: ExecutionError, Message: err.Error(), cause: err}
 }
 
-// leftAlone says that a destination is not dialled for now.
+// leftAlone is the error of a destination whose circuit breaker is open.
 func leftAlone(open *breaker.Open) *Error {
 	return (&Error{
 		Type: NetworkError, Message: open.Error(), Code: CodeLeftAlone, cause: open,
-		Hint: "wait, or go on without it; the operator sets policy.breaker",
+		Hint: "wait, or continue without it; the operator sets policy.breaker",
 	}).Retry(open.After)
 }

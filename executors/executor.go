@@ -1,10 +1,10 @@
-// Package executors says what can be done: an executor is a definition (a
-// file that describes it) plus an execute function.
+// Package executors defines what an executor is: a definition (a file that
+// describes it) and a function that does the work.
 //
-// The package knows nothing of task trees or of MCP. Whoever calls an
-// executor goes through Registry.Invoke, the one door, which bounds the call
-// in time, resolves secrets for the destinations they are bound to, redacts
-// what comes back and writes the audit line.
+// The package does not depend on task trees or on MCP. All calls go through
+// Registry.Invoke, the one entry point: it sets the time limit, resolves secrets
+// for the destinations they are bound to, redacts the result and writes the
+// audit line.
 package executors
 
 import (
@@ -14,48 +14,59 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// Executor does one kind of work. Implementations must be safe for
-// concurrent use. One that holds connections also implements io.Closer, which
+// Executor does one kind of work. Implementations must be safe for concurrent
+// use. An executor that holds connections also implements io.Closer, which
 // Registry.Close calls.
 type Executor interface {
 	// Definition describes the executor; it never changes.
 	Definition() *Definition
-	// Execute does the work once. Inputs have been validated and defaults
-	// filled in. A returned error is a failure, a value is success; a value
-	// returned beside an error is kept as the failed call's output.
+	// Execute does the work once. Inputs are validated and defaults are filled
+	// in. If it returns an error, the call failed; a value returned with the
+	// error is kept as the output of the failed call.
 	Execute(ctx context.Context, call *Call) (any, error)
 }
 
-// Gated is an executor that works with something that policy does not know
-// of, such as a language model: it is closed while that is not there. Closed is
-// asked often, and must be quick.
+// Checker is an executor that finds errors in literal inputs that its schema
+// can't express, such as a program that does not compile. Trees are validated
+// with it.
+type Checker interface {
+	// Check returns the errors of inputs that are valid by the schema, with
+	// defaults filled in. The parts that are Unknown may be anything. It must be
+	// fast, and depend on nothing but the inputs.
+	Check(inputs map[string]any) []*Error
+}
+
+// Gated is an executor that depends on something outside of the policy, such
+// as a language model. It is closed while that is missing. Closed is called
+// often and must be fast.
 type Gated interface {
 	Closed() (setting string, closed bool)
 }
 
-// Call is one attempt at one piece of work.
+// Call is one attempt at one call of an executor.
 type Call struct {
 	// Inputs are validated, with defaults filled in. Numbers are json.Number.
 	Inputs map[string]any
-	// Dependencies are the results of earlier tasks by task id, given only
-	// to executors whose definition accepts dependencies.
+	// Dependencies are the results of earlier tasks by task id. Only executors
+	// whose definition accepts dependencies get them.
 	Dependencies map[string]Dependency
-	// RunID and TaskID name the run and the task that the call belongs to.
+	// RunID and TaskID are the run and the task of the call.
 	RunID, TaskID string
 	// Attempt counts from 1.
 	Attempt int
-	// Principal is who asked, for the audit line; empty on a local transport.
+	// Principal is the caller, for the audit line; empty on a local transport.
 	Principal string
-	// Policy is what may be done; never nil inside Execute.
+	// Policy is what the operator permits; never nil inside Execute.
 	Policy *policy.Policy
-	// OnProgress, when set, takes progress reports. Use Progress to report.
+	// OnProgress receives progress reports if it is set. Use Progress to
+	// report.
 	OnProgress func(Progress)
 
-	used func(secret string) // notes it for the audit line
+	used func(secret string) // records it for the audit line
 }
 
-// Secret gives a secret that an operator's own definition names, for where the
-// call goes. Those that inputs name are put in before.
+// Secret returns a secret that an operator's own definition names, for the
+// destination of the call. Secrets in inputs are resolved before Execute.
 func (c *Call) Secret(name, executor, host string) (string, error) {
 	value, err := c.Policy.Secret(name, executor, host)
 	if err == nil && c.used != nil {
@@ -64,15 +75,15 @@ func (c *Call) Secret(name, executor, host string) (string, error) {
 	return value, err
 }
 
-// Progress is how far a call has come: done of total (0: unknown), and a
-// short message for people.
+// Progress is how far a call is: done of total (0: unknown), and a short
+// message for people.
 type Progress struct {
 	Done    float64
 	Total   float64
 	Message string
 }
 
-// Progress reports how far the call has come. It never blocks.
+// Progress reports how far the call is. It never blocks.
 func (c *Call) Progress(p Progress) {
 	if c.OnProgress != nil {
 		c.OnProgress(p)
@@ -86,9 +97,15 @@ type Dependency struct {
 	Error  string
 }
 
-// Outcome is how one attempt ended. Result is the executor's output, encoded
-// once; on failure it holds the output that was there, if any.
+// Outcome is how one attempt ended. Result is the encoded output; after a
+// failure it is the output that the executor returned with its error, if any.
 type Outcome struct {
 	Result json.RawMessage
 	Err    *Error // nil: completed
+	// Warning is what people must know about the result of a completed call,
+	// such as that it is not the whole. It is also in the result.
+	Warning string
 }
+
+// Warner is an output that may have a warning. An empty warning is none.
+type Warner interface{ Warned() string }

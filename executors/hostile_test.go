@@ -2,21 +2,17 @@ package executors_test
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-const suites = "../../shared/data/suites"
-
-// echoing gives its input json back.
+// echoing returns its input json.
 func echoing(t testing.TB) *executors.Registry {
 	return newRegistry(t, policy.Config{}, nil, newAct(t, "act", func(_ context.Context, call *executors.Call) (any, error) {
 		return map[string]any{"json": call.Inputs["json"]}, nil
@@ -24,25 +20,12 @@ func echoing(t testing.TB) *executors.Registry {
 }
 
 // Strings that break programs are only strings here: as a value, as a key, as
-// an id, and as the whole of the inputs.
+// an id, and as the complete inputs.
 func TestNaughtyStrings(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile(filepath.Join(suites, "naughty-strings", "blns.base64.json"))
-	if err != nil {
-		t.Skip("the naughty strings are not there: ", err)
-	}
-	var encoded []string
-	if err := json.Unmarshal(raw, &encoded); err != nil {
-		t.Fatal(err)
-	}
 	registry := echoing(t)
-	for _, each := range encoded {
-		decoded, err := base64.StdEncoding.DecodeString(each)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := string(decoded)
-		if _, err := registry.ResolveInputs("act", decoded); err == nil && text != "" {
+	for _, text := range peers.NaughtyStrings(t) {
+		if _, err := registry.ResolveInputs("act", []byte(text)); err == nil && text != "" {
 			t.Errorf("%q is taken for inputs", text)
 		}
 		if out := registry.Invoke(t.Context(), text, &executors.Call{}, 0); out.Err == nil || !utf8.ValidString(out.Err.Message) {
@@ -75,28 +58,24 @@ func TestNaughtyStrings(t *testing.T) {
 	}
 }
 
-// Whatever is no JSON is one clear error, and what is passes through.
-func TestJSONSuiteThroughTheDoor(t *testing.T) {
+// Inputs that are not JSON are refused with one clear error, and JSON is passed
+// on unchanged.
+func TestJSONSuite(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(suites, "json-parsing", "test_parsing", "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Skip("the JSON parsing test suite is not there")
-	}
 	registry := echoing(t)
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		inputs, invalid := registry.ResolveInputs("act", json.RawMessage(`{"url": "a", "json": `+string(text)+`}`))
+	for _, text := range peers.JSONTexts(t) {
+		inputs, invalid := registry.ResolveInputs("act", json.RawMessage(`{"url": "a", "json": `+string(text.Data)+`}`))
 		if invalid != nil {
 			if invalid.Type != executors.ValidationError || !utf8.ValidString(invalid.Message) || len(invalid.Message) > 400 {
-				t.Errorf("%s: %v", filepath.Base(file), invalid)
+				t.Errorf("%s: %v", text.Name, invalid)
 			}
 			continue
 		}
+		if strings.HasPrefix(text.Name, "n_") {
+			t.Errorf("%s is accepted", text.Name)
+		}
 		if out := registry.Invoke(t.Context(), "act", &executors.Call{Inputs: inputs}, 0); out.Err != nil || !json.Valid(out.Result) {
-			t.Errorf("%s: %s", filepath.Base(file), describe(out))
+			t.Errorf("%s: %s", text.Name, describe(out))
 		}
 	}
 }

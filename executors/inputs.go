@@ -3,17 +3,17 @@ package executors
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/chainwright/chainwright/executors/schema"
+	"github.com/chainwright/chainwright/executors/internal/schema"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// ResolveInputs reads the inputs of a direct call as they came: strictly
-// decoded, defaults filled in, validated. The error is one validation_error
-// that names each field with what came and what is allowed.
+// ResolveInputs decodes the raw inputs of a direct call strictly, fills in
+// defaults and validates them. Its error is one validation_error that names
+// each field, its value and what is allowed.
 func (r *Registry) ResolveInputs(id string, raw json.RawMessage) (map[string]any, *Error) {
 	e, ok := (*r.all.Load())[id]
 	if !ok {
@@ -34,18 +34,11 @@ func (r *Registry) ResolveInputs(id string, raw json.RawMessage) (map[string]any
 	return inputs, nil
 }
 
-// InvalidInputs is the error of inputs that do not fit, which names the first
-// few reasons. Its hint shows an example where the definition has one.
+// InvalidInputs returns the error of invalid inputs. It lists the first five
+// violations; its hint shows an example if the definition has a short one.
 func InvalidInputs(def *Definition, violations []schema.Violation) *Error {
 	const most = 5
-	var reasons []string
-	for _, each := range violations[:min(len(violations), most)] {
-		reasons = append(reasons, each.String())
-	}
-	if more := len(violations) - most; more > 0 {
-		reasons = append(reasons, fmt.Sprintf("and %d more", more))
-	}
-	err := Errorf(ValidationError, "%s", strings.Join(reasons, "; ")).WithField(violations[0].Path)
+	err := Errorf(ValidationError, "%s", shorten.List(violations, most, Violation.String)).WithField(violations[0].Path)
 	const longest = 300
 	if len(def.Examples) > 0 && len(def.Examples[0].Inputs) <= longest {
 		err.Hint = "inputs that work: " + string(def.Examples[0].Inputs)
@@ -54,15 +47,15 @@ func InvalidInputs(def *Definition, violations []schema.Violation) *Error {
 }
 
 func (r *Registry) unknown(id string) *Error {
-	err := Errorf(NotFound, "there is no executor %q", truncate(id, 100))
+	err := Errorf(NotFound, "there is no executor %q", shorten.Bytes(id, 100))
 	if names := r.Nearest(id); len(names) > 0 {
 		return err.WithHint("did you mean " + strings.Join(names, " or ") + "?")
 	}
 	return err
 }
 
-// TimeoutFor is the bound of one attempt: the task's own, else the input
-// timeout in seconds, else the definition's; never over its ceiling.
+// TimeoutFor returns the time limit of one attempt: the task's own, or the
+// input timeout in seconds, or the definition's default; at most the ceiling.
 func TimeoutFor(def *Definition, inputs map[string]any, task time.Duration) time.Duration {
 	bound := def.Timeout.Default
 	switch {
@@ -71,7 +64,7 @@ func TimeoutFor(def *Definition, inputs map[string]any, task time.Duration) time
 	default:
 		if number, ok := inputs["timeout"].(json.Number); ok {
 			if seconds, err := number.Float64(); err == nil && seconds > 0 {
-				// A number over the ceiling may not fit a time at all.
+				// A number over the ceiling may overflow a time.Duration.
 				seconds = min(seconds, def.Timeout.Ceiling.Seconds())
 				bound = time.Duration(seconds * float64(time.Second))
 			}

@@ -6,26 +6,26 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/policy/breaker"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// errTimeLimit is the cause of a context that ended because its attempt took
-// too long.
+// errTimeLimit is the cause of a context whose attempt took too long.
 var errTimeLimit = errors.New("the attempt took longer than it may")
 
-// maxMessage is how much of an error's text is kept: peers put whole pages
-// into theirs.
+// maxMessage is how many bytes of an error's text are kept: some peers send
+// whole pages.
 const maxMessage = 4 << 10
 
 // Invoke makes one attempt at a call whose inputs are valid, with defaults
-// filled in. It asks the policy, puts in secrets, bounds the attempt in time
-// (0: as TimeoutFor has it), survives a panic, encodes the result once, caps
-// it, takes secrets out of it and writes the audit line. The call itself is
-// not changed.
+// filled in. It checks the policy, resolves secrets, limits the time (0: as
+// TimeoutFor says), recovers from a panic, encodes the result once, limits its
+// size, redacts secrets and writes the audit line. It does not change call.
 func (r *Registry) Invoke(ctx context.Context, id string, call *Call, timeout time.Duration) Outcome {
 	e, ok := r.enter(id)
 	if !ok {
@@ -45,11 +45,11 @@ func (r *Registry) Invoke(ctx context.Context, id string, call *Call, timeout ti
 	return outcome
 }
 
-// attempt is one call on its way through the door.
+// attempt is one call inside Invoke.
 type attempt struct {
 	registry *Registry
 	entry    *entry
-	call     Call // with the secrets in its inputs
+	call     Call // its inputs contain the secrets
 	effect   Annotations
 	timeout  time.Duration
 	mu       sync.Mutex // an executor may use secrets on several goroutines
@@ -57,7 +57,7 @@ type attempt struct {
 }
 
 func (a *attempt) run(parent context.Context) Outcome {
-	if err := a.prepare(); err != nil {
+	if err := a.prepare(policy.RestrictionOf(parent)); err != nil {
 		return Outcome{Err: a.clean(err)}
 	}
 	a.call.Policy, a.call.used = a.registry.policy, a.note
@@ -77,10 +77,17 @@ func (a *attempt) run(parent context.Context) Outcome {
 	return outcome
 }
 
-// prepare asks the policy, which was asked before the run and may have changed
-// since, and puts the secrets in. What a call does may depend on them.
-func (a *attempt) prepare() *Error {
+// prepare checks the policy again, because it may have changed since the run
+// was checked, and resolves the secrets, because the effect of a call may
+// depend on them. within is the restriction of the request.
+func (a *attempt) prepare(within *policy.Restriction) *Error {
 	def := a.entry.def
+	if excluded := a.registry.excluded.Load(); excluded != nil && (*excluded)[def.ID] {
+		return Errorf(PermissionDenied, "%s is excluded on this server", def.ID).WithHint("the operator excludes it with exclude_tools")
+	}
+	if within.Excludes(def.ID) {
+		return Errorf(PermissionDenied, "%s is excluded by this request", def.ID).WithHint("the client's X-Chainwright-Exclude-Tools header names it")
+	}
 	if setting, closed := a.registry.closed(a.entry); closed {
 		return Errorf(PermissionDenied, "%s is closed by policy", def.ID).WithHint("the operator opens it with " + setting)
 	}
@@ -93,15 +100,23 @@ func (a *attempt) prepare() *Error {
 			return InvalidInputs(def, violations)
 		}
 	}
+	if (!a.effect.ReadOnly || len(a.secrets) > 0) && a.registry.policy.AuditFull() {
+		return Errorf(PermissionDenied, "the audit trail is full, and its oldest lines must be kept longer").
+			WithHint("the operator moves the files audit.kept.jsonl.* out of the folder of policy.audit.path")
+	}
 	if a.registry.policy.ReadOnly() && !a.effect.ReadOnly {
 		return Errorf(PermissionDenied, "%s would change something, and the server is read-only", def.ID).
 			WithHint("the operator turns this off with policy.read_only: false")
 	}
+	if within.ReadOnly && !a.effect.ReadOnly {
+		return Errorf(PermissionDenied, "%s would change something, and this request allows only calls that change nothing", def.ID).
+			WithHint("the client sets this with its X-Chainwright-Read-Only header")
+	}
 	return nil
 }
 
-// execute calls the executor. A panic is logged and becomes an error that does
-// not show its text, in which anything could be.
+// execute calls the executor. A panic is logged, and becomes an error without
+// the panic's text, which could contain a secret.
 func (a *attempt) execute(ctx context.Context) (value any, err error) {
 	defer func() {
 		if trouble := recover(); trouble != nil {
@@ -111,19 +126,19 @@ func (a *attempt) execute(ctx context.Context) (value any, err error) {
 				Str("panic", pol.RedactString(fmt.Sprint(trouble))).
 				Str("stack", pol.RedactString(string(debug.Stack()))).
 				Msg("an executor panicked")
-			value, err = nil, Errorf(ExecutionError, "%s failed inside, which is a defect in it", a.entry.def.ID).
+			value, err = nil, Errorf(ExecutionError, "%s failed because of a defect in it", a.entry.def.ID).
 				WithHint("the server's log says where")
 		}
 	}()
 	return a.entry.Execute(ctx, &a.call)
 }
 
-// failure is an executor's error as callers see it. What a context's end made
-// of it is that end: an executor may have wrapped it in anything.
+// failure converts an executor's error to what callers see. If the context
+// ended, the error is that end, whatever the executor returned.
 func (a *attempt) failure(ctx, parent context.Context, err error) *Error {
-	failed := *AsError(err) // a copy: the executor may give the same one again
+	failed := *AsError(err) // a copy: the executor may return the same error again
 	var open *breaker.Open
-	if errors.As(err, &open) { // whatever the executor made of it
+	if errors.As(err, &open) { // however the executor wrapped it
 		failed = *leftAlone(open)
 	}
 	if ctx.Err() == nil {
@@ -138,10 +153,10 @@ func (a *attempt) failure(ctx, parent context.Context, err error) *Error {
 	case cause == errTimeLimit:
 		with := target(a.entry.def, a.call.Inputs)
 		if own := (*Error)(nil); with == "" && errors.As(err, &own) && own.Type == TimeoutError {
-			with = own.Message // the operator's connections have no name in the inputs
+			with = own.Message // inputs don't name the operator's connections
 		}
 		failed.Type, failed.Retryable, failed.RetryAfter = TimeoutError, true, 0
-		failed.Message = fmt.Sprintf("%s took longer than its time-out of %s", a.entry.def.ID, a.timeout)
+		failed.Message = fmt.Sprintf("%s took longer than its timeout of %s", a.entry.def.ID, a.timeout)
 		if with != "" {
 			failed.Message += " (" + with + ")"
 		}
@@ -160,17 +175,17 @@ func (a *attempt) failure(ctx, parent context.Context, err error) *Error {
 	return &failed
 }
 
-// encode writes the result. Without a value a failed call has none.
+// encode encodes the result. A failed call without a value has no result.
 func (a *attempt) encode(value any, failed bool) Outcome {
 	if failed && isNil(value) {
 		return Outcome{}
 	}
 	raw, err := encodeValue(value)
 	if err != nil {
-		return Outcome{Err: Errorf(ExecutionError, "%s gave a result that can't be written as JSON", a.entry.def.ID)}
+		return Outcome{Err: Errorf(ExecutionError, "%s returned a result that can't be encoded as JSON", a.entry.def.ID)}
 	}
 	if most := a.entry.most; len(raw) > most {
-		short, ok := shorten(raw, most)
+		short, ok := fitOutput(raw, most)
 		if !ok {
 			return Outcome{Err: Errorf(ExecutionError, "the result is %s long; at most %s are kept", megabytes(len(raw)), megabytes(most)).
 				WithHint("ask for less: a filter, a limit, or fewer fields")}
@@ -179,13 +194,18 @@ func (a *attempt) encode(value any, failed bool) Outcome {
 	}
 	if a.registry.check.Load() && !failed {
 		if found := a.entry.def.Output.Validate(decode(raw)); len(found) > 0 {
-			return Outcome{Result: a.registry.policy.RedactJSON(raw), Err: Errorf(ExecutionError, "%s gave a result that does not fit its own schema: %s", a.entry.def.ID, found[0])}
+			return Outcome{Result: a.registry.policy.RedactJSON(raw), Err: Errorf(ExecutionError, "%s returned a result that does not match its own schema: %s", a.entry.def.ID, found[0])}
 		}
 	}
-	return Outcome{Result: a.registry.policy.RedactJSON(raw)}
+	outcome := Outcome{Result: a.registry.policy.RedactJSON(raw)}
+	if warner, ok := value.(Warner); ok && !failed && !isNil(value) {
+		outcome.Warning = shorten.Bytes(a.registry.policy.RedactString(strings.ToValidUTF8(warner.Warned(), "\uFFFD")), maxMessage)
+	}
+	return outcome
 }
 
-// isNil reports whether there is no value, also behind an interface.
+// isNil reports whether value is nil, or an interface that holds a nil
+// pointer.
 func isNil(value any) bool {
 	if value == nil {
 		return true

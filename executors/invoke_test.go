@@ -22,7 +22,7 @@ type result struct {
 	Truncated bool   `json:"truncated,omitempty"`
 }
 
-// Each row is one attempt, and what the caller sees of it.
+// Each row is one attempt, and the outcome that the caller sees.
 func TestInvoke(t *testing.T) {
 	t.Parallel()
 	shared := executors.Errorf(executors.NetworkError, "refused: %w", errors.New("s3cr3t")).WithCode("503").Retry(time.Second)
@@ -68,11 +68,11 @@ func TestInvoke(t *testing.T) {
 		},
 		"a panic does not show its text": {
 			func(context.Context, *executors.Call) (any, error) { panic("TOKEN is s3cr3t") },
-			`execution_error: act failed inside, which is a defect in it (the server's log says where)`,
+			`execution_error: act failed because of a defect in it (the server's log says where)`,
 		},
 		"a value that is no JSON": {
 			func(context.Context, *executors.Call) (any, error) { return math.Inf(1), nil },
-			`execution_error: act gave a result that can't be written as JSON`,
+			`execution_error: act returned a result that can't be encoded as JSON`,
 		},
 		"nor beside an error": {
 			func(context.Context, *executors.Call) (any, error) { return math.Inf(1), errors.New("no luck") },
@@ -126,7 +126,7 @@ func TestInvokeUnknown(t *testing.T) {
 	}
 }
 
-// A context's end is what callers see, whatever the executor makes of it.
+// If a context ends, callers see that end, whatever the executor returns.
 func TestInvokeEnds(t *testing.T) {
 	t.Parallel()
 	waiting := func(ctx context.Context, _ *executors.Call) (any, error) {
@@ -139,17 +139,17 @@ func TestInvokeEnds(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		"its time-out": {
+		"its timeout": {
 			nil, waiting, time.Second,
-			`timeout_error: act took longer than its time-out of 1s (give it more time: at most 5m0s) retryable with {"text":"so far"}`,
+			`timeout_error: act took longer than its timeout of 1s (give it more time: at most 5m0s) retryable with {"text":"so far"}`,
 		},
-		"the default time-out": {
+		"the default timeout": {
 			nil, waiting, 0,
-			`timeout_error: act took longer than its time-out of 30s (give it more time: at most 5m0s) retryable with {"text":"so far"}`,
+			`timeout_error: act took longer than its timeout of 30s (give it more time: at most 5m0s) retryable with {"text":"so far"}`,
 		},
 		"the ceiling": {
 			nil, waiting, 5 * time.Minute,
-			`timeout_error: act took longer than its time-out of 5m0s retryable with {"text":"so far"}`,
+			`timeout_error: act took longer than its timeout of 5m0s retryable with {"text":"so far"}`,
 		},
 		"a caller who cancels": {
 			func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -242,13 +242,14 @@ func TestInvokeAsksThePolicy(t *testing.T) {
 	}
 }
 
-// A result over the cap loses the ends of its longest texts, and nothing else.
+// A result over the limit loses the ends of its longest texts, and nothing
+// else.
 func TestInvokeCaps(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\x01é", 40_000) // each \x01 takes six characters in JSON
 	for name, c := range map[string]struct {
 		value any
-		want  string // "" where it must be shortened
+		want  string // "" if it must be shortened
 	}{
 		"what fits stays":            {map[string]any{"text": "short", "n": 1}, `{"n":1,"text":"short"}`},
 		"the longest text is cut":    {map[string]any{"text": long, "n": 1, "truncated": false}, ""},
@@ -286,10 +287,10 @@ func TestInvokeLogsPanicsWithoutSecrets(t *testing.T) {
 	registry := newRegistry(t, secretConfig(), &log, newAct(t, "act", func(_ context.Context, call *executors.Call) (any, error) {
 		panic("it was " + call.Inputs["json"].(string))
 	}))
-	inputs := map[string]any{"url": "http://api.example.com/", "json": "${{ secrets.TOKEN }}"}
+	inputs := map[string]any{"url": "https://api.example.com/", "json": "${{ secrets.TOKEN }}"}
 	registry.Invoke(t.Context(), "act", &executors.Call{Inputs: inputs, RunID: "run-1"}, 0)
 	text := log.String()
-	if !strings.Contains(text, `"panic":"it was [secret TOKEN]"`) || !strings.Contains(text, "invoke_test.go") || !strings.Contains(text, "run-1") || strings.Contains(text, "s3cr3t-value-1") {
+	if !strings.Contains(text, `"panic":"it was [secret]"`) || !strings.Contains(text, "invoke_test.go") || !strings.Contains(text, "run-1") || strings.Contains(text, "s3cr3t-value-1") {
 		t.Errorf("the log says %s", text)
 	}
 }
@@ -314,7 +315,7 @@ func TestInvokeWritesTheAuditLine(t *testing.T) {
 	}
 	for _, inputs := range []map[string]any{
 		{"url": "http://user:pass@api.example.com:8080/path?token=x", "method": "GET"},
-		{"url": "http://api.example.com/", "method": "PUT", "json": "${{ secrets.TOKEN }}"},
+		{"url": "https://api.example.com/", "method": "PUT", "json": "${{ secrets.TOKEN }}"},
 	} {
 		registry.Invoke(t.Context(), "act", &executors.Call{Inputs: inputs, RunID: "r1", TaskID: "t1", Attempt: 1, Principal: "ada"}, 0)
 	}

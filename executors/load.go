@@ -9,13 +9,13 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/chainwright/chainwright/executors/internal/schema"
 	"github.com/chainwright/chainwright/executors/nearest"
-	"github.com/chainwright/chainwright/executors/schema"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// LoadDefinition reads the definition in a YAML file. All its problems are
-// reported at once, each with the file and the line.
+// LoadDefinition reads a definition from a YAML file. It reports all problems
+// at once, each with the file and the line.
 func LoadDefinition(fsys fs.FS, name string) (*Definition, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
@@ -25,7 +25,7 @@ func LoadDefinition(fsys fs.FS, name string) (*Definition, error) {
 }
 
 // MustLoad is LoadDefinition of definition.yaml, for the variables of built-in
-// executors. It panics where that fails.
+// executors. It panics on an error.
 func MustLoad(fsys fs.FS) *Definition {
 	def, err := LoadDefinition(fsys, "definition.yaml")
 	if err != nil {
@@ -34,9 +34,18 @@ func MustLoad(fsys fs.FS) *Definition {
 	return def
 }
 
-// ParseDefinition reads the text of a definition; file begins its errors.
-// Besides the keys of a definition it may have sections, which are somebody
-// else's to read: see ReadSection.
+// MustParse is ParseDefinition for variables of a program. It panics on an
+// error.
+func MustParse(text string) *Definition {
+	def, err := ParseDefinition("definition", []byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return def
+}
+
+// ParseDefinition parses a definition; its errors begin with file. A
+// definition may have further sections for other readers: see ReadSection.
 func ParseDefinition(file string, data []byte, sections ...string) (*Definition, error) {
 	root, err := strictjson.ParseYAML(data)
 	l := loader{file: file}
@@ -51,18 +60,18 @@ func ParseDefinition(file string, data []byte, sections ...string) (*Definition,
 	return def, nil
 }
 
-// loader reads one file, and collects what is wrong with it.
+// loader reads one file and collects its problems.
 type loader struct {
 	file     string
 	problems []error
 }
 
-// problem notes what is wrong at a node.
+// problem adds a problem at a node.
 func (l *loader) problem(at *yaml.Node, format string, args ...any) {
 	l.problems = append(l.problems, fmt.Errorf("%s:%d: %s", l.file, at.Line, fmt.Sprintf(format, args...)))
 }
 
-// wrap notes an error, at its own line where it has one.
+// wrap adds an error, at its own line if it has one.
 func (l *loader) wrap(at *yaml.Node, err error) {
 	var syntax *strictjson.SyntaxError
 	switch {
@@ -75,15 +84,15 @@ func (l *loader) wrap(at *yaml.Node, err error) {
 	}
 }
 
-// field is one key that a mapping may have.
+// field is a key that a mapping may have.
 type field struct {
 	name     string
 	required bool
 	read     func(*yaml.Node)
 }
 
-// mapping reads the keys of a mapping. Keys that are not among the fields are
-// problems which name the nearest that is, and so are missing ones.
+// mapping reads the keys of a mapping. Unknown keys are problems, with the
+// nearest known key as a hint; so are missing keys.
 func (l *loader) mapping(node *yaml.Node, what string, fields ...field) {
 	node = follow(node)
 	if node.Kind != yaml.MappingNode {
@@ -98,7 +107,7 @@ func (l *loader) mapping(node *yaml.Node, what string, fields ...field) {
 			if each.name == key.Value {
 				found = true
 				if seen[key.Value] {
-					l.problem(key, "key %q is there twice", key.Value)
+					l.problem(key, "key %q appears twice", key.Value)
 				} else {
 					each.read(follow(value))
 				}
@@ -124,12 +133,12 @@ func (l *loader) unknownKey(key *yaml.Node, what string, fields []field) {
 	}
 	hint := nearest.Hint(key.Value, names)
 	if hint == "" {
-		hint = "known are " + strings.Join(names, ", ")
+		hint = "the known keys are " + strings.Join(names, ", ")
 	}
 	l.problem(key, "%s has no key %q; %s", what, key.Value, hint)
 }
 
-// follow gives what an alias stands for.
+// follow returns the node that an alias refers to.
 func follow(node *yaml.Node) *yaml.Node {
 	if node.Kind == yaml.AliasNode {
 		return node.Alias
@@ -185,8 +194,8 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 	return def
 }
 
-// schema compiles a schema whose root is an object, and finds the line of what
-// is wrong in it.
+// schema compiles a schema whose root is an object. Errors have the line of
+// the keyword.
 func (l *loader) schema(to **Schema, name string) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		raw, err := strictjson.AppendJSON(nil, node)
@@ -209,7 +218,8 @@ func (l *loader) schema(to **Schema, name string) func(*yaml.Node) {
 	}
 }
 
-// at goes down from a node by keys and indexes, as far as they lead.
+// at returns the node below a node at keys and indexes, or the last one that
+// exists.
 func at(node *yaml.Node, pointer []string) *yaml.Node {
 	for _, token := range pointer {
 		node = follow(node)

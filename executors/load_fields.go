@@ -64,7 +64,7 @@ func (l *loader) list(node *yaml.Node) []*yaml.Node {
 	return list
 }
 
-// needs are the policy's switches by name.
+// needs reads the names of policy switches.
 func (l *loader) needs(to *[]string) func(*yaml.Node) {
 	known := []string{
 		policy.NeedCommand, policy.NeedFilesRead, policy.NeedFilesWrite, policy.NeedDatabases,
@@ -75,7 +75,7 @@ func (l *loader) needs(to *[]string) func(*yaml.Node) {
 			var need string
 			l.text(&need)(element)
 			if !slices.Contains(known, need) {
-				l.problem(element, "there is no need %q; known are %s", need, strings.Join(known, ", "))
+				l.problem(element, "there is no need %q; the known needs are %s", need, strings.Join(known, ", "))
 			}
 			*to = append(*to, need)
 		}
@@ -85,7 +85,7 @@ func (l *loader) needs(to *[]string) func(*yaml.Node) {
 func (l *loader) annotations(node *yaml.Node) (a Annotations) {
 	l.mapping(node, "annotations", flags(l, &a, true)...)
 	if a.ReadOnly && a.Destructive {
-		l.problem(node, "what is read_only can't be destructive")
+		l.problem(node, "a read_only call can't be destructive")
 	}
 	return a
 }
@@ -99,8 +99,8 @@ func flags(l *loader, a *Annotations, required bool) []field {
 	}
 }
 
-// effects start from the definition's own annotations. What is read-only is
-// not destructive unless it says so, which is then a problem.
+// effects reads effects, which start from the definition's own annotations. A
+// read-only effect is not destructive, unless it says so, which is a problem.
 func (l *loader) effects(node *yaml.Node, def *Definition) []Effect {
 	var list []Effect
 	for _, element := range l.list(node) {
@@ -116,14 +116,14 @@ func (l *loader) effects(node *yaml.Node, def *Definition) []Effect {
 			effect.Destructive = false
 		}
 		if effect.ReadOnly && effect.Destructive {
-			l.problem(element, "what is read_only can't be destructive")
+			l.problem(element, "a read_only call can't be destructive")
 		}
 		list = append(list, effect)
 	}
 	return list
 }
 
-// when is which values of which inputs an effect is for.
+// when reads which values of which inputs an effect applies to.
 func (l *loader) when(node *yaml.Node, def *Definition) map[string][]any {
 	value, err := strictjson.Value(node)
 	if err != nil {
@@ -171,7 +171,7 @@ func (l *loader) json(node *yaml.Node) []byte {
 	return raw
 }
 
-// duration reads "90s", "5m", or a number of seconds.
+// duration reads "90s", "5m" or a number of seconds.
 func (l *loader) duration(to *time.Duration) func(*yaml.Node) {
 	return func(node *yaml.Node) {
 		text := node.Value
@@ -193,7 +193,7 @@ func (l *loader) timeout(node *yaml.Node) (t Timeout) {
 		field{"ceiling", true, l.duration(&t.Ceiling)},
 	)
 	if t.Default > t.Ceiling && t.Ceiling > 0 {
-		l.problem(node, "the default time-out is over its ceiling")
+		l.problem(node, "the default timeout is over its ceiling")
 	}
 	return t
 }

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// act is an executor whose work each test gives.
+// act is an executor whose function is set by each test.
 type act struct {
 	def  *executors.Definition
 	work func(context.Context, *executors.Call) (any, error)
@@ -29,7 +29,7 @@ func (a act) Execute(ctx context.Context, call *executors.Call) (any, error) {
 	return a.work(ctx, call)
 }
 
-// newAct makes an executor with an id of its own, from the echo definition.
+// newAct returns an executor with the given id and the echo definition.
 func newAct(t testing.TB, id string, work func(context.Context, *executors.Call) (any, error), replacements ...string) act {
 	t.Helper()
 	text := strings.NewReplacer(append(replacements, "id: echo", "id: "+id)...).Replace(echoDefinition)
@@ -86,7 +86,7 @@ func newRegistry(t testing.TB, cfg policy.Config, log *logged, execs ...executor
 	return registry
 }
 
-// describe is an outcome in one line.
+// describe returns an outcome in one line.
 func describe(out executors.Outcome) string {
 	if out.Err == nil {
 		return string(out.Result)

@@ -17,27 +17,32 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// Registry holds the executors by id, and is the door to them: Invoke is the
-// one way in which an executor is called. It is safe for concurrent use.
+// Registry holds the executors by id. Its Invoke is the only way to call one.
+// It is safe for concurrent use.
 type Registry struct {
 	policy *policy.Policy
 	log    zerolog.Logger
 	check  atomic.Bool
 
-	// all is replaced whole, so that a call never waits for a change.
+	// all is replaced as a whole, so that a call never waits for a change.
 	all atomic.Pointer[map[string]*entry]
+
+	// excluded holds the ids that no call may use.
+	excluded atomic.Pointer[map[string]bool]
+
+	missing atomic.Pointer[func(id string)]
 
 	changing sync.Mutex // held while all is replaced
 	onChange []func()
 }
 
-// entry is a registered executor with the calls that it has in flight. One
-// that was withdrawn is closed when the last of them ends.
+// entry is a registered executor and the number of its calls in flight. A
+// removed executor is closed when its last call ends.
 type entry struct {
 	Executor
 	def     *Definition
 	most    int           // bytes of result
-	longest time.Duration // 0: what the definition says
+	longest time.Duration // 0: the definition's ceiling
 
 	users  atomic.Int64
 	gone   atomic.Bool
@@ -45,8 +50,8 @@ type entry struct {
 	closed error
 }
 
-// NewRegistry makes a registry of the given executors. Two with one id are an
-// error, as is everything that Register refuses.
+// NewRegistry returns a registry of the given executors. Two executors with
+// one id are an error, and so is everything that Register refuses.
 func NewRegistry(pol *policy.Policy, log zerolog.Logger, execs ...Executor) (*Registry, error) {
 	if pol == nil {
 		return nil, errors.New("registry: there is no policy")
@@ -64,17 +69,17 @@ func NewRegistry(pol *policy.Policy, log zerolog.Logger, execs ...Executor) (*Re
 	return r, nil
 }
 
-// Register adds an executor. One that is there under its id is replaced; calls
-// in flight end with the one that they began with.
+// Register adds an executor, or replaces the one with its id. Calls in flight
+// end with the executor that they began with.
 func (r *Registry) Register(e Executor) error {
 	def := e.Definition()
 	switch {
 	case !idForm.MatchString(def.ID):
-		return fmt.Errorf("registry: %q is no id: 1 to 40 lower-case letters, digits and _", def.ID)
+		return fmt.Errorf("registry: %q is not a valid id: use 1 to 40 lower-case letters, digits and _", def.ID)
 	case def.Input == nil || def.Output == nil:
 		return fmt.Errorf("registry: %s has no input or no output schema", def.ID)
 	case def.Timeout.Default <= 0 || def.Timeout.Ceiling < def.Timeout.Default:
-		return fmt.Errorf("registry: %s has no time-out, or one over its ceiling", def.ID)
+		return fmt.Errorf("registry: %s has no timeout, or one over its ceiling", def.ID)
 	}
 	r.change(func(all map[string]*entry) *entry {
 		before := all[def.ID]
@@ -84,7 +89,7 @@ func (r *Registry) Register(e Executor) error {
 	return nil
 }
 
-// entry is an executor with the operator's bounds on it.
+// entry returns an executor with the operator's limits for it.
 func (r *Registry) entry(executor Executor) *entry {
 	const most = 10 << 20
 	e := &entry{Executor: executor, def: executor.Definition(), most: most}
@@ -99,6 +104,16 @@ func (r *Registry) entry(executor Executor) *entry {
 	return e
 }
 
+// Exclude refuses every call of these executors from now on, whichever entry
+// point it comes from.
+func (r *Registry) Exclude(ids ...string) {
+	excluded := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		excluded[id] = true
+	}
+	r.excluded.Store(&excluded)
+}
+
 // Withdraw removes an executor. It is closed when its calls have ended.
 func (r *Registry) Withdraw(id string) {
 	r.change(func(all map[string]*entry) *entry {
@@ -108,8 +123,8 @@ func (r *Registry) Withdraw(id string) {
 	})
 }
 
-// change replaces what is registered, lets go of what is no more, and tells
-// those who asked.
+// change replaces the set of executors. It closes a removed executor and calls
+// the OnChange listeners.
 func (r *Registry) change(edit func(map[string]*entry) *entry) {
 	r.changing.Lock()
 	all := maps.Clone(*r.all.Load())
@@ -126,7 +141,7 @@ func (r *Registry) change(edit func(map[string]*entry) *entry) {
 	}
 }
 
-// enter finds an executor for a call, which leave ends.
+// enter finds an executor for a call and counts the call; leave ends it.
 func (r *Registry) enter(id string) (*entry, bool) {
 	for {
 		e, ok := (*r.all.Load())[id]
@@ -137,7 +152,7 @@ func (r *Registry) enter(id string) (*entry, bool) {
 		if !e.gone.Load() {
 			return e, true
 		}
-		e.leave(r.log) // it went meanwhile; look again
+		e.leave(r.log) // it was removed meanwhile: look again
 	}
 }
 
@@ -165,8 +180,21 @@ func (e *entry) close() error {
 	return e.closed
 }
 
-// Lookup finds an executor by its id, else by an alias of its.
+// OnMissing sets fn, which is called with an unknown id before it is looked up
+// once more: it may register the executor.
+func (r *Registry) OnMissing(fn func(id string)) { r.missing.Store(&fn) }
+
+// Lookup finds an executor by its id, or else by an alias.
 func (r *Registry) Lookup(id string) (Executor, bool) {
+	e, ok := r.find(id)
+	if fn := r.missing.Load(); !ok && fn != nil {
+		(*fn)(id)
+		return r.find(id)
+	}
+	return e, ok
+}
+
+func (r *Registry) find(id string) (Executor, bool) {
 	all := *r.all.Load()
 	if e, ok := all[id]; ok {
 		return e.Executor, true
@@ -179,7 +207,7 @@ func (r *Registry) Lookup(id string) (Executor, bool) {
 	return nil, false
 }
 
-// All gives the executors in the order of their ids.
+// All returns the executors, sorted by id.
 func (r *Registry) All() []Executor {
 	all := *r.all.Load()
 	list := make([]Executor, 0, len(all))
@@ -189,12 +217,11 @@ func (r *Registry) All() []Executor {
 	return list
 }
 
-// Nearest gives the ids that are most like one that is not there, at most
-// three.
+// Nearest returns at most three ids that are most like an unknown one.
 func (r *Registry) Nearest(id string) []string {
 	all := *r.all.Load()
-	// "http_executor" is meant for the executor that has the tag http, however
-	// many ids are spelled more like it.
+	// "http_executor" means the executor with the tag http, even if other ids
+	// are spelled more like it.
 	wanted, _, _ := strings.Cut(strings.ToLower(id), "_")
 	var tagged []string
 	for _, known := range slices.Sorted(maps.Keys(all)) {
@@ -209,11 +236,11 @@ func (r *Registry) Nearest(id string) []string {
 	return tagged[:min(len(tagged), 3)]
 }
 
-// Policy is what may be done.
+// Policy returns the policy of all calls.
 func (r *Registry) Policy() *policy.Policy { return r.policy }
 
-// Closed reports whether policy closes an executor, or there is not what it
-// works with, and the setting that opens it.
+// Closed reports whether an executor is closed by policy, or because something
+// that it needs is missing, and which setting opens it.
 func (r *Registry) Closed(id string) (setting string, closed bool) {
 	e, ok := (*r.all.Load())[id]
 	if !ok {
@@ -236,18 +263,20 @@ func (r *Registry) closed(e *entry) (setting string, closed bool) {
 	return "", false
 }
 
-// CheckOutputs makes Invoke hold every output to the executor's own schema: a
-// debug mode, in which one that does not fit fails the call.
+// CheckOutputs turns on a debug mode: Invoke validates every output against
+// the executor's schema, and fails the call if it is not valid.
 func (r *Registry) CheckOutputs(on bool) { r.check.Store(on) }
 
-// OnChange calls fn after each later change of what is registered.
+// OnChange registers fn, which is called after each later change of the set of
+// executors.
 func (r *Registry) OnChange(fn func()) {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	r.onChange = append(slices.Clone(r.onChange), fn)
 }
 
-// Close closes the executors that hold something open. Calls must have ended.
+// Close closes the executors that implement io.Closer. No call may be in
+// flight.
 func (r *Registry) Close() error {
 	var all []error
 	for _, e := range *r.all.Load() {

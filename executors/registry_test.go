@@ -18,7 +18,7 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// holder is an executor that holds something open.
+// holder is an executor that keeps a resource open.
 type holder struct {
 	act
 	closed atomic.Int32
@@ -84,7 +84,7 @@ func TestRegistryRefuses(t *testing.T) {
 		"an id with dots":  func(d *executors.Definition) { d.ID = "a.b" },
 		"no input schema":  func(d *executors.Definition) { d.Input = nil },
 		"no output schema": func(d *executors.Definition) { d.Output = nil },
-		"no time-out":      func(d *executors.Definition) { d.Timeout = executors.Timeout{} },
+		"no timeout":       func(d *executors.Definition) { d.Timeout = executors.Timeout{} },
 	} {
 		broken := newAct(t, "broken", nil)
 		break_(broken.def)
@@ -94,7 +94,7 @@ func TestRegistryRefuses(t *testing.T) {
 	}
 }
 
-// A withdrawn executor ends the calls that it has, and is then closed, once.
+// When an executor is withdrawn, its calls end, and then it is closed, once.
 func TestWithdrawWaitsForCalls(t *testing.T) {
 	t.Parallel()
 	started, release := make(chan struct{}), make(chan struct{})
@@ -146,7 +146,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// Calls and changes at the same time; the race detector watches.
+// Calls and changes run at the same time; the race detector checks them.
 func TestRegistryConcurrently(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry(t, policy.Config{}, nil)
@@ -200,14 +200,14 @@ func TestResolveInputs(t *testing.T) {
 		{"act", `{"url": "a"}`, `{"method":"GET","retries":3,"timeout":30,"url":"a","verify":true}`},
 		{"act", `{"url": "a", "verify": false, "json": {"a": 1.50}}`, `{"json":{"a":1.50},"method":"GET","retries":3,"timeout":30,"url":"a","verify":false}`},
 		{"act", `{"url": "a", "method": "${{ secrets.M }}", "retries": "${{secrets.N}}"}`, `{"method":"${{ secrets.M }}","retries":"${{secrets.N}}","timeout":30,"url":"a","verify":true}`},
-		{"act", `{"url": "a", "method": "${{ secrets.M }}", "retries": "x ${{ secrets.N }}"}`, `validation_error: retries must be a whole number; got a text with references in it: write the reference alone to keep its type [retries]`},
+		{"act", `{"url": "a", "method": "${{ secrets.M }}", "retries": "x ${{ secrets.N }}"}`, `validation_error: retries must be a whole number; got a string with references: write the reference alone to keep its type [retries]`},
 		{"act", `{"url": "a", "method": "$${{ secrets.M }}"}`, `validation_error: method must be one of "GET", "HEAD", "POST", "PUT"; got "$${{ secrets.M }}" [method]`},
 		{"act", ``, `validation_error: url is required [url]`},
 		{"fetch", ``, `validation_error: url is required [url] (inputs that work: {"url":"a"})`},
 		{"act", `{"url": "a", "method": "get", "headers": {"a": 1}}`, `validation_error: headers.a must be a string; got 1; method must be one of "GET", "HEAD", "POST", "PUT"; got "get"; did you mean "GET"? [headers.a]`},
-		{"act", `{"url": "a",}`, `validation_error: the inputs are not valid JSON: line 1, column 13: '}' where a key in double quotes was expected (send one JSON object)`},
+		{"act", `{"url": "a",}`, `validation_error: the inputs are not valid JSON: line 1, column 13: unexpected '}'; expected a key in double quotes (send one JSON object)`},
 		{"act", `[1]`, `validation_error: the inputs are not valid JSON: line 1, column 1: must be an object; got an array (send one JSON object)`},
-		{"act", `{"url": "a", "retries": 1e10000000}`, `validation_error: the inputs are not valid JSON: line 1, column 25: the exponent of "1e10000000" is out of range; at most 400 is allowed, either way (send one JSON object)`},
+		{"act", `{"url": "a", "retries": 1e10000000}`, `validation_error: the inputs are not valid JSON: line 1, column 25: the exponent of "1e10000000" is out of range; it must be from -400 to 400 (send one JSON object)`},
 		{"act", `{"url": "a", "a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1}`, `and 2 more [a]`},
 	} {
 		inputs, err := registry.ResolveInputs(c.id, json.RawMessage(c.raw))
@@ -252,7 +252,7 @@ func TestOperatorsTimeLimit(t *testing.T) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}))
-	if got := describe(registry.Invoke(t.Context(), "act", &executors.Call{}, time.Minute)); !strings.HasPrefix(got, "timeout_error: act took longer than its time-out of 1ms") {
+	if got := describe(registry.Invoke(t.Context(), "act", &executors.Call{}, time.Minute)); !strings.HasPrefix(got, "timeout_error: act took longer than its timeout of 1ms") {
 		t.Error(got)
 	}
 }

@@ -5,41 +5,72 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// placeholders finds where a secret is to be put into a text. More than one
-// dollar before it makes it a plain text, of which one dollar is taken off:
-// that is how whoever puts data into inputs keeps it from being read as one.
+// placeholders matches where a secret goes into a text. More than one dollar
+// sign makes it plain text, from which one dollar sign is removed: callers
+// escape data that way.
 var placeholders = regexp.MustCompile(`\$+\{\{\s*secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}`)
 
-// opening is what every placeholder has in it, to look for quickly.
+// opening is the part that every placeholder has, for a fast check.
 const opening = "${{"
 
-// putSecrets replaces the placeholders in the inputs of the call, which get a
-// copy where there are any. The input that says where the call goes can't hold
-// one: secrets are bound to that place.
+// Sender is an executor that sends its inputs to a host, and knows better than
+// its definition to which. Secrets in the inputs are filled in only if they are
+// bound to that destination.
+type Sender interface {
+	// Destination returns where a call goes. It reads only inputs that decide
+	// that, and may get them with placeholders.
+	Destination(pol *policy.Policy, inputs map[string]any) policy.Destination
+}
+
+// destination returns where the call goes: what the executor says, else the
+// address in the input that its definition names.
+func (a *attempt) destination(inputs map[string]any) policy.Destination {
+	if sender, ok := a.entry.Executor.(Sender); ok {
+		return sender.Destination(a.registry.policy, inputs)
+	}
+	if a.entry.def.Destination == "" {
+		return policy.Destination{}
+	}
+	address, _ := inputs[a.entry.def.Destination].(string)
+	to := policy.DestinationOf(address)
+	if verify, given := inputs["verify"].(bool); given && !verify {
+		to.Unverified = "verify: false accepts any certificate"
+	}
+	return to
+}
+
+// putSecrets replaces the placeholders in a copy of the call's inputs. An input
+// that decides about the destination can't contain one, because secrets are
+// bound to destinations.
 func (a *attempt) putSecrets() *Error {
 	if !hasOpening(a.call.Inputs) {
 		return nil
 	}
 	def := a.entry.def
-	host := ""
-	if def.Destination != "" {
-		host, _ = a.call.Inputs[def.Destination].(string)
-		if used := a.named(host); used != "" {
-			return Errorf(PermissionDenied, "%s can't hold a secret: it says where the call goes", def.Destination).
-				WithField(def.Destination).WithHint("name the place itself, and put the secret into another input")
-		}
+	if address, _ := a.call.Inputs[def.Destination].(string); def.Destination != "" && a.named(address) != "" {
+		return Errorf(PermissionDenied, "%s can't hold a secret: it says where the call goes", def.Destination).
+			WithField(def.Destination).WithHint("name the place itself, and put the secret into another input")
 	}
-	filled, err := a.fill(a.call.Inputs, host)
+	to := a.destination(a.call.Inputs)
+	filled, err := a.fill(a.call.Inputs, to)
 	if err != nil {
 		return err
 	}
-	a.call.Inputs = filled.(map[string]any)
+	inputs := filled.(map[string]any)
+	if a.destination(inputs) != to {
+		return Errorf(PermissionDenied, "a secret can't be in an input of %s that says where the call goes", def.ID).
+			WithHint("name the place itself, and put the secret into another input")
+	}
+	a.call.Inputs = inputs
 	return nil
 }
 
-// hasOpening reports whether some text in v may hold a placeholder.
+// hasOpening reports whether a text in v may contain a placeholder.
 func hasOpening(v any) bool {
 	switch v := v.(type) {
 	case string:
@@ -56,7 +87,8 @@ func hasOpening(v any) bool {
 	return false
 }
 
-// named gives the first secret that a text names, empty where it names none.
+// named returns the name of the first secret in a text, empty if there is
+// none.
 func (a *attempt) named(text string) string {
 	for _, match := range placeholders.FindAllStringSubmatch(text, -1) {
 		if !strings.HasPrefix(match[0], "$$") {
@@ -66,12 +98,12 @@ func (a *attempt) named(text string) string {
 	return ""
 }
 
-// fill gives v with its placeholders replaced. It copies what it changes.
-func (a *attempt) fill(v any, host string) (any, *Error) {
+// fill returns v with its placeholders replaced. It copies what it changes.
+func (a *attempt) fill(v any, to policy.Destination) (any, *Error) {
 	switch v := v.(type) {
 	case string:
 		if strings.Contains(v, opening) {
-			return a.fillText(v, host)
+			return a.fillText(v, to)
 		}
 	case []any:
 		if !hasOpening(v) {
@@ -79,7 +111,7 @@ func (a *attempt) fill(v any, host string) (any, *Error) {
 		}
 		copied := slices.Clone(v)
 		for i, each := range copied {
-			filled, err := a.fill(each, host)
+			filled, err := a.fill(each, to)
 			if err != nil {
 				return nil, err
 			}
@@ -92,7 +124,7 @@ func (a *attempt) fill(v any, host string) (any, *Error) {
 		}
 		copied := maps.Clone(v)
 		for key, each := range v {
-			filled, err := a.fill(each, host)
+			filled, err := a.fill(each, to)
 			if err != nil {
 				return nil, err.within(key)
 			}
@@ -103,7 +135,7 @@ func (a *attempt) fill(v any, host string) (any, *Error) {
 	return v, nil
 }
 
-// within puts a key before the field of an error.
+// within adds a key before the field of an error.
 func (e *Error) within(key string) *Error {
 	if e.Field == "" {
 		return e.WithField(key)
@@ -111,14 +143,14 @@ func (e *Error) within(key string) *Error {
 	return e.WithField(key + "." + e.Field)
 }
 
-func (a *attempt) fillText(text, host string) (any, *Error) {
+func (a *attempt) fillText(text string, to policy.Destination) (any, *Error) {
 	var failed error
 	filled := placeholders.ReplaceAllStringFunc(text, func(found string) string {
 		if strings.HasPrefix(found, "$$") {
 			return found[1:]
 		}
 		name := placeholders.FindStringSubmatch(found)[1]
-		value, err := a.registry.policy.Secret(name, a.entry.def.ID, host)
+		value, err := a.registry.policy.SecretFor(name, a.entry.def.ID, to)
 		if err != nil {
 			failed = err
 			return ""
@@ -132,7 +164,7 @@ func (a *attempt) fillText(text, host string) (any, *Error) {
 	return filled, nil
 }
 
-// note keeps the name of a secret that was used.
+// note records the name of a secret that was used.
 func (a *attempt) note(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -141,15 +173,15 @@ func (a *attempt) note(name string) {
 	}
 }
 
-// used names the secrets that were used.
+// used returns the names of the secrets that were used.
 func (a *attempt) used() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.secrets)
 }
 
-// hostOf gives the host and port of a URL, and what is none as it is, but for
-// the user and the password that may stand before it.
+// hostOf returns the host and port of a URL. Other text is returned without
+// the user and the password before its host.
 func hostOf(text string) string {
 	if _, rest, ok := strings.Cut(text, "://"); ok {
 		text = rest
@@ -160,17 +192,17 @@ func hostOf(text string) string {
 	return text[strings.LastIndexByte(text, '@')+1:]
 }
 
-// whereInputs are the inputs that say where a call goes, for those executors
-// whose definition names no destination.
+// whereInputs are the inputs that name a destination, for executors whose
+// definition has none.
 var whereInputs = []string{"file_path", "path", "connection", "host", "image", "command"}
 
-// target is where a call goes, for the audit line: a host, a path or a
-// program; never a query or a DSN, in which a secret could be.
+// target returns the destination of a call for the audit line: a host, a path
+// or a program. It never contains a query or a DSN, which could hold a secret.
 func target(def *Definition, inputs map[string]any) string {
 	const most = 200
 	if def.Destination != "" {
 		text, _ := inputs[def.Destination].(string)
-		return truncate(hostOf(text), most)
+		return shorten.Bytes(hostOf(text), most)
 	}
 	for _, name := range whereInputs {
 		switch value := inputs[name].(type) {
@@ -178,11 +210,11 @@ func target(def *Definition, inputs map[string]any) string {
 			if name == "command" {
 				value, _, _ = strings.Cut(strings.TrimSpace(value), " ")
 			}
-			return truncate(value, most)
+			return shorten.Bytes(value, most)
 		case []any:
 			if len(value) > 0 {
 				program, _ := value[0].(string)
-				return truncate(program, most)
+				return shorten.Bytes(program, most)
 			}
 		}
 	}

@@ -24,8 +24,9 @@ func secretConfig() policy.Config {
 	}}
 }
 
-// A secret gets to the executor for the place that it is bound to, and never
-// to the caller: what the executor makes of it is taken out of all it says.
+// A secret is sent to the executor only for the destination that it is bound
+// to, and never to the caller: it is redacted in everything that the executor
+// returns.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	var seen any
@@ -41,21 +42,21 @@ func TestSecrets(t *testing.T) {
 		seen    any
 		want    string
 	}{
-		"a whole text": {"remote", "http://api.example.com/", "${{ secrets.TOKEN }}", "s3cr3t-value-1",
-			`network_error: sent [secret TOKEN] [[secret TOKEN]] ([secret TOKEN]) with {"echo":"[secret TOKEN]"}`},
+		"a whole text": {"remote", "https://api.example.com/", "${{ secrets.TOKEN }}", "s3cr3t-value-1",
+			`network_error: sent [secret] [[secret]] ([secret]) with {"echo":"[secret]"}`},
 		"inside a text, deep": {"remote", "https://api.example.com:8443/x", map[string]any{"a": []any{"Bearer ${{secrets.TOKEN}}!", "x"}},
 			map[string]any{"a": []any{"Bearer s3cr3t-value-1!", "x"}},
-			`network_error: sent map[a:[Bearer [secret TOKEN]! x]] [map[a:[Bearer [secret TOKEN]! x]]] (map[a:[Bearer [secret TOKEN]! x]]) with {"echo":"map[a:[Bearer [secret TOKEN]! x]]"}`},
+			`network_error: sent map[a:[Bearer [secret]! x]] [map[a:[Bearer [secret]! x]]] (map[a:[Bearer [secret]! x]]) with {"echo":"map[a:[Bearer [secret]! x]]"}`},
 		"to another host":               {"remote", "http://evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
-		"to a host that begins like it": {"remote", "http://api.example.com.evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
-		"to a host behind a user":       {"remote", "http://api.example.com@evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
-		"one that is not there":         {"remote", "http://api.example.com/", "${{ secrets.NONE }}", nil, `permission_denied: there is no secret "NONE"`},
-		"one that is not set":           {"remote", "http://api.example.com/", "${{ secrets.UNSET }}", nil, `permission_denied: the secret UNSET has no value: `},
-		"one of another executor":       {"remote", "http://api.example.com/", "${{ secrets.OTHER }}", nil, `permission_denied: `},
+		"to a host that begins like it": {"remote", "https://api.example.com.evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
+		"to a host behind a user":       {"remote", "https://api.example.com@evil.example/", "${{ secrets.TOKEN }}", nil, `permission_denied: `},
+		"one that is not there":         {"remote", "https://api.example.com/", "${{ secrets.NONE }}", nil, `permission_denied: there is no secret "NONE"`},
+		"one that is not set":           {"remote", "https://api.example.com/", "${{ secrets.UNSET }}", nil, `permission_denied: the secret UNSET has no value: `},
+		"one of another executor":       {"remote", "https://api.example.com/", "${{ secrets.OTHER }}", nil, `permission_denied: `},
 		"in the destination": {"remote", "http://${{ secrets.TOKEN }}/", "x", nil,
 			`permission_denied: url can't hold a secret: it says where the call goes [url]`},
 		"where the call goes nowhere": {"local", "x", "${{ secrets.OTHER }}", "an0ther-value-2",
-			`network_error: sent [secret OTHER]`},
+			`network_error: sent [secret]`},
 		"a text that was kept from being one": {"remote", "http://evil.example/", "$${{ secrets.TOKEN }} $$${{ secrets.TOKEN }}", "${{ secrets.TOKEN }} $${{ secrets.TOKEN }}",
 			`network_error: sent ${{ secrets.TOKEN }} $${{ secrets.TOKEN }}`},
 		"other templates are text": {"remote", "http://evil.example/", "${{ tasks.a }} ${{ secrets.a.b }} {{ secrets.TOKEN }}", "${{ tasks.a }} ${{ secrets.a.b }} {{ secrets.TOKEN }}",
@@ -85,7 +86,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// The field of a refusal leads to the placeholder.
+// The field of a refusal is the path of the placeholder.
 func TestSecretsNameTheField(t *testing.T) {
 	t.Parallel()
 	registry := newRegistry(t, secretConfig(), nil, newAct(t, "remote", nil))
@@ -99,35 +100,35 @@ func TestSecretsNameTheField(t *testing.T) {
 	}
 }
 
-// A secret of digits is one as a number too, and the result stays JSON.
+// A secret of digits is redacted as a number too, and the result is valid JSON.
 func TestSecretsOfDigits(t *testing.T) {
 	t.Parallel()
-	cfg := policy.Config{Secrets: map[string]policy.Secret{"PIN": {Env: "PIN", Hosts: []string{"api.example.com"}}}}
+	cfg := policy.Config{Secrets: map[string]policy.Secret{"PIN": {Env: "PIN", Hosts: []string{"api.example.com"}, AllowShort: true}}}
 	registry := newRegistry(t, cfg, nil, newAct(t, "remote", func(_ context.Context, call *executors.Call) (any, error) {
 		pin := call.Inputs["json"].(string)
 		return map[string]any{"number": json.Number(pin), "text": pin, "list": []any{1, json.Number(pin)}, pin: true}, nil
 	}))
-	inputs := map[string]any{"url": "http://api.example.com/", "json": "${{ secrets.PIN }}"}
+	inputs := map[string]any{"url": "https://api.example.com/", "json": "${{ secrets.PIN }}"}
 	out := registry.Invoke(t.Context(), "remote", &executors.Call{Inputs: inputs}, 0)
-	if got, want := describe(out), `{"[secret PIN]":true,"list":[1,"[secret PIN]"],"number":"[secret PIN]","text":"[secret PIN]"}`; got != want {
+	if got, want := describe(out), `{"[secret]":true,"list":[1,"[secret]"],"number":"[secret]","text":"[secret]"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-// What a secret turns out to be is held to the schema, and to the policy, like
-// everything else.
+// The value of a secret is validated with the schema and checked by policy like
+// any other value.
 func TestSecretsAreValidated(t *testing.T) {
 	t.Parallel()
 	cfg := policy.Config{ReadOnly: true, Secrets: map[string]policy.Secret{
 		"TOKEN": {Env: "TOKEN", Hosts: []string{"api.example.com"}}, "VERB": {Env: "VERB", Hosts: []string{"api.example.com"}}}}
 	remote := newAct(t, "remote", func(context.Context, *executors.Call) (any, error) { return "done", nil }, "[GET, HEAD, POST, PUT]", "[GET, HEAD, POST, PROPFIND]")
 	for method, want := range map[string]string{
-		"${{ secrets.TOKEN }}": `validation_error: method must be one of "GET", "HEAD", "POST", "[secret VERB]"; got "[secret TOKEN]" [method]`,
+		"${{ secrets.TOKEN }}": `validation_error: method must be one of "GET", "HEAD", "POST", "[secret]"; got "[secret]" [method]`,
 		"${{ secrets.VERB }}":  `permission_denied: remote would change something, and the server is read-only (the operator turns this off with policy.read_only: false)`,
 		"GET":                  `"done"`,
 	} {
 		registry := newRegistry(t, cfg, nil, remote)
-		inputs := map[string]any{"url": "http://api.example.com/", "method": method}
+		inputs := map[string]any{"url": "https://api.example.com/", "method": method}
 		if got := describe(registry.Invoke(t.Context(), "remote", &executors.Call{Inputs: inputs}, 0)); got != want {
 			t.Errorf("%s: got %s, want %s", method, got, want)
 		}

@@ -9,16 +9,16 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Section is a part of a definition's file that is not the definition's own:
-// how an executor that was made without Go does its work.
+// Section is a part of a definition's file that tells how an executor without
+// Go code works.
 type Section struct {
 	file  string
 	node  *yaml.Node
 	alone bool
 }
 
-// ReadSection reads one key of a definition's file, and nothing else of it.
-// The section is nil where there is no such key.
+// ReadSection reads one key of a definition's file and ignores the others. The
+// section is nil if there is no such key.
 func ReadSection(file string, data []byte, key string) (*Section, error) {
 	root, err := strictjson.ParseYAML(data)
 	l := loader{file: file}
@@ -38,10 +38,10 @@ func ReadSection(file string, data []byte, key string) (*Section, error) {
 	return nil, nil
 }
 
-// Alone reports whether the file holds nothing but the section.
+// Alone reports whether the file contains nothing but the section.
 func (s *Section) Alone() bool { return s.alone }
 
-// Value decodes the section, as strictjson.Value has it.
+// Value decodes the section as strictjson.Value does.
 func (s *Section) Value() (any, error) {
 	value, err := strictjson.Value(s.node)
 	if err != nil {
@@ -52,8 +52,8 @@ func (s *Section) Value() (any, error) {
 	return value, nil
 }
 
-// Errorf is an error about what is at a path of keys and indexes, with the
-// file and the line.
+// Errorf returns an error about a path of keys and indexes, with the file and
+// the line.
 func (s *Section) Errorf(path []string, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %w", s.file, at(s.node, path).Line, fmt.Errorf(format, args...))
 }

@@ -9,24 +9,44 @@ import (
 	"github.com/chainwright/chainwright/executors/bind"
 )
 
-// New makes an executor of a function with typed inputs and output. Inputs go
-// into In by its json tags; numbers into any kind of Go number that can hold
-// them, seconds into time.Duration, and what is not known to be of one type
-// into any, in which numbers are json.Number.
+// New returns an executor that calls a function with typed inputs and output.
+// Inputs are bound to In by its json tags: numbers to any Go number type that
+// can hold them, seconds to time.Duration, and values of several types to any,
+// with numbers as json.Number.
 //
-// An output beside an error is the failed call's output, unless it is the zero
-// value of its type. New panics where no JSON goes into In, which is a mistake
-// of the author's.
-func New[In, Out any](def *Definition, fn func(context.Context, *Call, In) (Out, error)) Executor {
+// An output that is returned with an error is the output of the failed call,
+// unless it is the zero value of its type. New panics if no JSON value can be
+// bound to In.
+//
+// checks are what Checker.Check calls.
+func New[In, Out any](def *Definition, fn func(context.Context, *Call, In) (Out, error), checks ...func(inputs map[string]any) []*Error) Executor {
 	if err := bind.Check(reflect.TypeFor[In]()); err != nil {
 		panic(fmt.Sprintf("executor %s: %v", def.ID, err))
 	}
-	return &typed[In, Out]{def, fn}
+	t := &typed[In, Out]{def, fn}
+	if len(checks) > 0 {
+		return &checked[In, Out]{t, checks}
+	}
+	return t
 }
 
 type typed[In, Out any] struct {
 	def *Definition
 	fn  func(context.Context, *Call, In) (Out, error)
+}
+
+type checked[In, Out any] struct {
+	*typed[In, Out]
+	checks []func(inputs map[string]any) []*Error
+}
+
+// Check implements Checker.
+func (c *checked[In, Out]) Check(inputs map[string]any) []*Error {
+	var found []*Error
+	for _, check := range c.checks {
+		found = append(found, check(inputs)...)
+	}
+	return found
 }
 
 // Definition describes the executor.
@@ -49,11 +69,23 @@ func (t *typed[In, Out]) Execute(ctx context.Context, call *Call) (any, error) {
 	return out, err
 }
 
-// inputType is for InputType.
+// inputType implements InputType.
 func (t *typed[In, Out]) inputType() reflect.Type { return reflect.TypeFor[In]() }
 
-// InputType is the Go type that the inputs of an executor made by New go into,
-// nil for others: it is for tests that hold it to the schema.
+// outputType implements OutputType.
+func (t *typed[In, Out]) outputType() reflect.Type { return reflect.TypeFor[Out]() }
+
+// OutputType returns the Go type of the outputs of an executor made by New, and
+// nil for others. Tests compare it with the schema.
+func OutputType(e Executor) reflect.Type {
+	if t, ok := e.(interface{ outputType() reflect.Type }); ok {
+		return t.outputType()
+	}
+	return nil
+}
+
+// InputType returns the Go type of the inputs of an executor made by New, and
+// nil for others. Tests compare it with the schema.
 func InputType(e Executor) reflect.Type {
 	if t, ok := e.(interface{ inputType() reflect.Type }); ok {
 		return t.inputType()

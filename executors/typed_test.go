@@ -52,8 +52,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// A zero output beside an error is none: authors write it because they must
-// return something.
+// A zero output with an error is no output: authors return it because they must
+// return a value.
 func TestNewZeroOutput(t *testing.T) {
 	t.Parallel()
 	e := executors.New(newAct(t, "act", nil).def, func(_ context.Context, _ *executors.Call, in map[string]any) (echoOutput, error) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -13,7 +14,7 @@ import (
 	"github.com/chainwright/chainwright/tools/toolstest"
 )
 
-// envelope is an answer as a client reads it.
+// envelope is a reply as a client reads it.
 type envelope struct {
 	Status     string          `json:"status"`
 	Result     json.RawMessage `json:"result"`
@@ -39,7 +40,7 @@ func (e envelope) get(t *testing.T, into any) {
 	}
 }
 
-// call calls a tool, and holds its answer to the tool's output schema.
+// call calls a tool, and checks the reply with the tool's output schema.
 func call(t *testing.T, set *tools.Set, name, arguments string) envelope {
 	t.Helper()
 	return callAs(t, t.Context(), set, name, &tools.Request{Arguments: json.RawMessage(arguments)})
@@ -51,8 +52,36 @@ func callAs(t *testing.T, ctx context.Context, set *tools.Set, name string, req 
 	if !ok {
 		t.Fatalf("%s is not published", name)
 	}
-	res := tool.Handle(ctx, req)
-	raw := res.Encode()
+	return checked(t, tool, started(t, ctx, set, name, req, nil))
+}
+
+// person answers questions; nil means that no person can be asked.
+type person func(context.Context, *tools.Question) (tools.Decision, error)
+
+// started prepares a call, asks the person if necessary, and starts it.
+func started(t *testing.T, ctx context.Context, set *tools.Set, name string, req *tools.Request, ask person) *tools.Result {
+	t.Helper()
+	pending, ok := set.Prepare(ctx, name, req)
+	if !ok {
+		t.Fatalf("%s is not there for this caller", name)
+	}
+	if pending.Question != nil {
+		if ask == nil {
+			ask = func(context.Context, *tools.Question) (tools.Decision, error) {
+				return "", &tools.CannotAskError{Reason: "a test"}
+			}
+		}
+		if refusal := pending.Ask(ctx, time.Minute, ask); refusal != nil {
+			return refusal
+		}
+	}
+	return pending.Start(ctx)
+}
+
+// checked checks a reply with the tool's output schema.
+func checked(t *testing.T, tool tools.Tool, res *tools.Result) envelope {
+	t.Helper()
+	name, raw := tool.Name, res.Encode()
 	if len(raw) > tools.MaxResult {
 		t.Errorf("%s answered with %d bytes", name, len(raw))
 	}
@@ -77,7 +106,7 @@ func callAs(t *testing.T, ctx context.Context, set *tools.Set, name string, req 
 	return e
 }
 
-// Given calls of executors, the envelope tells how each ended.
+// The envelope has the outcome of each call.
 func TestDirectCalls(t *testing.T) {
 	t.Parallel()
 	set := stack(t).Set
@@ -131,8 +160,8 @@ func TestDirectCalls(t *testing.T) {
 	}
 }
 
-// Given a result that is too long, the answer names the call that reads it,
-// and the pages together are the result, byte for byte.
+// If a result is too long, the reply names the call that reads it in pages, and
+// the pages together are the result, byte for byte.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	set := stack(t).Set
@@ -146,7 +175,7 @@ func TestPages(t *testing.T) {
 			t.Fatalf("got %+v", e)
 		}
 		if limit == 1 {
-			continue // one byte a page would take all day; its first pages do
+			continue // pages of one byte would take too long; the first ones are enough
 		}
 		whole := follow(t, set, e.Next, limit)
 		var result struct{ Text string }
@@ -167,7 +196,7 @@ func itoa(n int) string {
 	return string(raw)
 }
 
-// follow reads all pages from a call on.
+// follow reads all pages, starting with a call.
 func follow(t *testing.T, set *tools.Set, next *tools.Next, limit int) string {
 	t.Helper()
 	var whole strings.Builder
@@ -202,7 +231,7 @@ func follow(t *testing.T, set *tools.Set, next *tools.Next, limit int) string {
 	return whole.String()
 }
 
-// Given a limit smaller than a character, the page still moves on.
+// With a limit smaller than a character, the pages still advance.
 func TestTinyPages(t *testing.T) {
 	t.Parallel()
 	set := stack(t).Set
@@ -224,7 +253,7 @@ func TestTinyPages(t *testing.T) {
 	}
 }
 
-// Given a call that reports progress, its caller hears of it.
+// The caller of a call receives its progress.
 func TestProgressReachesTheCaller(t *testing.T) {
 	t.Parallel()
 	set := stack(t).Set
@@ -243,7 +272,7 @@ func TestProgressReachesTheCaller(t *testing.T) {
 	}
 }
 
-// Given a call whose caller has gone, it ends.
+// A call ends if its caller has disconnected.
 func TestCallEndsWithItsCaller(t *testing.T) {
 	t.Parallel()
 	made := stack(t)
@@ -257,8 +286,8 @@ func TestCallEndsWithItsCaller(t *testing.T) {
 	}
 }
 
-// Given a policy that holds everything to reading, tools are published as far
-// as they read.
+// If policy allows only calls that change nothing, tools are published in their
+// read-only form.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	set := stack(t, toolstest.WithPolicy(policy.Config{ReadOnly: true}), toolstest.WithTools(func(o *tools.Options) { o.ReadOnly = true })).Set

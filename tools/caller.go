@@ -1,36 +1,39 @@
 package tools
 
-import "context"
+import (
+	"context"
 
-// Caller is what a transport knows about who calls, for one request. It
-// travels in the context, from the transport's edge to the tool.
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+// Caller describes the caller of one request. The transport puts it into the
+// context.
 type Caller struct {
-	// Principal is who asked; empty on a local transport.
+	// Principal identifies the caller; empty on a local transport.
 	Principal string
-	// Narrow, when set, is a smaller selection that this request asks for. It
-	// can take tools away, never add one.
+	// Narrow, when set, is a selection for this request. It can only remove
+	// tools.
 	Narrow *Selection
+	// Scopes are what the caller may do; nil: everything. The transport checks
+	// them, and puts the tools that they name into Narrow.
+	Scopes Scopes
 	// Stream ends when the connection to the caller is gone. A call whose
 	// context ended while Stream goes on was cancelled by name.
 	Stream context.Context
-	// Notify writes one JSON-RPC notification on this request's own stream,
-	// before it returns; it fails once the request has been answered.
-	Notify func(message []byte) error
-	// Ask puts a question to the person behind the caller and waits for what
-	// they say; the error is a *NobodyToAsk where they can't be asked. Nil: they
-	// can't be asked within a call.
-	Ask func(ctx context.Context, question *Question) (Decision, error)
 }
 
 type callerKey struct{}
 
-// WithCaller returns a context that carries the caller.
+// WithCaller returns a context that carries the caller. Exclude and ReadOnly of
+// Narrow hold for every call that the request leads to.
 func WithCaller(ctx context.Context, caller *Caller) context.Context {
+	if narrow := caller.Narrow; narrow != nil {
+		ctx = policy.Restrict(ctx, policy.Restriction{Exclude: narrow.Exclude, ReadOnly: narrow.ReadOnly})
+	}
 	return context.WithValue(ctx, callerKey{}, caller)
 }
 
-// CallerFrom returns the context's caller; one of a local transport where
-// none was set.
+// CallerFrom returns the context's caller, or a local caller if none is set.
 func CallerFrom(ctx context.Context) *Caller {
 	if caller, ok := ctx.Value(callerKey{}).(*Caller); ok {
 		return caller
@@ -40,8 +43,8 @@ func CallerFrom(ctx context.Context) *Caller {
 
 var local Caller
 
-// cancelledByName reports whether the call was cancelled by its caller, as
-// against having lost the connection to it.
+// cancelledByName reports whether the caller cancelled the call, and did not
+// just lose the connection.
 func (c *Caller) cancelledByName(ctx context.Context) bool {
 	return ctx.Err() != nil && c.Stream != nil && c.Stream.Err() == nil
 }

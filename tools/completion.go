@@ -8,7 +8,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 )
 
-// maxCompletions is how many values the protocol lets one answer hold.
+// maxCompletions is the most values that the protocol allows in one result.
 const maxCompletions = 100
 
 // CompletePrompt suggests values for an argument of a prompt.
@@ -33,8 +33,8 @@ func (s *Set) CompletePrompt(ctx context.Context, prompt, argument, begun string
 	return nil
 }
 
-// CompleteResource suggests values for a place in a resource's address; given
-// are the places filled in already.
+// CompleteResource suggests values for a variable in a resource's address.
+// given are the variables that are already set.
 func (s *Set) CompleteResource(ctx context.Context, uri, place, begun string, given map[string]string) []string {
 	switch {
 	case uri == ExecutorResource && place == "id":
@@ -57,11 +57,14 @@ func (s *Set) executorIDs(ctx context.Context) []string {
 	return ids
 }
 
-// runIDs are the newest runs.
+// runIDs returns the ids of the newest runs that the caller may read.
 func (s *Set) runIDs(ctx context.Context) []string {
+	if !CallerFrom(ctx).Scopes.Allow(ScopeRunsRead) {
+		return nil
+	}
 	list, _, err := s.opts.Runner.List(ctx, chain.ListOptions{Limit: maxCompletions, Principal: CallerFrom(ctx).Principal})
 	if err != nil {
-		s.opts.Log.Warn().Err(err).Msg("completing a run's id")
+		s.opts.Log.Warn().Err(err).Msg("completing a run id")
 	}
 	var ids []string
 	for _, run := range list {
@@ -71,10 +74,10 @@ func (s *Set) runIDs(ctx context.Context) []string {
 }
 
 func (s *Set) taskIDs(ctx context.Context, run string) []string {
-	if run == "" {
+	if run == "" || !CallerFrom(ctx).Scopes.Allow(ScopeRunsRead) {
 		return nil
 	}
-	view, err := s.opts.Runner.Run(ctx, run, CallerFrom(ctx).Principal, chain.ResultsUpTo(0))
+	view, err := s.opts.Runner.Get(ctx, run, CallerFrom(ctx).Principal, chain.ResultsUpTo(0))
 	if err != nil {
 		return nil
 	}
@@ -85,7 +88,7 @@ func (s *Set) taskIDs(ctx context.Context, run string) []string {
 	return ids
 }
 
-// beginning keeps the values that begin with what is typed so far.
+// beginning returns the values that begin with the typed text.
 func beginning(values []string, begun string) []string {
 	return slices.DeleteFunc(slices.Clone(values), func(value string) bool {
 		return !strings.HasPrefix(strings.ToLower(value), strings.ToLower(begun))

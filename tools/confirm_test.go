@@ -20,13 +20,14 @@ import (
 	"github.com/chainwright/chainwright/tools/toolstest"
 )
 
-// asking is a stack that asks before it destroys, and a person who says what
-// the test says.
+// asking is a set of tools with policy.confirm on, and a person with the
+// answers of the test.
 type asking struct {
 	*toolstest.Stack
 	t      *testing.T
 	wiper  *toolstest.Wiper
 	caller tools.Caller
+	ask    person // nil: no person can be asked
 
 	mu    sync.Mutex
 	heard []string
@@ -41,13 +42,13 @@ func newAsking(t *testing.T, confirm string, opts ...toolstest.Option) *asking {
 	return a
 }
 
-// says has the person say the same to every question.
+// says answers every question in the same way.
 func (a *asking) says(decision tools.Decision) *asking {
 	return a.answers(func(context.Context) (tools.Decision, error) { return decision, nil })
 }
 
 func (a *asking) answers(answer func(context.Context) (tools.Decision, error)) *asking {
-	a.caller.Ask = func(ctx context.Context, q *tools.Question) (tools.Decision, error) {
+	a.ask = func(ctx context.Context, q *tools.Question) (tools.Decision, error) {
 		a.mu.Lock()
 		a.heard = append(a.heard, q.Message)
 		a.mu.Unlock()
@@ -56,14 +57,20 @@ func (a *asking) answers(answer func(context.Context) (tools.Decision, error)) *
 	return a
 }
 
-// call calls a tool in the way of the revisions that ask within the call.
+// call calls a tool, and asks the person within the call.
 func (a *asking) call(name, arguments string) envelope {
 	a.t.Helper()
-	ctx := tools.WithCaller(a.t.Context(), &a.caller)
-	return callAs(a.t, ctx, a.Set, name, &tools.Request{Arguments: json.RawMessage(arguments), Principal: a.caller.Principal})
+	return a.callIn(a.t.Context(), name, arguments)
 }
 
-// untouched holds that nothing was started: nothing wiped, nothing recorded.
+func (a *asking) callIn(ctx context.Context, name, arguments string) envelope {
+	a.t.Helper()
+	tool, _ := a.Set.Lookup(name)
+	ctx = tools.WithCaller(ctx, &a.caller)
+	return checked(a.t, tool, started(a.t, ctx, a.Set, name, &tools.Request{Arguments: json.RawMessage(arguments)}, a.ask))
+}
+
+// untouched checks that nothing was started or recorded.
 func (a *asking) untouched(name string) {
 	a.t.Helper()
 	list, _, err := a.Runner.List(a.t.Context(), chain.ListOptions{Limit: 10, Principal: a.caller.Principal})
@@ -81,8 +88,8 @@ const wipeTree = `{"wait_seconds":10,"tasks":[
 	{"id":"b","schemas":{"method":"test_wipe"},"inputs":{"what":"b"},"dependencies":["a"]},
 	{"id":"c","schemas":{"method":"test_wipe"},"inputs":{"what":"c"},"dependencies":["b"]}]}`
 
-// Given a person who is asked, what they say decides, and is asked once for
-// everything that a call would destroy.
+// The person's answer decides, and there is one question for everything that a
+// call would destroy.
 func TestPersonDecides(t *testing.T) {
 	t.Parallel()
 	for tool, c := range map[string]struct {
@@ -123,13 +130,13 @@ func TestPersonDecides(t *testing.T) {
 	}
 }
 
-// Given nobody who can be asked, the policy decides, and never without a word.
-func TestNobodyToAsk(t *testing.T) {
+// If no person can be asked, the policy decides, and the reply says so.
+func TestNoPersonToAsk(t *testing.T) {
 	t.Parallel()
 	for confirm, allowed := range map[string]bool{policy.ConfirmDestructive: false, policy.ConfirmWherePossible: true} {
 		for name, ask := range map[string]func(context.Context) (tools.Decision, error){
 			"no way to ask": nil,
-			"not declared":  func(context.Context) (tools.Decision, error) { return "", &tools.NobodyToAsk{Reason: "no"} },
+			"not declared":  func(context.Context) (tools.Decision, error) { return "", &tools.CannotAskError{Reason: "no"} },
 		} {
 			a := newAsking(t, confirm)
 			if ask != nil {
@@ -137,7 +144,7 @@ func TestNobodyToAsk(t *testing.T) {
 			}
 			e := a.call("run_task_tree", wipeTree)
 			if allowed {
-				if e.Status != "completed" || len(e.Warnings) == 0 || !strings.Contains(strings.Join(e.Warnings, " "), "nobody was asked") || len(a.wiper.Wiped()) != 3 {
+				if e.Status != "completed" || len(e.Warnings) == 0 || !strings.Contains(strings.Join(e.Warnings, " "), "no person was asked") || len(a.wiper.Wiped()) != 3 {
 					t.Errorf("%s, %s: %+v", confirm, name, e)
 				}
 				continue
@@ -147,7 +154,8 @@ func TestNobodyToAsk(t *testing.T) {
 			}
 			a.untouched(name)
 		}
-		// A no, or no answer, is never taken for nobody being there.
+		// A declined or unanswered question never counts as a client that can't
+		// ask.
 		for name, answer := range map[string]func(context.Context) (tools.Decision, error){
 			"declined": func(context.Context) (tools.Decision, error) { return tools.Declined, nil },
 			"an error": func(context.Context) (tools.Decision, error) { return "", tools.NotConfirmed("the client said no") },
@@ -161,8 +169,8 @@ func TestNobodyToAsk(t *testing.T) {
 	}
 }
 
-// Given calls that destroy nothing, or that could not be made anyway, nobody
-// is asked; nor is anybody where policy does not say so.
+// There is no question for calls that destroy nothing, for calls that are not
+// valid, and if policy does not require it.
 func TestNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t, policy.ConfirmDestructive, toolstest.WithTools(func(o *tools.Options) { o.Discovery = true })).says(tools.Declined)
@@ -194,11 +202,11 @@ func TestNobodyIsAsked(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	if len(a.heard)+len(never.heard) > 0 {
-		t.Errorf("somebody was asked: %q %q", a.heard, never.heard)
+		t.Errorf("a person was asked: %q %q", a.heard, never.heard)
 	}
 }
 
-// Given a door behind which executors stand, a person is asked there too.
+// A call that reaches an executor through another tool is confirmed as well.
 func TestOtherDoors(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t, policy.ConfirmDestructive, toolstest.WithTools(func(o *tools.Options) {
@@ -219,8 +227,8 @@ func TestOtherDoors(t *testing.T) {
 	a.untouched("all of them")
 }
 
-// Given generators, a person is asked about what their inputs may lead to: a
-// plan that is run, a chain with more than prompts.
+// The inputs of a generator decide whether it asks: for a plan that is run, and
+// for a chain with other executors than prompts.
 func TestGeneratorsAsk(t *testing.T) {
 	t.Parallel()
 	program, err := os.Executable()
@@ -240,19 +248,19 @@ func TestGeneratorsAsk(t *testing.T) {
 		{"run_task_tree", `{"tasks":[{"id":"c","schemas":{"method":"prompt_chain"},"inputs":{"input":"x","steps":"${{ inputs.steps }}"}}],"inputs":{"steps":["a"]}}`, `- c, prompt_chain: `},
 	} {
 		asked := ""
-		ctx := tools.WithCaller(t.Context(), &tools.Caller{Ask: func(_ context.Context, q *tools.Question) (tools.Decision, error) {
-			asked = q.Message
-			return tools.Declined, nil
-		}})
-		e := callAs(t, ctx, published, c.tool, &tools.Request{Arguments: json.RawMessage(c.arguments)})
+		tool, _ := published.Lookup(c.tool)
+		e := checked(t, tool, started(t, t.Context(), published, c.tool, &tools.Request{Arguments: json.RawMessage(c.arguments)},
+			func(_ context.Context, q *tools.Question) (tools.Decision, error) {
+				asked = q.Message
+				return tools.Declined, nil
+			}))
 		if !strings.Contains(asked, c.asked) || (c.asked == "") != (asked == "") || (e.ErrorType == "permission_denied") != (c.asked != "") {
 			t.Errorf("%s %s: %+v\nafter %q", c.tool, c.arguments, e, asked)
 		}
 	}
 }
 
-// Given a retry, a person is asked about what it would run again, and about
-// nothing else.
+// A retry asks about the tasks that it would run again, and only about those.
 func TestRetryAsks(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t, policy.ConfirmDestructive).says(tools.Accepted)
@@ -263,7 +271,7 @@ func TestRetryAsks(t *testing.T) {
 	if e.Status != "failed" || e.RunID == "" || len(a.wiper.Wiped()) != 2 {
 		t.Fatalf("%+v", e)
 	}
-	before, err := a.Runner.Run(t.Context(), e.RunID, "")
+	before, err := a.Runner.Get(t.Context(), e.RunID, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +283,7 @@ func TestRetryAsks(t *testing.T) {
 	if len(a.heard) != 1 || !strings.Contains(a.heard[0], "Run tasks again? One task") || !strings.Contains(a.heard[0], "- b, ") {
 		t.Errorf("asked %q", a.heard)
 	}
-	if after, err := a.Runner.Run(t.Context(), e.RunID, ""); err != nil || after.Status != before.Status || after.Counts[chain.Failed] != 2 || len(a.wiper.Wiped()) != 2 {
+	if after, err := a.Runner.Get(t.Context(), e.RunID, ""); err != nil || after.Status != before.Status || after.Counts[chain.Failed] != 2 || len(a.wiper.Wiped()) != 2 {
 		t.Errorf("the run was touched: %+v, %v", after, err)
 	}
 	a.heard = nil
@@ -288,7 +296,7 @@ func TestRetryAsks(t *testing.T) {
 	}
 }
 
-// Given a person who does not answer, the call ends after a time, or with its
+// If the person does not answer, the call ends after the time limit or with its
 // caller, and nothing was started.
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
@@ -296,26 +304,31 @@ func TestNoAnswer(t *testing.T) {
 		<-ctx.Done()
 		return "", ctx.Err()
 	}
-	a := newAsking(t, policy.ConfirmDestructive, toolstest.WithTools(func(o *tools.Options) { o.AnswerWithin = 10 * time.Millisecond })).answers(wait)
-	if e := a.call("test_wipe", `{"what":"a"}`); e.ErrorType != "permission_denied" || !strings.Contains(e.Error, "did not answer within 10ms") {
-		t.Errorf("%+v", e)
+	a := newAsking(t, policy.ConfirmDestructive)
+	pending, _ := a.Set.Prepare(t.Context(), "test_wipe", &tools.Request{Arguments: json.RawMessage(`{"what":"a"}`)})
+	res := pending.Ask(t.Context(), 10*time.Millisecond, func(ctx context.Context, _ *tools.Question) (tools.Decision, error) { return wait(ctx) })
+	if res == nil || res.Err.Type != executors.PermissionDenied || !strings.Contains(res.Err.Message, "did not answer within 10ms") {
+		t.Errorf("%+v", res)
 	}
-	a.untouched("time-out")
+	if res := pending.Start(t.Context()); res.Err == nil || res.Err.Type != executors.PermissionDenied {
+		t.Errorf("it was started all the same: %+v", res)
+	}
+	a.untouched("timeout")
 	b := newAsking(t, policy.ConfirmDestructive)
 	ctx, cancel := context.WithCancel(t.Context())
 	b.answers(func(waiting context.Context) (tools.Decision, error) {
 		cancel()
 		return wait(waiting)
 	})
-	e := callAs(t, tools.WithCaller(ctx, &b.caller), b.Set, "run_task_tree", &tools.Request{Arguments: json.RawMessage(wipeTree)})
+	e := b.callIn(ctx, "run_task_tree", wipeTree)
 	if e.ErrorType != string(executors.Cancelled) || e.Status != "cancelled" {
 		t.Errorf("%+v", e)
 	}
 	b.untouched("cancel")
 }
 
-// Given texts that would pass for the server's own words, or hide what
-// follows, the question shows them as what they are.
+// A text that imitates the server's own words, or hides what follows, is shown
+// in quotes and escaped.
 func TestQuestionShowsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t, policy.ConfirmDestructive).says(tools.Declined)
@@ -340,7 +353,7 @@ func TestQuestionShowsWhatIsThere(t *testing.T) {
 	}
 	a.call("run_task_tree", `{"tasks":[`+strings.Join(tasks, ",")+`]}`)
 	if len(a.heard) == 0 {
-		t.Fatal("nobody was asked")
+		t.Fatal("no person was asked")
 	}
 	if q := a.heard[0]; strings.Count(q, "\n") != 21 || !strings.HasSuffix(q, "- and 10 more, of test_wipe") || !strings.Contains(q, "30 tasks") {
 		t.Errorf("%q", q)
@@ -348,7 +361,7 @@ func TestQuestionShowsWhatIsThere(t *testing.T) {
 	a.untouched("all of them")
 }
 
-// Given a secret's value in the inputs, the question does not show it.
+// The question does not show the value of a secret in the inputs.
 func TestQuestionHidesSecrets(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t, policy.ConfirmDestructive).says(tools.Declined)
@@ -359,7 +372,7 @@ func TestQuestionHidesSecrets(t *testing.T) {
 	}
 }
 
-// Given questions, the audit trail tells what came of them, before the call.
+// The audit trail has the outcome of each question, before the call.
 func TestAnswersAreAudited(t *testing.T) {
 	t.Parallel()
 	for status, c := range map[string]struct {
@@ -369,8 +382,8 @@ func TestAnswersAreAudited(t *testing.T) {
 	}{
 		"agreed":  {policy.ConfirmDestructive, func(context.Context) (tools.Decision, error) { return tools.Accepted, nil }, []string{"agreed", "completed"}},
 		"refused": {policy.ConfirmDestructive, func(context.Context) (tools.Decision, error) { return tools.Declined, nil }, []string{"refused"}},
-		"nobody":  {policy.ConfirmDestructive, func(context.Context) (tools.Decision, error) { return "", &tools.NobodyToAsk{} }, []string{"refused"}},
-		"unasked": {policy.ConfirmWherePossible, func(context.Context) (tools.Decision, error) { return "", &tools.NobodyToAsk{} }, []string{"unasked", "completed"}},
+		"nobody":  {policy.ConfirmDestructive, func(context.Context) (tools.Decision, error) { return "", &tools.CannotAskError{} }, []string{"refused"}},
+		"unasked": {policy.ConfirmWherePossible, func(context.Context) (tools.Decision, error) { return "", &tools.CannotAskError{} }, []string{"unasked", "completed"}},
 	} {
 		path := filepath.Join(t.TempDir(), "audit.jsonl")
 		a := newAsking(t, "", toolstest.WithPolicy(policy.Config{Confirm: c.confirm, Audit: policy.Audit{Path: path}})).answers(c.answer)

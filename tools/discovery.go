@@ -9,57 +9,41 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// The tools that stand for all executors where only a few tools are wanted.
+// The tools that replace the tools of all executors if few tools are wanted.
 const (
 	FindExecutor     = "find_executor"
 	DescribeExecutor = "describe_executor"
 	RunExecutor      = "run_executor"
 )
 
-// discoveryTools are the three, and toolsetDiscovery what they belong to.
+// discoveryTools are these tools, and toolsetDiscovery is their toolset.
 var discoveryTools = []string{FindExecutor, DescribeExecutor, RunExecutor}
 
 const toolsetDiscovery = "discovery"
 
-// discovery gives the three tools.
+// discovery returns the three tools.
 func (s *Set) discovery() []Tool {
-	tool := func(name string, handle func(def *executors.Definition) Handler) Tool {
+	tool := func(name string, prepare func(def *executors.Definition) preparer) Tool {
 		def := s.runs.defs[name]
 		return Tool{
 			Name: name, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
-			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, Handle: handle(def),
+			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare(def),
 		}
 	}
 	return []Tool{tool(DescribeExecutor, s.describe), tool(FindExecutor, s.find), tool(RunExecutor, s.runExecutor)}
 }
 
-// reachable reports whether discovery may lead to an executor: it is usable,
-// and neither the server's selection nor the request's takes it away.
+// reachable reports whether discovery may return an executor: it is usable, and
+// neither the server's selection nor the request's excludes it.
 func (s *Set) reachable(ctx context.Context, def *executors.Definition) bool {
-	if !s.usable(def) {
-		return false
-	}
-	for _, selection := range []*Selection{&s.opts.Selection, CallerFrom(ctx).Narrow} {
-		if selection == nil {
-			continue
-		}
-		byToolset := Selection{Toolsets: selection.Toolsets, Exclude: selection.Exclude}
-		if len(selection.Toolsets) > 0 {
-			byToolset.Tools = selection.Tools
-		}
-		if !byToolset.takes(def.ID, def.Toolset) {
-			return false
-		}
-		if _, readable := def.ReadOnlyInput(); selection.ReadOnly && !readable {
-			return false
-		}
-	}
-	return true
+	return s.usable(def) && s.opts.reaches(def) && CallerFrom(ctx).Narrow.reaches(def)
 }
 
-// found is an executor as find_executor lists it.
+// found is an executor in the list of find_executor.
 type found struct {
 	ID          string                `json:"id"`
 	Title       string                `json:"title"`
@@ -70,8 +54,8 @@ type found struct {
 	score int
 }
 
-func (s *Set) find(own *executors.Definition) Handler {
-	return func(ctx context.Context, req *Request) *Result {
+func (s *Set) find(own *executors.Definition) preparer {
+	return atOnce(func(ctx context.Context, req *Request) *Result {
 		args, err := resolve(own, req.Arguments)
 		if err != nil {
 			return Failure(err)
@@ -96,11 +80,11 @@ func (s *Set) find(own *executors.Definition) Handler {
 			Executors []found `json:"executors"`
 			More      int     `json:"more,omitempty"`
 		}{append([]found{}, list...), more})
-	}
+	})
 }
 
-// relevance counts how well words tell of an executor; its id and its tags
-// weigh more than its description.
+// relevance scores how well an executor matches words. Its id and its tags
+// count more than its description.
 func relevance(def *executors.Definition, words []string) int {
 	id, title, description := strings.ToLower(def.ID), strings.ToLower(def.Title), strings.ToLower(def.Description)
 	score := 0
@@ -123,11 +107,11 @@ func firstSentence(description string) string {
 	if end := strings.Index(description, ". "); end > 0 {
 		description = description[:end+1]
 	}
-	return cut(strings.TrimSpace(description), 300)
+	return shorten.Bytes(strings.TrimSpace(description), 300)
 }
 
-func (s *Set) describe(own *executors.Definition) Handler {
-	return func(ctx context.Context, req *Request) *Result {
+func (s *Set) describe(own *executors.Definition) preparer {
+	return atOnce(func(ctx context.Context, req *Request) *Result {
 		args, err := resolve(own, req.Arguments)
 		if err != nil {
 			return Failure(err)
@@ -137,46 +121,51 @@ func (s *Set) describe(own *executors.Definition) Handler {
 			return Failure(err)
 		}
 		return encoded(s.description(ctx, def))
-	}
+	})
 }
 
-func (s *Set) runExecutor(own *executors.Definition) Handler {
-	return func(ctx context.Context, req *Request) *Result {
+func (s *Set) runExecutor(own *executors.Definition) preparer {
+	return func(ctx context.Context, req *Request) (work, *Question) {
 		args, err := resolve(own, req.Arguments, "inputs")
 		if err != nil {
-			return Failure(err)
+			return refused(err), nil
 		}
 		def, err := s.reach(ctx, text(args, "executor"))
 		if err != nil {
-			return Failure(err)
+			return refused(err), nil
 		}
-		inputs, encodeErr := encode(args["inputs"])
+		inputs, encodeErr := plainjson.Marshal(args["inputs"])
 		if args["inputs"] == nil {
 			inputs = nil
 		}
 		if encodeErr != nil {
-			return Failure(executors.AsError(fmt.Errorf("reading the inputs: %w", encodeErr)))
+			return refused(executors.AsError(fmt.Errorf("reading the inputs: %w", encodeErr))), nil
 		}
-		if s.readingOnly(ctx) {
-			if err := s.refuseEffect(def, inputs); err != nil {
-				return Failure(err)
-			}
-		}
-		res := s.call(ctx, def.ID, inputs, req)
-		if res.Err != nil && res.Err.Type == executors.ValidationError && res.Err.Hint == "" {
-			res.Err.Hint = "describe_executor has the input schema of " + def.ID
-		}
-		return res
+		call, question := s.prepareCall(ctx, def.ID, inputs, req, s.readingOnly(ctx))
+		return &hinting{call, "describe_executor has the input schema of " + def.ID}, question
 	}
+}
+
+// hinting adds a hint to an error about the inputs, if the error has none.
+type hinting struct {
+	call work
+	hint string
+}
+
+func (h *hinting) run(ctx context.Context) *Result {
+	res := h.call.run(ctx)
+	if res.Err != nil && res.Err.Type == executors.ValidationError && res.Err.Hint == "" {
+		res.Err.Hint = h.hint
+	}
+	return res
 }
 
 // readingOnly reports whether only calls that change nothing are allowed here.
 func (s *Set) readingOnly(ctx context.Context) bool {
-	narrow := CallerFrom(ctx).Narrow
-	return s.opts.ReadOnly || s.opts.Registry.Policy().ReadOnly() || narrow != nil && narrow.ReadOnly
+	return s.opts.ReadOnly || s.opts.Registry.Policy().ReadOnly() || CallerFrom(ctx).Narrow.readOnly()
 }
 
-// reach finds an executor that discovery may lead to.
+// reach returns an executor that discovery may return.
 func (s *Set) reach(ctx context.Context, id string) (*executors.Definition, *executors.Error) {
 	executor, ok := s.opts.Registry.Lookup(id)
 	if ok && s.reachable(ctx, executor.Definition()) {
@@ -186,15 +175,15 @@ func (s *Set) reach(ctx context.Context, id string) (*executors.Definition, *exe
 		return nil, executors.Errorf(executors.PermissionDenied, "%s is closed by policy", id).
 			WithField("executor").WithHint(setting + " opens it")
 	}
-	err := executors.Errorf(executors.NotFound, "there is no executor %q here", id).WithField("executor")
+	err := executors.Errorf(executors.NotFound, "there is no executor %q", id).WithField("executor")
 	if near := s.opts.Registry.Nearest(id); len(near) > 0 {
 		return nil, err.WithHint("did you mean " + strings.Join(near, " or ") + "?")
 	}
-	return nil, err.WithHint("find_executor lists them")
+	return nil, err.WithHint("find_executor lists the executors")
 }
 
-// description is an executor as describe_executor and executor://{id} tell
-// it.
+// description is an executor in the result of describe_executor and in
+// executor://{id}.
 type description struct {
 	ID          string                `json:"id"`
 	Title       string                `json:"title"`
@@ -237,9 +226,9 @@ func (s *Set) description(ctx context.Context, def *executors.Definition) descri
 	return d
 }
 
-// encoded is the answer of a tool that only reads what this server knows.
+// encoded returns the result of a tool that only reads what this server knows.
 func encoded(v any) *Result {
-	raw, err := encode(v)
+	raw, err := plainjson.Marshal(v)
 	if err != nil {
 		return Failure(executors.AsError(fmt.Errorf("encoding the answer: %w", err)))
 	}

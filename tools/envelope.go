@@ -1,19 +1,20 @@
 package tools
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 const (
-	// MaxResult bounds the text of one answer. A longer result is left out,
-	// and the answer names the call that reads it in pages.
+	// MaxResult is the largest text of one reply in bytes. A longer result is
+	// left out, and the reply names the call that reads it in pages.
 	MaxResult = 32 << 10
-	// previewSize is how much of a result that was left out is shown. This
-	// and the sizes below count bytes of JSON; together they leave room.
+	// previewSize is the length of the preview of a result that was left out.
+	// All sizes here count bytes of JSON, and their sum is below MaxResult.
 	previewSize  = 4 << 10
 	errorSize    = 4 << 10
 	hintSize     = 1 << 10
@@ -22,14 +23,14 @@ const (
 	envelopeRoom = 512
 )
 
-// IsError reports whether the call failed, as against having told of a
-// failure that it was asked about.
+// IsError reports whether the call itself failed. A failed run that the call
+// only asked about is not an error.
 func (r *Result) IsError() bool { return r.Err != nil && !r.Told }
 
-// Encode gives the envelope's JSON: what applies, in a set order, at most
-// MaxResult long. These bytes are the answer's text and its structured
-// content. Where the result does not fit, it is left out, and truncated,
-// preview and next stand for it.
+// Encode returns the envelope as JSON, with the fields that apply in a fixed
+// order, at most MaxResult bytes long. These bytes are both the text and the
+// structured content of the reply. A result that is too long is replaced by
+// truncated, preview and next.
 func (r *Result) Encode() json.RawMessage {
 	b := r.append(make([]byte, 0, envelopeRoom+min(len(r.Result), MaxResult)), len(r.Result) < MaxResult)
 	if len(b) <= MaxResult {
@@ -40,7 +41,7 @@ func (r *Result) Encode() json.RawMessage {
 
 func (r *Result) append(b []byte, whole bool) []byte {
 	b = append(b, `{"status":`...)
-	b = appendString(b, r.Status)
+	b = plainjson.AppendString(b, r.Status)
 	truncated, preview, next := r.Truncated, r.Preview, r.Next
 	switch {
 	case r.Result == nil:
@@ -57,7 +58,7 @@ func (r *Result) append(b []byte, whole bool) []byte {
 	}
 	b = appendError(b, r.Err)
 	if r.RunID != "" {
-		b = appendString(append(b, `,"run_id":`...), r.RunID)
+		b = plainjson.AppendString(append(b, `,"run_id":`...), r.RunID)
 	}
 	b = append(b, `,"duration_ms":`...)
 	b = strconv.AppendFloat(b, r.DurationMS, 'f', -1, 64)
@@ -65,11 +66,11 @@ func (r *Result) append(b []byte, whole bool) []byte {
 		b = append(b, `,"truncated":true`...)
 	}
 	if preview != "" {
-		b = appendString(append(b, `,"preview":`...), within(preview, previewSize))
+		b = plainjson.AppendString(append(b, `,"preview":`...), shorten.JSON(preview, previewSize))
 	}
 	b = appendWarnings(b, r.Warnings)
 	if next != nil {
-		if raw, err := encode(next); err == nil {
+		if raw, err := plainjson.Marshal(next); err == nil {
 			b = append(append(b, `,"next":`...), raw...)
 		}
 	}
@@ -80,13 +81,13 @@ func appendError(b []byte, err *executors.Error) []byte {
 	if err == nil {
 		return b
 	}
-	b = appendString(append(b, `,"error":`...), within(err.Message, errorSize))
-	b = appendString(append(b, `,"error_type":`...), string(err.Type))
+	b = plainjson.AppendString(append(b, `,"error":`...), shorten.JSON(err.Message, errorSize))
+	b = plainjson.AppendString(append(b, `,"error_type":`...), string(err.Type))
 	for _, part := range [...]struct{ key, text string }{
 		{`,"error_code":`, err.Code}, {`,"field":`, err.Field}, {`,"hint":`, err.Hint},
 	} {
 		if part.text != "" {
-			b = appendString(append(b, part.key...), within(part.text, hintSize))
+			b = plainjson.AppendString(append(b, part.key...), shorten.JSON(part.text, hintSize))
 		}
 	}
 	return b
@@ -98,7 +99,7 @@ func appendWarnings(b []byte, warnings []string) []byte {
 			b = append(b, `,"and more"`...)
 			break
 		}
-		b = appendString(append(b, separator(i, `,"warnings":[`)...), within(warning, warningSize))
+		b = plainjson.AppendString(append(b, separator(i, `,"warnings":[`)...), shorten.JSON(warning, warningSize))
 	}
 	if len(warnings) > 0 {
 		b = append(b, ']')
@@ -113,18 +114,7 @@ func separator(i int, first string) string {
 	return ","
 }
 
-// encode is json.Marshal with nothing escaped for the sake of HTML.
-func encode(v any) (json.RawMessage, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// Failure is the answer of a call that could not be made.
+// Failure returns the result of a call that could not be made.
 func Failure(err *executors.Error) *Result {
 	return &Result{Status: StatusFailed, Err: err}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// Given results of all kinds, the envelope is one JSON object with what
-// applies, and never too long.
+// For results of all kinds, the envelope is one JSON object with the fields
+// that apply, and never too long.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	rest := &Next{Tool: GetRun, Arguments: map[string]any{"run_id": "r", "offset": 0}}
@@ -39,8 +39,8 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// Given results around the limit, what fits is whole, and what does not is
-// replaced by a preview and the call that reads it.
+// A result within the limit is complete. A longer one is replaced by a preview
+// and the call that reads it.
 func TestEncodeIsBounded(t *testing.T) {
 	t.Parallel()
 	rest := &Next{Tool: GetRun, Arguments: map[string]any{"run_id": "r", "offset": 0}}
@@ -71,7 +71,7 @@ func TestEncodeIsBounded(t *testing.T) {
 	}
 }
 
-// Given the worst of everything at once, the envelope still fits.
+// The envelope fits with the largest value of every field at the same time.
 func TestEncodeWorst(t *testing.T) {
 	t.Parallel()
 	awful := strings.Repeat("\x00", 100_000)

@@ -3,30 +3,27 @@ package tools
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
-
-	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // executorTool publishes an executor under its id.
 func (s *Set) executorTool(def *executors.Definition) Tool {
-	id := def.ID
 	return Tool{
-		Name: id, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
+		Name: def.ID, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
 		Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations,
-		Handle: func(ctx context.Context, req *Request) *Result {
-			return s.call(ctx, id, req.Arguments, req)
+		prepare: func(ctx context.Context, req *Request) (work, *Question) {
+			return s.prepareCall(ctx, def.ID, req.Arguments, req, false)
 		},
 	}
 }
 
-// readingTool is the same tool held to the calls that change nothing, and
-// false where there are none.
+// readingTool returns the form of a tool that allows only calls that change
+// nothing. It reports false if there are no such calls.
 func (s *Set) readingTool(def *executors.Definition) (Tool, bool) {
 	raw, ok := def.ReadOnlyInput()
 	if !ok {
@@ -39,49 +36,63 @@ func (s *Set) readingTool(def *executors.Definition) (Tool, bool) {
 		return tool, true
 	}
 	tool.Annotations.Idempotent = true
-	call := tool.Handle
-	tool.Handle = func(ctx context.Context, req *Request) *Result {
-		if err := s.refuseEffect(def, req.Arguments); err != nil {
-			return Failure(err)
-		}
-		return call(ctx, req)
+	tool.prepare = func(ctx context.Context, req *Request) (work, *Question) {
+		return s.prepareCall(ctx, def.ID, req.Arguments, req, true)
 	}
 	return tool, true
 }
 
-// refuseEffect refuses the inputs of a call that would change something.
-// Inputs that are wrong anyway are left to the call, which says why.
-func (s *Set) refuseEffect(def *executors.Definition, raw json.RawMessage) *executors.Error {
-	inputs, err := s.opts.Registry.ResolveInputs(def.ID, raw)
-	if err != nil {
-		return nil
-	}
-	if def.EffectOf(inputs).ReadOnly {
-		return nil
-	}
-	return executors.Errorf(executors.PermissionDenied, "%s would change something with these inputs, and only calls that change nothing are allowed", def.ID).
-		WithHint("the tool's input schema, as it is listed here, has what is allowed")
+// directCall is a call of an executor.
+type directCall struct {
+	set      *Set
+	prepared chain.PreparedCall
 }
 
-// call makes a direct call: a run of one task.
-func (s *Set) call(ctx context.Context, id string, arguments json.RawMessage, req *Request) *Result {
-	return s.confirmed(ctx, req, func(c *confirmation) *Result {
-		opts := chain.CallOptions{Principal: req.Principal, OnProgress: req.OnProgress}
-		if c != nil {
-			opts.Approve = func(def *executors.Definition, inputs map[string]any) error {
-				return c.call(ctx, def, inputs, arguments)
-			}
-		}
-		out := s.opts.Runner.Call(ctx, id, arguments, opts)
-		res := &Result{
-			Status: statusOf(out.Err), Result: out.Result, Err: out.Err,
-			RunID: out.RunID, DurationMS: milliseconds(out.Duration), Warnings: out.Warnings,
-		}
-		if out.RunID != "" {
-			res.Rest = s.runs.readRest(out.RunID, "", 0)
-		}
-		return res
-	})
+// prepareCall checks a call of an executor. With reading, it refuses a call
+// that would change something.
+func (s *Set) prepareCall(ctx context.Context, id string, arguments json.RawMessage, req *Request, reading bool) (work, *Question) {
+	opts := chain.CallOptions{Principal: req.Principal, Trace: req.Trace, OnProgress: req.OnProgress}
+	if givenUp := req.GivenUp; givenUp != nil {
+		opts.GivenUp = func(out chain.CallResult) { givenUp(s.resultOf(&out)) }
+	}
+	prepared, err := s.opts.Runner.PrepareCall(id, arguments, opts)
+	if err != nil {
+		return refused(executors.AsError(err)), nil
+	}
+	def, inputs := prepared.Target()
+	effect := def.EffectOf(inputs)
+	if reading && !effect.ReadOnly {
+		return refused(executors.Errorf(executors.PermissionDenied, "%s would change something with these inputs, and only calls that change nothing are allowed", def.ID).
+			WithHint("the tool's input schema on this server lists what is allowed")), nil
+	}
+	if !effect.Destructive || !s.Confirms() {
+		return &directCall{s, prepared}, nil
+	}
+	tree, err := s.planned(ctx, def.ID, inputs)
+	switch {
+	case err != nil:
+		return refused(executors.AsError(err)), nil
+	case tree != nil:
+		return &directCall{s, prepared}, s.aboutTasks(ctx, tree, nil, all(tree), def.ID)
+	}
+	return &directCall{s, prepared}, s.aboutCall(def, arguments)
+}
+
+func (d *directCall) run(ctx context.Context) *Result {
+	out := d.prepared.Start(ctx)
+	return d.set.resultOf(&out)
+}
+
+// resultOf returns the result of a direct call.
+func (s *Set) resultOf(out *chain.CallResult) *Result {
+	res := &Result{
+		Status: statusOf(out.Err), Result: out.Result, Err: out.Err,
+		RunID: out.RunID, DurationMS: milliseconds(out.Duration), Warnings: out.Warnings,
+	}
+	if out.RunID != "" {
+		res.Rest = s.runs.readRest(out.RunID, "", 0)
+	}
+	return res
 }
 
 func statusOf(err *executors.Error) string {
@@ -94,14 +105,14 @@ func statusOf(err *executors.Error) string {
 	return StatusFailed
 }
 
-// milliseconds rounds to what can be read.
+// milliseconds rounds a duration for display.
 func milliseconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Microsecond)/(10*time.Microsecond)) / 100
 }
 
-// resolve reads the arguments of a tool that is not an executor: decoded
-// strictly, defaults filled in, validated. Values named in free are left to
-// the tool.
+// resolve reads the arguments of a tool that is not an executor: it decodes
+// them strictly, fills in defaults and validates. The tool itself checks the
+// arguments in free.
 func resolve(def *executors.Definition, raw json.RawMessage, free ...string) (map[string]any, *executors.Error) {
 	args, err := strictjson.DecodeObject(raw)
 	if err != nil {
@@ -124,40 +135,8 @@ func resolve(def *executors.Definition, raw json.RawMessage, free ...string) (ma
 	return filled, nil
 }
 
-// violated makes one error of all that is wrong with a tool's arguments.
+// violated builds one error from all violations of a tool's schema.
 func violated(name string, violations []executors.Violation) *executors.Error {
-	text := ""
-	for i, v := range violations[:min(len(violations), 5)] {
-		if i > 0 {
-			text += "; "
-		}
-		if v.Path != "" {
-			text += v.Path + " "
-		}
-		text += v.Message
-	}
-	if more := len(violations) - 5; more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
-	}
-	return executors.Errorf(executors.ValidationError, "%s", text).WithField(violations[0].Path).
+	return executors.Errorf(executors.ValidationError, "%s", shorten.List(violations, 5, executors.Violation.String)).WithField(violations[0].Path).
 		WithHint("correct the arguments of " + name + " and call it again")
-}
-
-// guarded is the one place where a tool's panic is caught. Its text goes to
-// the log, never to the caller.
-func guarded(name string, log zerolog.Logger, handle Handler) Handler {
-	return func(ctx context.Context, req *Request) (res *Result) {
-		start := time.Now()
-		defer func() {
-			if value := recover(); value != nil {
-				log.Error().Str("tool", name).Interface("panic", value).Stack().Msg("a tool panicked")
-				res = Failure(executors.Errorf(executors.ExecutionError, "%s failed because of a defect in this server", name).
-					WithHint("the server's log has the details"))
-			}
-			if res.DurationMS == 0 {
-				res.DurationMS = milliseconds(time.Since(start))
-			}
-		}()
-		return handle(ctx, req)
-	}
 }

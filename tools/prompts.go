@@ -11,15 +11,16 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 //go:embed prompts/plan_task_tree.md prompts/explain_failed_run.md
 var promptFiles embed.FS
 
-// Prompt is a text that a person chooses to begin with, with places for
-// arguments. It is a file: a head that describes it, and the text, in which
-// {{name}} is an argument's value or what the server knows under that name, and
-// {{says name}} the paragraph that the argument puts there.
+// Prompt is a text that a person selects to start a conversation, with
+// placeholders. It is a file: a head that describes it, and the text. In the
+// text {{name}} is the value of an argument or of a variable of the server, and
+// {{says name}} is the paragraph for the argument's value.
 type Prompt struct {
 	Name        string           `yaml:"name"`
 	Title       string           `yaml:"title"`
@@ -29,9 +30,9 @@ type Prompt struct {
 	body string
 }
 
-// PromptArgument is a place in a prompt. Enum lists all the values there are;
-// Complete names where suggestions come from: executor, run. Says holds a
-// paragraph for a value, for any other one, and for none.
+// PromptArgument is an argument of a prompt. Enum lists all allowed values.
+// Complete is the source of suggestions: executor or run. Says has a paragraph
+// for single values, for any other value, and for no value.
 type PromptArgument struct {
 	Name        string            `yaml:"name"`
 	Description string            `yaml:"description"`
@@ -41,8 +42,8 @@ type PromptArgument struct {
 	Says        map[string]string `yaml:"says"`
 }
 
-// paragraph is what the argument says of a value, between empty lines; "" where
-// it has nothing to say.
+// paragraph returns the paragraph for a value, between empty lines, or "" if
+// there is no paragraph.
 func (a *PromptArgument) paragraph(value string) string {
 	text, own := a.Says[value]
 	switch {
@@ -58,8 +59,8 @@ func (a *PromptArgument) paragraph(value string) string {
 	return "\n" + strings.ReplaceAll(text, "{{"+a.Name+"}}", value) + "\n"
 }
 
-// prompts are read once, when they are first wanted; a file that can't be
-// read is a defect of the build.
+// prompts are read once, on first use. A file that can't be read is a defect of
+// the build.
 var prompts = sync.OnceValue(loadPrompts)
 
 func loadPrompts() []Prompt {
@@ -97,7 +98,7 @@ func loadPrompt(name string) (Prompt, error) {
 	return prompt, nil
 }
 
-// Prompts gives the prompts, in the order of their names.
+// Prompts returns the prompts, sorted by name.
 func (s *Set) Prompts() []Prompt { return slices.Clone(prompts()) }
 
 // Prompt fills in a prompt.
@@ -131,7 +132,7 @@ func (s *Set) Prompt(ctx context.Context, name string, args map[string]string) (
 	return strings.TrimSpace(strings.NewReplacer(places...).Replace(prompt.body)) + "\n", nil
 }
 
-// executorList names the executors, one a line.
+// executorList returns the names of the executors, one on each line.
 func (s *Set) executorList(ctx context.Context) string {
 	var lines []string
 	for _, each := range s.ExecutorResources(ctx) {
@@ -140,11 +141,11 @@ func (s *Set) executorList(ctx context.Context) string {
 	return strings.Join(lines, "\n")
 }
 
-// runInBrief is a run without its results, short enough for a prompt.
+// runInBrief returns a run without its results, short enough for a prompt.
 func (s *Set) runInBrief(ctx context.Context, id string) (string, *executors.Error) {
-	view, err := s.opts.Runner.Run(ctx, id, CallerFrom(ctx).Principal)
+	view, err := s.opts.Runner.Get(ctx, id, CallerFrom(ctx).Principal)
 	if err != nil {
 		return "", executors.AsError(err)
 	}
-	return cut(brief(view), MaxResult/2), nil
+	return shorten.Bytes(brief(view), MaxResult/2), nil
 }

@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// The forms of the resources' addresses.
+// The URI templates of the resources.
 const (
 	RunResource      = "run://{id}"
 	ResultResource   = "run://{id}/tasks/{task}/result"
@@ -15,13 +16,12 @@ const (
 	TreeResource     = "tree://{name}"
 )
 
-// Resource is something that can be read by its address.
+// Resource is a resource that can be read by its address.
 type Resource struct {
 	URI, Name, Title, Description string
 }
 
-// ExecutorResources gives the published executors as resources, in the order
-// of their ids.
+// ExecutorResources returns the published executors as resources, sorted by id.
 func (s *Set) ExecutorResources(ctx context.Context) []Resource {
 	var list []Resource
 	for _, executor := range s.opts.Registry.All() {
@@ -35,29 +35,29 @@ func (s *Set) ExecutorResources(ctx context.Context) []Resource {
 	return list
 }
 
-// ReadExecutor gives an executor's description as JSON, whether policy leaves
-// the executor open or not.
+// ReadExecutor returns an executor's description as JSON, also if policy closes
+// the executor. It finds none that the caller's scopes exclude.
 func (s *Set) ReadExecutor(ctx context.Context, id string) (json.RawMessage, *executors.Error) {
 	executor, ok := s.opts.Registry.Lookup(id)
-	if !ok {
+	if !ok || !CallerFrom(ctx).Scopes.Selection().reaches(executor.Definition()) {
 		_, err := s.reach(ctx, id)
 		return nil, err
 	}
-	raw, err := encode(s.description(ctx, executor.Definition()))
+	raw, err := plainjson.Marshal(s.description(ctx, executor.Definition()))
 	return raw, executors.AsError(err)
 }
 
-// ReadRun gives a run as JSON, with all its results.
+// ReadRun returns a run as JSON, with all its results.
 func (s *Set) ReadRun(ctx context.Context, id string) (json.RawMessage, *executors.Error) {
-	view, err := s.opts.Runner.Run(ctx, id, CallerFrom(ctx).Principal)
+	view, err := s.opts.Runner.Get(ctx, id, CallerFrom(ctx).Principal)
 	if err != nil {
 		return nil, executors.AsError(err)
 	}
-	raw, err := encode(view)
+	raw, err := plainjson.Marshal(view)
 	return raw, executors.AsError(err)
 }
 
-// ReadResult gives the whole result of a task; null where it has none.
+// ReadResult returns the whole result of a task; null if it has none.
 func (s *Set) ReadResult(ctx context.Context, id, task string) (json.RawMessage, *executors.Error) {
 	raw, _, err := s.opts.Runner.TaskResult(ctx, id, task, CallerFrom(ctx).Principal)
 	if err == nil && raw == nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -24,21 +25,24 @@ const (
 	RetryRun         = "retry_run"
 )
 
+// RunTools are the names of the tools that work on runs.
+var RunTools = []string{ValidateTaskTree, RunTaskTree, GetRun, ListRuns, CancelRun, RetryRun}
+
 //go:embed definitions/*.yaml
 var definitions embed.FS
 
-// runs answers the tools that work on runs.
+// runs implements the tools that work on runs.
 type runs struct {
 	set     *Set
 	defs    map[string]*executors.Definition
 	waiting chan struct{} // holds one token for each call that waits
 }
 
-// newRuns reads the definitions, side by side since that is most of what a
-// start takes here.
+// newRuns loads the definitions concurrently, because loading them takes most of
+// the time of a start.
 func newRuns(set *Set) (*runs, error) {
 	r := &runs{set: set, defs: map[string]*executors.Definition{}, waiting: make(chan struct{}, set.opts.MaxWaiting)}
-	names := []string{ValidateTaskTree, RunTaskTree, GetRun, ListRuns, CancelRun, RetryRun}
+	names := slices.Clone(RunTools)
 	if set.opts.Discovery {
 		names = append(names, discoveryTools...)
 	}
@@ -62,23 +66,23 @@ func loadDefinition(name string) (*executors.Definition, error) {
 	return def, nil
 }
 
-// tools gives the tools that work on runs. Where policy holds every task to
-// reading, running a tree changes nothing but this server's own records.
+// tools returns the tools that work on runs. If policy allows only tasks that
+// read, running a tree changes nothing but this server's records.
 func (r *runs) tools(held bool) []Tool {
-	handlers := map[string]Handler{
-		ValidateTaskTree: r.validate,
-		RunTaskTree:      r.run,
-		GetRun:           r.get,
-		ListRuns:         r.list,
-		CancelRun:        r.cancel,
-		RetryRun:         r.retry,
+	preparers := map[string]preparer{
+		ValidateTaskTree: atOnce(r.validate),
+		RunTaskTree:      r.prepareRun,
+		GetRun:           atOnce(r.get),
+		ListRuns:         atOnce(r.list),
+		CancelRun:        atOnce(r.cancel),
+		RetryRun:         r.prepareRetry,
 	}
 	var list []Tool
-	for name, handle := range handlers {
+	for name, prepare := range preparers {
 		def := r.defs[name]
 		tool := Tool{
 			Name: name, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
-			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, Handle: handle,
+			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare,
 		}
 		if held {
 			tool.Annotations.ReadOnly, tool.Annotations.Destructive = true, false
@@ -101,52 +105,64 @@ func (r *runs) validate(_ context.Context, req *Request) *Result {
 	return &Result{Status: StatusCompleted, Result: encodeReport(report)}
 }
 
-func (r *runs) run(ctx context.Context, req *Request) *Result {
+// runToStart is a run, or a retry of one, that was checked.
+type runToStart struct {
+	runs     *runs
+	prepared chain.PreparedRun
+	wait     time.Duration
+	warnings []string
+	req      *Request
+}
+
+func (w *runToStart) run(ctx context.Context) *Result {
+	started, err := w.prepared.Start(ctx)
+	if err != nil {
+		return Failure(executors.AsError(err))
+	}
+	res := w.runs.follow(ctx, started.ID, w.wait, w.req)
+	res.Warnings = append(res.Warnings, w.warnings...)
+	return res
+}
+
+func (r *runs) prepareRun(ctx context.Context, req *Request) (work, *Question) {
 	args, err := resolve(r.defs[RunTaskTree], req.Arguments, "tasks", "inputs")
 	if err != nil {
-		return Failure(err)
+		return refused(err), nil
 	}
 	inputs, ok := args["inputs"].(map[string]any)
 	if value, given := args["inputs"]; given && !ok {
-		return Failure(executors.Errorf(executors.ValidationError, "inputs must be an object; got %s", strictjson.Kind(value)).WithField("inputs"))
+		return refused(executors.Errorf(executors.ValidationError, "inputs must be an object; got %s", strictjson.Kind(value)).WithField("inputs")), nil
 	}
 	tree, report, err := r.tree(args)
 	if err != nil {
-		return Failure(err)
+		return refused(err), nil
 	}
 	if err := report.Err(); err != nil {
 		if err.Hint == "" {
 			err.Hint = "validate_task_tree lists all problems"
 		}
-		return Failure(err)
+		return refused(err), nil
 	}
 	if err := r.refuseExcluded(ctx, tree); err != nil {
-		return Failure(err)
+		return refused(err), nil
 	}
-	res := r.set.confirmed(ctx, req, func(c *confirmation) *Result {
-		opts := chain.RunOptions{
-			Inputs: inputs, MaxParallel: integer(args, "max_parallel"), OnFailure: text(args, "on_failure"),
-			IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal,
-		}
-		if c != nil {
-			opts.Approve = func(tree *chain.Tree, inputs map[string]any) error { return c.run(ctx, tree, inputs) }
-		}
-		run, err := r.set.opts.Runner.Start(ctx, tree, opts)
-		if err != nil {
-			return Failure(executors.AsError(err))
-		}
-		return r.follow(ctx, run.ID, seconds(args, "wait_seconds"), req)
+	prepared, prepareErr := r.set.opts.Runner.PrepareRun(tree, chain.RunOptions{
+		Inputs: inputs, MaxParallel: integer(args, "max_parallel"), OnFailure: text(args, "on_failure"),
+		IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal, Trace: req.Trace,
 	})
-	if res.RunID != "" {
-		res.Warnings = append(append(res.Warnings, warningTexts(report)...), mistyped(tree, inputs)...)
+	if prepareErr != nil {
+		return refused(executors.AsError(prepareErr)), nil
 	}
-	return res
+	return &runToStart{
+		runs: r, prepared: prepared, wait: seconds(args, "wait_seconds"), req: req,
+		warnings: append(warningTexts(report), mistyped(tree, inputs)...),
+	}, r.question(ctx, prepared, "a task tree")
 }
 
-func (r *runs) retry(ctx context.Context, req *Request) *Result {
+func (r *runs) prepareRetry(ctx context.Context, req *Request) (work, *Question) {
 	args, err := resolve(r.defs[RetryRun], req.Arguments)
 	if err != nil {
-		return Failure(err)
+		return refused(err), nil
 	}
 	var tasks []string
 	list, _ := args["tasks"].([]any)
@@ -155,23 +171,26 @@ func (r *runs) retry(ctx context.Context, req *Request) *Result {
 			tasks = append(tasks, ref)
 		}
 	}
-	return r.set.confirmed(ctx, req, func(c *confirmation) *Result {
-		var approve []approval
-		if c != nil {
-			approve = append(approve, func(tree *chain.Tree, inputs map[string]any, again []int) error {
-				return c.again(ctx, tree, inputs, again)
-			})
-		}
-		run, err := r.set.opts.Runner.Retry(ctx, text(args, "run_id"), tasks, req.Principal, approve...)
-		if err != nil {
-			return Failure(executors.AsError(err))
-		}
-		return r.follow(ctx, run.ID, seconds(args, "wait_seconds"), req)
-	})
+	prepared, prepareErr := r.set.opts.Runner.PrepareRetry(ctx, text(args, "run_id"), tasks, req.Principal)
+	if prepareErr != nil {
+		return refused(executors.AsError(prepareErr)), nil
+	}
+	tree, _, _ := prepared.Target()
+	if err := r.refuseExcluded(ctx, tree); err != nil {
+		return refused(err), nil
+	}
+	return &runToStart{runs: r, prepared: prepared, wait: seconds(args, "wait_seconds"), req: req}, r.question(ctx, prepared, "tasks again")
 }
 
-// approval is what a retry asks before it begins.
-type approval = func(tree *chain.Tree, inputs map[string]any, again []int) error
+// question returns the question that a person must agree to before a run
+// starts; nil if the run destroys nothing, or policy does not require it.
+func (r *runs) question(ctx context.Context, prepared chain.PreparedRun, about string) *Question {
+	if !r.set.Confirms() {
+		return nil
+	}
+	tree, inputs, tasks := prepared.Target()
+	return r.set.aboutTasks(ctx, tree, inputs, tasks, about)
+}
 
 func (r *runs) cancel(ctx context.Context, req *Request) *Result {
 	args, err := resolve(r.defs[CancelRun], req.Arguments)
@@ -199,7 +218,7 @@ func (r *runs) list(ctx context.Context, req *Request) *Result {
 	if list == nil {
 		list = []chain.RunSummary{}
 	}
-	raw, encodeErr := encode(struct {
+	raw, encodeErr := plainjson.Marshal(struct {
 		Runs []chain.RunSummary `json:"runs"`
 		Next string             `json:"next_cursor,omitempty"`
 	}{list, next})
@@ -217,9 +236,8 @@ func (r *runs) list(ctx context.Context, req *Request) *Result {
 	return res
 }
 
-// follow waits for a run's end and answers with the run, or with its handle
-// where the time is over first. Only so many calls wait at once; further ones
-// get the handle without waiting.
+// follow waits for a run to end and returns the run. If the time is over first,
+// or too many calls are waiting, it returns the run in progress.
 func (r *runs) follow(ctx context.Context, id string, wait time.Duration, req *Request) *Result {
 	var warnings []string
 	if wait > 0 {
@@ -228,7 +246,7 @@ func (r *runs) follow(ctx context.Context, id string, wait time.Duration, req *R
 			defer func() { <-r.waiting }()
 		default:
 			wait = 0
-			warnings = append(warnings, fmt.Sprintf("%d calls are waiting for runs already, so this one did not wait", cap(r.waiting)))
+			warnings = append(warnings, fmt.Sprintf("%d calls are already waiting for runs, so this one did not wait", cap(r.waiting)))
 		}
 	}
 	view, err := r.wait(ctx, id, wait, req)
@@ -242,14 +260,13 @@ func (r *runs) follow(ctx context.Context, id string, wait time.Duration, req *R
 	return res
 }
 
-// wait reads the run once it has ended, the time is over, or the caller has
-// gone. A caller that cancels the call by name cancels the run; one whose
-// connection broke does not.
+// wait reads the run when it ends, the time is over, or the context ends. A
+// cancel request for the call cancels the run; a lost connection does not.
 func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Request) (*chain.RunView, error) {
 	runner := r.set.opts.Runner
 	short := chain.ResultsUpTo(MaxResult)
 	if wait <= 0 {
-		return runner.Run(ctx, id, req.Principal, short)
+		return runner.Get(ctx, id, req.Principal, short)
 	}
 	waiting, stop := context.WithTimeout(ctx, wait)
 	defer stop()
@@ -257,7 +274,7 @@ func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Req
 	go func() {
 		defer close(reported)
 		if req.OnProgress != nil {
-			_ = runner.Progress(waiting, id, req.Principal, func(counts chain.Counts, message string) {
+			_ = runner.Watch(waiting, id, req.Principal, func(counts chain.Counts, message string) {
 				req.OnProgress(progressOf(counts, message))
 			})
 		}

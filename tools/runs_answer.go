@@ -9,20 +9,22 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// answer is a run as the outcome of the call that started it.
+// answer returns the result of the call that started a run.
 func (r *runs) answer(view *chain.RunView) *Result {
 	res := &Result{Status: string(view.Status), RunID: view.RunID, Warnings: view.Warnings, Rest: r.readRest(view.RunID, "", 0)}
 	if !view.Status.Ended() {
-		res.Next = r.next(GetRun, map[string]any{"run_id": view.RunID, "wait_seconds": 60}, "the run goes on; this waits for its end")
+		res.Next = r.next(GetRun, map[string]any{"run_id": view.RunID, "wait_seconds": 60}, "the run continues; this call waits for its end")
 	}
 	res.Err = failureOf(view)
 	whole := true
 	for i := range view.Tasks {
 		whole = whole && (view.Tasks[i].Result != nil || view.Tasks[i].Size == 0)
 	}
-	raw, err := encode(view)
+	raw, err := plainjson.Marshal(view)
 	if err != nil {
 		res.Err = executors.AsError(fmt.Errorf("encoding the run: %w", err))
 		return res
@@ -38,32 +40,32 @@ func (r *runs) answer(view *chain.RunView) *Result {
 	return res
 }
 
-// told is a run as the subject of the call: that it failed is what the caller
-// asked to know.
+// told returns the result of a call that asked about a run. The run's failure is
+// not an error of the call.
 func (r *runs) told(view *chain.RunView) *Result {
 	res := r.answer(view)
 	res.Told = true
 	return res
 }
 
-// brief is a run without its results.
+// brief returns a run as JSON without its results.
 func brief(view *chain.RunView) string {
 	short := *view
 	short.Tasks = make([]chain.TaskView, len(view.Tasks))
 	for i, task := range view.Tasks {
 		short.Tasks[i] = chain.TaskView{
 			ID: task.ID, Name: task.Name, Executor: task.Executor, Status: task.Status, Attempts: task.Attempts,
-			Error: cut(task.Error, 200), ErrorType: task.ErrorType, Reason: task.Reason, BlockedBy: task.BlockedBy,
+			Error: shorten.Bytes(task.Error, 200), ErrorType: task.ErrorType, Reason: task.Reason, BlockedBy: task.BlockedBy,
 		}
 	}
-	raw, err := encode(short)
+	raw, err := plainjson.Marshal(short)
 	if err != nil {
 		return ""
 	}
 	return string(raw)
 }
 
-// failureOf is why a run failed: its own error, or those of its tasks.
+// failureOf returns why a run failed: its own error, or those of its tasks.
 func failureOf(view *chain.RunView) *executors.Error {
 	switch view.Status {
 	case chain.Failed, chain.Cancelled:
@@ -79,7 +81,7 @@ func failureOf(view *chain.RunView) *executors.Error {
 		}
 		kind = cmp.Or(kind, task.ErrorType)
 		if len(failed) < 3 {
-			failed = append(failed, task.ID+": "+cut(task.Error, 500))
+			failed = append(failed, task.ID+": "+shorten.Bytes(task.Error, 500))
 		}
 	}
 	message := view.Error
@@ -96,12 +98,12 @@ func failureOf(view *chain.RunView) *executors.Error {
 	err := executors.Errorf(cmp.Or(kind, executors.ExecutionError), "%s", message)
 	err.Hint = view.Hint
 	if err.Hint == "" && view.Status == chain.Failed {
-		err.Hint = "retry_run runs what failed again, and keeps what completed"
+		err.Hint = "retry_run runs the failed tasks again, and keeps the completed ones"
 	}
 	return err
 }
 
-// next is a call to go on with; nil where that tool is not published.
+// next returns the call to make next; nil if the tool is not published.
 func (r *runs) next(tool string, arguments map[string]any, why string) *Next {
 	if snapshot := r.set.current.Load(); snapshot != nil {
 		if _, ok := snapshot.byName[tool]; !ok {
@@ -111,26 +113,25 @@ func (r *runs) next(tool string, arguments map[string]any, why string) *Next {
 	return &Next{Tool: tool, Arguments: arguments, Why: why}
 }
 
-// readRest is the call that reads a page of a result.
+// readRest returns the call that reads a page of a result.
 func (r *runs) readRest(runID, task string, offset int) *Next {
 	arguments := map[string]any{"run_id": runID, "offset": offset}
 	if task != "" {
 		arguments["task"] = task
 	}
-	return r.next(GetRun, arguments, "the result is too long for one answer; this reads it in pages")
+	return r.next(GetRun, arguments, "the result is too long for one reply; this call reads it in pages")
 }
 
-// reportRoom is how much of a report is sent at most; problems past it are
-// only counted.
+// reportRoom is the largest number of bytes of a report. Problems over the
+// limit are only counted.
 const reportRoom = MaxResult * 3 / 4
 
-// encodeReport gives a validation report's JSON, shortened to what an answer
-// can hold.
+// encodeReport returns a validation report as JSON, within reportRoom.
 func encodeReport(report chain.Report) json.RawMessage {
 	room := reportRoom
 	problems := fit(report.Problems, &room)
 	warnings := fit(report.Warnings, &room)
-	raw, err := encode(struct {
+	raw, err := plainjson.Marshal(struct {
 		Valid    bool              `json:"valid"`
 		Problems []json.RawMessage `json:"problems"`
 		Warnings []json.RawMessage `json:"warnings"`
@@ -145,7 +146,7 @@ func encodeReport(report chain.Report) json.RawMessage {
 func fit(problems []chain.Problem, room *int) []json.RawMessage {
 	list := []json.RawMessage{}
 	for _, problem := range problems {
-		raw, err := encode(problem)
+		raw, err := plainjson.Marshal(problem)
 		if err != nil {
 			continue
 		}
@@ -172,7 +173,7 @@ func warningTexts(report chain.Report) []string {
 	return list
 }
 
-// The arguments of a tool, once they are valid.
+// The validated arguments of a tool.
 
 func text(args map[string]any, name string) string {
 	value, _ := args[name].(string)

@@ -7,9 +7,11 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// defaultPage is how many bytes a page has where the caller names no limit.
+// defaultPage is the length of a page in bytes if the caller sets no limit.
 const defaultPage = 24 << 10
 
 // get reads a run, the result of one of its tasks, or a page of either.
@@ -33,14 +35,14 @@ func (r *runs) get(ctx context.Context, req *Request) *Result {
 	if task != "" {
 		return r.getTask(ctx, id, task, args, paged, req)
 	}
-	view, readErr := r.set.opts.Runner.Run(ctx, id, req.Principal)
+	view, readErr := r.set.opts.Runner.Get(ctx, id, req.Principal)
 	if readErr != nil {
 		return Failure(executors.AsError(readErr))
 	}
 	if view.Call && len(view.Tasks) == 1 {
 		return r.getTask(ctx, id, view.Tasks[0].ID, args, paged, req)
 	}
-	raw, encodeErr := encode(view)
+	raw, encodeErr := plainjson.Marshal(view)
 	if encodeErr != nil {
 		return Failure(executors.AsError(fmt.Errorf("encoding the run: %w", encodeErr)))
 	}
@@ -58,7 +60,7 @@ func (r *runs) getTask(ctx context.Context, id, ref string, args map[string]any,
 		return r.page(page{RunID: id, Status: string(task.Status), Task: &short, ref: ref}, raw, args)
 	}
 	short.Result = raw
-	body, encodeErr := encode(struct {
+	body, encodeErr := plainjson.Marshal(struct {
 		RunID string          `json:"run_id"`
 		Task  *chain.TaskView `json:"task"`
 	}{id, &short})
@@ -70,7 +72,7 @@ func (r *runs) getTask(ctx context.Context, id, ref string, args map[string]any,
 	}
 }
 
-// preview is the beginning of a result that the answer will not hold.
+// preview returns the beginning of a result that is too long for the reply.
 func preview(raw json.RawMessage, encoded int) string {
 	if encoded < MaxResult-envelopeRoom {
 		return ""
@@ -91,9 +93,9 @@ type page struct {
 	ref string
 }
 
-// page answers with the part of raw that the arguments ask for: as much of it
-// as an answer holds, cut between characters. Following next_offset reads
-// every byte once.
+// page returns the part of raw that the arguments select, as much as a reply
+// can hold, cut between characters. Calls that follow next_offset read every
+// byte once.
 func (r *runs) page(p page, raw json.RawMessage, args map[string]any) *Result {
 	whole := string(raw)
 	limit := integer(args, "limit")
@@ -101,21 +103,21 @@ func (r *runs) page(p page, raw json.RawMessage, args map[string]any) *Result {
 		limit = defaultPage
 	}
 	p.Total = len(whole)
-	p.Offset = boundary(whole, min(integer(args, "offset"), len(whole)))
-	head, err := encode(p)
+	p.Offset = shorten.Boundary(whole, min(integer(args, "offset"), len(whole)))
+	head, err := plainjson.Marshal(p)
 	if err != nil {
 		return Failure(executors.AsError(fmt.Errorf("encoding the page: %w", err)))
 	}
-	end := boundary(whole, min(p.Offset+limit, len(whole)))
+	end := shorten.Boundary(whole, min(p.Offset+limit, len(whole)))
 	if end == p.Offset && end < len(whole) {
-		end = after(whole, end)
+		end += len(shorten.First(whole[end:], 1))
 	}
-	end = p.Offset + fitting(whole[p.Offset:end], MaxResult-len(head)-2*envelopeRoom)
+	end = p.Offset + plainjson.Fit(whole[p.Offset:end], MaxResult-len(head)-2*envelopeRoom-2)
 	p.Text = whole[p.Offset:end]
 	if end < len(whole) {
 		p.Next = &end
 	}
-	body, err := encode(p)
+	body, err := plainjson.Marshal(p)
 	if err != nil {
 		return Failure(executors.AsError(fmt.Errorf("encoding the page: %w", err)))
 	}

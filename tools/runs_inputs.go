@@ -9,9 +9,8 @@ import (
 	"github.com/chainwright/chainwright/executors/nearest"
 )
 
-// mistyped warns of inputs that a tree does not declare and that look like one
-// that was not given: a schema lets others pass unless it says otherwise, and
-// then what was meant keeps its default in silence.
+// mistyped returns warnings for inputs that the tree does not declare and that
+// resemble a declared input without a value.
 func mistyped(tree *chain.Tree, given map[string]any) []string {
 	if tree.InputSchema == nil || len(given) == 0 {
 		return nil

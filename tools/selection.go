@@ -9,22 +9,28 @@ import (
 	"github.com/chainwright/chainwright/executors/nearest"
 )
 
-// Selection chooses tools. Toolsets and Tools add up, and where both are
-// empty everything is chosen; Exclude takes away from that; ReadOnly holds
-// what is left to calls that change nothing.
+// Selection selects tools: those in Toolsets or Tools, or all if both are empty,
+// without those in Exclude. ReadOnly allows only calls that change nothing.
 type Selection struct {
 	Toolsets []string
 	Tools    []string
 	Exclude  []string
 	ReadOnly bool
+	// Strict selects executors too: no task tree and no plan may use others.
+	Strict bool
+	// Within is a second selection; nil: none. A tool must be in both.
+	Within *Selection
 }
 
-// toolsetAll is the toolset that everything belongs to.
+// toolsetAll is the toolset that contains all tools.
 const toolsetAll = "all"
 
-// takes reports whether a tool is chosen.
+// takes reports whether a tool is selected.
 func (s *Selection) takes(name, toolset string) bool {
 	if slices.Contains(s.Exclude, name) {
+		return false
+	}
+	if s.Within != nil && !s.Within.takes(name, toolset) {
 		return false
 	}
 	if len(s.Toolsets) == 0 && len(s.Tools) == 0 {
@@ -33,8 +39,43 @@ func (s *Selection) takes(name, toolset string) bool {
 	return slices.Contains(s.Tools, name) || slices.Contains(s.Toolsets, toolset) || slices.Contains(s.Toolsets, toolsetAll)
 }
 
-// Narrowed gives the published tool as a smaller selection leaves it, and
-// false where it takes the tool away.
+// Withheld returns the executors that task trees and plans may not use: those in
+// Exclude, and with Strict all that are not selected.
+func (s *Selection) Withheld(registry *executors.Registry) []string {
+	if s == nil {
+		return nil
+	}
+	withheld := append(s.Within.Withheld(registry), s.Exclude...)
+	if s.Strict {
+		for _, executor := range registry.All() {
+			if def := executor.Definition(); !s.takes(def.ID, def.Toolset) {
+				withheld = append(withheld, def.ID)
+			}
+		}
+	}
+	return withheld
+}
+
+// reaches reports whether discovery may return an executor. Unless the selection
+// is strict, names in Tools do not count without toolsets: they are the tools to
+// publish, and with discovery executors are none.
+func (s *Selection) reaches(def *executors.Definition) bool {
+	if s == nil {
+		return true
+	}
+	own := Selection{Toolsets: s.Toolsets, Exclude: s.Exclude}
+	if len(s.Toolsets) > 0 || s.Strict {
+		own.Tools = s.Tools
+	}
+	_, readable := def.ReadOnlyInput()
+	return own.takes(def.ID, def.Toolset) && (readable || !s.ReadOnly) && s.Within.reaches(def)
+}
+
+// readOnly reports whether the selection allows only calls that change nothing.
+func (s *Selection) readOnly() bool { return s != nil && (s.ReadOnly || s.Within.readOnly()) }
+
+// Narrowed applies a selection to a published tool. It reports false if the
+// selection removes the tool.
 func (s *Set) Narrowed(tool Tool, narrow *Selection) (Tool, bool) {
 	if narrow == nil {
 		return tool, true
@@ -42,16 +83,29 @@ func (s *Set) Narrowed(tool Tool, narrow *Selection) (Tool, bool) {
 	if !narrow.takes(tool.Name, tool.Toolset) {
 		return Tool{}, false
 	}
-	if narrow.ReadOnly {
+	if narrow.readOnly() {
 		tool, ok := s.current.Load().reading[tool.Name]
 		return tool, ok
 	}
 	return tool, true
 }
 
-// check refuses a selection that names what does not exist: a name mistyped
-// in an exclusion would leave the tool published.
+// check checks the names in the server's selection. A typing error in Exclude
+// would leave the tool published.
 func (s *Set) check() error {
+	if err := s.CheckNames(&s.opts.Selection); err != nil {
+		return err
+	}
+	for _, name := range s.opts.Tools {
+		if setting, closed := s.opts.Registry.Closed(name); closed {
+			return fmt.Errorf("tool %q is closed by policy; the setting %s opens it", name, setting)
+		}
+	}
+	return nil
+}
+
+// CheckNames returns an error for a name in a selection that does not exist.
+func (s *Set) CheckNames(selection *Selection) error {
 	var names, toolsets []string
 	for _, tool := range s.runs.tools(false) {
 		names, toolsets = append(names, tool.Name), append(toolsets, tool.Toolset)
@@ -62,19 +116,16 @@ func (s *Set) check() error {
 		names, toolsets = append(names, def.ID), append(toolsets, def.Toolset)
 	}
 	toolsets = append(toolsets, toolsetAll)
-	for _, name := range slices.Concat(s.opts.Tools, s.opts.Exclude) {
-		if !slices.Contains(names, name) {
-			return unknown("tool", name, names)
+	for each := selection; each != nil; each = each.Within {
+		for _, name := range slices.Concat(each.Tools, each.Exclude) {
+			if !slices.Contains(names, name) {
+				return unknown("tool", name, names)
+			}
 		}
-	}
-	for _, name := range s.opts.Toolsets {
-		if !slices.Contains(toolsets, name) {
-			return unknown("toolset", name, toolsets)
-		}
-	}
-	for _, name := range s.opts.Tools {
-		if setting, closed := s.opts.Registry.Closed(name); closed {
-			return fmt.Errorf("tool %q is closed by policy: %s opens it", name, setting)
+		for _, name := range each.Toolsets {
+			if !slices.Contains(toolsets, name) {
+				return unknown("toolset", name, toolsets)
+			}
 		}
 	}
 	return nil
@@ -84,12 +135,12 @@ func unknown(kind, name string, known []string) error {
 	slices.Sort(known)
 	known = slices.Compact(known)
 	if hint := nearest.Hint(name, known); hint != "" {
-		return fmt.Errorf("there is no %s %q: %s", kind, name, hint)
+		return fmt.Errorf("there is no %s %q; %s", kind, name, hint)
 	}
-	return fmt.Errorf("there is no %s %q; there are %s", kind, name, strings.Join(known, ", "))
+	return fmt.Errorf("there is no %s %q; the known names are %s", kind, name, strings.Join(known, ", "))
 }
 
-// rebuild takes a new snapshot of what is usable and chosen.
+// rebuild replaces the snapshot of the usable and selected tools.
 func (s *Set) rebuild() {
 	next := &snapshot{byName: map[string]Tool{}, reading: map[string]Tool{}}
 	add := func(tool, reading Tool, readable bool) {
@@ -102,11 +153,9 @@ func (s *Set) rebuild() {
 			}
 			tool = reading
 		}
-		tool.Handle = guarded(tool.Name, s.opts.Log, tool.Handle)
 		next.list = append(next.list, tool)
 		next.byName[tool.Name] = tool
 		if readable {
-			reading.Handle = guarded(reading.Name, s.opts.Log, reading.Handle)
 			next.reading[tool.Name] = reading
 		}
 	}
@@ -116,7 +165,7 @@ func (s *Set) rebuild() {
 	}
 	if s.opts.Discovery {
 		for _, tool := range s.discovery() {
-			reading := tool // run_executor itself holds the call at hand to reading
+			reading := tool // run_executor itself refuses calls that change something
 			reading.Annotations.ReadOnly, reading.Annotations.Destructive = true, false
 			if held {
 				tool = reading
@@ -144,8 +193,8 @@ func (s *Set) rebuild() {
 	s.current.Store(next)
 }
 
-// usable reports whether an executor is published as a tool: policy leaves it
-// open, and it can do something outside of a tree.
+// usable reports whether an executor can be a tool: policy allows it, and it
+// works outside of a tree.
 func (s *Set) usable(def *executors.Definition) bool {
 	_, closed := s.opts.Registry.Closed(def.ID)
 	return !closed && !def.AcceptsDependencies

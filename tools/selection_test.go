@@ -23,7 +23,7 @@ const (
 	testTools = "test_big test_echo test_fail test_steps"
 )
 
-// Given selections, what they choose is published, in order.
+// The selected tools are published, sorted by name.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -50,8 +50,8 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// Given a selection that names what is not there, it is refused, and says
-// what was probably meant.
+// A selection with an unknown name is refused, and the error suggests the
+// nearest name.
 func TestSelectionOfNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -61,7 +61,7 @@ func TestSelectionOfNothing(t *testing.T) {
 		"a tool":        {func(o *tools.Options) { o.Tools = []string{"test_eco"} }, `did you mean "test_echo"`},
 		"a toolset":     {func(o *tools.Options) { o.Toolsets = []string{"tests"} }, `did you mean "test"`},
 		"an exclusion":  {func(o *tools.Options) { o.Exclude = []string{"get_rnu"} }, `did you mean "get_run"`},
-		"nothing known": {func(o *tools.Options) { o.Tools = []string{"zzzzzz"} }, "there are"},
+		"nothing known": {func(o *tools.Options) { o.Tools = []string{"zzzzzz"} }, "the known names are"},
 	} {
 		_, err := toolstest.New(toolstest.WithTools(c.change))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -70,8 +70,7 @@ func TestSelectionOfNothing(t *testing.T) {
 	}
 }
 
-// Given a policy that closes an executor, its tool is not published, and
-// can't be chosen by name.
+// The tool of a closed executor is not published and can't be selected.
 func TestClosedExecutors(t *testing.T) {
 	t.Parallel()
 	closed := set(t, policy.Config{}, nil)
@@ -94,7 +93,7 @@ func TestClosedExecutors(t *testing.T) {
 	}
 }
 
-// Given the three tools of discovery, they lead from words to a result.
+// With the three tools of discovery, a client gets from words to a result.
 func TestDiscovery(t *testing.T) {
 	t.Parallel()
 	set := stack(t, toolstest.WithTools(func(o *tools.Options) {
@@ -141,7 +140,8 @@ func TestDiscovery(t *testing.T) {
 	}
 }
 
-// Given a change of what is registered, the set follows and tells.
+// When executors are registered or withdrawn, the set changes and calls the
+// listeners.
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	made := stack(t)
@@ -160,7 +160,7 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// Given get_run is not published, no answer sends its caller there.
+// If get_run is not published, no reply suggests it.
 func TestNextIsPublished(t *testing.T) {
 	t.Parallel()
 	set := stack(t, toolstest.WithTools(func(o *tools.Options) { o.Tools = []string{"test_big"} })).Set

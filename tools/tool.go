@@ -1,10 +1,9 @@
-// Package tools says what is published. A Tool is free of MCP types, so that
-// the adapter, the command line, the tests and the documentation use the same
-// value.
+// Package tools makes the tools that are published. It is not a stable API.
+// It depends on no protocol, so MCP, the command line, the tests and the
+// documentation use the same tools.
 package tools
 
 import (
-	"context"
 	"encoding/json"
 
 	"github.com/chainwright/chainwright/executors"
@@ -19,26 +18,29 @@ type Tool struct {
 	Input, Output json.RawMessage
 	Annotations   executors.Annotations
 	Toolset       string
-	// Handle answers one call; it never returns a Go error.
-	Handle Handler
-}
 
-// Handler answers one call of a tool.
-type Handler func(ctx context.Context, req *Request) *Result
+	prepare preparer
+}
 
 // Request is one call of a tool.
 type Request struct {
-	Arguments json.RawMessage // as they came; nil is {}
-	// Principal is who asked; empty on a local transport.
-	Principal string
-	// OnProgress, when set, takes progress; it never blocks.
+	Arguments json.RawMessage // as received; nil is {}
+	// OnProgress, when set, is called with progress; it never blocks.
 	OnProgress func(executors.Progress)
-
-	tool   string // as it was called
-	rounds *Rounds
+	// GivenUp is called, if it is set, with the result of a direct call that is
+	// given up because it does not stop. Pending.Start then returns when the
+	// call ends after all, and what it returns is to be dropped. Nil: Start
+	// returns when the call is given up.
+	GivenUp func(*Result)
+	// Trace is the trace context (traceparent) of the caller. It is recorded
+	// with the run.
+	Trace string
+	// Principal identifies the caller; empty on a local transport. Set.Prepare
+	// sets it.
+	Principal string
 }
 
-// The states that an answer can be in: how the work that it tells of stands.
+// The values of Result.Status: the state of the work.
 const (
 	StatusCompleted  = "completed"
 	StatusFailed     = "failed"
@@ -48,8 +50,7 @@ const (
 	StatusSkipped    = "skipped"
 )
 
-// Result is the one envelope that every tool answers with; see Encode for
-// its JSON form.
+// Result is the envelope that every tool returns; see Encode for its JSON form.
 type Result struct {
 	Status     string
 	Result     json.RawMessage
@@ -60,18 +61,15 @@ type Result struct {
 	Preview    string
 	Warnings   []string
 	Next       *Next
-	// Rest is the call that reads the result in pages; it becomes Next where
-	// the result is too long to be sent.
+	// Rest is the call that reads the result in pages. It becomes Next if the
+	// result is too long.
 	Rest *Next
-	// Told: Err belongs to the run that was asked about, and the call itself
-	// did what it was asked.
+	// Told means that Err belongs to the run that the call asked about. The call
+	// itself succeeded.
 	Told bool
-	// Question, when set, stands for all of the above: the call has to be made
-	// again, with what the person behind the caller says to it.
-	Question *Question
 }
 
-// Next is the call that goes on from here.
+// Next is the call to make next.
 type Next struct {
 	Tool      string         `json:"tool"`
 	Arguments map[string]any `json:"arguments"`

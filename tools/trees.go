@@ -10,16 +10,18 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/nearest"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// treeFiles are the endings that a saved tree's file may have.
+// treeFiles are the suffixes of saved trees.
 var treeFiles = []string{".json", ".yaml", ".yml"}
 
-// tree reads the tree that a call gives: whole in tasks, or by the name of a
-// saved one in tree.
+// tree reads the tree of a call: the argument tasks, or the saved tree named by
+// the argument tree.
 func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.Error) {
 	tasks, whole := args["tasks"]
 	name := text(args, "tree")
@@ -27,7 +29,7 @@ func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.
 	case whole && name != "":
 		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks and tree are both given; only one is allowed").WithField("tree")
 	case whole:
-		tree, report := chain.ParseValue(tasks, r.set.opts.Registry)
+		tree, report := parse.Value(tasks, r.set.opts.Registry)
 		return tree, report, nil
 	case name == "":
 		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks is required: an array of tasks, or give tree, the name of a saved one").WithField("tasks")
@@ -36,11 +38,11 @@ func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.
 	if err != nil {
 		return nil, chain.Report{}, err
 	}
-	tree, report := chain.Parse(data, r.set.opts.Registry, chain.ParseOptions{})
+	tree, report := parse.Parse(data, r.set.opts.Registry, parse.Options{})
 	return tree, report, nil
 }
 
-// ReadTree gives a saved tree as JSON.
+// ReadTree returns a saved tree as JSON.
 func (s *Set) ReadTree(name string) (json.RawMessage, *executors.Error) {
 	data, refused := s.savedTree(name)
 	if refused != nil {
@@ -50,7 +52,7 @@ func (s *Set) ReadTree(name string) (json.RawMessage, *executors.Error) {
 	if err != nil {
 		return nil, executors.Errorf(executors.ValidationError, "the saved tree %q can't be read: %w", name, err)
 	}
-	raw, err := encode(value)
+	raw, err := plainjson.Marshal(value)
 	return raw, executors.AsError(err)
 }
 
@@ -75,19 +77,22 @@ func (s *Set) savedTree(name string) ([]byte, *executors.Error) {
 	case len(names) > 0:
 		refused.Hint = "saved are: " + strings.Join(names[:min(len(names), 20)], ", ")
 	default:
-		refused.Hint = "no tree is saved on this server; give the tree itself in tasks"
+		refused.Hint = "this server has no saved trees; give the tree itself in tasks"
 	}
 	return nil, refused
 }
 
-// SavedTrees gives the names of the trees that can be run by name.
+// HasTrees reports whether a folder of saved trees is configured.
+func (s *Set) HasTrees() bool { return s.opts.Trees != nil }
+
+// SavedTrees returns the names of the saved trees.
 func (s *Set) SavedTrees() []string {
 	if s.opts.Trees == nil {
 		return nil
 	}
 	entries, err := fs.ReadDir(s.opts.Trees, ".")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing was ever saved
+		return nil // no tree was saved yet
 	}
 	if err != nil {
 		s.opts.Log.Warn().Err(err).Msg("the folder of saved trees can't be read")
@@ -103,17 +108,19 @@ func (s *Set) SavedTrees() []string {
 	return slices.Compact(names)
 }
 
-// refuseExcluded refuses a tree with executors that were taken away by name:
-// a tree is no way around that.
+// refuseExcluded rejects a tree that uses executors that the server, the request
+// or the caller's scopes exclude.
 func (r *runs) refuseExcluded(ctx context.Context, tree *chain.Tree) *executors.Error {
-	excluded := r.set.opts.Exclude
-	if narrow := CallerFrom(ctx).Narrow; narrow != nil {
-		excluded = slices.Concat(excluded, narrow.Exclude)
-	}
+	caller := CallerFrom(ctx)
+	excluded := slices.Concat(r.set.opts.Exclude, caller.Narrow.Withheld(r.set.opts.Registry))
 	for i := range tree.Tasks {
 		if task := &tree.Tasks[i]; slices.Contains(excluded, task.Executor) {
-			return executors.Errorf(executors.PermissionDenied, "task %s uses %s, which is excluded on this server", task.ID, task.Executor).
-				WithHint("--exclude-tools names it")
+			refused := executors.Errorf(executors.PermissionDenied, "task %s uses %s, which is excluded on this server", task.ID, task.Executor).
+				WithHint("the operator excluded it with --exclude-tools")
+			if caller.Scopes.Selection() != nil {
+				refused.Hint = "the token's scopes limit its tools; the operator adds " + scopeTool + task.Executor
+			}
+			return refused
 		}
 	}
 	return nil

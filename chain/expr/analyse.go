@@ -8,20 +8,20 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// names are the functions that an expression has beside those of jq, in the
-// order in which a program is given their values.
+// names are the functions that an expression has in addition to those of jq, in
+// the order in which a program receives their values.
 var names = []string{"tasks", "inputs", "item", "index"}
 
-// analysis walks a parsed expression and notes what it reads.
+// analysis walks a parsed expression and records what it reads.
 type analysis struct {
 	reads Reads
-	// optional counts the places around the one at hand that make up for a
-	// missing value: the left side of //.
+	// optional counts the enclosing places where a missing value is allowed:
+	// the left side of //.
 	optional int
 	issues   []Issue
 }
 
-// scope is the variables that are bound at a place.
+// scope holds the variables that are bound at a place.
 type scope struct {
 	name  string
 	outer *scope
@@ -67,8 +67,8 @@ func (a *analysis) query(q *gojq.Query, s *scope) {
 	a.query(q.Right, a.bind(q.Patterns, s))
 }
 
-// joined turns `tasks.fetch | .result | f` into `tasks.fetch.result | f`, as
-// far as it goes, so that what is read of a task stands in one term.
+// joined turns `tasks.fetch | .result | f` into `tasks.fetch.result | f`, so that
+// one term holds all that is read of a task.
 func joined(q *gojq.Query) *gojq.Query {
 	for q.Op == gojq.OpPipe && len(q.Patterns) == 0 && readsTasks(q.Left) {
 		rest := q.Right
@@ -86,7 +86,7 @@ func joined(q *gojq.Query) *gojq.Query {
 		left.SuffixList = slices.Concat(left.SuffixList, []*gojq.Suffix{{Index: head.Term.Index}}, head.Term.SuffixList)
 		term := &gojq.Query{Term: &left}
 		if head == rest {
-			// Nothing follows: the term alone, as a pipe into itself.
+			// The term alone, as a pipe into itself.
 			return &gojq.Query{Op: gojq.OpPipe, Left: term}
 		}
 		q = &gojq.Query{Op: rest.Op, Left: term, Patterns: rest.Patterns, Right: rest.Right}
@@ -101,11 +101,11 @@ func readsTasks(q *gojq.Query) bool {
 
 func (a *analysis) function(def *gojq.FuncDef, s *scope) {
 	if len(def.Args) == 0 && slices.Contains(names, def.Name) {
-		a.issue(Syntax, "give the function another name", "the expression defines %s, which has a meaning of its own", def.Name)
+		a.issue(Syntax, "give the function another name", "the expression defines %s, which is a built-in name", def.Name)
 	}
 	for _, arg := range def.Args {
 		if slices.Contains(names, strings.TrimPrefix(arg, "$")) {
-			a.issue(Syntax, "give the argument another name", "the expression names an argument %s, which has a meaning of its own", arg)
+			a.issue(Syntax, "give the argument another name", "the expression names an argument %s, which is a built-in name", arg)
 		}
 		if strings.HasPrefix(arg, "$") {
 			s = &scope{arg, s}
@@ -225,7 +225,7 @@ func (a *analysis) call(t *gojq.Term, s *scope) {
 	case "index":
 		a.reads.Index = true
 	case "secrets":
-		a.issue(Misplaced, "write the placeholder by itself, in text where need be: Bearer ${{ secrets.NAME }}",
+		a.issue(Misplaced, "write only the placeholder, in text if necessary: Bearer ${{ secrets.NAME }}",
 			"a secret can't be read in an expression")
 	case "env", "$ENV":
 		a.issue(Syntax, "declare a run input and read inputs.NAME", "expressions have no environment")
@@ -234,7 +234,7 @@ func (a *analysis) call(t *gojq.Term, s *scope) {
 	}
 }
 
-// variable notes the use of $tasks and the like where nobody has bound them.
+// variable records the use of $tasks and the like if they are not bound.
 func (a *analysis) variable(name string, s *scope) {
 	if plain, ok := strings.CutPrefix(name, "$"); ok && slices.Contains(names, plain) && !s.has(name) {
 		a.issue(Syntax, "write "+plain, "variable not defined: %s", name)
@@ -264,7 +264,7 @@ func (a *analysis) input(suffixes []*gojq.Suffix) {
 	a.reads.input(name, optional)
 }
 
-// constantKey gives the key that a list of suffixes starts with.
+// constantKey returns the key that a list of suffixes starts with.
 func constantKey(suffixes []*gojq.Suffix) (key string, rest []*gojq.Suffix, ok bool) {
 	for len(suffixes) > 0 && suffixes[0].Optional {
 		suffixes = suffixes[1:]
@@ -289,5 +289,5 @@ func constantKey(suffixes []*gojq.Suffix) (key string, rest []*gojq.Suffix, ok b
 }
 
 func statusField(name string) bool {
-	return name == "status" || name == "error" || name == "error_type"
+	return name == "status" || name == "error" || name == "error_type" || name == "errors"
 }

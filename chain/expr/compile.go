@@ -6,19 +6,19 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// Compiler compiles the values of one tree; expressions that are written the
-// same way are compiled once.
+// Compiler compiles the values of one tree. Equal expressions are compiled once.
 type Compiler struct {
 	cache map[string]*expression
 }
 
-// NewCompiler makes a Compiler.
+// NewCompiler returns a Compiler.
 func NewCompiler() *Compiler { return &Compiler{cache: map[string]*expression{}} }
 
-// Value compiles a value that stays here: a when or a for_each. Secrets have
-// no place in it.
+// Value compiles a when or a for_each. Secrets are not allowed in it.
 func (c *Compiler) Value(v any) (*Value, []Issue) {
 	value, issues := c.compile(v, true)
 	return &value, issues
@@ -38,8 +38,8 @@ func (c *Compiler) compile(v any, data bool) (Value, []Issue) {
 	literal, n := b.build(v)
 	value := Value{literal: literal, node: n, reads: b.reads.reads}
 	if n != nil && !b.evaluates {
-		// Nothing but placeholders of secrets: they stay as they are.
-		value.literal, _ = n.eval(context.Background(), nil)
+		// Only placeholders of secrets, which are kept.
+		value.literal, _ = n.eval(context.Background(), bounded(Env{}))
 	}
 	return value, b.issues
 }
@@ -61,19 +61,18 @@ func marked(v any) bool {
 	return false
 }
 
-// builder turns one value into nodes.
+// builder compiles one value.
 type builder struct {
 	compiler *Compiler
 	data     bool
 	path     []string
 	reads    *collector
 	issues   []Issue
-	// evaluates is set once there is a reference.
+	// evaluates is set if there is a reference.
 	evaluates bool
 }
 
-// build gives the literal where there is nothing to evaluate in v, else a
-// node.
+// build returns v as a literal if nothing in it is evaluated, else as a node.
 func (b *builder) build(v any) (literal any, n node) {
 	switch v := v.(type) {
 	case string:
@@ -122,7 +121,7 @@ func (b *builder) text(s string) (literal any, n node) {
 	}
 	parts, unclosed := scan(s)
 	if unclosed >= 0 {
-		b.issue(Issue{Code: Syntax, Message: fmt.Sprintf("the reference that starts with %s is not closed", cut(s[unclosed:])), Hint: "close it with }}, or write $${{ for a plain ${{"})
+		b.issue(Issue{Code: Syntax, Message: fmt.Sprintf("the reference that starts with %s is not closed", shorten.Bytes(s[unclosed:], mostShown)), Hint: "close it with }}, or write $${{ for a plain ${{"})
 		return s, nil
 	}
 	t := &text{pieces: parts, refs: make([]*expression, len(parts)), data: b.data}
@@ -178,7 +177,7 @@ func (b *builder) expression(src string) *expression {
 	return e
 }
 
-// issue notes an issue at the place at hand.
+// issue adds an issue at the current path.
 func (b *builder) issue(issue Issue) {
 	issue.Path = ""
 	for _, step := range slices.Backward(b.path) {

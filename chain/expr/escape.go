@@ -1,10 +1,11 @@
 package expr
 
-import "strings"
+import (
+	"strings"
+)
 
-// Escape writes a value so that compiling it gives the value again: every
-// opening mark in it is escaped, except for the placeholders of secrets,
-// which mean the same in both.
+// Escape escapes every opening mark in a value, so that compiling the result
+// returns the value. Placeholders of secrets are kept.
 func Escape(v any) any {
 	switch v := v.(type) {
 	case string:

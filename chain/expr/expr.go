@@ -1,60 +1,63 @@
-// Package expr reads and evaluates the references of a task tree: the
-// ${{ EXPR }} in a task's inputs, when and for_each.
+// Package expr compiles and evaluates the references of a task tree. It is not a stable API.
 //
-// EXPR is jq in which tasks, inputs, item and index are functions. A value
-// with references in it is compiled once, when the tree is validated, and
-// what it reads is known from then on without running it: a reference to a
-// task is a dependency on that task. Evaluating never changes a value it
-// reads, so results may share parts with them; whoever takes a result must
-// not change it either.
+// A reference is ${{ EXPR }} in a task's inputs, when or for_each. EXPR is jq with
+// the functions tasks, inputs, item and index. A value with references is
+// compiled once, when the tree is validated; then it is known what it reads. A
+// reference to a task is a dependency on that task. Results may share parts with
+// the values that were read, so neither may be changed.
 package expr
 
-// Ref is a read of another task: tasks.fetch.result.
+import "time"
+
+// Ref is a reference to another task: tasks.fetch.result.
 type Ref struct {
-	// Task is the task as it was written: an id, a name or task_N.
+	// Task is the reference as written: an id, a name or task_N.
 	Task string
-	// StatusOnly says that nothing is read but status, error or error_type,
-	// which every task has that has ended, whichever way.
+	// StatusOnly means that only status, error, error_type or errors are read,
+	// which every task that has ended has.
 	StatusOnly bool
 }
 
-// Env is what references read.
+// Env holds what references read.
 type Env struct {
-	// Task gives a task as expressions see it: an object with status,
-	// result, error and error_type. It is asked once for each task that an
-	// expression reads, just before it runs; result may be left out of it
-	// where ref.StatusOnly is set.
+	// Task returns a task as expressions see it: an object with status,
+	// result, error, error_type and errors (of the elements of a for_each). It
+	// is called once for each task that an expression reads, before the
+	// expression runs. If ref.StatusOnly is set, result may be missing.
 	Task func(ref Ref) (map[string]any, error)
 	// Inputs are the inputs of the run.
 	Inputs map[string]any
-	// Item and Index are the element at hand of a for_each.
+	// Item and Index are the current element of a for_each.
 	Item  any
 	Index int
+
+	left  int       // bytes that the value may still take, of maxValue
+	until time.Time // when its references must have been evaluated
 }
 
-// Issue is something wrong with a value that holds references.
+// Issue is an error or a warning about a value with references.
 type Issue struct {
-	// Path leads from the value to the place: "headers.accept", "data[3]";
-	// empty where it is the value itself.
+	// Path is where in the value: "headers.accept", "data[3]"; empty for the
+	// value itself.
 	Path    string
 	Code    Code
 	Message string
 	Hint    string
 }
 
-// Code is the kind of an Issue, for programs.
+// Code is the kind of an Issue.
 type Code string
 
-// Warning reports whether an issue of the kind leaves the value usable.
+// Warning reports whether the value is usable despite the issue.
 func (c Code) Warning() bool { return c == ReadsNothing || c == InKey }
 
 // The kinds of issue.
 const (
 	// Syntax: the expression is not closed, or is not jq.
 	Syntax Code = "bad_expression"
-	// Computed: tasks is used otherwise than with a constant id.
+	// Computed: tasks is used without a constant id.
 	Computed Code = "computed_reference"
-	// Misplaced: a secret where only data may stand.
+	// Misplaced: a secret where only data is allowed.
 	Misplaced Code = "misplaced_secret"
 	// ReadsNothing: the expression starts from a key of null.
 	ReadsNothing Code = "reads_nothing"
@@ -62,17 +65,17 @@ const (
 	InKey Code = "reference_in_key"
 )
 
-// Reads is what a value's references read.
+// Reads lists what a value's references read.
 type Reads struct {
-	// Tasks are the tasks, each once, in the order of their first mention.
+	// Tasks are the tasks, each once, in the order of the first reference.
 	Tasks []Ref
-	// Inputs are the run inputs that are read by name and have no default in
-	// the expression (`inputs.city // "Oslo"` has one), each once.
+	// Inputs are the run inputs that are read by name without a default
+	// (`inputs.city // "Oslo"` has one), each once.
 	Inputs []string
-	// OptionalInputs are those that do have one.
+	// OptionalInputs are those that are read with a default.
 	OptionalInputs []string
-	// Item and Index: the element of a for_each is read.
+	// Item and Index mean that the element or its index is read.
 	Item, Index bool
-	// Secrets are the names of the secrets whose placeholders stand in it.
+	// Secrets are the names of the secrets that the value has placeholders of.
 	Secrets []string
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -13,26 +14,28 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/jq"
-	"github.com/chainwright/chainwright/executors/lazyregexp"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// maxSource bounds the text of one expression; its cost grows with it.
+// maxSource is the largest text of an expression in bytes; its cost grows with it.
 const maxSource = 16 << 10
 
-// maxTime bounds one evaluation. Most take microseconds; the rest is for a
-// machine that has much else to do.
+// maxTime limits one evaluation. Most take microseconds; the limit allows for a
+// busy machine.
 const maxTime = 5 * time.Second
+
+// mostShown is the number of bytes of an expression that an error shows.
+const mostShown = 80
 
 // expression is one compiled ${{ EXPR }}.
 type expression struct {
 	src    string // without the marks and the space around it
 	reads  Reads
-	path   *path // set where it is one
+	path   *path // nil: it is not a path
 	issues []Issue
 }
 
-// compile reads an expression. It never fails: what is wrong with it is in
-// its issues.
+// compile compiles an expression. Errors are issues of the expression.
 func compile(src string) *expression {
 	e := &expression{src: strings.Trim(src, " \t\r\n")} // the space of jq
 	if p, ok := parsePath(e.src); ok {
@@ -57,7 +60,7 @@ func compile(src string) *expression {
 		e.issues = []Issue{{Code: Syntax, Message: "the expression does not compile: " + err.Error(), Hint: hint(e.src)}}
 	} else if nothing(query) {
 		e.issues = []Issue{{
-			Code: ReadsNothing, Message: fmt.Sprintf("%s reads from null", cut(e.src)),
+			Code: ReadsNothing, Message: fmt.Sprintf("%s reads from null", shorten.Bytes(e.src, mostShown)),
 			Hint: "start from tasks, inputs, item or index: inputs.city",
 		}}
 	}
@@ -98,8 +101,7 @@ func parse(src string) (query *gojq.Query, err error) {
 	return gojq.Parse(src)
 }
 
-// check compiles a query for what only shows then: functions and variables
-// that are not there.
+// check compiles a query to find unknown functions and variables.
 func check(query *gojq.Query) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -120,8 +122,8 @@ func check(query *gojq.Query) (err error) {
 	return err
 }
 
-// nothing reports whether a query starts by reading a key of its input, of
-// which there is none.
+// nothing reports whether a query starts by reading a key of its input, which is
+// null.
 func nothing(q *gojq.Query) bool {
 	for q.Term == nil {
 		q = q.Left
@@ -130,14 +132,14 @@ func nothing(q *gojq.Query) bool {
 }
 
 // forTheTask finds the names of templates that executors fill in themselves.
-var forTheTask = lazyregexp.New(`(?:^|[\s(|,])(?:prev|input|steps)(?:$|[\s.)\[|,])`)
+var forTheTask = regexp.MustCompile(`(?:^|[\s(|,])(?:prev|input|steps)(?:$|[\s.)\[|,])`)
 
 func hint(src string) string {
 	switch {
-	case forTheTask().MatchString(src):
-		return "an expression reads tasks, inputs, item and index; a template that the task itself is to fill in, as prompt_chain does, has a dollar sign more: $${{ " + cut(src) + " }}"
+	case forTheTask.MatchString(src):
+		return "an expression reads tasks, inputs, item and index; a template that the task itself is to fill in, as prompt_chain does, has a dollar sign more: $${{ " + shorten.Bytes(src, mostShown) + " }}"
 	case strings.Contains(src, "secrets."):
-		return "write the placeholder of a secret by itself: ${{ secrets.NAME }}"
+		return "write only the placeholder of the secret: ${{ secrets.NAME }}"
 	case strings.ContainsRune(src, '\''):
 		return `jq has strings in double quotes only: "text"`
 	case strings.Contains(src, "&&") || strings.Contains(src, "||"):
@@ -148,7 +150,7 @@ func hint(src string) string {
 	return "expressions are jq: tasks.fetch.result.items | length"
 }
 
-// eval evaluates the expression to its one value.
+// eval returns the one value of the expression.
 func (e *expression) eval(ctx context.Context, env *Env) (any, *executors.Error) {
 	if e.path != nil {
 		root, err := e.root(env)
@@ -180,14 +182,14 @@ func (e *expression) eval(ctx context.Context, env *Env) (any, *executors.Error)
 	case err != nil:
 		return nil, e.failed(err)
 	case len(values) == 0:
-		return nil, e.failed(errors.New("it gives no value")).WithHint("write [EXPR] for an array of what there is, or EXPR // null")
+		return nil, e.failed(errors.New("it returns no value")).WithHint("write [EXPR] for an array of all values, or EXPR // null")
 	case len(values) > 1:
 		return nil, e.several()
 	}
 	return values[0], nil
 }
 
-// number is how numbers are written in decoded JSON.
+// number converts a number to the form of decoded JSON.
 func number(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
 func (e *expression) root(env *Env) (any, error) {
@@ -202,7 +204,7 @@ func (e *expression) root(env *Env) (any, error) {
 	return number(env.Index), nil
 }
 
-// steps are those that lead on from the root.
+// steps returns the steps after the root.
 func (e *expression) steps() []step {
 	if e.path.root == "tasks" {
 		return e.path.steps[1:]
@@ -210,11 +212,18 @@ func (e *expression) steps() []step {
 	return e.path.steps
 }
 
-func (e *expression) several() *executors.Error {
-	return e.failed(errors.New("it gives more than one value")).WithHint("write [EXPR] for an array of them, or first(EXPR)")
+// readNothing returns the error of an expression inside a text that is null. The
+// text without it would be another one: /users/ instead of /users/7.
+func (e *expression) readNothing() *executors.Error {
+	return e.failed(errors.New("it reads nothing (null), and stands inside a text")).
+		WithHint("correct the reference; " + opening + " " + shorten.Bytes(e.src, mostShown) + ` // "" ` + closing + " inserts nothing")
 }
 
-// failed tells why the expression has no value.
+func (e *expression) several() *executors.Error {
+	return e.failed(errors.New("it returns more than one value")).WithHint("write [EXPR] for an array of them, or first(EXPR)")
+}
+
+// failed returns the error of an expression that has no value.
 func (e *expression) failed(cause error) *executors.Error {
 	kind := executors.ValidationError
 	var why *jq.Error
@@ -232,14 +241,5 @@ func (e *expression) failed(cause error) *executors.Error {
 	case errors.Is(cause, context.Canceled), errors.Is(cause, context.DeadlineExceeded):
 		kind = executors.AsError(cause).Type
 	}
-	return executors.Errorf(kind, "%s %s: %w", opening, cut(e.src)+" "+closing, cause)
-}
-
-// cut shortens an expression for a message.
-func cut(src string) string {
-	const most = 80
-	if len(src) <= most {
-		return src
-	}
-	return strings.ToValidUTF8(src[:most], "") + "…"
+	return executors.Errorf(kind, "%s %s: %w", opening, shorten.Bytes(e.src, mostShown)+" "+closing, cause)
 }

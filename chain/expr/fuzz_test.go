@@ -21,8 +21,8 @@ var seeds = []string{
 	"${{ \"\\u0000\" }}", "${{ ltrimstr(1) }}", "${{ now | todate }}", "${{ \"a\" * 1e9 }}", "${{ [limit(3; repeat(1))] }}", "${{ splits(\"a\") }}",
 }
 
-// FuzzCompile: nothing panics, and whatever compiles without issues evaluates
-// to a value or to an error in one line, within its bounds.
+// FuzzCompile checks that nothing panics, and that an expression that compiles
+// without issues returns a value, or an error in one line, within its limits.
 func FuzzCompile(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add(seed)
@@ -49,7 +49,7 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// FuzzEscape: what Escape writes means the value that it was given.
+// FuzzEscape checks that an escaped value evaluates to the original value.
 func FuzzEscape(f *testing.F) {
 	for _, seed := range seeds {
 		f.Add(seed)
@@ -76,8 +76,8 @@ func FuzzEscape(f *testing.F) {
 	})
 }
 
-// FuzzPaths: the short way for paths and jq itself agree. A pipe from null
-// makes a program of a path that jq evaluates.
+// FuzzPaths compares the fast evaluation of paths with jq. A pipe from null
+// turns a path into a program that jq evaluates.
 func FuzzPaths(f *testing.F) {
 	for _, seed := range []string{
 		"tasks.fetch.result.items[0].n", "tasks[\"fetch-data\"].status", "inputs.city", "inputs.city.name", "inputs[0]", "item", "item.id.x",

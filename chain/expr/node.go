@@ -9,15 +9,16 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// node is a part of a value that has something to evaluate in it.
+// node is a part of a value that is evaluated.
 type node interface {
 	eval(ctx context.Context, env *Env) (any, *executors.Error)
 	known() any
 }
 
-// object is an object with nodes among its fields.
+// object is an object of which some fields are nodes.
 type object struct {
 	fixed  map[string]any
 	fields []field
@@ -32,7 +33,7 @@ func (o *object) eval(ctx context.Context, env *Env) (any, *executors.Error) {
 	v := make(map[string]any, len(o.fixed)+len(o.fields))
 	maps.Copy(v, o.fixed)
 	for _, f := range o.fields {
-		each, err := f.value.eval(ctx, env)
+		each, err := env.part(ctx, f.value)
 		if err != nil {
 			return nil, under(keyStep(f.key), err)
 		}
@@ -50,7 +51,7 @@ func (o *object) known() any {
 	return v
 }
 
-// array is an array with nodes among its elements.
+// array is an array of which some elements are nodes.
 type array struct {
 	fixed []any
 	slots []slot
@@ -64,7 +65,7 @@ type slot struct {
 func (a *array) eval(ctx context.Context, env *Env) (any, *executors.Error) {
 	v := slices.Clone(a.fixed)
 	for _, s := range a.slots {
-		each, err := s.value.eval(ctx, env)
+		each, err := env.part(ctx, s.value)
 		if err != nil {
 			return nil, under(placeStep(s.place), err)
 		}
@@ -81,14 +82,14 @@ func (a *array) known() any {
 	return v
 }
 
-// text is references, or placeholders of secrets, with text around them.
+// text is a text with references or placeholders of secrets.
 type text struct {
 	pieces []part
-	refs   []*expression // of the pieces, nil for all but references
+	refs   []*expression // by piece; nil: not a reference
 	data   bool          // placeholders of secrets have no meaning here
 }
 
-// maxText bounds the text that references are put together to.
+// maxText is the largest text with references, in bytes, after evaluation.
 const maxText = 16 << 20
 
 func (t *text) eval(ctx context.Context, env *Env) (any, *executors.Error) {
@@ -113,6 +114,9 @@ func (t *text) eval(ctx context.Context, env *Env) (any, *executors.Error) {
 			if err != nil {
 				return nil, err
 			}
+			if v == nil {
+				return nil, t.refs[i].readNothing()
+			}
 			if err := write(&stretch, v); err != nil {
 				return nil, executors.Errorf(executors.ValidationError, "writing a value into the text: %w", err)
 			}
@@ -127,11 +131,10 @@ func (t *text) eval(ctx context.Context, env *Env) (any, *executors.Error) {
 
 func (t *text) known() any { return executors.Unknown{Text: len(t.pieces) > 1} }
 
-// write adds a value to a text: strings as they are, null as nothing, all
+// write appends a value other than null to a text: a string unchanged, anything
 // else as compact JSON.
 func write(b *strings.Builder, v any) error {
 	switch v := v.(type) {
-	case nil:
 	case string:
 		b.WriteString(v)
 	case json.Number:
@@ -139,19 +142,17 @@ func write(b *strings.Builder, v any) error {
 	case bool:
 		fmt.Fprint(b, v)
 	default:
-		var line strings.Builder
-		enc := json.NewEncoder(&line)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(v); err != nil {
+		line, err := plainjson.Marshal(v)
+		if err != nil {
 			return err
 		}
-		b.WriteString(strings.TrimSuffix(line.String(), "\n"))
+		b.Write(line)
 	}
 	return nil
 }
 
-// sealed is a reference in a template. What it gives can't pass for the
-// placeholder of a secret: only the tree's author can write one.
+// sealed is a reference in a template. Its value can't become a placeholder of a
+// secret: only the author of the tree can write one.
 type sealed struct{ *expression }
 
 func (s sealed) eval(ctx context.Context, env *Env) (any, *executors.Error) {
@@ -164,7 +165,7 @@ func (s sealed) eval(ctx context.Context, env *Env) (any, *executors.Error) {
 
 func (e *expression) known() any { return executors.Unknown{} }
 
-// under puts a step before the field of an error.
+// under puts the field of an error below a step.
 func under(step string, err *executors.Error) *executors.Error {
 	moved := *err
 	moved.Field = join(step, err.Field)

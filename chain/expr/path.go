@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// path is an expression that only follows keys and places, such as
-// tasks.fetch.result.items[0]: by far the most common kind. It is read and
-// evaluated without jq, with the same outcome.
+// path is an expression of keys and indexes only, such as
+// tasks.fetch.result.items[0], the most common kind. It is evaluated without jq,
+// with the same result.
 type path struct {
 	root  string // tasks, inputs, item or index
 	steps []step
 }
 
-// step is a key, or a place in an array.
+// step is a key, or an index of an array.
 type step struct {
 	key    string
 	place  int
-	places bool // the step is a place
+	places bool // the step is an index
 }
 
-// parsePath reads an expression that is a path; false for any other.
+// parsePath parses an expression. It returns false if it is not a path.
 func parsePath(src string) (*path, bool) {
 	s := src
 	root := identifier(s)
@@ -62,7 +62,7 @@ func parsePath(src string) (*path, bool) {
 	return p, true
 }
 
-// follow walks the steps from v; false where jq would raise an error.
+// follow walks the steps from v. It returns false where jq would fail.
 func follow(v any, steps []step) (any, bool) {
 	for _, s := range steps {
 		switch at := v.(type) {
@@ -88,7 +88,7 @@ func follow(v any, steps []step) (any, bool) {
 	return v, true
 }
 
-// identifier gives the identifier that s starts with.
+// identifier returns the identifier that s starts with.
 func identifier(s string) string {
 	n := 0
 	for n < len(s) && (s[n] == '_' || 'a' <= s[n]|0x20 && s[n]|0x20 <= 'z' || n > 0 && '0' <= s[n] && s[n] <= '9') {
@@ -97,7 +97,7 @@ func identifier(s string) string {
 	return s[:n]
 }
 
-// simple reports whether a text means itself between quotes.
+// simple reports whether a text needs no escapes between quotes.
 func simple(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == '\\' || r == '"' || r == 0x7f || r == '\uFFFD' })
 }

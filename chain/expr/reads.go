@@ -1,6 +1,8 @@
 package expr
 
-import "slices"
+import (
+	"slices"
+)
 
 func (r *Reads) task(ref Ref) {
 	for i := range r.Tasks {
@@ -22,10 +24,10 @@ func (r *Reads) input(name string, optional bool) {
 	}
 }
 
-// collector adds up the reads of many expressions, in linear time.
+// collector merges the reads of many expressions, in linear time.
 type collector struct {
 	reads                     Reads
-	tasks                     map[string]int // places in reads.Tasks
+	tasks                     map[string]int // by name: the index in reads.Tasks
 	inputs, optional, secrets set
 }
 
@@ -47,10 +49,10 @@ func (c *collector) add(r *Reads) {
 	c.reads.Index = c.reads.Index || r.Index
 }
 
-// set remembers the names of a list.
+// set holds the names of a list.
 type set map[string]bool
 
-// add adds the names that the list does not have.
+// add adds the names that are not in the list yet.
 func (s *set) add(list *[]string, names []string) {
 	for _, name := range names {
 		if (*s)[name] {

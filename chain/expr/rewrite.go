@@ -1,10 +1,12 @@
 package expr
 
-import "strings"
+import (
+	"strings"
+)
 
-// Rewrite gives a text with each of its expressions replaced by what fn makes
-// of it. Plain text and the placeholders of secrets stay as they are, and so
-// does a text with an opening that is never closed, which compiling refuses.
+// Rewrite returns a text with each expression replaced by the result of fn. Plain
+// text and placeholders of secrets are kept. A text with an opening mark that is
+// never closed, which does not compile, is returned unchanged.
 func Rewrite(s string, fn func(src string) (string, error)) (string, error) {
 	parts, unclosed := scan(s)
 	if unclosed >= 0 {

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// The marks around a reference, and the one that makes it plain text.
+// The marks around a reference, and the escaped opening mark.
 const (
 	opening = "${{"
 	closing = "}}"
 	escaped = "$${{"
 )
 
-// placeholder is what stands between the marks of a secret.
+// placeholder matches the text between the marks of a secret.
 var placeholder = regexp.MustCompile(`^\s*secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*$`)
 
-// secret gives the name in the placeholder of a secret.
+// secret returns the name in the placeholder of a secret.
 func secret(src string) (name string, ok bool) {
 	if !strings.Contains(src, "secrets.") {
 		return "", false
@@ -27,25 +27,25 @@ func secret(src string) (name string, ok bool) {
 	return found[1], true
 }
 
-// kind is what a part of a text is.
+// kind is the kind of a part of a text.
 type kind int
 
 const (
 	plain     kind = iota
 	reference      // an expression to evaluate
-	hidden         // the placeholder of a secret, which stays as it is
+	hidden         // the placeholder of a secret, which is kept
 )
 
-// part is a stretch of a text. The text of a reference is its expression, that
-// of a secret is the whole placeholder with its marks.
+// part is a part of a text. Its text is the expression of a reference, or the
+// placeholder of a secret with its marks.
 type part struct {
 	kind kind
 	text string
 	name string // of the secret
 }
 
-// scan splits a text into its parts. The offset of an opening that is never
-// closed is returned, -1 where there is none.
+// scan splits a text into its parts. It returns the offset of an opening mark that
+// is never closed, or -1.
 func scan(s string) (parts []part, unclosed int) {
 	var text strings.Builder
 	flush := func() {
@@ -86,8 +86,8 @@ func scan(s string) (parts []part, unclosed int) {
 	return parts, -1
 }
 
-// end finds where an expression ends: at the first }} outside jq strings and
-// braces. A string can hold expressions itself, "\(…)", and those strings.
+// end returns the end of an expression: the first }} outside jq strings and
+// braces. A string can hold expressions, "\(…)", and those can hold strings.
 func end(s string) (length int, ok bool) {
 	const (
 		brace  = '{'

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// placeholders finds what looks like the placeholder of a secret in a text.
+// placeholders matches the placeholders of secrets in a text.
 var placeholders = regexp.MustCompile(`\$\{\{\s*secrets\.[A-Za-z_][A-Za-z0-9_]*\s*\}\}`)
 
-// seal escapes whatever in v looks like the placeholder of a secret. v is not
-// changed; where there is nothing to escape, it is v that is returned.
+// seal escapes the placeholders of secrets in v. v is not changed; it is returned
+// if it has none.
 func seal(v any) any {
 	sealed, _ := sealParts(v)
 	return sealed
@@ -53,7 +53,7 @@ func sealParts(v any) (sealed any, changed bool) {
 	return v, false
 }
 
-// sealText is seal of a text.
+// sealText escapes the placeholders of secrets in a text.
 func sealText(s string) string {
 	if !strings.Contains(s, opening) {
 		return s

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// keyStep and placeStep write one step of a path, and join puts paths
-// together: "headers.accept", "data[3]", `env["a b"]`.
+// keyStep and placeStep return one step of a path as text, and join joins paths:
+// "headers.accept", "data[3]", `env["a b"]`.
 func keyStep(key string) string {
 	if key == "" || strings.ContainsFunc(key, odd) {
 		return "[" + strconv.Quote(key) + "]"
@@ -23,7 +23,7 @@ func join(step, rest string) string {
 	return step + "." + rest
 }
 
-// odd are the characters that a key of a path has to be quoted for.
+// odd are the characters for which a key of a path is quoted.
 func odd(r rune) bool {
 	return r != '_' && r != '$' && r != '-' && (r < '0' || '9' < r) && (r < 'A' || 'Z' < r) && (r < 'a' || 'z' < r)
 }

@@ -2,23 +2,23 @@ package expr
 
 import (
 	"context"
+	"slices"
 
 	"github.com/chainwright/chainwright/executors"
 )
 
-// Value is a JSON value with its references compiled. It is safe for
-// concurrent use.
+// Value is a JSON value with compiled references. It is safe for concurrent use.
 type Value struct {
-	literal any  // where node is nil
-	node    node // nil where there is nothing to evaluate
+	literal any  // if node is nil
+	node    node // nil: nothing is evaluated
 	reads   Reads
 }
 
-// Static gives the value as it is where it holds no reference.
+// Static returns the value, and whether it has no references.
 func (v *Value) Static() (any, bool) { return v.literal, v.node == nil }
 
-// Known gives the value with executors.Unknown in the place of everything
-// that a reference decides, or the value of a secret.
+// Known returns the value with executors.Unknown instead of references and
+// secrets.
 func (v *Value) Known() any {
 	if v.node == nil {
 		return v.literal
@@ -35,30 +35,30 @@ func (v *Value) Whole() bool {
 	return false
 }
 
-// Reads says what the value's references read.
+// Reads returns what the value's references read.
 func (v *Value) Reads() *Reads { return &v.reads }
 
-// Eval evaluates the value. The error's Field leads to the reference at
-// fault.
+// Eval evaluates the value. The error's Field is the path of the reference that
+// failed.
 func (v *Value) Eval(ctx context.Context, env *Env) (any, *executors.Error) {
 	if v.node == nil {
 		return v.literal, nil
 	}
-	return v.node.eval(ctx, env)
+	return v.node.eval(ctx, bounded(*env))
 }
 
-// Template is a task's inputs: an object with its references compiled. The
-// zero value is the empty object.
+// Template is the inputs of a task: an object with compiled references. The zero
+// value is the empty object.
 type Template struct {
 	value Value
 }
 
-// Literal makes a template of inputs that are final: nothing in them is a
-// reference, whatever it looks like.
+// Literal returns a template of inputs without references: text that looks like
+// one is kept.
 func Literal(inputs map[string]any) Template { return Template{Value{literal: inputs}} }
 
-// Static gives the inputs as they are where they hold no reference. They may
-// hold placeholders of secrets.
+// Static returns the inputs, and whether they have no references. They may have
+// placeholders of secrets.
 func (t *Template) Static() (map[string]any, bool) {
 	if !t.value.fixed() {
 		return nil, false
@@ -66,19 +66,29 @@ func (t *Template) Static() (map[string]any, bool) {
 	return asObject(t.value.literal), true
 }
 
-// Known gives the inputs with executors.Unknown in the place of everything
-// that a reference decides, or the value of a secret.
+// Known returns the inputs with executors.Unknown instead of references and
+// secrets.
 func (t *Template) Known() map[string]any { return asObject(t.value.Known()) }
 
-// Reads says what the inputs' references read.
+// Has reports whether the inputs have a field.
+func (t *Template) Has(name string) bool {
+	if o, ok := t.value.node.(*object); ok {
+		_, fixed := o.fixed[name]
+		return fixed || slices.ContainsFunc(o.fields, func(f field) bool { return f.key == name })
+	}
+	_, ok := asObject(t.value.literal)[name]
+	return ok
+}
+
+// Reads returns what the inputs' references read.
 func (t *Template) Reads() *Reads { return t.value.Reads() }
 
-// Eval evaluates the inputs. The error's Field leads to the reference at
-// fault.
+// Eval evaluates the inputs. The error's Field is the path of the reference that
+// failed.
 //
-// Placeholders of secrets that the tree's author wrote pass through as they
-// are, for the executor's door to resolve. A text that came through a
-// reference is never taken for one: the door finds it escaped, $${{ … }}.
+// Placeholders of secrets that the author of the tree wrote are kept, for
+// Registry.Invoke to resolve. A placeholder in the value of a reference is
+// escaped, $${{ … }}, so that it is not resolved.
 func (t *Template) Eval(ctx context.Context, env *Env) (map[string]any, *executors.Error) {
 	if t.value.fixed() {
 		return asObject(t.value.literal), nil
@@ -90,8 +100,7 @@ func (t *Template) Eval(ctx context.Context, env *Env) (map[string]any, *executo
 	return asObject(v), nil
 }
 
-// fixed reports whether evaluating gives the literal: there may be secrets in
-// it, but no reference.
+// fixed reports whether the value has no references. It may have secrets.
 func (v *Value) fixed() bool { return v.node == nil || v.literal != nil }
 
 func asObject(v any) map[string]any {

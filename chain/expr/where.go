@@ -1,9 +1,12 @@
 package expr
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
-// References gives every reference in the value with the path that leads to
-// it, and what it reads. The placeholder of a secret is one too.
+// References returns the path of every reference in the value, and what it reads.
+// The placeholder of a secret counts as a reference.
 func (v *Value) References() iter.Seq2[string, *Reads] {
 	return func(yield func(string, *Reads) bool) {
 		if v.node != nil {
@@ -12,12 +15,10 @@ func (v *Value) References() iter.Seq2[string, *Reads] {
 	}
 }
 
-// References gives every reference in the inputs with the path that leads to
-// it, and what it reads.
+// References returns the path of every reference in the inputs, and what it reads.
 func (t *Template) References() iter.Seq2[string, *Reads] { return t.value.References() }
 
-// visit calls yield for the references of a node, and reports whether to go
-// on.
+// visit calls yield for the references of a node. It reports whether to continue.
 func visit(n node, path string, yield func(string, *Reads) bool) bool {
 	switch n := n.(type) {
 	case *expression:
@@ -46,4 +47,83 @@ func visit(n node, path string, yield func(string, *Reads) bool) bool {
 		}
 	}
 	return true
+}
+
+// Expression is a reference that compiles.
+type Expression struct {
+	// Path is where in the value, as text and as steps: keys (string) and
+	// indexes (int).
+	Path  string
+	Steps []any
+	// Source is the text between the marks.
+	Source string
+	// Walk is the root and the keys and indexes of an expression that has
+	// nothing else: tasks, fetch, result, 0. It is nil for others.
+	Walk []any
+	// Whole: the reference is the whole value at the path, not a part of a text.
+	Whole bool
+}
+
+// Expressions returns every reference in the value that compiles.
+func (v *Value) Expressions() iter.Seq[Expression] {
+	return func(yield func(Expression) bool) {
+		if v.node != nil {
+			expressions(v.node, "", nil, yield)
+		}
+	}
+}
+
+// Expressions returns every reference in the inputs that compiles.
+func (t *Template) Expressions() iter.Seq[Expression] { return t.value.Expressions() }
+
+// expressions calls yield for the references of a node. It reports whether to
+// continue.
+func expressions(n node, path string, steps []any, yield func(Expression) bool) bool {
+	found := func(e *expression, whole bool) bool {
+		if slices.ContainsFunc(e.issues, func(i Issue) bool { return !i.Code.Warning() }) {
+			return true
+		}
+		return yield(Expression{Path: path, Steps: slices.Clone(steps), Source: e.src, Walk: e.walk(), Whole: whole})
+	}
+	switch n := n.(type) {
+	case *expression:
+		return found(n, true)
+	case sealed:
+		return found(n.expression, true)
+	case *text:
+		for _, e := range n.refs {
+			if e != nil && !found(e, false) {
+				return false
+			}
+		}
+	case *array:
+		for _, s := range n.slots {
+			if !expressions(s.value, join(path, placeStep(s.place)), append(steps, s.place), yield) {
+				return false
+			}
+		}
+	case *object:
+		for _, f := range n.fields {
+			if !expressions(f.value, join(path, keyStep(f.key)), append(steps, f.key), yield) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// walk returns the root and the steps of an expression that is a path.
+func (e *expression) walk() []any {
+	if e.path == nil {
+		return nil
+	}
+	walk := []any{e.path.root}
+	for _, s := range e.path.steps {
+		if s.places {
+			walk = append(walk, s.place)
+		} else {
+			walk = append(walk, s.key)
+		}
+	}
+	return walk
 }

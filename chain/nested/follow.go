@@ -7,15 +7,15 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// Follow waits for the end of a run that a call has started, or for the call's
-// own end, and reports to the call how far the run has come.
-func Follow(ctx context.Context, runner *chain.Runner, runID string, call *executors.Call, opts ...chain.ViewOption) (*chain.RunView, error) {
+// Follow waits until a run that a call has started, or the call itself, ends. It
+// reports the run's progress to the call.
+func Follow(ctx context.Context, runner chain.Engine, runID string, call *executors.Call, opts ...chain.ViewOption) (*chain.RunView, error) {
 	reading, stop := context.WithCancel(ctx)
-	told := make(chan struct{})
+	watched := make(chan struct{})
 	go func() {
-		defer close(told)
-		// It ends with the run, which the wait below reports.
-		_ = runner.Progress(reading, runID, call.Principal, func(counts chain.Counts, message string) {
+		defer close(watched)
+		// Its error is that of Wait below.
+		_ = runner.Watch(reading, runID, call.Principal, func(counts chain.Counts, message string) {
 			progress := executors.Progress{Message: message}
 			for state, n := range counts {
 				progress.Total += float64(n)
@@ -28,6 +28,6 @@ func Follow(ctx context.Context, runner *chain.Runner, runID string, call *execu
 	}()
 	view, err := runner.Wait(ctx, runID, call.Principal, opts...)
 	stop()
-	<-told
+	<-watched
 	return view, err
 }

@@ -1,5 +1,5 @@
-// Package nested runs task trees from inside of executors: a saved tree that
-// is an executor of its own. What it starts ends with the call.
+// Package nested runs saved task trees as executors. It is not a stable API.
+// A run ends with the call that started it.
 package nested
 
 import (
@@ -13,34 +13,35 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Trees is what executors/external runs trees with.
+// Trees runs trees for executors/external.
 type Trees struct {
-	runner   *chain.Runner
+	runner   chain.Engine
 	registry *executors.Registry
 	grace    time.Duration
 }
 
 var _ external.Trees = (*Trees)(nil)
 
-// New makes it. The grace period is how long a run that is cancelled may take
-// to stop.
-func New(runner *chain.Runner, registry *executors.Registry, grace time.Duration) *Trees {
+// New returns a Trees. grace is how long a cancelled run may take to stop.
+func New(runner chain.Engine, registry *executors.Registry, grace time.Duration) *Trees {
 	return &Trees{runner: runner, registry: registry, grace: grace}
 }
 
-// Check validates a tree, and names the executors that it uses.
+// Check validates a tree and returns the ids of the executors that it uses.
 func (t *Trees) Check(run external.TreeRun) (uses []string, err error) {
 	parsed, err := t.parse(run.Tree, run.Schema)
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := parsed.Index(run.Result); run.Result != "" && !ok {
-		return nil, fmt.Errorf("there is no task %q, whose result is wanted", run.Result)
+		return nil, fmt.Errorf("result names the task %q, which does not exist", run.Result)
 	}
 	named := map[string]bool{}
 	for i := range parsed.Tasks {
@@ -49,8 +50,8 @@ func (t *Trees) Check(run external.TreeRun) (uses []string, err error) {
 	return slices.Sorted(maps.Keys(named)), nil
 }
 
-// parse reads a tree anew each time: the executors that it uses may have
-// changed. The inputs of its runs are those that the executor takes.
+// parse parses a tree for each call, because the executors that it uses may have
+// changed. The schema of the run's inputs is that of the executor.
 func (t *Trees) parse(source json.RawMessage, inputs *executors.Schema) (*chain.Tree, error) {
 	value, err := strictjson.Decode(source)
 	if err != nil {
@@ -65,44 +66,39 @@ func (t *Trees) parse(source json.RawMessage, inputs *executors.Schema) (*chain.
 			return nil, fmt.Errorf("the schema of the inputs: %w", err)
 		}
 	}
-	parsed, report := chain.ParseValue(object, t.registry)
+	parsed, report := parse.Value(object, t.registry)
 	problems := report.Problems
 	for _, warning := range report.Warnings {
-		if warning.Code == chain.CodeUndeclaredInput { // no call could ever give it
+		if warning.Code == chain.CodeUndeclaredInput { // no call can set it
 			problems = append(problems, warning)
 		}
 	}
 	if len(problems) > 0 {
-		return nil, told(problems)
+		return nil, invalid(problems)
 	}
 	return parsed, nil
 }
 
-// told makes an error of what is wrong with a tree.
-func told(problems []chain.Problem) error {
+// invalid returns the error of a tree that is not valid.
+func invalid(problems []chain.Problem) error {
 	const most = 10
-	lines := make([]string, 0, most+1)
-	for _, each := range problems[:min(len(problems), most)] {
+	return errors.New(shorten.List(problems, most, func(each chain.Problem) string {
 		line := strings.TrimSpace(each.Path + " " + each.Message)
 		if each.Hint != "" {
 			line += " (" + each.Hint + ")"
 		}
-		lines = append(lines, line)
-	}
-	if more := len(problems) - most; more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more problems", more))
-	}
-	return errors.New(strings.Join(lines, "; "))
+		return line
+	}))
 }
 
 // Run runs a tree to its end.
 func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.TreeRun) (any, error) {
 	tree, err := t.parse(run.Tree, run.Schema)
 	if err != nil {
-		return nil, executors.Errorf(executors.ValidationError, "the tree is not valid any more: %w", err).
+		return nil, executors.Errorf(executors.ValidationError, "the tree is no longer valid: %w", err).
 			WithHint("an executor that it uses has changed or is gone")
 	}
-	started, err := t.runner.Start(ctx, tree, chain.RunOptions{
+	started, err := chain.Start(ctx, t.runner, tree, chain.RunOptions{
 		Inputs: call.Inputs, MaxParallel: run.MaxParallel, OnFailure: run.OnFailure, Principal: call.Principal,
 	})
 	if err != nil {
@@ -119,8 +115,8 @@ func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.Tree
 	return outcome(view, wanted)
 }
 
-// await waits for the end of a run and passes its progress on. When the call
-// ends first the run is cancelled with it, and has a little time to stop.
+// await waits for the end of a run and reports its progress. If the call ends
+// first, the run is cancelled with it, and await waits for the grace period.
 func (t *Trees) await(ctx context.Context, call *executors.Call, id string) (*chain.RunView, error) {
 	view, err := Follow(ctx, t.runner, id, call)
 	if ctx.Err() == nil || err == nil && view.Status.Ended() {
@@ -134,7 +130,7 @@ func (t *Trees) await(ctx context.Context, call *executors.Call, id string) (*ch
 	return nil, ctx.Err()
 }
 
-// Output is what a tree gives where no task is named as its result.
+// Output is the result of a tree that names no task as its result.
 type Output struct {
 	RunID   string                     `json:"run_id"`
 	Status  chain.State                `json:"status"`
@@ -142,7 +138,8 @@ type Output struct {
 	Results map[string]json.RawMessage `json:"results"`
 }
 
-// outcome is what a run gave: the result of the task that is wanted, or all.
+// outcome returns the result of the wanted task, or of all tasks if wanted is
+// negative.
 func outcome(view *chain.RunView, wanted int) (any, error) {
 	all := &Output{RunID: view.RunID, Status: view.Status, Counts: view.Counts, Results: map[string]json.RawMessage{}}
 	for i := range view.Tasks {
@@ -158,12 +155,12 @@ func outcome(view *chain.RunView, wanted int) (any, error) {
 	}
 	task := &view.Tasks[wanted]
 	if task.Status != chain.Completed {
-		return all, executors.Errorf(executors.ExecutionError, "task %s, whose result is wanted, is %s", task.ID, task.Status)
+		return all, executors.Errorf(executors.ExecutionError, "task %s, whose result is the output, is %s", task.ID, task.Status)
 	}
 	return task.Result, nil
 }
 
-// failure is the first task's that failed, or the run's own.
+// failure returns the error of the first task that failed, or of the run.
 func failure(view *chain.RunView) *executors.Error {
 	for i := range view.Tasks {
 		task := &view.Tasks[i]

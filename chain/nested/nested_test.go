@@ -9,12 +9,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/engine"
 	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/chain/store/memory"
 	"github.com/chainwright/chainwright/executors"
@@ -26,12 +26,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// bench is a folder with everything below the tools.
+// bench is a folder of executors with a registry and an engine.
 type bench struct {
 	t        *testing.T
 	dir      string
 	registry *executors.Registry
-	runner   *chain.Runner
+	runner   chain.Engine
 	folder   *external.Folder
 }
 
@@ -40,9 +40,9 @@ func newBench(t *testing.T, dir string, cfg policy.Config) *bench {
 	pol := executortest.Policy(t, cfg)
 	b := &bench{t: t, dir: dir, registry: executortest.Registry(t, pol, builtin.All()...)}
 	kept := memory.Open(memory.Options{})
-	b.runner = chain.NewRunner(chain.RunnerOptions{Registry: b.registry, Store: kept, Log: zerolog.Nop(), Grace: time.Second})
+	b.runner = engine.New(engine.Options{Registry: b.registry, Store: kept, Log: zerolog.Nop(), Grace: executortest.Patience})
 	b.folder = external.Open(external.Options{
-		Dir: dir, Registry: b.registry, Log: zerolog.New(zerolog.NewTestWriter(t)), Trees: nested.New(b.runner, b.registry, time.Second),
+		Dir: dir, Registry: b.registry, Log: zerolog.New(zerolog.NewTestWriter(t)), Trees: nested.New(b.runner, b.registry, executortest.Patience),
 	})
 	t.Cleanup(func() {
 		if err := b.folder.Close(); err != nil {
@@ -60,7 +60,7 @@ func newBench(t *testing.T, dir string, cfg policy.Config) *bench {
 
 func (b *bench) call(id, inputs string) chain.CallResult {
 	b.t.Helper()
-	return b.runner.Call(b.t.Context(), id, json.RawMessage(inputs), chain.CallOptions{Principal: "somebody"})
+	return chain.Call(b.t.Context(), b.runner, id, json.RawMessage(inputs), chain.CallOptions{Principal: "somebody"})
 }
 
 func (b *bench) problems() string {
@@ -78,7 +78,7 @@ func (b *bench) write(name, text string) {
 	}
 }
 
-// saved is the definition of a tree with one input.
+// saved returns the definition of a tree with one input.
 func saved(id, run string) string {
 	return fmt.Sprintf(`id: %s
 title: A saved tree
@@ -100,7 +100,7 @@ const (
 func TestTreesAreExecutors(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, t.TempDir(), policy.Config{})
-	b.write("a_uses_b.yaml", saved("a", `{kind: tree, tree: uses.json}`)) // read before what it uses
+	b.write("a_uses_b.yaml", saved("a", `{kind: tree, tree: uses.json}`)) // loaded before the executor that it uses
 	b.write("uses.json", `[{"id": "x", "name": "b", "inputs": {"n": "${{ inputs.n }}"}}, {"id": "y", "name": "b", "dependencies": ["x"], "inputs": {"n": "${{ tasks.x.result.result }}"}}]`)
 	b.write("b.yaml", saved("b", doubles))
 	b.write("c.yaml", saved("c", fails))
@@ -117,10 +117,10 @@ func TestTreesAreExecutors(t *testing.T) {
 		!strings.Contains(string(all.Results["y"]), `"result":4`) {
 		t.Errorf("%s, %v", out.Result, out.Err)
 	}
-	if _, err := b.runner.Run(t.Context(), all.RunID, "somebody else"); err == nil {
+	if _, err := b.runner.Get(t.Context(), all.RunID, "somebody else"); err == nil {
 		t.Error("the nested run is not its caller's alone")
 	}
-	if view, err := b.runner.Run(t.Context(), all.RunID, "somebody"); err != nil || view.Status != chain.Completed {
+	if view, err := b.runner.Get(t.Context(), all.RunID, "somebody"); err != nil || view.Status != chain.Completed {
 		t.Errorf("%v, %v", view, err)
 	}
 	out = b.call("c", `{}`)
@@ -131,7 +131,7 @@ func TestTreesAreExecutors(t *testing.T) {
 	if out := b.call("b", `{"n": "x"}`); out.Err == nil || out.Err.Type != executors.ValidationError || out.Err.Field != "n" {
 		t.Errorf("%v", out.Err)
 	}
-	// A change of the tree's own file counts too.
+	// A change of the tree's own file reloads the executor.
 	b.write("uses.json", `[{"id": "z", "name": "c"}]`)
 	b.folder.Reload()
 	if out := b.call("a", `{}`); out.Err == nil || !strings.Contains(out.Err.Message, "task z (c) failed: task bad") {
@@ -145,9 +145,9 @@ func TestTreesThatAreWrong(t *testing.T) {
 	for name, c := range map[string]struct{ run, want string }{
 		"unknown":  {`{kind: tree, tree: [{name: data_procesor}]}`, `unknown.yaml:9: run.tree: tasks[0]`},
 		"input":    {`{kind: tree, tree: [{name: data_processor, inputs: {data: "${{ inputs.m }}"}}]}`, `input.yaml:9: run.tree: tasks[0]`},
-		"result":   {`{kind: tree, result: none, tree: [{name: data_processor, inputs: {data: []}}]}`, `result.yaml:9: run.tree: there is no task "none"`},
+		"result":   {`{kind: tree, result: none, tree: [{name: data_processor, inputs: {data: []}}]}`, `result.yaml:9: run.tree: result names the task "none"`},
 		"itself":   {`{kind: tree, tree: [{name: itself}]}`, `itself.yaml:9: run.tree: tasks[0]`},
-		"no_file":  {`{kind: tree, tree: none.yaml}`, `no_file.yaml:9: none.yaml: `},
+		"no_file":  {`{kind: tree, tree: none.yaml}`, `none.yaml: stat: no such file`},
 		"a_number": {`{kind: tree, tree: 3}`, `a_number.yaml:9: run.tree `},
 	} {
 		b.write(name+".yaml", saved(name, c.run))
@@ -158,8 +158,8 @@ func TestTreesThatAreWrong(t *testing.T) {
 	}
 }
 
-// Trees that would run each other in a circle are refused, in whatever order
-// they come.
+// Trees that would call each other in a cycle are refused, in any order of
+// loading.
 func TestCircles(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, t.TempDir(), policy.Config{})
@@ -178,7 +178,7 @@ func TestCircles(t *testing.T) {
 	}
 }
 
-// What policy closes stays closed behind a tree.
+// A tree can't use an executor that policy closes.
 func TestNeedsAreInherited(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, t.TempDir(), policy.Config{})
@@ -192,7 +192,7 @@ func TestNeedsAreInherited(t *testing.T) {
 	}
 }
 
-// Given a tree whose task waits, cancelling the call ends the nested run.
+// If a call is cancelled while a task of its tree waits, the nested run ends.
 func TestCancelEndsTheNestedRun(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, t.TempDir(), policy.Config{})
@@ -217,7 +217,7 @@ func TestCancelEndsTheNestedRun(t *testing.T) {
 	b.folder.Reload()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { started.Wait(); cancel() }()
-	out := b.runner.Call(ctx, "a", nil, chain.CallOptions{})
+	out := chain.Call(ctx, b.runner, "a", nil, chain.CallOptions{})
 	if out.Err == nil || out.Err.Type != executors.Cancelled {
 		t.Errorf("%v; %s", out.Err, b.problems())
 	}

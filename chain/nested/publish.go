@@ -3,18 +3,20 @@ package nested
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// longestDescription is what assistants are shown of an executor.
+// longestDescription is the number of characters of a description that
+// assistants are shown.
 const longestDescription = 900
 
 // Publish writes an executor that runs a tree into a folder of executors, and
-// gives the files' paths. A server that follows the folder makes a tool of it.
+// returns the paths of its files. A server that follows the folder publishes it
+// as a tool.
 func Publish(dir, id string, tree *chain.Tree, registry *executors.Registry) (files []string, err error) {
 	from := external.TreeStarter{
 		ID: id, Title: tree.Name, Description: describe(tree), Annotations: worst(tree, registry),
@@ -23,7 +25,7 @@ func Publish(dir, id string, tree *chain.Tree, registry *executors.Registry) (fi
 	return external.StartTree(dir, from)
 }
 
-// describe says what a tree is for: its own words, or those of its tasks.
+// describe returns the tree's description, or else the names of its tasks.
 func describe(tree *chain.Tree) string {
 	text := strings.TrimSpace(tree.Description)
 	if text == "" {
@@ -33,13 +35,10 @@ func describe(tree *chain.Tree) string {
 		}
 		text = fmt.Sprintf("Runs a saved task tree: %s.", strings.Join(names, "; "))
 	}
-	if utf8.RuneCountInString(text) > longestDescription {
-		text = string([]rune(text)[:longestDescription-1]) + "…"
-	}
-	return text
+	return shorten.Runes(text, longestDescription)
 }
 
-// worst is what a run of a tree may do, by the executors of its tasks.
+// worst returns the annotations of a tree: what any of its executors may do.
 func worst(tree *chain.Tree, registry *executors.Registry) executors.Annotations {
 	all := executors.Annotations{ReadOnly: true, Idempotent: true}
 	for i := range tree.Tasks {

@@ -10,23 +10,24 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/nested"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// hostile is a text that YAML and starters could take for something else.
+// hostile is a text that YAML and the starter files could misread.
 const hostile = "Sum: \"a\" # 'b' [[.ID]] [[.Tree]] ${{ x }}\n- c: {d}\t\u2028\\ é"
 
 func published(t *testing.T, b *bench, text string) *chain.Tree {
 	t.Helper()
-	tree, report := chain.Parse([]byte(text), b.registry, chain.ParseOptions{})
+	tree, report := parse.Parse([]byte(text), b.registry, parse.Options{})
 	if !report.Valid() {
 		t.Fatal(report.Problems)
 	}
 	return tree
 }
 
-// A tree becomes an executor with its inputs and what its tasks may do.
+// A tree becomes an executor with its inputs and the effects of its tasks.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, t.TempDir(), policy.Config{})
@@ -72,8 +73,8 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// What a tree may do is the worst of what its tasks may do, and one without
-// inputs, name and description has all of an executor all the same.
+// The annotations of a tree are those of its worst task. A tree without inputs,
+// name and description still becomes a complete executor.
 func TestPublishWithoutWords(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, t.TempDir(), policy.Config{})

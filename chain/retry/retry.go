@@ -1,7 +1,10 @@
-// Package retry is the one retry policy: the runner follows it for tasks, and
-// a batch for its rows. It decides whether another attempt is made and waits
-// until then; what an attempt is, and whether it may be made twice, is its
-// caller's business.
+// Package retry repeats attempts by an executor's retry policy. It is not a stable API.
+// It serves the tasks of a run and the rows of a batch. It decides whether to
+// try again, and waits. The caller decides what an attempt is, and whether it
+// may be repeated.
+//
+// It is written by hand: retry libraries don't know how long a peer asked to
+// wait, and the wait itself is ten lines.
 package retry
 
 import (
@@ -12,47 +15,49 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// LongestWait is the longest that a peer may make us wait between two
-// attempts; who asks for more is believed, and the work fails now.
-const LongestWait = 10 * time.Minute
+// longestWait is the longest wait that a peer may ask for where the policy has
+// no limit of its own.
+const longestWait = 10 * time.Minute
 
-// Do makes attempts until one succeeds, one fails in a way that trying again
-// won't help, or the policy's attempts are used up, and returns how the last
-// one ended and how many there were. waiting, where set, hears of each failure
-// that is followed by another attempt, before the wait. There is no wait after
-// the last attempt, and the context's end ends a wait at once.
-func Do(ctx context.Context, policy executors.Retry, try func(attempt int) *executors.Error,
-	waiting func(attempt int, err *executors.Error),
+// Do makes attempts until one succeeds, one fails and says that it is not to be
+// repeated, or the policy's attempts are used up. It returns the number of
+// attempts and the error of the last one. It does not wait for a peer that asks
+// for more time than policy.Max, or than the context leaves. waiting, if not
+// nil, is called before each wait with the error and the length of the wait. Do
+// does not wait after the last attempt, and stops waiting when the context ends.
+func Do(ctx context.Context, policy executors.Retry, try func(attempt int) (err *executors.Error, again bool),
+	waiting func(err *executors.Error, pause time.Duration),
 ) (attempts int, err *executors.Error) {
 	for n := 1; ; n++ {
-		err = try(n)
-		if err == nil || n >= policy.MaxAttempts || !Worthwhile(err) || tooLong(policy, err) || ctx.Err() != nil {
+		var again bool
+		err, again = try(n)
+		if err == nil || n >= policy.MaxAttempts || !again || tooLong(ctx, policy, err.RetryAfter) || ctx.Err() != nil {
 			return n, err
 		}
+		pause := Pause(policy, n, err.RetryAfter)
 		if waiting != nil {
-			waiting(n, err)
+			waiting(err, pause)
 		}
-		if !Sleep(ctx, Pause(policy, n, err.RetryAfter)) {
+		if !Sleep(ctx, pause) {
 			return n, err
 		}
 	}
 }
 
-// Worthwhile reports whether a failure may go away when the same is tried
-// again in a while that somebody waits for.
-func Worthwhile(err *executors.Error) bool {
-	return err != nil && err.Retryable && err.RetryAfter <= LongestWait
+// tooLong reports whether a peer asks for a longer wait than the policy allows,
+// or than the context leaves.
+func tooLong(ctx context.Context, policy executors.Retry, asked time.Duration) bool {
+	longest := policy.Max
+	if longest <= 0 {
+		longest = longestWait
+	}
+	deadline, limited := ctx.Deadline()
+	return asked > longest || limited && asked > 0 && time.Until(deadline) <= asked
 }
 
-// tooLong says that a destination is left alone for longer than the policy
-// would wait by itself. What a peer asks for is another matter.
-func tooLong(policy executors.Retry, err *executors.Error) bool {
-	return err.Code == executors.CodeLeftAlone && policy.Max > 0 && err.RetryAfter > policy.Max
-}
-
-// Pause is how long to wait after the nth attempt: between half of the step
-// and all of it, so that those who failed together don't come back together,
-// and never less than what the peer asked for.
+// Pause returns how long to wait after the nth attempt: a random time between
+// half of the step and the whole step, so that callers that failed together
+// don't retry together. It is never less than what the peer asked for.
 func Pause(policy executors.Retry, n int, asked time.Duration) time.Duration {
 	step := policy.Initial
 	if policy.Backoff != executors.Fixed {
@@ -72,8 +77,7 @@ func Pause(policy executors.Retry, n int, asked time.Duration) time.Duration {
 	return max(step, asked)
 }
 
-// Sleep waits, unless the context ends first, and reports whether it slept
-// through.
+// Sleep waits for d. It returns false if the context ended first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

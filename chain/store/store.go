@@ -1,67 +1,75 @@
-// Package store keeps the records of runs: what was asked for, each change of
-// state in the order in which it happened, and what came out.
+// Package store defines the records of runs and the interface of their stores. It is not a stable API.
 //
-// A run's record is its row and its transitions, numbered from 1. Nothing is
-// rewritten: the state of a task is its latest transition, the history of its
-// attempts is all of them. Whoever reads a run folds them.
+// The record of a run is its row and its transitions, numbered from 1. Transitions
+// are never changed: the latest one of a task is its state, all of them are its
+// history.
 package store
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
-// What callers branch on.
+// The errors that callers handle.
 var (
 	// ErrNotFound: there is no such run.
 	ErrNotFound = errors.New("no such run")
-	// ErrLost: the run belongs to another owner by now, nothing was written.
+	// ErrLost: the run belongs to another owner; nothing was written.
 	ErrLost = errors.New("the run belongs to another process")
+	// ErrChanged: the run is free, but not as it was read; nothing was written.
+	// It is an ErrLost too.
+	ErrChanged = fmt.Errorf("%w, or did since it was read", ErrLost)
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("the store is closed")
 )
 
 // Store keeps runs. Implementations are safe for concurrent use, and a read
 // sees every write that this process queued before it. The suite in storetest
-// says what else is expected.
+// checks the rest.
 type Store interface {
-	// Create writes a run before it starts and returns once that is durable.
-	// Where the run's principal has used its key before, nothing is written
-	// and the run of that key is returned.
+	// Create writes a run before it starts and returns when it is durable. If
+	// the principal has used the run's key before, it writes nothing and
+	// returns the run of that key.
 	Create(ctx context.Context, run *Run) (existing *Run, err error)
-	// Append writes a batch. The batches of a run are written in the order
-	// of the calls. done is called exactly once, when the batch is durable or
-	// has failed: possibly before Append returns, and never for long, as it
-	// may hold up the writer. The bytes of a batch are never changed after.
+	// Append queues a batch. The batches of a run are written in the order of
+	// the calls. done is called once, when the batch is durable or has failed,
+	// possibly before Append returns. It must return quickly, because it may
+	// delay the writer. The caller must not change the batch afterwards.
 	Append(batch *Batch, done func(error))
-	// Record writes a finished call some time soon, behind the answer.
+	// Record queues a finished call and returns at once.
 	Record(run *Run)
-	// Claim makes the owner the one who drives a run that has ended, or whose
-	// owner has not been seen since the given time, and marks it as in
-	// progress; any other run is ErrLost.
-	Claim(ctx context.Context, id, owner string, unseenSince time.Time) (*Run, error)
+	// Claim assigns a run that has ended, or whose owner has not been seen for
+	// a while, to a new owner and marks it as in progress. It returns ErrLost
+	// if the run is not free, and ErrChanged if it has changed.
+	Claim(ctx context.Context, claim Claim) (*Run, error)
 
-	// Run returns a run's row; ErrNotFound where there is none.
+	// Run returns a run's row, or ErrNotFound.
 	Run(ctx context.Context, id string) (*Run, error)
 	// Transitions returns a run's transitions after the given number, in
-	// order. Results longer than the limit are left out (0: none is).
+	// order. Results longer than maxResult bytes are left out (0: no limit).
 	Transitions(ctx context.Context, id string, after int64, maxResult int) ([]Transition, error)
 	// Last returns a task's latest transition, result included, or nil.
+	// Transitions of its elements are left out.
 	Last(ctx context.Context, id string, task int) (*Transition, error)
+	// Elements returns the final transitions of a task's elements after the
+	// given number, in order, results included.
+	Elements(ctx context.Context, id string, task int, after int64) ([]Transition, error)
 	// List returns runs, the newest first.
 	List(ctx context.Context, query Query) ([]Run, error)
 
-	// RequestCancel leaves a wish for the run's owner.
+	// RequestCancel stores a cancel request for the run's owner.
 	RequestCancel(ctx context.Context, cancel Cancel) error
-	// TakeCancels returns the wishes left for the runs of an owner, once.
+	// TakeCancels returns the cancel requests for the runs of an owner and
+	// removes them.
 	TakeCancels(ctx context.Context, owner string) ([]Cancel, error)
-	// Beat says that an owner is alive.
+	// Beat stores the heartbeat of an owner.
 	Beat(ctx context.Context, owner string) error
 
-	// Flush returns once everything queued before it is durable.
+	// Flush returns when everything that was queued before is durable.
 	Flush(ctx context.Context) error
-	// Close flushes, then frees what the store holds.
+	// Close flushes and closes the store.
 	Close() error
 }
 
@@ -78,16 +86,16 @@ type Run struct {
 	Principal string
 	Name      string
 	UserID    string
-	// Key is the idempotency key, Digest what it stands for: tree and inputs.
+	// Key is the idempotency key, and Digest that of the tree and the inputs.
 	Key, Digest string
-	// Owner is the process that drives the run; OwnerSeen is its last beat.
+	// Owner is the process that drives the run; OwnerSeen is its last heartbeat.
 	Owner     string
 	OwnerSeen time.Time
 
 	Status string
 	// Counts are the numbers of tasks by state.
 	Counts map[string]int
-	// Problem is why the run as a whole failed, where that was no task's.
+	// Problem is why the run as a whole failed, unless a task failed.
 	Problem *Problem
 
 	// Tree is the source as it was given, Inputs the run's inputs. For a
@@ -96,6 +104,14 @@ type Run struct {
 	Tasks        []Task
 	MaxParallel  int
 	OnFailure    string
+
+	// Policy and Config are digests of the policy and of the configuration
+	// file that the run was started under; empty if there was none.
+	Policy, Config string
+	// Trace is the trace context (traceparent) of the call that started the
+	// run, or empty.
+	Trace  string
+	Labels map[string]string
 
 	// Seq is the number of the last transition.
 	Seq         int64
@@ -106,7 +122,8 @@ type Run struct {
 	Outcome *Transition
 }
 
-// FillCall sets what follows from a run's being a call, and so is not kept.
+// FillCall sets the fields of a call that are not stored because they follow from
+// others.
 func (r *Run) FillCall() {
 	if r.Kind != KindCall {
 		return
@@ -117,7 +134,7 @@ func (r *Run) FillCall() {
 	}
 }
 
-// Task is what is known of a task before it runs.
+// Task is a task before it runs.
 type Task struct {
 	ID       string `json:"id"`
 	Name     string `json:"name,omitempty"`
@@ -130,17 +147,26 @@ type Task struct {
 type Transition struct {
 	Seq  int64
 	Task int
-	// State is the state that was entered. An attempt that failed and is to
+	// Element is the number of the element of a for_each, counted from 1; 0
+	// is the task as a whole.
+	Element int
+	// State is the new state. An attempt that failed and is to
 	// be repeated is recorded too, as in_progress with a Problem.
 	State   string
 	Attempt int
 	At      time.Time
 	// Started is when the task's work began; only on a final state.
 	Started time.Time
+	// Next is when the next attempt starts; only after a failed attempt that
+	// is repeated.
+	Next time.Time
+	// Generation is set on a task that goes back to pending to start over:
+	// elements recorded before this transition no longer count.
+	Generation int
 	// Skip is why a task was skipped.
 	Skip   *Skip
 	Result []byte
-	// Size is the length of the result, also where it is left out.
+	// Size is the length of the result, even if the result is left out.
 	Size    int
 	Problem *Problem
 }
@@ -148,13 +174,14 @@ type Transition struct {
 // Skip is why a task was skipped.
 type Skip struct {
 	Reason string `json:"reason"`
-	// By are the dependencies, and Roots the tasks behind them, that kept it
-	// from running.
+	// By are the dependencies that did not complete, and Roots the tasks that
+	// caused it.
 	By    []int `json:"by,omitempty"`
 	Roots []int `json:"roots,omitempty"`
 }
 
-// Problem is a failure as it is kept.
+// Problem is a stored error, or what people must know about a completed task. An
+// error has a type.
 type Problem struct {
 	Type       string         `json:"type"`
 	Message    string         `json:"message"`
@@ -164,7 +191,11 @@ type Problem struct {
 	Retryable  bool           `json:"retryable,omitempty"`
 	RetryAfter time.Duration  `json:"retry_after,omitempty"`
 	Elements   []ElementError `json:"elements,omitempty"`
+	Warning    string         `json:"warning,omitempty"`
 }
+
+// Failed reports whether there is an error.
+func (p *Problem) Failed() bool { return p != nil && p.Type != "" }
 
 // ElementError is the failure of one element of a for_each.
 type ElementError struct {
@@ -173,18 +204,18 @@ type ElementError struct {
 	ErrorType string `json:"error_type"`
 }
 
-// Batch is what happened to a run since the last one.
+// Batch is the transitions of a run since the last batch.
 type Batch struct {
 	RunID, Owner string
 	Transitions  []Transition
 	// Counts are the numbers of tasks by state after this batch.
 	Counts map[string]int
-	// Status, where set, is the run's new status, with Problem and
+	// Status, if set, is the run's new status, with Problem and
 	// CompletedAt (zero: the run is open again).
 	Status      string
 	Problem     *Problem
 	CompletedAt time.Time
-	// Behind: nobody waits for this batch, it may linger.
+	// Behind means that nothing waits for the batch, so it may be delayed.
 	Behind bool
 }
 
@@ -199,7 +230,18 @@ type Query struct {
 	Before string
 }
 
-// Cancel is the wish that a run, or one task of it, ends.
+// Claim is an owner's claim to a run.
+type Claim struct {
+	RunID string
+	Owner string
+	// UnseenSince: an owner that was last seen before this time has lost its
+	// runs.
+	UnseenSince time.Time
+	// Seq is the number of the run's last transition as the owner read it.
+	Seq int64
+}
+
+// Cancel is a cancel request for a run or for one of its tasks.
 type Cancel struct {
 	RunID string
 	Task  int // -1: the run

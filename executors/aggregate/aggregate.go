@@ -1,5 +1,5 @@
-// Package aggregate is aggregate_results_executor: the results of the tasks
-// that a task depends on, put together.
+// Package aggregate implements aggregate_results_executor. It is not a stable API.
+// The executor combines the results of the tasks that its task depends on.
 package aggregate
 
 import (
@@ -16,7 +16,7 @@ import (
 //go:embed definition.yaml
 var files embed.FS
 
-// New makes aggregate_results_executor.
+// New returns aggregate_results_executor.
 func New() executors.Executor {
 	return executors.New(executors.MustLoad(files), execute)
 }
@@ -42,13 +42,13 @@ const completed = "completed"
 
 var null = json.RawMessage("null")
 
-// source is one task that was depended on.
+// source is one dependency.
 type source struct {
 	id string
 	executors.Dependency
 }
 
-// execute keeps all results in the output, also beside an error.
+// execute returns all results in the output, even together with an error.
 func execute(_ context.Context, call *executors.Call, in input) (*output, error) {
 	sources, err := arrange(call.Dependencies, in.Order)
 	if err != nil {
@@ -86,8 +86,8 @@ func execute(_ context.Context, call *executors.Call, in input) (*output, error)
 	return out, err
 }
 
-// arrange puts the tasks in order: those of the input first, then the others
-// by id.
+// arrange orders the tasks: those named in the input first, then the others by
+// id.
 func arrange(dependencies map[string]executors.Dependency, order []string) ([]source, error) {
 	sources := make([]source, 0, len(dependencies))
 	placed := make(map[string]bool, len(dependencies))
@@ -106,7 +106,7 @@ func arrange(dependencies map[string]executors.Dependency, order []string) ([]so
 				WithField(field)
 		}
 		if placed[id] {
-			return nil, executors.Errorf(executors.ValidationError, "%s: %q is there twice", field, id).WithField(field)
+			return nil, executors.Errorf(executors.ValidationError, "%s: %q is listed twice", field, id).WithField(field)
 		}
 		add(id)
 	}
@@ -118,7 +118,7 @@ func arrange(dependencies map[string]executors.Dependency, order []string) ([]so
 	return sources, nil
 }
 
-// count says in words how the tasks ended.
+// count describes in words how the tasks ended.
 func count(sources []source) string {
 	done := 0
 	for _, s := range sources {

@@ -14,7 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// run sends inputs through validation and the door, as the runner does.
+// run validates the inputs and calls the executor through the registry, as the
+// engine does.
 func run(t *testing.T, inputs string, dependencies map[string]executors.Dependency) (*output, *executors.Error) {
 	t.Helper()
 	registry := executortest.Registry(t, nil, New())
@@ -47,7 +48,7 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, New())
 }
 
-func TestNothingIsDropped(t *testing.T) {
+func TestAllResultsAreReturned(t *testing.T) {
 	t.Parallel()
 	out, failure := run(t, `{}`, map[string]executors.Dependency{
 		"task_10": done(`{"big": 12345678901234567890.5, "text": "<&>"}`),
@@ -112,7 +113,7 @@ func TestStrategies(t *testing.T) {
 		{
 			name: "merge needs objects", inputs: `{"strategy": "merge"}`,
 			given:   map[string]executors.Dependency{"a": done(`[1]`)},
-			failure: "the result of a is none",
+			failure: "the result of a is not an object",
 		},
 		{
 			name: "first skips what failed", inputs: `{"strategy": "first"}`,
@@ -137,7 +138,7 @@ func TestStrategies(t *testing.T) {
 		{
 			name: "an order with one twice", inputs: `{"order": ["a", "a"]}`,
 			given:   map[string]executors.Dependency{"a": done(`1`)},
-			failure: `order[1]: "a" is there twice`,
+			failure: `order[1]: "a" is listed twice`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -174,11 +175,11 @@ func TestTemplate(t *testing.T) {
 		{template: "{{ fetch.list[1].k }}{{ fetch.none }}|{{ fetch.list }}", want: `true|[1,{"k":true}]`},
 		{template: "{{ fetch.v2.count }} {{ fetch-raw }}", want: "4 whole"},
 		{template: "no holes, } and }} stay", want: "no holes, } and }} stay"},
-		{template: "{{ nobody.count }}", failure: "names no task that this one depends on; there are fetch, fetch-raw, fetch.v2"},
+		{template: "{{ nobody.count }}", failure: "does not begin with the id of a dependency; the dependencies are fetch, fetch-raw, fetch.v2"},
 		{template: "{{ fetch.nothing }}", failure: `the result of fetch has nothing at ".nothing"`},
 		{template: "{{ fetch..x }}", failure: "key is missing"},
 		{template: "{{ fetch", failure: "is not closed"},
-		{template: "{{ }}", failure: "names no task"},
+		{template: "{{ }}", failure: "does not begin with the id of a dependency"},
 	} {
 		inputs, err := json.Marshal(map[string]string{"template": c.template})
 		if err != nil {

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// byID gives the keys in the order in which people count: task_2 comes
-// before task_10.
+// byID returns the keys in natural order: task_2 comes before task_10.
 func byID[V any](m map[string]V) []string {
 	return slices.SortedFunc(maps.Keys(m), compareIDs)
 }

@@ -7,16 +7,20 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/fieldpath"
+	"github.com/chainwright/chainwright/executors/internal/fieldpath"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// maxSummary bounds a filled template.
-const maxSummary = 1 << 20
+// maxSummary is the most bytes of a filled template, and maxRead the most bytes of
+// results that its references read: each reads its result again.
+const maxSummary, maxRead = 1 << 20, 256 << 20
 
-// fill replaces {{ task }} and {{ task.path }} in a template by what is there
-// in the results: texts as they are, null as nothing, everything else as compact JSON.
+// fill replaces {{ task }} and {{ task.path }} in a template by the values in
+// the results: strings unchanged, null as nothing, everything else as compact
+// JSON.
 func fill(template string, results map[string]json.RawMessage) (string, error) {
 	var out strings.Builder
+	left := maxRead
 	for {
 		before, after, found := strings.Cut(template, "{{")
 		out.WriteString(before)
@@ -25,9 +29,9 @@ func fill(template string, results map[string]json.RawMessage) (string, error) {
 		}
 		reference, rest, closed := strings.Cut(after, "}}")
 		if !closed {
-			return "", refuse("template: {{ is not closed, before %q", shorten(after))
+			return "", refuse("template: {{ is not closed, before %q", shorten.Runes(after, 60))
 		}
-		value, err := lookUp(strings.TrimSpace(reference), results)
+		value, err := lookUp(strings.TrimSpace(reference), results, &left)
 		if err != nil {
 			return "", err
 		}
@@ -40,9 +44,9 @@ func fill(template string, results map[string]json.RawMessage) (string, error) {
 	return out.String(), nil
 }
 
-// lookUp finds what a reference stands for. A task's id may hold dots, so the
-// longest id that fits is taken.
-func lookUp(reference string, results map[string]json.RawMessage) (string, error) {
+// lookUp resolves a reference. A task's id may contain dots, so the longest id
+// that matches is used.
+func lookUp(reference string, results map[string]json.RawMessage, left *int) (string, error) {
 	id, found := "", false
 	for known := range results {
 		rest, ok := strings.CutPrefix(reference, known)
@@ -51,12 +55,15 @@ func lookUp(reference string, results map[string]json.RawMessage) (string, error
 		}
 	}
 	if !found {
-		return "", refuse("template: {{ %s }} names no task that this one depends on; there are %s",
-			shorten(reference), strings.Join(byID(results), ", "))
+		return "", refuse("template: {{ %s }} does not begin with the id of a dependency; the dependencies are %s",
+			shorten.Runes(reference, 60), strings.Join(byID(results), ", "))
 	}
 	path, err := fieldpath.Parse(reference[len(id):])
 	if err != nil {
-		return "", refuse("template: {{ %s }}: %w", shorten(reference), err)
+		return "", refuse("template: {{ %s }}: %w", shorten.Runes(reference, 60), err)
+	}
+	if *left -= len(results[id]) + len(results); *left < 0 {
+		return "", refuse("template: its references read more than %d bytes; use fewer of them, or results that are shorter", maxRead)
 	}
 	value, ok := path.Find(results[id])
 	if !ok {
@@ -74,14 +81,6 @@ func lookUp(reference string, results map[string]json.RawMessage) (string, error
 		return "", nil
 	}
 	return *text, nil
-}
-
-func shorten(text string) string {
-	const longest = 60
-	if runes := []rune(text); len(runes) > longest {
-		return string(runes[:longest]) + "…"
-	}
-	return text
 }
 
 func refuse(format string, args ...any) error {

@@ -1,6 +1,6 @@
-// Package apflow is apflow_api_executor: a client of servers that speak the
-// apflow protocol. A task that it has started there and waits for ends with
-// the call.
+// Package apflow implements apflow_api_executor. It is not a stable API.
+// The executor is a client of apflow servers. A remote task that a call waits for
+// is cancelled when the call ends.
 package apflow
 
 import (
@@ -18,8 +18,8 @@ import (
 //go:embed definition.yaml
 var definition embed.FS
 
-// New makes apflow_api_executor. It holds no connections of its own: they are
-// pooled by the policy's transports.
+// New returns apflow_api_executor. Connections are pooled by the policy's
+// transports.
 func New() executors.Executor {
 	return executors.New(executors.MustLoad(definition), run)
 }
@@ -33,7 +33,7 @@ type input struct {
 	UseStreaming bool              `json:"use_streaming"`
 	Wait         bool              `json:"wait_for_completion"`
 	PollInterval float64           `json:"poll_interval"`
-	Timeout      float64           `json:"timeout"` // applied by the door
+	Timeout      float64           `json:"timeout"` // applied by the registry
 }
 
 type output struct {
@@ -47,10 +47,10 @@ type output struct {
 	PollCount int             `json:"poll_count,omitempty"`
 }
 
-// longestPause is what the time between two questions grows to.
+// longestPause is the longest interval between two polls.
 const longestPause = 30 * time.Second
 
-// cancelFor bounds the cancelling of the remote task.
+// cancelFor is the time limit to cancel the remote task.
 const cancelFor = 3 * time.Second
 
 func run(ctx context.Context, call *executors.Call, in input) (*output, error) {
@@ -77,13 +77,13 @@ func run(ctx context.Context, call *executors.Call, in input) (*output, error) {
 		return out, said.failure()
 	}
 	if out.TaskID == "" {
-		out = nil // nothing is known of it
+		out = nil // the task is unknown
 	}
 	return out, to.failure(ctx, err)
 }
 
-// execute starts a task and follows it to its end. When the call ends first,
-// so does the task.
+// execute starts a task and waits for its end. If the call ends first, it cancels
+// the task.
 func execute(ctx context.Context, call *executors.Call, to *remote, in input, out *output) error {
 	if given, ok := in.Params.(map[string]any); ok {
 		out.TaskID, _ = given["task_id"].(string)
@@ -127,16 +127,16 @@ func start(ctx context.Context, call *executors.Call, to *remote, in input, out 
 		return nil
 	})
 	if errors.Is(err, errCut) && out.Status != "" && ctx.Err() == nil {
-		return nil // it runs: how it goes on is asked for
+		return nil // the task runs: continue by polling
 	}
 	return err
 }
 
-// follow asks for the task until it has ended, more and more rarely. What
-// goes wrong with the network on the way is borne a few times.
+// follow polls the task until it has ended, at increasing intervals. It tolerates
+// three network errors in a row.
 func follow(ctx context.Context, call *executors.Call, to *remote, in input, out *output) error {
 	if out.TaskID == "" {
-		return executors.Errorf(executors.ExecutionError, "the server does not say which task it has started")
+		return executors.Errorf(executors.ExecutionError, "the server returned no task ID")
 	}
 	pause, failed := time.Duration(in.PollInterval*float64(time.Second)), 0
 	for wait := !in.UseStreaming; ; wait = true {
@@ -162,7 +162,7 @@ func follow(ctx context.Context, call *executors.Call, to *remote, in input, out
 		failed = 0
 		var task task
 		if err := json.Unmarshal(raw, &task); err != nil {
-			return executors.Errorf(executors.ExecutionError, "the server's task can't be read")
+			return executors.Errorf(executors.ExecutionError, "the server returned an invalid task")
 		}
 		out.Task, out.Status = raw, task.Status
 		call.Progress(executors.Progress{Done: task.Progress, Total: 1, Message: task.Status})
@@ -175,7 +175,7 @@ func follow(ctx context.Context, call *executors.Call, to *remote, in input, out
 	}
 }
 
-// task is what is read of a remote task.
+// task is the part of a remote task that is used.
 type task struct {
 	Status   string          `json:"status"`
 	Error    string          `json:"error"`
@@ -200,7 +200,7 @@ func (t *task) ended() (bool, error) {
 	return false, nil
 }
 
-// read takes what a result says of a task.
+// read takes the ID and the status of the task from a result.
 func (o *output) read(raw json.RawMessage) {
 	var said struct {
 		ID     string `json:"id"`
@@ -218,13 +218,13 @@ func (o *output) read(raw json.RawMessage) {
 		}
 	}
 	if said.Root != "" {
-		o.TaskID = said.Root // the whole tree is what is waited for
+		o.TaskID = said.Root // wait for the whole tree
 	}
 	o.Status = said.Status
 }
 
-// refused is the error of a server that did not start a task. One that runs
-// already is none.
+// refused returns the error of a task that was not started. A task that already
+// runs is not an error.
 func (o *output) refused() error {
 	var said struct {
 		Success *bool  `json:"success"`
@@ -234,7 +234,7 @@ func (o *output) refused() error {
 	if json.Unmarshal(o.Result, &said) != nil || said.Success == nil || *said.Success || o.Status == "already_running" {
 		return nil
 	}
-	text := "the server has not started the task"
+	text := "the server did not start the task"
 	for _, reason := range []string{said.Error, said.Message} {
 		if reason != "" {
 			text += ": " + reason
@@ -244,7 +244,7 @@ func (o *output) refused() error {
 	return &remoteError{message: text}
 }
 
-// remoteError is what the server says went wrong.
+// remoteError is an error that the server reported.
 type remoteError struct {
 	code    int
 	message string
@@ -254,7 +254,7 @@ func (e *remoteError) Error() string { return e.message }
 
 func (e *remoteError) failure() *executors.Error {
 	kind := executors.ExecutionError
-	if e.code == -32001 { // the protocol's own
+	if e.code == -32001 { // permission denied in the apflow protocol
 		kind = executors.PermissionDenied
 	}
 	failed := executors.Errorf(kind, "%s", e.message)

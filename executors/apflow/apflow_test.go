@@ -15,7 +15,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
@@ -28,8 +28,8 @@ func TestDefinition(t *testing.T) {
 
 type object = map[string]any
 
-// server keeps tasks as the protocol has them. What a task comes to is its
-// name: "completed", "failed", or "never".
+// server stores tasks as the protocol defines. The name of a task is its result:
+// "completed", "failed" or "never".
 type server struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -183,15 +183,15 @@ func (s *server) answer(method string, raw json.RawMessage, id, parent string, i
 	return nil, object{"code": -32601, "message": "Method not found"}
 }
 
-type door struct{ registry *executors.Registry }
+type caller struct{ registry *executors.Registry }
 
-func newDoor(t *testing.T, cfg policy.Config) door {
+func newCaller(t *testing.T, cfg policy.Config) caller {
 	t.Helper()
 	cfg.Network.Allow = append(cfg.Network.Allow, "127.0.0.1")
-	return door{executortest.Registry(t, executortest.Policy(t, cfg), New())}
+	return caller{executortest.Registry(t, executortest.Policy(t, cfg), New())}
 }
 
-func (d door) call(ctx context.Context, t *testing.T, base, more string) (output, *executors.Error) {
+func (d caller) call(ctx context.Context, t *testing.T, base, more string) (output, *executors.Error) {
 	t.Helper()
 	resolved, refused := d.registry.ResolveInputs("apflow_api_executor", json.RawMessage(fmt.Sprintf(`{"base_url": %q, %s}`, base, more)))
 	if refused != nil {
@@ -209,7 +209,7 @@ func (d door) call(ctx context.Context, t *testing.T, base, more string) (output
 
 func TestMethods(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	for _, c := range []struct {
 		more   string
 		result string // a part of it
@@ -252,7 +252,7 @@ func TestMethods(t *testing.T) {
 
 func TestExecuteToTheEnd(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	for _, mode := range []string{`"wait_for_completion": true`, `"use_streaming": true`} {
 		for _, change := range []func(*server){func(*server) {}, func(s *server) { s.streams = false }, func(s *server) { s.cut = true }} {
 			s := newServer(t)
@@ -278,10 +278,10 @@ func TestExecuteToTheEnd(t *testing.T) {
 	}
 }
 
-// What ends the call ends the task that it waits for.
+// TestCancelReachesTheServer checks that the end of a call cancels its task.
 func TestCancelReachesTheServer(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	s := newServer(t)
 	const more = `"method": "tasks.execute", "params": {"task_id": "endless"}, "wait_for_completion": true, "poll_interval": 0.05`
 	ctx, cancel := context.WithCancel(t.Context())
@@ -312,9 +312,9 @@ func TestCancelReachesTheServer(t *testing.T) {
 	}
 }
 
-func TestServersAndNetworksThatMisbehave(t *testing.T) {
+func TestMisbehavingServers(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	for name, handler := range map[string]http.HandlerFunc{
 		"no JSON":   func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
 		"no result": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
@@ -373,7 +373,7 @@ func TestFaults(t *testing.T) {
 
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
-	d, s := newDoor(t, policy.Config{ReadOnly: true}), newServer(t)
+	d, s := newCaller(t, policy.Config{ReadOnly: true}), newServer(t)
 	if _, err := d.call(t.Context(), t, s.URL, `"method": "tasks.list", "params": {}`); err != nil {
 		t.Error(err)
 	}

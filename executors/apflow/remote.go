@@ -14,9 +14,10 @@ import (
 	"sync/atomic"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
 const (
@@ -25,10 +26,10 @@ const (
 	maxStream = 64 << 20
 )
 
-// errCut says that a stream ended before the task had.
+// errCut reports that a stream ended before the task.
 var errCut = errors.New("the stream ended before the task")
 
-// remote is a server that may be used.
+// remote is a server that policy allows.
 type remote struct {
 	base   *url.URL
 	header http.Header
@@ -63,7 +64,7 @@ func aim(pol *policy.Policy, in input) (*remote, error) {
 	}}, nil
 }
 
-// aboutBase names the input that this executor has for url.
+// aboutBase renames the field url to base_url.
 func aboutBase(err error) error {
 	wrong := *executors.AsError(err)
 	if wrong.Field == "url" {
@@ -76,9 +77,9 @@ func (r *remote) failure(ctx context.Context, err error) error {
 	return aboutBase(web.Failure(ctx, r.base.Host, err))
 }
 
-// post sends a request. The answer is one of success.
+// post sends a request. It fails unless the status is 2xx.
 func (r *remote) post(ctx context.Context, method string, params any, accept string) (*http.Response, error) {
-	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": r.ids.Add(1), "method": method, "params": params})
+	body, err := plainjson.Marshal(map[string]any{"jsonrpc": "2.0", "id": r.ids.Add(1), "method": method, "params": params})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func (r *remote) post(ctx context.Context, method string, params any, accept str
 	if code := response.StatusCode; code < 200 || code > 299 {
 		said, _ := web.ReadBody(response, 2048)
 		_ = response.Body.Close()
-		return nil, web.StatusError(code, response.Header, r.base.Host+" answers "+response.Status+": "+web.Excerpt(string(said.Data)))
+		return nil, web.StatusError(code, response.Header, r.base.Host+" returned "+response.Status+": "+web.Excerpt(string(said.Data)))
 	}
 	return response, nil
 }
@@ -117,25 +118,24 @@ type answer struct {
 func (a *answer) read() (json.RawMessage, error) {
 	switch {
 	case a.Error != nil:
-		text := "the server says: " + a.Error.Message
+		text := "the server reports: " + a.Error.Message
 		var detail string
 		if json.Unmarshal(a.Error.Data, &detail) == nil && detail != "" && detail != a.Error.Message {
 			text += ": " + detail
 		}
 		return nil, &remoteError{a.Error.Code, text}
 	case a.Result == nil:
-		return nil, executors.Errorf(executors.ExecutionError, "the server's answer has no result and no error")
+		return nil, executors.Errorf(executors.ExecutionError, "the server's response has neither a result nor an error")
 	}
-	// It goes on as it came, to readers that are strict: not too deep, no key
-	// twice.
+	// The result goes to strict readers: not too deep, no duplicate keys.
 	mended := strictjson.Mend(a.Result)
 	if err := strictjson.Check(mended); err != nil {
-		return nil, executors.Errorf(executors.ExecutionError, "the server's result can't be read: %w", err)
+		return nil, executors.Errorf(executors.ExecutionError, "the server's result is invalid: %w", err)
 	}
 	return mended, nil
 }
 
-// ask calls a method.
+// ask calls a method and returns its result.
 func (r *remote) ask(ctx context.Context, method string, params any) (json.RawMessage, error) {
 	response, err := r.post(ctx, method, params, "application/json")
 	if err != nil {
@@ -147,16 +147,16 @@ func (r *remote) ask(ctx context.Context, method string, params any) (json.RawMe
 	case err != nil:
 		return nil, err
 	case body.Cut:
-		return nil, executors.Errorf(executors.ExecutionError, "the server's answer is longer than %d bytes", maxAnswer)
+		return nil, executors.Errorf(executors.ExecutionError, "the server's response is longer than %d bytes", maxAnswer)
 	}
 	var got answer
 	if err := json.Unmarshal(body.Data, &got); err != nil {
-		return nil, executors.Errorf(executors.ExecutionError, "the server's answer is no JSON-RPC: %s", web.Excerpt(string(body.Data)))
+		return nil, executors.Errorf(executors.ExecutionError, "the server's response is not JSON-RPC: %s", web.Excerpt(string(body.Data)))
 	}
 	return got.read()
 }
 
-// event is one of a stream. The first has no type and is the answer.
+// event is an event of a stream. The first one has no type and is the response.
 type event struct {
 	answer
 	Type     string  `json:"type"`
@@ -174,8 +174,8 @@ func (e event) report(call *executors.Call) {
 	call.Progress(executors.Progress{Done: e.Progress, Total: 1, Message: message})
 }
 
-// stream calls a method and gives the events of its answer, until the final
-// one. A server that does not stream gives the answer alone.
+// stream calls a method and passes the events of its response to take, until the
+// final one. A server that does not stream sends the response only.
 func (r *remote) stream(ctx context.Context, method string, params any, take func(event) error) error {
 	response, err := r.post(ctx, method, params, "text/event-stream, application/json")
 	if err != nil {
@@ -200,12 +200,12 @@ func (r *remote) stream(ctx context.Context, method string, params any, take fun
 		if text, ok := strings.CutPrefix(line, "data:"); ok {
 			data = append(append(data, strings.TrimPrefix(text, " ")...), '\n')
 			if len(data) > maxEvent {
-				return executors.Errorf(executors.ExecutionError, "an event of the server is longer than %d bytes", maxEvent)
+				return executors.Errorf(executors.ExecutionError, "the server sent an event longer than %d bytes", maxEvent)
 			}
 			continue
 		}
 		if line != "" || len(data) == 0 {
-			continue // a comment, a name, a number
+			continue // a comment, an event name or an ID
 		}
 		if err := give(data, take); errors.Is(err, io.EOF) {
 			return nil
@@ -220,13 +220,13 @@ func (r *remote) stream(ctx context.Context, method string, params any, take fun
 	return errors.Join(errCut, io.ErrUnexpectedEOF)
 }
 
-// give reads one event and gives it on. After the final one it says io.EOF.
+// give decodes one event and passes it on. It returns io.EOF after the final one.
 func give(data []byte, take func(event) error) error {
 	var e event
 	if err := json.Unmarshal(data, &e); err != nil {
-		var first answer // a later event may have an error that is a text
+		var first answer // in later events, error may be a string
 		if e.Type == "" && (json.Unmarshal(data, &first) != nil || first.Error == nil) {
-			return executors.Errorf(executors.ExecutionError, "an event of the server can't be read: %s", web.Excerpt(string(data)))
+			return executors.Errorf(executors.ExecutionError, "the server sent an invalid event: %s", web.Excerpt(string(data)))
 		}
 	}
 	if e.Type == "" {

@@ -111,9 +111,9 @@ func TestIntoKeepsWhatIsThere(t *testing.T) {
 func TestIntoRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`[]`:                                    "is an array, which does not go into bind_test.everything",
-		`{"text": 1}`:                           "text is a number, which does not go into string",
-		`{"flag": "true"}`:                      "flag is a string, which does not go into bool",
+		`[]`:                                    "is an array, which can't be stored in bind_test.everything",
+		`{"text": 1}`:                           "text is a number, which can't be stored in string",
+		`{"flag": "true"}`:                      "flag is a string, which can't be stored in bool",
 		`{"int": 1.5}`:                          "int is 1.5, which is out of the range of int",
 		`{"int": 1e30}`:                         "int is 1e30, which is out of the range of int",
 		`{"small": 128}`:                        "small is 128, which is out of the range of int8",
@@ -122,18 +122,18 @@ func TestIntoRefuses(t *testing.T) {
 		`{"float": 1e400}`:                      "float is 1e400, which is out of the range of float64",
 		`{"single": 1e300}`:                     "single is 1e300, which is out of the range of float32",
 		`{"wait": 1e18}`:                        "wait is 1e18, which is out of the range of time.Duration",
-		`{"wait": "1s"}`:                        "wait is a string, which does not go into time.Duration",
-		`{"bytes": "?"}`:                        "bytes is no base64",
+		`{"wait": "1s"}`:                        "wait is a string, which can't be stored in time.Duration",
+		`{"bytes": "?"}`:                        "bytes is not valid base64",
 		`{"at": "today"}`:                       `at parsing time "today" as "2006-01-02T15:04:05Z07:00": cannot parse "today" as "2006"`,
-		`{"addr": true}`:                        "addr is a boolean, which does not go into netip.Addr",
-		`{"texts": ["a", 1]}`:                   "texts[1] is a number, which does not go into string",
-		`{"map": []}`:                           "map is an array, which does not go into map[string]interface {}",
-		`{"headers": {"x": 1}}`:                 "headers.x is a number, which does not go into string",
-		`{"headers": "x"}`:                      "headers is a string, which does not go into map[string]string",
-		`{"texts": {}}`:                         "texts is an object, which does not go into []string",
-		`{"numbers": {"x": "y"}}`:               "numbers.x is a string, which does not go into float64",
-		`{"inners": [{"list": [{"city": 3}]}]}`: "inners[0].list[0].city is a number, which does not go into string",
-		`{"named": {"n": 3}}`:                   "named.n is a number, which does not go into bind_test.inner",
+		`{"addr": true}`:                        "addr is a boolean, which can't be stored in netip.Addr",
+		`{"texts": ["a", 1]}`:                   "texts[1] is a number, which can't be stored in string",
+		`{"map": []}`:                           "map is an array, which can't be stored in map[string]interface {}",
+		`{"headers": {"x": 1}}`:                 "headers.x is a number, which can't be stored in string",
+		`{"headers": "x"}`:                      "headers is a string, which can't be stored in map[string]string",
+		`{"texts": {}}`:                         "texts is an object, which can't be stored in []string",
+		`{"numbers": {"x": "y"}}`:               "numbers.x is a string, which can't be stored in float64",
+		`{"inners": [{"list": [{"city": 3}]}]}`: "inners[0].list[0].city is a number, which can't be stored in string",
+		`{"named": {"n": 3}}`:                   "named.n is a number, which can't be stored in bind_test.inner",
 	} {
 		var got everything
 		err := bind.Into(&got, decode(t, text))
@@ -160,7 +160,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What goes in here, encoding/json would have put in just so, but for times.
+// Values are stored as encoding/json stores them, except for times.
 func FuzzInto(f *testing.F) {
 	f.Add([]byte(`{"text": "t", "int": 3, "inner": {"next": {"list": [{}]}}, "any": [1.50, null]}`))
 	f.Add([]byte(`{"numbers": {"a": 1e3}, "raw": [1, 2], "pointer": null, "texts": null}`))
@@ -184,7 +184,7 @@ func FuzzInto(f *testing.F) {
 		decoder := json.NewDecoder(strings.NewReader(string(plain)))
 		decoder.UseNumber()
 		if err := decoder.Decode(&want); err != nil {
-			return // a whole number written with a fraction, or a key in other letters
+			return // a whole number with a fraction, or a key in another case
 		}
 		for key := range value {
 			for _, name := range []string{"text", "flag", "int", "float", "any", "texts", "map", "inner"} {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// builder makes the setters of a type and of those inside it.
+// builder builds the setters of a type and of the types inside it.
 type builder struct {
 	started map[reflect.Type]*setter // types may lead back to themselves
 }
@@ -78,7 +78,7 @@ func (b *builder) make(t reflect.Type) (setter, error) {
 	case reflect.Struct:
 		return b.structure(t)
 	}
-	return nil, fmt.Errorf("no JSON value goes into %s", t)
+	return nil, fmt.Errorf("no JSON value can be stored in %s", t)
 }
 
 func (b *builder) pointer(t reflect.Type) (setter, error) {
@@ -123,7 +123,7 @@ func (b *builder) slice(t reflect.Type) (setter, error) {
 
 func (b *builder) mapping(t reflect.Type) (setter, error) {
 	if t.Key().Kind() != reflect.String {
-		return nil, fmt.Errorf("no JSON value goes into %s: its keys are not strings", t)
+		return nil, fmt.Errorf("no JSON value can be stored in %s: its keys are not strings", t)
 	}
 	put, err := b.setter(t.Elem())
 	same := t == reflect.TypeFor[map[string]any]()
@@ -187,7 +187,8 @@ func (b *builder) structure(t reflect.Type) (setter, error) {
 	}, nil
 }
 
-// in gives the field of a struct; pointers to embedded structs are made.
+// in returns the field of a struct. It allocates embedded structs behind nil
+// pointers.
 func (f *field) in(dst reflect.Value) reflect.Value {
 	if len(f.index) == 1 {
 		return dst.Field(f.index[0])
@@ -226,7 +227,7 @@ func (b *builder) fields(t reflect.Type) ([]field, error) {
 func decodeBase64(text string) ([]byte, *Error) {
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, &Error{Message: "is no base64"}
+		return nil, &Error{Message: "is not valid base64"}
 	}
 	return raw, nil
 }

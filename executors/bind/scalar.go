@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strconv"
 	"time"
+
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
 // Null leaves a scalar as it is, as encoding/json does.
@@ -75,7 +77,7 @@ func putInt(dst reflect.Value, value any) *Error {
 	return nil
 }
 
-// wholeNumber reads what has no fraction and is still not all digits: 3.0, 1e3.
+// wholeNumber reads a whole number that is not only digits: 3.0, 1e3.
 func wholeNumber(text string) (int64, bool) {
 	rat, ok := new(big.Rat).SetString(text)
 	if !ok || !rat.IsInt() || !rat.Num().IsInt64() {
@@ -123,7 +125,7 @@ func putFloat(dst reflect.Value, value any) *Error {
 	return nil
 }
 
-// putSeconds reads a number of seconds, as all times in inputs are.
+// putSeconds reads a number of seconds, the unit of all times in inputs.
 func putSeconds(dst reflect.Value, value any) *Error {
 	if value == nil {
 		return nil
@@ -156,8 +158,8 @@ func putBytes(dst reflect.Value, value any) *Error {
 	return nil
 }
 
-// putTexts and putTextMap are what others do for lists and maps, without
-// reflection: these two are the most common.
+// putTexts and putTextMap do without reflection what slice and mapping do:
+// their types are the most common ones.
 func putTexts(dst reflect.Value, value any) *Error {
 	list, ok := value.([]any)
 	switch {
@@ -200,9 +202,9 @@ func putTextMap(dst reflect.Value, value any) *Error {
 	return nil
 }
 
-// putJSON is for types that read JSON themselves.
+// putJSON is for types that implement json.Unmarshaler.
 func putJSON(dst reflect.Value, value any) *Error {
-	raw, err := json.Marshal(value)
+	raw, err := plainjson.Marshal(value)
 	if err == nil {
 		err = dst.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(raw)
 	}
@@ -212,7 +214,7 @@ func putJSON(dst reflect.Value, value any) *Error {
 	return nil
 }
 
-// putText is for types that read a text themselves.
+// putText is for types that implement encoding.TextUnmarshaler.
 func putText(dst reflect.Value, value any) *Error {
 	switch value := value.(type) {
 	case nil:
@@ -226,7 +228,7 @@ func putText(dst reflect.Value, value any) *Error {
 	return nil
 }
 
-// numeral is the text of a number, false where v is none.
+// numeral returns the text of a number; false if v is not a number.
 func numeral(v any) (string, bool) {
 	switch v := v.(type) {
 	case json.Number:

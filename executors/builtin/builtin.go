@@ -1,4 +1,4 @@
-// Package builtin is the one list of the executors that the server brings.
+// Package builtin lists the built-in executors. It is not a stable API.
 package builtin
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/chainwright/chainwright/executors/websocket"
 )
 
-// list makes each executor: a new one is one more line here.
+// list has the constructor of each executor. Add new executors here.
 var list = []func() executors.Executor{
 	aggregate.New,
 	apflow.New,
@@ -44,14 +44,19 @@ var list = []func() executors.Executor{
 	websocket.New,
 }
 
-// All makes the built-in executors. Their definitions are read side by side,
-// since that is most of what a start takes.
+// All creates the built-in executors. It loads their definitions in parallel,
+// because that takes most of the server's start.
 func All() []executors.Executor {
 	all := make([]executors.Executor, len(list))
-	var making sync.WaitGroup
-	for i, make := range list {
-		making.Go(func() { all[i] = make() })
+	var loading sync.WaitGroup
+	for i, create := range list {
+		loading.Go(func() {
+			all[i] = create()
+			if def := all[i].Definition(); !def.BuiltIn {
+				def.BuiltIn = true
+			}
+		})
 	}
-	making.Wait()
+	loading.Wait()
 	return all
 }

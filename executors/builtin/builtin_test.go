@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// Definitions of what is built in keep the rules, and their examples fit. That
-// they are true is held by transport/endtoend, which runs them all.
+// The definitions of the built-in executors follow the rules, and their examples
+// fit their schemas. Tests in transport/endtoend run all examples.
 func TestDefinitions(t *testing.T) {
 	t.Parallel()
 	all := builtin.All()
@@ -23,14 +23,14 @@ func TestDefinitions(t *testing.T) {
 		t.Run(e.Definition().ID, func(t *testing.T) {
 			executortest.Check(t, e)
 			if def := e.Definition(); !def.Input.Quick() || !def.Output.Quick() {
-				t.Error("a schema has keywords that make the start and every call slower")
+				t.Error("a schema has keywords that slow down the start and every call")
 			}
 		})
 	}
 }
 
-// Narrowed to what changes nothing, each schema still compiles and takes no
-// call that would change something.
+// The read-only form of each schema compiles, and refuses calls that change
+// something.
 func TestReadOnlyInput(t *testing.T) {
 	t.Parallel()
 	for _, e := range builtin.All() {

@@ -15,11 +15,10 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// BenchmarkTrue compares the executor with a bare pool of 64, for starting a
-// program that does nothing. The two take turns, so that whatever else the
-// machine does falls on both; x/bare is what the executor takes of the bare
-// pool's time, and of-bare how many it starts in the time of one there, by the
-// median of the turns.
+// BenchmarkTrue compares the executor with a plain pool of 64 goroutines that
+// start a program that does nothing. The two alternate, so that other load on the
+// machine affects both. x/bare is the executor's time divided by the pool's, and
+// of-bare is the inverse; both are medians.
 func BenchmarkTrue(b *testing.B) {
 	path, err := exec.LookPath("true")
 	if err != nil {

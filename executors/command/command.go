@@ -1,5 +1,5 @@
-// Package command is command_executor: it runs a program that the operator
-// has allowed.
+// Package command implements command_executor. It is not a stable API.
+// The executor runs a program that the operator has allowed.
 package command
 
 import (
@@ -15,30 +15,30 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/process"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/printed"
-	"github.com/chainwright/chainwright/executors/process"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 //go:embed definition.yaml
 var files embed.FS
 
-// outputCap bounds what is kept of each output, unless the policy's limits
-// say otherwise.
+// outputCap is the most bytes that are kept of each output, unless the
+// policy's limits are lower.
 const outputCap = 10 << 20
 
-// Input is what to run.
+// Input is the command to run.
 type Input struct {
 	Command any               `json:"command"` // a string, or a list of strings
 	Stdin   string            `json:"stdin"`
 	Env     map[string]string `json:"env"`
 	Cwd     string            `json:"cwd"`
-	// Timeout bounds the call from outside: see executors.TimeoutFor.
+	// Timeout, in seconds, is applied by the registry: see executors.TimeoutFor.
 	Timeout         float64 `json:"timeout"`
 	ExpectExitCodes []int64 `json:"expect_exit_codes"`
 }
 
-// Output is how the program ended, and what it wrote.
+// Output is the program's exit and what it wrote.
 type Output struct {
 	Success    bool    `json:"success"`
 	ReturnCode int     `json:"return_code"`
@@ -46,22 +46,25 @@ type Output struct {
 	Stderr     string  `json:"stderr"`
 	DurationMS float64 `json:"duration_ms"`
 	Truncated  bool    `json:"truncated"`
+	// Warnings name the outputs that are not UTF-8.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
-// Command is the executor. Close removes the folder that it made.
+// Command is the executor. Close removes the folder that it created.
 type Command struct {
 	executors.Executor
 	empty emptyFolder
 }
 
-// New makes the executor.
+// New returns command_executor.
 func New() *Command {
 	c := new(Command)
 	c.Executor = executors.New(executors.MustLoad(files), c.run)
 	return c
 }
 
-// Close removes what the executor made. No call may run any more.
+// Close removes the folder that the executor created. No call may be in
+// flight.
 func (c *Command) Close() error { return c.empty.remove() }
 
 func (c *Command) run(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
@@ -76,7 +79,7 @@ func (c *Command) run(ctx context.Context, call *executors.Call, in Input) (*Out
 	var start *process.StartError
 	switch {
 	case errors.As(err, &start):
-		return nil, executors.Errorf(executors.ExecutionError, "the program can't be started: %w", err).WithField("command")
+		return nil, executors.Errorf(executors.ExecutionError, "the program could not be started: %w", err).WithField("command")
 	case err != nil && result.Duration == 0:
 		return nil, err
 	}
@@ -87,8 +90,8 @@ func (c *Command) run(ctx context.Context, call *executors.Call, in Input) (*Out
 	return out, failure(err, out, spec.Path)
 }
 
-// plan finds the program and its environment, and refuses what is not
-// allowed.
+// plan resolves the program and its environment, and refuses what policy does
+// not allow.
 func plan(pol *policy.Policy, in Input) (process.Spec, error) {
 	spec := process.Spec{Stdin: in.Stdin, Cap: outputCap}
 	if limit := pol.Limits().Executors["command_executor"].OutputBytes; limit > 0 {
@@ -96,10 +99,14 @@ func plan(pol *policy.Policy, in Input) (process.Spec, error) {
 	} else if limit := pol.Limits().OutputBytes; limit > 0 {
 		spec.Cap = int(min(limit, outputCap))
 	}
+	variables := slices.Sorted(maps.Keys(in.Env))
 	shell, option, open := pol.Shell()
 	if line, ok := in.Command.(string); ok && open {
 		if strings.ContainsRune(line, 0) {
-			return spec, executors.Errorf(executors.ValidationError, "the command holds a NUL byte").WithField("command")
+			return spec, executors.Errorf(executors.ValidationError, "the command contains a NUL byte").WithField("command")
+		}
+		if err := policy.CheckVariables(variables); err != nil {
+			return spec, err
 		}
 		spec.Path, spec.Args = shell, []string{option, line}
 	} else {
@@ -107,25 +114,22 @@ func plan(pol *policy.Policy, in Input) (process.Spec, error) {
 		if err != nil {
 			return spec, executors.Errorf(executors.ValidationError, "command: %w", err).WithField("command")
 		}
-		if spec.Path, err = pol.Program(words[0], words[1:]); err != nil {
+		if spec.Path, err = pol.Program(words[0], words[1:], variables...); err != nil {
 			return spec, err
 		}
 		spec.Args = words[1:]
 	}
-	if err := pol.Environment(spec.Path, slices.Sorted(maps.Keys(in.Env))); err != nil {
-		return spec, err
-	}
 	for name, value := range in.Env {
 		if strings.ContainsRune(value, 0) {
-			return spec, executors.Errorf(executors.ValidationError, "the value of %s holds a NUL byte", name).WithField("env." + name)
+			return spec, executors.Errorf(executors.ValidationError, "the value of %s contains a NUL byte", name).WithField("env." + name)
 		}
 	}
 	spec.Env = environment(in.Env)
 	return spec, nil
 }
 
-// Words are a command's words, whether it came as an array or as one string,
-// which is split by quotes and spaces. There is no shell in it.
+// Words returns the words of a command that is an array, or one string that is
+// split by quotes and spaces. No shell is involved.
 func Words(command any) ([]string, error) {
 	if line, ok := command.(string); ok {
 		return split(line, true)
@@ -133,7 +137,7 @@ func Words(command any) ([]string, error) {
 	return words(command)
 }
 
-// words are the program and its arguments.
+// words returns the program and its arguments.
 func words(command any) ([]string, error) {
 	switch command := command.(type) {
 	case string:
@@ -162,21 +166,22 @@ func output(result process.Result, expected []int64) *Output {
 	return &Output{
 		Success:    slices.Contains(expected, int64(result.Code)) || len(expected) == 0 && result.Code == 0,
 		ReturnCode: result.Code,
-		Stdout:     printed.Text(result.Stdout.Bytes, result.Stdout.Truncated),
-		Stderr:     printed.Text(result.Stderr.Bytes, result.Stderr.Truncated),
+		Stdout:     result.Stdout.Text(),
+		Stderr:     result.Stderr.Text(),
 		DurationMS: float64(result.Duration.Microseconds()) / 1000,
 		Truncated:  result.Stdout.Truncated || result.Stderr.Truncated,
+		Warnings:   process.NotUTF8(result.Stdout, result.Stderr),
 	}
 }
 
-// failure says why the call failed; nil where it did not.
+// failure returns why the call failed, or nil.
 func failure(err error, out *Output, path string) error {
 	took := time.Duration(out.DurationMS * float64(time.Millisecond)).Round(10 * time.Millisecond)
 	code := strconv.Itoa(out.ReturnCode)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return executors.Errorf(executors.TimeoutError, "the command was stopped after %s, as its time was over", took).
-			WithHint("set timeout to give it more time")
+		return executors.Errorf(executors.TimeoutError, "the command was stopped after %s because of its timeout", took).
+			WithHint("set timeout to a higher value")
 	case errors.Is(err, context.Canceled):
 		return executors.Errorf(executors.Cancelled, "the command was stopped after %s", took)
 	case err != nil:
@@ -186,20 +191,18 @@ func failure(err error, out *Output, path string) error {
 	case out.ReturnCode < 0 && runtime.GOOS != "windows":
 		return executors.Errorf(executors.ExecutionError, "%s was ended by signal %d%s", path, -out.ReturnCode, because(out)).WithCode(code)
 	}
-	return executors.Errorf(executors.ExecutionError, "%s ended with exit code %d%s", path, out.ReturnCode, because(out)).WithCode(code).
-		WithHint("where this code is no failure, add it to expect_exit_codes")
+	failed := executors.Errorf(executors.ExecutionError, "%s ended with exit code %d%s", path, out.ReturnCode, because(out)).WithCode(code).
+		WithHint("if this code is not a failure, add it to expect_exit_codes")
+	failed.Exited = true
+	return failed
 }
 
-// because is the last line that the program wrote to its standard error: most
-// say there what is wrong.
+// because returns the last line of standard error: most programs report there
+// what is wrong.
 func because(out *Output) string {
-	lines := strings.Split(strings.TrimSpace(out.Stderr[max(0, len(out.Stderr)-2000):]), "\n")
-	last := strings.TrimSpace(lines[len(lines)-1])
+	last := shorten.LastLine(out.Stderr, 300)
 	if last == "" {
 		return ""
 	}
-	if runes := []rune(strings.ToValidUTF8(last, "")); len(runes) > 300 {
-		last = string(runes[:300]) + "…"
-	}
-	return ": " + strings.ToValidUTF8(last, "")
+	return ": " + last
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// folder chooses where to run: the caller's choice inside an open root, else
-// the only root, else an empty folder.
+// folder returns the working folder: the caller's choice inside an open root,
+// otherwise the only root, otherwise an empty folder.
 func (c *Command) folder(pol *policy.Policy, cwd string) (string, error) {
 	if cwd != "" {
 		dir, err := pol.Dir(cwd)
@@ -37,9 +37,8 @@ func inField(field string, err error) error {
 	return executors.Errorf(executors.ValidationError, "%s: %w", field, err).WithField(field)
 }
 
-// emptyFolder is a folder without anything in it and not meant to be written
-// to. There is one for all calls, since making one costs as much as starting
-// a program.
+// emptyFolder is an empty, read-only folder. All calls share it, because
+// creating one costs as much as starting a program.
 type emptyFolder struct {
 	once sync.Once
 	dir  string
@@ -49,7 +48,7 @@ type emptyFolder struct {
 func (f *emptyFolder) path() (string, error) {
 	f.once.Do(func() {
 		if f.dir, f.err = os.MkdirTemp("", "chainwright-empty-"); f.err == nil {
-			f.err = os.Chmod(f.dir, 0o500) // a folder is entered by its execute bit
+			f.err = os.Chmod(f.dir, 0o500) // entering a folder needs its execute bit
 		}
 	})
 	if f.err != nil {

@@ -17,8 +17,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// Outputs without end, and of bytes, of programs and of their children: what
-// is kept is bounded, is text, and nobody is left who writes.
+// Endless and binary output, of programs and of their children: the kept output
+// is limited and valid text, and no process goes on writing.
 func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	const most = 256 << 10
 	pol := allowing(t, policy.Config{Limits: policy.Limits{OutputBytes: most}}, "sh")
@@ -49,7 +49,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 				t.Fatalf("%v: %+v", err, outcome.Err)
 			}
 			failed := outcome.Err
-			if name == "a child's" && failed == nil { // its end may be the program's
+			if name == "a child's" && failed == nil { // the child may end together with the program
 				c.kind = ""
 			}
 			if c.kind == "" && failed != nil || c.kind != "" && (failed == nil || failed.Type != c.kind) || out.Truncated != c.cut {
@@ -60,8 +60,11 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 					t.Errorf("%d bytes: %.100q", len(text), text)
 				}
 			}
+			if (len(out.Warnings) > 0) != c.bytes {
+				t.Errorf("warnings: %q", out.Warnings)
+			}
 			if peak > 64<<20 {
-				t.Errorf("it took %d MiB", peak>>20)
+				t.Errorf("the call used %d MiB", peak>>20)
 			}
 			if left, err := exec.Command("pgrep", "-f", "yes "+mark).Output(); err == nil {
 				t.Errorf("left behind: %s", left)

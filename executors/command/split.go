@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// split takes a command line apart by the quoting rules that shells share:
-// words are parted by spaces; 'single quotes' keep everything as it is;
-// "double quotes" keep all but a backslash before ", \, $ and `; outside of
+// split splits a command line by the quoting rules that shells share: spaces
+// separate words; 'single quotes' keep their content unchanged; "double
+// quotes" keep everything but a backslash before ", \, $ and `; outside of
 // quotes a backslash keeps the next character. Nothing is expanded.
 //
-// A word that a shell would have read as an operator is an error, since
-// whoever wrote it wanted something that does not happen.
+// A word that a shell reads as an operator is an error, because its effect
+// would be missing.
 func split(line string, backslash bool) ([]string, error) {
 	s := splitter{line: line, backslash: backslash}
 	for s.at < len(s.line) {
@@ -31,7 +31,8 @@ func split(line string, backslash bool) ([]string, error) {
 type splitter struct {
 	line string
 	at   int
-	// backslash: it escapes. On Windows it parts the names in a path.
+	// backslash is whether a backslash escapes. On Windows it separates the
+	// names in a path.
 	backslash bool
 
 	words  []string
@@ -49,7 +50,7 @@ func (s *splitter) next() error {
 	case c == '\'':
 		end := strings.IndexByte(s.line[s.at:], '\'')
 		if end < 0 {
-			return fmt.Errorf("the single quote at character %d is never closed", s.at)
+			return fmt.Errorf("the single quote at character %d is not closed", s.at)
 		}
 		s.add(s.line[s.at : s.at+end])
 		s.quoted = true
@@ -60,7 +61,7 @@ func (s *splitter) next() error {
 		if s.at == len(s.line) {
 			return fmt.Errorf("the command ends with a backslash")
 		}
-		if s.line[s.at] != '\n' { // a line that goes on
+		if s.line[s.at] != '\n' { // a backslash at the end continues the line
 			s.add(s.line[s.at : s.at+1])
 			s.quoted = true
 		}
@@ -90,7 +91,7 @@ func (s *splitter) doubleQuoted() error {
 		}
 		s.word.WriteByte(c)
 	}
-	return fmt.Errorf("the double quote at character %d is never closed", open)
+	return fmt.Errorf("the double quote at character %d is not closed", open)
 }
 
 func (s *splitter) add(text string) {
@@ -104,7 +105,7 @@ func (s *splitter) endWord() error {
 	}
 	word := s.word.String()
 	if !s.quoted && isOperator(word) {
-		return fmt.Errorf("%q has no meaning here, as there is no shell; put it in quotes if it is an argument", word)
+		return fmt.Errorf("%q has no meaning here because there is no shell; put it in quotes if it is an argument", word)
 	}
 	s.words = append(s.words, word)
 	s.word.Reset()
@@ -112,7 +113,7 @@ func (s *splitter) endWord() error {
 	return nil
 }
 
-// isOperator reports whether a shell reads a word as anything but an argument.
+// isOperator reports whether a shell reads a word as an operator.
 func isOperator(word string) bool {
 	switch word {
 	case "|", "||", "|&", "&", "&&", ";", ";;", "<", "<<", "<<<", ">", ">>", ">|", "&>", "&>>", "1>", "2>", "1>>", "2>>", "2>&1", "1>&2", ">&2":

@@ -54,7 +54,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// A shell is the judge of what quoting means, where nothing is expanded.
+// split returns the same words as a shell where nothing is expanded.
 func FuzzSplit(f *testing.F) {
 	shell, err := exec.LookPath("sh")
 	if err != nil {
@@ -69,11 +69,11 @@ func FuzzSplit(f *testing.F) {
 			return
 		}
 		if strings.Contains(line, "\n") && !strings.Contains(line, "\\\n") {
-			return // ends a command there, and a word here
+			return // ends a command in the shell, but only a word in split
 		}
 		out, err := exec.Command(shell, "-c", `for a in `+strings.ReplaceAll(line, "\n", "\n")+`; do printf '%s\037' "$a"; done`).Output()
 		if err != nil {
-			return // not one list of words
+			return // more than one command
 		}
 		if want := strings.Join(got, "\x1f") + "\x1f"; string(out) != want {
 			t.Errorf("%q: split %q, the shell %q", line, got, out)

@@ -4,84 +4,95 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+
+	"github.com/cockroachdb/apd/v3"
 )
 
-func arithmetic(_ context.Context, in Input, elements []element) (any, error) {
+func arithmetic(ctx context.Context, in Input, elements []element) (any, error) {
 	field, err := newSelector("field", in.Field)
 	if err != nil {
 		return nil, err
 	}
-	return reckon(in.Operation, field, elements)
+	return reckon(ctx, in.Operation, field, elements)
 }
 
-// reckon works out one number of the elements.
-func reckon(operation string, field selector, elements []element) (any, error) {
+// reckon calculates one number from the elements.
+func reckon(ctx context.Context, operation string, field selector, elements []element) (any, error) {
 	switch operation {
 	case "sum":
-		total, err := sum(field, elements)
-		return total.number(), err
+		total, err := sum(ctx, field, elements)
+		return number(total), err
 	case "average":
-		total, err := sum(field, elements)
+		total, err := sum(ctx, field, elements)
 		if err != nil || len(elements) == 0 {
 			return json.Number("0"), err
 		}
-		return total.over(len(elements)).number(), nil
+		return number(divide(total, len(elements))), nil
 	case "median":
-		return median(field, elements)
+		return median(ctx, field, elements)
 	case "count":
 		return present(field, elements), nil
 	}
-	return extreme(operation, field, elements)
+	return extreme(ctx, operation, field, elements)
 }
 
-func sum(field selector, elements []element) (decimal, error) {
-	var total decimal
-	for _, e := range elements {
+func sum(ctx context.Context, field selector, elements []element) (*apd.Decimal, error) {
+	total := new(apd.Decimal)
+	for i, e := range elements {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return total, context.Cause(ctx)
+		}
 		d, _, err := field.numberIn(e)
 		if err != nil {
-			return decimal{}, err
+			return total, err
 		}
-		total = total.plus(d)
+		add(total, d)
 	}
 	return total, nil
 }
 
-// extreme gives the largest or smallest number as it was written; null where
-// there is none.
-func extreme(operation string, field selector, elements []element) (any, error) {
-	var best decimal
+// extreme returns the largest or smallest number as it was written, or null if
+// there are no numbers.
+func extreme(ctx context.Context, operation string, field selector, elements []element) (any, error) {
+	var best *apd.Decimal
 	var found any
-	for _, e := range elements {
+	for i, e := range elements {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		d, written, err := field.numberIn(e)
 		if err != nil {
 			return nil, err
 		}
-		c := d.compare(best)
-		if found == nil || operation == "max" && c > 0 || operation == "min" && c < 0 {
+		if found == nil || operation == "max" && d.Cmp(best) > 0 || operation == "min" && d.Cmp(best) < 0 {
 			best, found = d, written
 		}
 	}
 	return found, nil
 }
 
-func median(field selector, elements []element) (any, error) {
+func median(ctx context.Context, field selector, elements []element) (any, error) {
 	if len(elements) == 0 {
 		return nil, nil
 	}
-	numbers := make([]decimal, len(elements))
+	numbers := make([]*apd.Decimal, len(elements))
 	for i, e := range elements {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		d, _, err := field.numberIn(e)
 		if err != nil {
 			return nil, err
 		}
 		numbers[i] = d
 	}
-	slices.SortFunc(numbers, decimal.compare)
+	slices.SortFunc(numbers, (*apd.Decimal).Cmp)
 	upper := numbers[len(numbers)/2]
 	if len(numbers)%2 == 1 {
-		return upper.number(), nil
+		return number(upper), nil
 	}
-	return upper.plus(numbers[len(numbers)/2-1]).over(2).number(), nil
+	add(upper, numbers[len(numbers)/2-1])
+	return number(divide(upper, 2)), nil
 }
 
 // count counts the elements; with a field, those that have it and not null.
@@ -106,7 +117,7 @@ func present(field selector, elements []element) int {
 	return n
 }
 
-// countOther counts what is not an array: the keys of an object.
+// countOther counts values that are not arrays: the keys of an object.
 func countOther(in Input) (any, error) {
 	object, ok := in.Data.(map[string]any)
 	switch {

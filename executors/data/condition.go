@@ -11,12 +11,12 @@ import (
 	"github.com/chainwright/chainwright/executors/jq"
 )
 
-// condition says whether an element counts.
+// condition decides whether an element is kept.
 type condition interface {
 	holds(ctx context.Context, e element) (bool, error)
 }
 
-// newCondition reads the option where: a jq condition, or a comparison.
+// newCondition parses the option where: a jq condition, or a comparison.
 func newCondition(where any) (condition, error) {
 	switch w := where.(type) {
 	case string:
@@ -47,27 +47,26 @@ func (c jqCondition) holds(ctx context.Context, e element) (bool, error) {
 	return false, nil
 }
 
-// jqError makes a validation_error of what is wrong with a caller's program;
-// the end of the call stays what it is.
+// jqError returns a validation_error for a fault in a caller's program.
+// Timeout and cancel stay what they are.
 func jqError(err error, field, place string) error {
 	var typed *jq.Error
 	if !errors.As(err, &typed) {
 		return err
 	}
-	failure := invalid(field, "%s%s", typed.Message, place)
-	if typed.Kind == jq.Invalid && typed.Offset >= 0 {
-		failure.Hint = "the program goes wrong near byte " + strconv.Itoa(typed.Offset)
-	}
-	return failure
+	return invalid(field, "%s%s", typed.Message, place)
 }
 
-// comparison holds a value in each element against one that the caller gave.
+// comparison compares a value in each element with the caller's value.
 type comparison struct {
 	field selector
 	op    string
 	value any
-	in    map[string]bool
+	id    string          // of the value
+	in    map[string]bool // the values, by identity
 	re    *regexp.Regexp
+	heft  int // instructions of re
+	left  int // of jq.MaxMatching
 }
 
 var opNames = map[string]string{"==": "eq", "!=": "ne", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
@@ -83,7 +82,7 @@ func newComparison(w map[string]any) (condition, error) {
 		op = name
 	}
 	value, given := w["value"]
-	c := &comparison{field: field, op: op, value: value}
+	c := &comparison{field: field, op: op, value: value, left: jq.MaxMatching}
 	if !given && op != "exists" {
 		return nil, invalid("where.value", "is required by the op %q", w["op"])
 	}
@@ -103,7 +102,7 @@ func newComparison(w map[string]any) (condition, error) {
 			return nil, invalid("where.value", "must be a string for the op %s; got %s", op, kind(value))
 		}
 		if op == "matches" {
-			if c.re, err = regexp.Compile(text); err != nil {
+			if c.re, c.heft, err = jq.CompileRegexp(text); err != nil {
 				return nil, invalid("where.value", "%v", err)
 			}
 		}
@@ -116,24 +115,25 @@ func newComparison(w map[string]any) (condition, error) {
 			return nil, invalid("where.value", "must be true or false for the op exists; got %s", kind(value))
 		}
 	case "eq", "ne", "contains":
+		c.id = string(identity(nil, value))
 	default:
 		return nil, invalid("where.op", "is not known: %q", op)
 	}
 	return c, nil
 }
 
-// holds compares. A value that is missing or null is in no order and has no
-// text, so those comparisons do not hold; one of another kind than it is
-// compared with is an error.
+// holds reports whether the comparison is true. For a missing or null value,
+// comparisons of order and text are false. A value of another type than the
+// one it is compared with is an error.
 func (c *comparison) holds(_ context.Context, e element) (bool, error) {
 	v, found := c.field.in(e.value)
 	switch c.op {
 	case "exists":
 		return (found && v != nil) != (c.value == false), nil
 	case "eq":
-		return order(v, c.value) == 0, nil
+		return c.equals(v), nil
 	case "ne":
-		return order(v, c.value) != 0, nil
+		return !c.equals(v), nil
 	case "in":
 		return found && c.in[string(identity(nil, v))], nil
 	}
@@ -159,7 +159,17 @@ func (c *comparison) holds(_ context.Context, e element) (bool, error) {
 	case "ends_with":
 		return strings.HasSuffix(text, c.value.(string)), nil
 	}
+	if c.left -= len(text) * c.heft; c.left < 0 {
+		return false, invalid("where.value", "is too large a regular expression for the texts, which are too long").
+			WithHint("use contains, starts_with or ends_with, a shorter expression, or fewer elements")
+	}
 	return c.re.MatchString(text), nil
+}
+
+// equals reports whether v equals the value. It reads v once, however large the
+// value is.
+func (c *comparison) equals(v any) bool {
+	return rank(v) == rank(c.value) && string(identity(nil, v)) == c.id
 }
 
 func ordered(op string, cmp int) bool {
@@ -174,14 +184,14 @@ func ordered(op string, cmp int) bool {
 	return cmp <= 0
 }
 
-// contains holds for a text with that part, an array with that element and an
-// object with that key.
+// contains reports whether a string has the substring, an array the element,
+// or an object the key.
 func (c *comparison) contains(v any, index int) (bool, error) {
 	text, isText := c.value.(string)
 	switch v := v.(type) {
 	case []any:
 		for _, w := range v {
-			if order(w, c.value) == 0 {
+			if c.equals(w) {
 				return true, nil
 			}
 		}

@@ -1,5 +1,6 @@
-// Package data is data_processor: arithmetic, filtering, sorting, grouping and
-// joining of JSON values that are already at hand, and jq for the rest.
+// Package data implements data_processor. It is not a stable API.
+// The executor does arithmetic, filtering, sorting, grouping and joining of
+// JSON values, and jq for everything else.
 package data
 
 import (
@@ -9,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/delimited"
+	"github.com/chainwright/chainwright/executors/jq"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 //go:embed definition.yaml
@@ -16,11 +20,11 @@ var definition embed.FS
 
 // New returns the data_processor executor.
 func New() executors.Executor {
-	return executors.New(executors.MustLoad(definition), process)
+	return executors.New(executors.MustLoad(definition), process, check)
 }
 
-// Input is what a call gives. Options that an operation has no use for are
-// refused, for they would be a misunderstanding.
+// Input holds the arguments of a call. An option that the operation does not
+// use is an error, because the caller expects an effect.
 type Input struct {
 	Data      any                  `json:"data"`
 	Operation string               `json:"operation"`
@@ -33,15 +37,16 @@ type Input struct {
 	With      any                  `json:"with"`
 	On        any                  `json:"on"`
 	How       string               `json:"how"`
+	CSV       *delimited.Settings  `json:"csv"`
 }
 
-// Aggregate is one number that group_by works out for each group.
+// Aggregate is one number that group_by calculates for each group.
 type Aggregate struct {
 	Operation string `json:"operation"`
 	Field     string `json:"field"`
 }
 
-// Output is what a call gives back.
+// Output is the result of a call.
 type Output struct {
 	Operation  string `json:"operation"`
 	Result     any    `json:"result"`
@@ -50,7 +55,7 @@ type Output struct {
 
 // operation is one way of working on data.
 type operation struct {
-	options  []string // that it knows, besides data and operation
+	options  []string // allowed in addition to data and operation
 	required []string
 	run      func(ctx context.Context, in Input, elements []element) (any, error)
 }
@@ -72,6 +77,11 @@ var operations = map[string]operation{
 }
 
 func process(ctx context.Context, call *executors.Call, in Input) (Output, error) {
+	if in.CSV != nil {
+		if err := in.rows(); err != nil {
+			return Output{}, err
+		}
+	}
 	out := Output{Operation: in.Operation, InputCount: 1}
 	list, isList := in.Data.([]any)
 	if isList {
@@ -103,7 +113,56 @@ func process(ctx context.Context, call *executors.Call, in Input) (Output, error
 	return out, nil
 }
 
-// checkOptions refuses options that the operation lacks or has no use for.
+// mostRows is the most bytes of the rows of CSV as JSON.
+const mostRows = 64 << 20
+
+// rows replaces data that is the text of a table by its rows.
+func (in *Input) rows() error {
+	text, ok := in.Data.(string)
+	if !ok {
+		return invalid("data", "must be a string with csv; got %s", kind(in.Data))
+	}
+	rows, _, err := in.CSV.Rows(text, false, mostRows)
+	if err != nil {
+		if field := delimited.FieldOf(err); field != "" {
+			return executors.Errorf(executors.ValidationError, "csv.%w", err).WithField("csv." + field)
+		}
+		return invalid("data", "%v", err)
+	}
+	in.Data, err = strictjson.Decode(rows)
+	return err
+}
+
+// check returns the errors in literal options, which do not depend on the data.
+func check(inputs map[string]any) []*executors.Error {
+	var found []*executors.Error
+	add := func(err error) {
+		if err != nil {
+			found = append(found, executors.AsError(err))
+		}
+	}
+	if name, ok := inputs["operation"].(string); ok {
+		add(checkOptions(inputs, name, operations[name]))
+	}
+	if program, ok := inputs["program"].(string); ok {
+		if _, err := jq.Compile(program); err != nil {
+			add(jqError(err, "program", ""))
+		}
+	}
+	if where := inputs["where"]; where != nil && executors.Known(where) {
+		_, err := newCondition(where)
+		add(err)
+	}
+	field, _ := inputs["field"].(string)
+	if by := inputs["by"]; executors.Known(by) {
+		_, err := newKeys(Input{By: by, Field: field})
+		add(err)
+	}
+	return found
+}
+
+// checkOptions reports required options that are missing, and options that the
+// operation does not use.
 func checkOptions(inputs map[string]any, name string, op operation) error {
 	for _, required := range op.required {
 		if inputs[required] == nil {
@@ -111,8 +170,11 @@ func checkOptions(inputs map[string]any, name string, op operation) error {
 		}
 	}
 	for _, option := range optionNames {
+		if _, unknown := inputs[option].(executors.Unknown); unknown {
+			continue // it may be null
+		}
 		if inputs[option] != nil && !slices.Contains(op.options, option) {
-			return invalid(option, "is not used by the operation %s, which takes %s", name, strings.Join(op.options, ", ")).
+			return invalid(option, "is not used by the operation %s, which uses %s", name, strings.Join(op.options, ", ")).
 				WithHint("leave " + option + " out, or choose an operation that uses it")
 		}
 	}
@@ -121,10 +183,10 @@ func checkOptions(inputs map[string]any, name string, op operation) error {
 
 var optionNames = []string{"program", "field", "by", "where", "order", "aggregate", "with", "on", "how"}
 
-// checkEvery is how many elements go by between looks at the context.
+// checkEvery is the number of elements between two checks of the context.
 const checkEvery = 1 << 12
 
-// keep gives the elements that where holds for.
+// keep returns the elements that satisfy where.
 func keep(ctx context.Context, list []any, where any) ([]element, error) {
 	var c condition
 	if where != nil {

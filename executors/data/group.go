@@ -7,23 +7,29 @@ import (
 
 type group struct {
 	keys     []any
+	order    []any // the keys, sortable; only if the groups are sorted
 	elements []element
 }
 
-// groupBy gives the groups as they first come, or sorted by key where an
-// order is asked for. Each is {key, count, items}; with aggregate, what that
-// names stands in place of items.
-func groupBy(_ context.Context, in Input, elements []element) (any, error) {
+// groupBy returns the groups in the order of their first elements, or sorted
+// by key if order is set. A group is {key, count, items}; with aggregate, the
+// named numbers replace items.
+func groupBy(ctx context.Context, in Input, elements []element) (any, error) {
 	if in.By == nil && in.Field == "" {
 		return nil, invalid("by", "is required by the operation group_by")
 	}
-	list, selectors, err := withKeys(in, elements)
+	list, selectors, err := withKeys(ctx, in, elements)
 	if err != nil {
 		return nil, err
 	}
 	groups := gather(list)
 	if in.Order != "" {
-		slices.SortStableFunc(groups, func(a, b *group) int { return direction(in.Order) * slices.CompareFunc(a.keys, b.keys, order) })
+		for _, g := range groups {
+			for _, k := range g.keys {
+				g.order = append(g.order, sortable(k))
+			}
+		}
+		slices.SortStableFunc(groups, func(a, b *group) int { return direction(in.Order) * slices.CompareFunc(a.order, b.order, order) })
 	}
 	aggregates, err := newAggregates(in.Aggregate)
 	if err != nil {
@@ -31,7 +37,7 @@ func groupBy(_ context.Context, in Input, elements []element) (any, error) {
 	}
 	result := make([]any, len(groups))
 	for i, g := range groups {
-		if result[i], err = describe(g, selectors, aggregates); err != nil {
+		if result[i], err = describe(ctx, g, selectors, aggregates); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +81,7 @@ func newAggregates(given map[string]Aggregate) (map[string]aggregate, error) {
 	return list, nil
 }
 
-func describe(g *group, selectors []selector, aggregates map[string]aggregate) (map[string]any, error) {
+func describe(ctx context.Context, g *group, selectors []selector, aggregates map[string]aggregate) (map[string]any, error) {
 	out := map[string]any{"key": g.keys[0], "count": len(g.elements)}
 	if len(selectors) > 1 {
 		key := make(map[string]any, len(selectors))
@@ -89,7 +95,7 @@ func describe(g *group, selectors []selector, aggregates map[string]aggregate) (
 		return out, nil
 	}
 	for name, a := range aggregates {
-		v, err := reckon(a.operation, a.field, g.elements)
+		v, err := reckon(ctx, a.operation, a.field, g.elements)
 		if err != nil {
 			return nil, err
 		}

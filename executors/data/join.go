@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// maxRows and maxBytes, as JSON, bound what a join gives: two short lists can
-// match each with each.
+// maxRows and maxBytes (of JSON) limit the result of a join: every element of
+// one list can match every element of the other.
 const maxRows, maxBytes = 1_000_000, 32 << 20
 
-// join gives an object for each match of an element of data with one of with:
-// the fields of both. A field of with that data has too, and with another
-// value, is there as with_NAME. A null or missing key matches nothing.
+// join returns an object with the fields of both for each match of an element
+// of data with an element of with. If both have a field with different values,
+// the one of with is named with_NAME. A null or missing key matches nothing.
 func join(ctx context.Context, in Input, elements []element) (any, error) {
 	left, right, err := newJoinKeys(in.On)
 	if err != nil {
@@ -35,7 +35,7 @@ func join(ctx context.Context, in Input, elements []element) (any, error) {
 	}
 	rows := []any{}
 	room := maxBytes
-	sizes := make(map[string]int, len(index)) // of what an element is joined with
+	sizes := make(map[string]int, len(index)) // JSON bytes of the elements that a key joins
 	for id, objects := range index {
 		for _, each := range objects {
 			sizes[id] += size(each)
@@ -55,13 +55,17 @@ func join(ctx context.Context, in Input, elements []element) (any, error) {
 			room -= len(matches)*size(object) + sizes[id]
 		}
 		if room < 0 {
-			return nil, invalid("on", "the join gives more than %d bytes", maxBytes).WithHint("join on a key that is unique in data or in with, or leave out large fields")
+			return nil, invalid("on", "the join has more than %d bytes", maxBytes).WithHint("join on a key that is unique in data or in with, or leave out large fields")
 		}
 		if len(rows)+len(matches) >= maxRows {
-			return nil, invalid("on", "the join gives more than %d rows", maxRows).WithHint("join on a key that is unique in data or in with")
+			return nil, invalid("on", "the join has more than %d rows", maxRows).WithHint("join on a key that is unique in data or in with")
 		}
 		for _, match := range matches {
-			rows = append(rows, combine(object, match))
+			row, err := combine(object, match)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, row)
 		}
 		if len(matches) == 0 && in.How == "left" {
 			rows = append(rows, object)
@@ -70,7 +74,7 @@ func join(ctx context.Context, in Input, elements []element) (any, error) {
 	return rows, nil
 }
 
-// newJoinKeys reads the option on: the paths of the key on both sides.
+// newJoinKeys parses the option on: the paths of the key on both sides.
 func newJoinKeys(on any) (left, right []selector, err error) {
 	add := func(option, l, r string) error {
 		a, err := newSelector(option, l)
@@ -116,15 +120,21 @@ func joinKey(selectors []selector, object map[string]any) (string, bool) {
 	return string(id), true
 }
 
-func combine(left, right map[string]any) map[string]any {
+// maxPrefixes is how many times with_ is put before a name that both have.
+const maxPrefixes = 8
+
+func combine(left, right map[string]any) (map[string]any, error) {
 	row := make(map[string]any, len(left)+len(right))
 	maps.Copy(row, left)
 	for name, v := range right {
 		old, both := left[name]
-		if both && order(old, v) == 0 {
+		if both && same(old, v) {
 			continue
 		}
-		for both {
+		for n := 0; both; n++ {
+			if n == maxPrefixes {
+				return nil, invalid("with", "has the field %.60q, and more than %d fields with this name after with_", name, maxPrefixes)
+			}
 			name = "with_" + name
 			_, both = row[name]
 			if _, later := right[name]; later {
@@ -133,10 +143,15 @@ func combine(left, right map[string]any) map[string]any {
 		}
 		row[name] = v
 	}
-	return row
+	return row, nil
 }
 
-// size is how long a value is as JSON, or a little less.
+// same reports whether two values are equal.
+func same(a, b any) bool {
+	return rank(a) == rank(b) && string(identity(nil, a)) == string(identity(nil, b))
+}
+
+// size returns the length of a value as JSON, or a little less.
 func size(v any) int {
 	n := len("[]")
 	switch v := v.(type) {

@@ -21,7 +21,7 @@ func values(elements []element) []any {
 	return list
 }
 
-// newKeys reads the paths that an operation goes by: by, else field, else the
+// newKeys parses the paths of the key: by, otherwise field, otherwise the
 // element itself.
 func newKeys(in Input) ([]selector, error) {
 	switch by := in.By.(type) {
@@ -48,21 +48,30 @@ func newKeys(in Input) ([]selector, error) {
 	return nil, invalid("by", "must be a path or an array of paths; got %s", kind(in.By))
 }
 
-// keyed is an element and what it is sorted or grouped by; nil where it has
-// no such value.
+// keyed is an element with its key; the key is nil if the element has no such
+// value.
 type keyed struct {
 	element
 	keys []any
 }
 
-func withKeys(in Input, elements []element) ([]keyed, []selector, error) {
+// maxKeys limits the elements times the paths of their key.
+const maxKeys = 8 << 20
+
+func withKeys(ctx context.Context, in Input, elements []element) ([]keyed, []selector, error) {
 	selectors, err := newKeys(in)
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(elements)*len(selectors) > maxKeys {
+		return nil, nil, invalid("by", "has %d paths for %d elements; the product must be at most %d", len(selectors), len(elements), maxKeys)
+	}
 	list := make([]keyed, len(elements))
 	room := make([]any, len(elements)*len(selectors))
 	for i, e := range elements {
+		if i%checkEvery == 0 && ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
 		keys := room[i*len(selectors) : (i+1)*len(selectors)]
 		for j, s := range selectors {
 			keys[j], _ = s.in(e.value)
@@ -72,9 +81,9 @@ func withKeys(in Input, elements []element) ([]keyed, []selector, error) {
 	return list, selectors, nil
 }
 
-// sortElements keeps the order of elements with equal keys.
-func sortElements(_ context.Context, in Input, elements []element) (any, error) {
-	list, _, err := withKeys(in, elements)
+// sortElements sorts by key. Elements with equal keys keep their order.
+func sortElements(ctx context.Context, in Input, elements []element) (any, error) {
+	list, _, err := withKeys(ctx, in, elements)
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +113,9 @@ func direction(order string) int {
 	return 1
 }
 
-// unique keeps the first element of each key.
-func unique(_ context.Context, in Input, elements []element) (any, error) {
-	list, _, err := withKeys(in, elements)
+// unique returns the first element of each key.
+func unique(ctx context.Context, in Input, elements []element) (any, error) {
+	list, _, err := withKeys(ctx, in, elements)
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +131,8 @@ func unique(_ context.Context, in Input, elements []element) (any, error) {
 	return kept, nil
 }
 
-// programTime bounds a caller's jq program. The call's own time-out may be
-// shorter.
+// programTime is the time limit of a caller's jq program. The timeout of the
+// call may be shorter.
 const programTime = 5 * time.Second
 
 // runProgram runs jq on the data.

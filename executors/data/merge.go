@@ -2,9 +2,9 @@ package data
 
 import "strconv"
 
-// merge puts objects into one, or arrays into one, in order. Objects are
-// merged all the way down; what can't be is taken from the later one. Without
-// with, the elements of data are merged with each other.
+// merge combines objects into one object, or arrays into one array, in order.
+// Objects are merged at every depth; other values are taken from the later
+// one. Without with, the elements of data are merged with each other.
 func merge(data, with any) (any, error) {
 	switch data := data.(type) {
 	case map[string]any:
@@ -64,8 +64,8 @@ func mergeObjects(a, b map[string]any) map[string]any {
 	return merged
 }
 
-// mergeInto changes to and the objects inside it, which are therefore copies
-// of the caller's, each made once.
+// mergeInto changes to and the objects inside it. They are copies of the
+// caller's objects, and each is copied once.
 func mergeInto(to, from map[string]any) {
 	for k, v := range from {
 		old, isObject := to[k].(map[string]any)
@@ -78,7 +78,7 @@ func mergeInto(to, from map[string]any) {
 	}
 }
 
-// own copies an object all the way down; other values never change here.
+// own returns a deep copy of an object. Other values are never changed.
 func own(v any) any {
 	object, ok := v.(map[string]any)
 	if !ok {

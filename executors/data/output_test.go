@@ -10,8 +10,8 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest"
 )
 
-// What a few inputs would make too much of is refused before it is made.
-func TestOutputsThatExplode(t *testing.T) { // not parallel: it measures memory
+// Small inputs with huge results are refused before the result is built.
+func TestHugeResultsAreRefused(t *testing.T) { // not parallel: it measures memory
 	fields := func(n int) string {
 		var b strings.Builder
 		for i := range n {
@@ -37,7 +37,7 @@ func TestOutputsThatExplode(t *testing.T) { // not parallel: it measures memory
 				t.Errorf("%.200s, %+v", out.Result, out.Err)
 			}
 			if spent > 1<<30 {
-				t.Errorf("it took %d MiB", spent>>20)
+				t.Errorf("the call used %d MiB", spent>>20)
 			}
 		})
 	}

@@ -1,17 +1,20 @@
 package data
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/fieldpath"
+	"github.com/chainwright/chainwright/executors/internal/fieldpath"
 )
 
-// invalid is a validation_error about one input, or one element of it.
+// invalid returns a validation_error for one input, or one element of it.
 func invalid(field, format string, args ...any) *executors.Error {
 	return executors.Errorf(executors.ValidationError, "%s: %s", field, fmt.Sprintf(format, args...)).WithField(field)
 }
@@ -34,13 +37,13 @@ func kind(v any) string {
 	return fmt.Sprintf("%T", v)
 }
 
-// selector finds a value in each element, by a path that a caller wrote.
+// selector finds a value in each element by the caller's path.
 type selector struct {
 	text string
 	path fieldpath.Path
 }
 
-// newSelector reads a path; option names the input it came from.
+// newSelector parses a path; option is the input that it came from.
 func newSelector(option, text string) (selector, error) {
 	path, err := fieldpath.Parse(text)
 	if err != nil {
@@ -49,8 +52,8 @@ func newSelector(option, text string) (selector, error) {
 	return selector{text: text, path: path}, nil
 }
 
-// in finds the value. A key that has the whole text for its name comes first,
-// so that "a.b" finds {"a.b": 1} too.
+// in returns the value. A key that equals the whole path comes first, so that
+// "a.b" finds {"a.b": 1} too.
 func (s selector) in(v any) (any, bool) {
 	if object, ok := v.(map[string]any); ok {
 		if found, ok := object[s.text]; ok {
@@ -60,7 +63,7 @@ func (s selector) in(v any) (any, bool) {
 	return s.path.In(v)
 }
 
-// at names the value that the selector finds in element i.
+// at returns the path of the selected value in element i.
 func (s selector) at(list string, i int) string {
 	name := list + "[" + strconv.Itoa(i) + "]"
 	text := strings.TrimPrefix(s.text, ".")
@@ -73,49 +76,71 @@ func (s selector) at(list string, i int) string {
 	return name + "." + text
 }
 
-// element is one of data's, with its place there.
+// element is one element of data with its index.
 type element struct {
 	index int
 	value any
 }
 
-// numberIn finds the number that an element counts with.
-func (s selector) numberIn(e element) (decimal, json.Number, error) {
+// numberIn returns the number of an element.
+func (s selector) numberIn(e element) (*apd.Decimal, json.Number, error) {
 	v, ok := s.in(e.value)
 	if !ok {
-		return decimal{}, "", invalid(s.at("data", e.index), "is required: the element has no such value")
+		return nil, "", invalid(s.at("data", e.index), "is required: the element has no such value")
 	}
 	n, ok := v.(json.Number)
 	if !ok {
-		return decimal{}, "", invalid(s.at("data", e.index), "must be a number; got %s", kind(v))
+		return nil, "", invalid(s.at("data", e.index), "must be a number; got %s", kind(v))
 	}
 	d, ok := parse(n)
 	if !ok {
-		return decimal{}, "", invalid(s.at("data", e.index), "the number %.40s is out of range", string(n))
+		return nil, "", invalid(s.at("data", e.index), "the number %.40s is out of range", string(n))
 	}
 	return d, n, nil
 }
 
-// sortable is a value in a form that order compares fast, many times over.
+// sortable is a value in a form that order compares fast: it reads no more of
+// either value than the smaller one has.
 func sortable(v any) any {
-	if n, ok := v.(json.Number); ok {
-		if d, ok := parse(n); ok {
+	switch v := v.(type) {
+	case json.Number:
+		if d, ok := parse(v); ok {
 			return d
 		}
+	case []any:
+		list := make([]any, len(v))
+		for i, each := range v {
+			list[i] = sortable(each)
+		}
+		return list
+	case map[string]any:
+		keys := sortedKeys(v)
+		values := make([]any, len(keys))
+		for i, k := range keys {
+			values[i] = sortable(v[k])
+		}
+		return &sorted{keys, values}
 	}
 	return v
 }
 
-// order compares any two values: by kind (null, false, true, number, string,
-// array, object), then by value, numbers exactly.
+// sorted is an object in its order: the keys first, then the values.
+type sorted struct {
+	keys   []string
+	values []any
+}
+
+// order compares two values, which are sortable if they are arrays or objects: by
+// type (null, false, true, number, string, array, object), then by value, numbers
+// exactly.
 func order(a, b any) int {
 	if x, y := rank(a), rank(b); x != y {
 		return x - y
 	}
 	switch a := a.(type) {
-	case decimal:
-		if b, ok := b.(decimal); ok {
-			return a.compare(b)
+	case *apd.Decimal:
+		if b, ok := b.(*apd.Decimal); ok {
+			return a.Cmp(b)
 		}
 	case json.Number:
 		if b, ok := b.(json.Number); ok {
@@ -125,8 +150,9 @@ func order(a, b any) int {
 		return strings.Compare(a, b.(string))
 	case []any:
 		return slices.CompareFunc(a, b.([]any), order)
-	case map[string]any:
-		return orderObjects(a, b.(map[string]any))
+	case *sorted:
+		b := b.(*sorted)
+		return cmp.Or(slices.Compare(a.keys, b.keys), slices.CompareFunc(a.values, b.values, order))
 	}
 	return 0
 }
@@ -137,22 +163,7 @@ func orderNumbers(a, b json.Number) int {
 	if !okX || !okY {
 		return strings.Compare(string(a), string(b))
 	}
-	return x.compare(y)
-}
-
-// orderObjects goes by the sorted keys first, then by the values in that
-// order.
-func orderObjects(a, b map[string]any) int {
-	keysA, keysB := sortedKeys(a), sortedKeys(b)
-	if c := slices.Compare(keysA, keysB); c != 0 {
-		return c
-	}
-	for _, k := range keysA {
-		if c := order(a[k], b[k]); c != 0 {
-			return c
-		}
-	}
-	return 0
+	return x.Cmp(y)
 }
 
 func sortedKeys(m map[string]any) []string {
@@ -173,7 +184,7 @@ func rank(v any) int {
 			return 2
 		}
 		return 1
-	case json.Number, decimal:
+	case json.Number, *apd.Decimal:
 		return 3
 	case string:
 		return 4
@@ -183,8 +194,8 @@ func rank(v any) int {
 	return 6
 }
 
-// identity appends a text that two values share exactly when they are equal:
-// 1 and 1.0 do, 1 and "1" do not.
+// identity appends a text that is the same for two values exactly if they are
+// equal: 1 and 1.0 are, 1 and "1" are not.
 func identity(to []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -193,7 +204,7 @@ func identity(to []byte, v any) []byte {
 		return strconv.AppendBool(to, v)
 	case json.Number:
 		if d, ok := parse(v); ok {
-			return append(d.canonical(to), ' ')
+			return append(canonical(to, d), ' ')
 		}
 		return append(append(to, v...), ' ')
 	case string:

@@ -1,12 +1,12 @@
-// Package docker is docker_executor: a command in a container that can do
-// little beyond computing, and that is gone when the call is.
+// Package docker implements docker_executor. It is not a stable API.
+// The executor runs a command in a container with few rights and removes the
+// container when the call ends.
 package docker
 
 import (
 	"context"
 	"crypto/rand"
 	"embed"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -17,32 +17,33 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/printed"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 //go:embed definition.yaml
 var definition embed.FS
 
 // Executor is docker_executor. It keeps a connection to the engine; Close
-// ends it.
+// closes it.
 type Executor struct {
 	executors.Executor
 	engines engines
 }
 
-// New makes the executor. The engine is not asked before the first call.
+// New returns the executor. It connects to the engine on the first call.
 func New() *Executor {
 	e := new(Executor)
 	e.Executor = executors.New(executors.MustLoad(definition), e.run)
 	return e
 }
 
-// Close ends the connections to the engine.
+// Close closes the connections to the engine.
 func (e *Executor) Close() error { return e.engines.close() }
 
-// Input is what a call gives.
+// Input holds the inputs of a call.
 type Input struct {
 	Image      string            `json:"image"`
 	Command    any               `json:"command"` // a string, or a list of strings
@@ -54,7 +55,7 @@ type Input struct {
 	User       string            `json:"user"`
 	Pull       string            `json:"pull"`
 	Remove     bool              `json:"remove"`
-	Timeout    float64           `json:"timeout"` // applied by the door
+	Timeout    float64           `json:"timeout"` // applied by the registry
 }
 
 type resources struct {
@@ -62,7 +63,7 @@ type resources struct {
 	Memory string `json:"memory"`
 }
 
-// Output is how the container ended, and what it wrote.
+// Output is the exit code and the output of the container.
 type Output struct {
 	Success     bool     `json:"success"`
 	ContainerID string   `json:"container_id"`
@@ -73,6 +74,7 @@ type Output struct {
 	Truncated   bool     `json:"truncated"`
 	OutOfMemory bool     `json:"out_of_memory,omitempty"`
 	DurationMS  float64  `json:"duration_ms"`
+	Warnings    []string `json:"warnings,omitempty"` // name the outputs that are not UTF-8
 }
 
 type logs struct {
@@ -80,11 +82,11 @@ type logs struct {
 	Stderr string `json:"stderr"`
 }
 
-// fit cuts what was written to the room that there is for it as JSON: the door
-// would drop all of it. What is short stays whole.
+// fit cuts the outputs to the room for them as JSON, in bytes: the registry
+// would drop a larger result. A short output is not cut.
 func (o *Output) fit(room int) {
 	cut := func(text *string, room int) {
-		if end := web.EscapedEnd([]byte(*text), room); end < len(*text) {
+		if end := plainjson.Fit(*text, room); end < len(*text) {
 			*text, o.Truncated = (*text)[:end], true
 		}
 	}
@@ -96,15 +98,9 @@ func (o *Output) fit(room int) {
 	cut(second, room-min(room/2, escapedSize(*first)))
 }
 
-func escapedSize(text string) int {
-	raw, err := json.Marshal(text)
-	if err != nil {
-		return len(text)
-	}
-	return len(raw)
-}
+func escapedSize(text string) int { return len(plainjson.AppendString(nil, text)) }
 
-// maxOutput is what is kept of each output, unless the policy says less.
+// maxOutput is the limit of each output in bytes, unless policy sets a lower one.
 const maxOutput = 4 << 20
 
 func outputCap(limits policy.Limits) int {
@@ -138,7 +134,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	options.Name = "chainwright-" + strings.ToLower(rand.Text())
 	created, err := engine.ContainerCreate(ctx, options)
 	if err != nil {
-		_ = engine.remove(options.Name) // it may be there, and the answer was lost
+		_ = engine.remove(options.Name) // it may exist although the response was lost
 		return nil, notBegun(failure(ctx, err))
 	}
 	out := &Output{ContainerID: created.ID, Image: in.Image, Command: options.Config.Cmd, ExitCode: -1}
@@ -155,7 +151,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	return out, nil
 }
 
-// failure says why a call failed.
+// failure converts an error to the executor's error.
 func failure(ctx context.Context, err error) error {
 	var typed *executors.Error
 	var network net.Error
@@ -165,19 +161,19 @@ func failure(ctx context.Context, err error) error {
 	case errors.As(err, &typed):
 		return typed
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return executors.Errorf(executors.TimeoutError, "the container was ended, as its time was over").WithHint("set timeout to give it more time")
+		return executors.Errorf(executors.TimeoutError, "the container was killed: timeout").WithHint("set a longer timeout")
 	case ctx.Err() != nil:
-		return executors.Errorf(executors.Cancelled, "the container was ended")
+		return executors.Errorf(executors.Cancelled, "the container was killed: the call was cancelled")
 	case client.IsErrConnectionFailed(err):
-		return executors.Errorf(executors.NetworkError, "the container engine does not answer: %w", err).WithHint("the operator says with policy.docker.host where it is")
+		return executors.Errorf(executors.NetworkError, "connecting to the container engine failed: %w", err).WithHint("the operator sets its address with policy.docker.host")
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) {
-		return executors.Errorf(executors.NetworkError, "the connection to the container engine broke off: %w", err)
+		return executors.Errorf(executors.NetworkError, "the connection to the container engine broke: %w", err)
 	}
 	return executors.Errorf(executors.ExecutionError, "the container engine: %w", err)
 }
 
-// notBegun says of a failure on the way to the engine that nothing was run.
+// notBegun marks a network error as retryable, because no container was started.
 func notBegun(err error) error {
 	if failed := executors.AsError(err); failed.Type == executors.NetworkError {
 		return failed.Retry(0)
@@ -185,33 +181,34 @@ func notBegun(err error) error {
 	return err
 }
 
-// left says of a call, failed or not, that its container is still there.
+// left returns the error of a call whose container could not be removed.
 func left(err error, id string, why error) error {
-	failed := executors.Errorf(executors.ExecutionError, "the container can't be removed: %w", why)
+	failed := executors.Errorf(executors.ExecutionError, "removing the container failed: %w", why)
 	if err != nil {
 		failed = executors.AsError(err)
 	}
-	return failed.WithHint("the container " + id + " is still there: the next call removes it")
+	return failed.WithHint("the container " + id + " still exists; the next call removes it")
 }
 
-// killed is the exit code of what SIGKILL ended: 128 and the signal's number.
+// killed is the exit code after SIGKILL: 128 plus the number of the signal.
 const killed = 137
 
-// ended is the error of a command that ended with another code than 0.
+// ended returns the error for an exit code other than 0.
 func ended(out *Output) error {
 	text := "the container ended with exit code " + strconv.FormatInt(out.ExitCode, 10)
 	switch {
 	case out.OutOfMemory:
-		text = "the container needed more memory than it may have"
-	case out.ExitCode == killed: // some engines never hear why the kernel did it
-		text += ": it was killed, because it needed more memory than it may have or by somebody who may"
+		text = "the container exceeded its memory limit"
+	case out.ExitCode == killed: // some engines do not report the reason
+		text += ": it was killed, by the memory limit or by another process"
 	}
-	if said := printed.LastLine(out.Logs.Stderr); said != "" {
+	if said := shorten.LastLine(out.Logs.Stderr, 300); said != "" {
 		text += ": " + said
 	}
 	failed := executors.Errorf(executors.ExecutionError, "%s", text).WithCode(strconv.FormatInt(out.ExitCode, 10))
+	failed.Exited = true
 	if out.ExitCode == killed {
-		return failed.WithHint("set resources.memory to give it more")
+		return failed.WithHint("set a higher resources.memory")
 	}
 	return failed
 }

@@ -34,7 +34,7 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, docker.New())
 }
 
-// lab is an engine with one image, tool:1, and the executor before it.
+// lab is an engine with the image tool:1, and the executor.
 type lab struct {
 	registry *executors.Registry
 	engine   *client.Client
@@ -63,7 +63,7 @@ func newLab(t *testing.T) *lab {
 	return l
 }
 
-// image is a file system with nothing in it but a static program.
+// image returns an image with a static program only.
 func image(t *testing.T) io.Reader {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "tool")
@@ -109,7 +109,7 @@ func (l *lab) call(ctx context.Context, t *testing.T, more string) (docker.Outpu
 	return out, outcome.Err
 }
 
-// containers are those that the engine has.
+// containers returns the containers of the engine.
 func (l *lab) containers(t *testing.T) []container.Summary {
 	t.Helper()
 	found, err := l.engine.ContainerList(context.Background(), client.ContainerListOptions{All: true})
@@ -150,7 +150,7 @@ func TestContainers(t *testing.T) {
 		"somebody else":             {`"command": "who", "user": "1000:1001"`, "Uid: 1000 1000 1000 1000\nGid: 1001", "", ""},
 		"no network":                {`"command": "net"`, "lo\n", "", ""},
 		"no way out":                {`"command": ["dial", "1.1.1.1:53"]`, "unreachable", executors.ExecutionError, ""},
-		"too much memory":           {`"command": "memory", "resources": {"memory": "32m"}`, "", executors.ExecutionError, "more memory"},
+		"too much memory":           {`"command": "memory", "resources": {"memory": "32m"}`, "", executors.ExecutionError, "memory limit"},
 		"too many processes":        {`"command": "fork", "resources": {"memory": "2g"}`, "resource temporarily unavailable", "", ""},
 		"the variables of a shell":  {`"command": ["echo"], "env": {"A=B": "x"}`, "", executors.ValidationError, ""},
 		"root":                      {`"command": "who", "user": "0"`, "", executors.ValidationError, ""},
@@ -193,11 +193,11 @@ func TestContainers(t *testing.T) {
 	t.Run("endings", func(t *testing.T) { endings(t, l) })
 }
 
-// endings are the ways in which a container does not end by itself.
+// endings covers containers that do not end by themselves.
 func endings(t *testing.T, l *lab) {
 	out, err := l.call(t.Context(), t, `"command": ["sleep", "60"], "timeout": 2`)
 	if err == nil || err.Type != executors.TimeoutError || out.Logs.Stdout != "begun\n" {
-		t.Errorf("time-out: %+v, %+v", out, err)
+		t.Errorf("timeout: %+v, %+v", out, err)
 	}
 	out, err = l.call(t.Context(), t, `"command": "endless", "timeout": 2`)
 	if err == nil || err.Type != executors.TimeoutError || !out.Truncated {
@@ -225,8 +225,8 @@ func running(l *lab) bool {
 	return err == nil && len(found.Items) > 0
 }
 
-// leftovers are of a server that was killed: the next one removes them, and
-// leaves alone what is another's or not over.
+// leftovers checks that a server removes the containers of a killed server, and
+// no others.
 func leftovers(t *testing.T, l *lab) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -234,7 +234,7 @@ func leftovers(t *testing.T, l *lab) {
 	}
 	gone := exec.Command("true")
 	if err := gone.Run(); err != nil {
-		t.Skip(err)
+		t.Skipf("not installed: %v", err)
 	}
 	later, earlier := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10), strconv.FormatInt(time.Now().Add(-time.Hour).Unix(), 10)
 	want := map[string]bool{}
@@ -256,7 +256,7 @@ func leftovers(t *testing.T, l *lab) {
 			want["/"+name] = true
 		}
 	}
-	// Another executor, which has not looked for leftovers yet.
+	// A new executor has not searched for leftovers yet.
 	pol := executortest.Policy(t, policy.Config{Docker: policy.Docker{Images: []string{"tool:1"}, Host: l.engine.DaemonHost()}})
 	if outcome := executortest.Run(t, docker.New(), `{"image": "tool:1", "command": "echo", "remove": false}`, pol); outcome.Err != nil {
 		t.Fatal(outcome.Err)

@@ -19,24 +19,24 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/process"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/printed"
 )
 
 const (
-	// removeFor bounds the removing of a container, which is done also when
-	// the call's own time is over.
+	// removeFor is the time limit to remove a container. It does not depend on
+	// the call's own timeout.
 	removeFor = 10 * time.Second
-	// outputFor is how long what a container wrote may come after its end.
+	// outputFor is how long to wait for output after the container has ended.
 	outputFor = 2 * time.Second
-	// reapEvery is how often leftovers are looked for, at most.
+	// reapEvery is the minimum interval between searches for leftover containers.
 	reapEvery = 30 * time.Second
 )
 
-var errNoEnd = errors.New("its output does not end")
+var errNoEnd = errors.New("the output did not end")
 
-// engines are the connections to container engines; there is one, unless the
-// configuration changes.
+// engines holds one client per address of a container engine. There is more
+// than one only if the configuration changes.
 type engines struct {
 	mu     sync.Mutex
 	open   map[string]*engine
@@ -47,7 +47,7 @@ type engine struct {
 	*client.Client
 	mu     sync.Mutex
 	reaped time.Time
-	owed   []string // containers that could not be removed yet
+	owed   []string // containers still to be removed
 }
 
 func (e *engines) at(host string) (*engine, error) {
@@ -65,7 +65,7 @@ func (e *engines) at(host string) (*engine, error) {
 	}
 	made, err := client.New(options...)
 	if err != nil {
-		return nil, executors.Errorf(executors.ExecutionError, "the container engine can't be used: %w", err)
+		return nil, executors.Errorf(executors.ExecutionError, "the container engine's configuration is invalid: %w", err)
 	}
 	if e.open == nil {
 		e.open = map[string]*engine{}
@@ -87,8 +87,8 @@ func (e *engines) close() error {
 	return errors.Join(failed...)
 }
 
-// guardSocket refuses folders in which the engine's own socket is: whoever
-// has it has the machine.
+// guardSocket refuses mounts that contain a socket of a container engine:
+// access to the socket is control over the machine.
 func (e *engine) guardSocket(mounts []mount.Mount) error {
 	sockets := []string{"/var/run/docker.sock", "/run/docker.sock", "/run/containerd/containerd.sock"}
 	if socket, ok := strings.CutPrefix(e.DaemonHost(), "unix://"); ok {
@@ -100,14 +100,14 @@ func (e *engine) guardSocket(mounts []mount.Mount) error {
 		}
 		for _, each := range mounts {
 			if rel, err := filepath.Rel(each.Source, socket); err == nil && filepath.IsLocal(rel) {
-				return &policy.Denied{Field: "volumes", Message: each.Source + " is not allowed: the socket of a container engine is in it"}
+				return &policy.Denied{Field: "volumes", Message: each.Source + " is not allowed: it contains the socket of a container engine"}
 			}
 		}
 	}
 	return nil
 }
 
-// image sees to it that the engine has the image.
+// image pulls the image if necessary.
 func (e *engine) image(ctx context.Context, name, pull string) error {
 	if pull != "always" {
 		_, err := e.ImageInspect(ctx, name)
@@ -128,18 +128,18 @@ func (e *engine) image(ctx context.Context, name, pull string) error {
 	case ctx.Err() != nil, client.IsErrConnectionFailed(err):
 		return err
 	case errdefs.IsNotFound(err):
-		return executors.Errorf(executors.NotFound, "there is no image %s to pull: %w", name, err).WithField("image")
+		return executors.Errorf(executors.NotFound, "the image %s does not exist: %w", name, err).WithField("image")
 	}
-	return executors.Errorf(executors.NetworkError, "the image %s can't be pulled: %w", name, err).WithField("image")
+	return executors.Errorf(executors.NetworkError, "pulling the image %s failed: %w", name, err).WithField("image")
 }
 
-// watch starts a container and follows it to its end.
+// watch starts a container, waits for its end and reads its output.
 func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error {
 	attached, err := e.ContainerAttach(ctx, out.ContainerID, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return err
 	}
-	stdout, stderr := &printed.Buffer{Limit: limit}, &printed.Buffer{Limit: limit}
+	stdout, stderr := &process.Buffer{Limit: limit}, &process.Buffer{Limit: limit}
 	stream := &frames{from: attached.Reader}
 	copied := make(chan error, 1)
 	go func() {
@@ -176,15 +176,16 @@ func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error 
 		copyErr = errors.Join(errNoEnd, <-copied)
 	}
 	out.Logs = logs{stdout.Text(), stderr.Text()}
-	out.Truncated = stdout.Truncated() || stderr.Truncated() || err == nil && copyErr != nil // there may have been more
+	out.Truncated = stdout.Truncated() || stderr.Truncated() || err == nil && copyErr != nil // output may be missing
+	out.Warnings = process.NotUTF8(stdout, stderr)
 	out.fit(room)
 	switch {
 	case err != nil:
 		return err
-	case stream.within() && ctx.Err() != nil: // the client closes what is attached when the time is over
+	case stream.within() && ctx.Err() != nil: // the client closes the stream at the deadline
 		return ctx.Err()
 	case stream.within():
-		return executors.Errorf(executors.NetworkError, "the container engine: the container has ended with exit code %d, and its output broke off: %w", out.ExitCode, copyErr)
+		return executors.Errorf(executors.NetworkError, "the container engine: the container ended with exit code %d, but its output is incomplete: %w", out.ExitCode, copyErr)
 	case out.ExitCode == 0:
 		return nil
 	}
@@ -194,9 +195,9 @@ func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error 
 	return ended(out)
 }
 
-// outOfMemory asks whether the kernel ended a container for want of memory.
-// The engine hears of that apart from the end itself, and may hear it later:
-// it is asked again for a moment.
+// outOfMemory reports whether the kernel killed a container at its memory limit.
+// The engine learns that separately from the end and maybe later, so it is
+// queried for up to half a second.
 func (e *engine) outOfMemory(ctx context.Context, id string) bool {
 	for range 10 {
 		seen, err := e.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
@@ -215,8 +216,8 @@ func (e *engine) outOfMemory(ctx context.Context, id string) bool {
 	return false
 }
 
-// remove kills and removes a container, whatever it does. It has time of its
-// own: the call's may be over.
+// remove kills and removes a container. It has its own time limit, because the
+// call's may have passed. A container that can't be removed is added to owed.
 func (e *engine) remove(id string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), removeFor)
 	defer cancel()
@@ -230,14 +231,14 @@ func (e *engine) remove(id string) error {
 	return err
 }
 
-// settle removes what could not be removed when it was time.
+// settle removes the containers that could not be removed earlier.
 func (e *engine) settle() {
 	e.mu.Lock()
 	owed := e.owed
 	e.owed = nil
 	e.mu.Unlock()
 	for i, id := range owed {
-		if e.remove(id) != nil { // nor can the others be
+		if e.remove(id) != nil { // the others would fail, too
 			e.mu.Lock()
 			e.owed = append(e.owed, owed[i+1:]...)
 			e.mu.Unlock()
@@ -246,8 +247,8 @@ func (e *engine) settle() {
 	}
 }
 
-// reap removes what servers that are gone have left: containers whose time is
-// over, and those of a process on this machine that is no more.
+// reap removes leftover containers of ended servers: those past their deadline,
+// and those of a process on this machine that no longer runs.
 func (e *engine) reap(ctx context.Context) {
 	e.mu.Lock()
 	due := time.Since(e.reaped) >= reapEvery
@@ -260,7 +261,7 @@ func (e *engine) reap(ctx context.Context) {
 	}
 	found, err := e.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("label", labelOwner).Add("label", labelUntil)})
 	if err != nil {
-		return // the call itself will say what is wrong
+		return // the call itself will report the error
 	}
 	for _, each := range found.Items {
 		if leftOver(each.Labels, time.Now()) {
@@ -272,7 +273,7 @@ func (e *engine) reap(ctx context.Context) {
 func leftOver(labels map[string]string, now time.Time) bool {
 	until, err := strconv.ParseInt(labels[labelUntil], 10, 64)
 	if err != nil {
-		return false // not one that we have made
+		return false // not a container of chainwright
 	}
 	if now.Unix() > until {
 		return true
@@ -283,7 +284,7 @@ func leftOver(labels map[string]string, now time.Time) bool {
 	return err == nil && idErr == nil && host == name && !alive(id)
 }
 
-// alive reports whether a process is there, as far as the system tells.
+// alive reports whether a process runs, as far as the system can tell.
 func alive(id int) bool {
 	process, err := os.FindProcess(id)
 	if err != nil || runtime.GOOS == "windows" {

@@ -14,11 +14,11 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/docker"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// faults are those between us and an engine on another machine.
+// faults covers network faults between the executor and a remote engine.
 func faults(t *testing.T, l *lab) {
 	toxic.Faults(t, toxic.Peer{
 		Address: relay(t, strings.TrimPrefix(l.engine.DaemonHost(), "unix://")), Executor: "docker_executor", Answer: "the end",
@@ -41,7 +41,7 @@ func faults(t *testing.T, l *lab) {
 	})
 }
 
-// gone is an engine that can't be reached when the container is to be removed.
+// gone covers an engine that is unreachable when the container is removed.
 func gone(t *testing.T, l *lab) {
 	network := toxic.New(t, relay(t, strings.TrimPrefix(l.engine.DaemonHost(), "unix://")))
 	away := &lab{engine: l.engine, registry: executortest.Registry(t, executortest.Policy(t,
@@ -53,7 +53,7 @@ func gone(t *testing.T, l *lab) {
 		network.Down()
 	}()
 	_, err := away.call(t.Context(), t, `"command": ["sleep", "60"]`)
-	if err == nil || err.Type != executors.NetworkError || err.Retryable || !strings.Contains(err.Hint, "is still there") {
+	if err == nil || err.Type != executors.NetworkError || err.Retryable || !strings.Contains(err.Hint, "still exists") {
 		t.Errorf("%+v", err)
 	}
 	network.Up(t)
@@ -65,7 +65,7 @@ func gone(t *testing.T, l *lab) {
 	}
 }
 
-// relay is an address by which a socket can be reached over TCP.
+// relay returns a TCP address that forwards to a socket.
 func relay(t *testing.T, socket string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -5,18 +5,18 @@ import (
 	"io"
 )
 
-// frames is the stream of what a container writes: pieces, each after a header
-// with its length. The library takes an end within a piece for the end of the
-// output; it is the end of the connection.
+// frames follows the attach stream of a container: frames with a header that
+// contains their length. The library treats an end inside a frame as the end of
+// the output, but it is a broken connection.
 type frames struct {
 	from   io.Reader
 	header []byte
-	left   uint32 // of the piece
+	left   uint32 // bytes left in the frame
 }
 
 const headerSize = 8
 
-// Read reads on.
+// Read fails with io.ErrUnexpectedEOF if the stream ends inside a frame.
 func (f *frames) Read(p []byte) (int, error) {
 	n, err := f.from.Read(p)
 	for rest := p[:n]; len(rest) > 0; {
@@ -38,5 +38,5 @@ func (f *frames) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// within reports whether the last piece is not whole.
+// within reports whether the last frame is incomplete.
 func (f *frames) within() bool { return f.left > 0 || len(f.header) > 0 }

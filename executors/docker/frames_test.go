@@ -8,7 +8,7 @@ import (
 	"testing/iotest"
 )
 
-// Wherever the stream ends, only the end of a piece is the end of the output.
+// TestFrames checks that only an end between frames is the end of the output.
 func TestFrames(t *testing.T) {
 	t.Parallel()
 	const piece, empty = "\x01\x00\x00\x00\x00\x00\x00\x03abc", "\x02\x00\x00\x00\x00\x00\x00\x00"

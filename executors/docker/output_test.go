@@ -13,8 +13,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// Containers that write without end, or bytes, to either output: what is kept
-// is bounded and is text, and the container is gone.
+// TestOutputs covers containers with endless or binary output: the result is
+// limited and is text, and the container is removed.
 func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	const most = 256 << 10
 	l := newLab(t)
@@ -28,7 +28,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 		"a long one":       {`"command": ["pour", "out", "50000000"]`, "", true},
 		"a long other one": {`"command": ["pour", "err", "50000000"]`, "", true},
 		"without end":      {`"command": ["pour", "both", "-1"], "timeout": 3`, executors.TimeoutError, true},
-		"bytes":            {`"command": ["pour", "bytes", "100000"]`, "", true}, // it grows when it is made text
+		"bytes":            {`"command": ["pour", "bytes", "200000"]`, "", true}, // it grows when it is made text
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out docker.Output

@@ -25,13 +25,13 @@ import (
 
 const (
 	defaultMemory = 512 << 20
-	leastMemory   = 6 << 20 // the engine takes no less
+	leastMemory   = 6 << 20 // the minimum of the engine
 	mostMemory    = 64 << 30
 	maxProcesses  = 128
 )
 
-// plan is the whole configuration of a container. Nothing in it comes from a
-// caller but what is checked here.
+// plan returns the configuration of a container. It validates everything that
+// comes from the caller.
 func plan(ctx context.Context, pol *policy.Policy, in Input) (client.ContainerCreateOptions, error) {
 	var none client.ContainerCreateOptions
 	if err := pol.DockerImage(in.Image); err != nil {
@@ -65,7 +65,7 @@ func plan(ctx context.Context, pol *policy.Policy, in Input) (client.ContainerCr
 	if !strings.Contains(user, ":") {
 		user += ":65534"
 	}
-	keep := container.LogConfig{Type: "none"} // what it writes comes to us alone
+	keep := container.LogConfig{Type: "none"} // the engine stores no output
 	if !in.Remove {
 		keep = container.LogConfig{Type: "local", Config: map[string]string{"max-size": "10m", "max-file": "1", "compress": "false"}}
 	}
@@ -84,14 +84,14 @@ func plan(ctx context.Context, pol *policy.Policy, in Input) (client.ContainerCr
 	}, nil
 }
 
-// Labels by which a container is known to be ours, and to be left over.
+// Labels of a container's owner and deadline, by which leftovers are found.
 const (
-	labelOwner = "chainwright.owner" // the server's host and process
+	labelOwner = "chainwright.owner" // host and process of the server
 	labelUntil = "chainwright.until" // seconds since 1970
 )
 
-// labels say until when a container may be there. One that is kept on purpose
-// has no end.
+// labels returns the labels of a container. One that is kept on purpose has no
+// deadline.
 func labels(ctx context.Context, remove bool) map[string]string {
 	out := map[string]string{labelOwner: owner()}
 	if remove {
@@ -115,17 +115,17 @@ func variables(given map[string]string) ([]string, error) {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !variableName.MatchString(name) {
-			return nil, invalid("env", "%q is no name of a variable", name)
+			return nil, invalid("env", "%q is not a valid variable name", name)
 		}
 		if strings.ContainsRune(given[name], 0) {
-			return nil, invalid("env."+name, "holds a NUL byte")
+			return nil, invalid("env."+name, "contains a NUL byte")
 		}
 		out = append(out, name+"="+given[name])
 	}
 	return out, nil
 }
 
-// volumes are folders and files in opened roots, to read.
+// volumes returns read-only mounts of files and folders that policy allows.
 func volumes(pol *policy.Policy, given map[string]string) ([]mount.Mount, error) {
 	var out []mount.Mount
 	for _, from := range slices.Sorted(maps.Keys(given)) {
@@ -137,6 +137,8 @@ func volumes(pol *policy.Policy, given map[string]string) ([]mount.Mount, error)
 				return nil, about(field, fileErr)
 			}
 			source = file
+		} else if err := pol.NoSecretBelow(source); err != nil {
+			return nil, about(field, err)
 		}
 		if !path.IsAbs(to) || path.Clean(to) != to || to == "/" || strings.ContainsAny(to, ":\x00") {
 			return nil, invalid(field, "must be mounted at an absolute path below /; got %q", to)
@@ -178,7 +180,7 @@ func (r resources) read() (container.Resources, error) {
 		}
 		out.Memory = memory
 	}
-	out.MemorySwap = out.Memory // which is: no swap
+	out.MemorySwap = out.Memory // no swap
 	return out, nil
 }
 

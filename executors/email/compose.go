@@ -10,15 +10,15 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
-// maxRecipients bounds whom one message goes to.
+// maxRecipients is the largest number of recipients of a message.
 const maxRecipients = 100
 
-// compose makes the message, and lists whom it goes to. Nothing of the input
-// can start a header line of its own: control characters are refused wherever
-// a header is made of them, and addresses are parsed and written anew.
+// compose builds the message and returns it with its recipients. No input can
+// start a header line: control characters in headers are refused, and addresses
+// are parsed and encoded again.
 func compose(call *executors.Call, in input, via *server) (*gomail.Msg, []string, error) {
 	message := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	var accepted []string
@@ -40,11 +40,11 @@ func compose(call *executors.Call, in input, via *server) (*gomail.Msg, []string
 			continue
 		}
 		if err := each.set(written...); err != nil {
-			return nil, nil, web.Invalid(each.field, "%s can't be used: %w", each.field, err)
+			return nil, nil, web.Invalid(each.field, "%s is invalid: %w", each.field, err)
 		}
 	}
 	if len(accepted) == 0 || len(accepted) > maxRecipients {
-		return nil, nil, web.Invalid("to", "an e-mail goes to 1 to %d addresses; got %d", maxRecipients, len(accepted))
+		return nil, nil, web.Invalid("to", "an e-mail must have 1 to %d recipients; got %d", maxRecipients, len(accepted))
 	}
 	if err := setSender(message, in, via); err != nil {
 		return nil, nil, err
@@ -69,8 +69,8 @@ func compose(call *executors.Call, in input, via *server) (*gomail.Msg, []string
 	return message, accepted, attach(call, message, in.Attachments)
 }
 
-// setSender uses the connection's own address, and a caller's only where the
-// operator has left that open.
+// setSender sets the connection's own address. A caller's address is used only if
+// the connection has none.
 func setSender(message *gomail.Msg, in input, via *server) error {
 	from, field := via.From, "policy.connections."+via.name+".from"
 	if in.FromEmail != "" {
@@ -80,16 +80,16 @@ func setSender(message *gomail.Msg, in input, via *server) error {
 		}
 		own, err := mail.ParseAddress(from)
 		if from != "" && (err != nil || !strings.EqualFold(own.Address, given.Address)) {
-			return executors.Errorf(executors.PermissionDenied, "the connection %s sends only as its own address", via.name).
-				WithField("from_email").WithHint("leave from_email out")
+			return executors.Errorf(executors.PermissionDenied, "the connection %s can send from its own address only", via.name).
+				WithField("from_email").WithHint("omit from_email")
 		}
 		from, field = given.String(), "from_email"
 	}
 	if from == "" {
-		return web.Invalid("from_email", "from_email is required: the connection %s has no address of its own", via.name)
+		return web.Invalid("from_email", "from_email is required: the connection %s has no address", via.name)
 	}
 	if err := message.From(from); err != nil {
-		return web.Invalid(field, "%s can't be used: %w", field, err)
+		return web.Invalid(field, "%s is invalid: %w", field, err)
 	}
 	if in.ReplyTo == "" {
 		return nil
@@ -130,18 +130,17 @@ func readAddress(field, text string) (*mail.Address, error) {
 	if err != nil {
 		return nil, web.Invalid(field, `%s must be one address such as "Ada <ada@example.com>"; got %q`, field, text)
 	}
-	// What a quoted local part may hold by the letter is more than servers
-	// and relays agree on.
+	// Mail servers interpret quoted local parts differently.
 	if strings.ContainsAny(address.Address, " \"\\<>(),:;[]") || plain(field, address.Address) != nil || plain(field, address.Name) != nil {
-		return nil, web.Invalid(field, "%s has characters in it that mail servers read differently; got %q", field, text)
+		return nil, web.Invalid(field, "%s contains characters that mail servers interpret differently; got %q", field, text)
 	}
 	return address, nil
 }
 
-// plain refuses what would end a header line.
+// plain fails if a text contains characters that could end a header line.
 func plain(field, text string) error {
 	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }) {
-		return web.Invalid(field, "%s holds a control character such as a line break, which headers can't carry", field)
+		return web.Invalid(field, "%s must not contain control characters such as line breaks", field)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
-// Package email is send_email_executor: one e-mail through a mail server that
-// the operator has configured. It sends once: whether a server that fell
-// silent has sent a message is not to be known.
+// Package email implements send_email_executor. It is not a stable API.
+// The executor sends one e-mail through a mail server of the operator. It does
+// not retry: after a lost connection, the server may have accepted the message.
 package email
 
 import (
@@ -13,7 +13,7 @@ import (
 //go:embed definition.yaml
 var files embed.FS
 
-// New makes send_email_executor. Its connections last no longer than a call.
+// New returns send_email_executor. A connection lasts no longer than its call.
 func New() executors.Executor {
 	return executors.New(executors.MustLoad(files), execute)
 }
@@ -29,7 +29,7 @@ type input struct {
 	FromEmail   string  `json:"from_email"`
 	Attachments []any   `json:"attachments"`
 	Connection  string  `json:"connection"`
-	Timeout     float64 `json:"timeout"` // applied by the door
+	Timeout     float64 `json:"timeout"` // applied by the registry
 }
 
 type output struct {

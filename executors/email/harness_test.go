@@ -43,8 +43,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// trusted is the file of authorities that this process trusts. It is read
-// once, when the first certificate is checked.
+// trusted is the file of certificate authorities that this process trusts. It is
+// read once, when the first certificate is verified.
 var trusted string
 
 var authority = sync.OnceValue(func() func(testing.TB) *peers.Certificate {
@@ -61,7 +61,7 @@ var authority = sync.OnceValue(func() func(testing.TB) *peers.Certificate {
 	}
 })
 
-// received is a message as a server got it.
+// received is a message as the server received it.
 type received struct {
 	from string
 	to   []string
@@ -70,10 +70,10 @@ type received struct {
 	body string
 }
 
-// mailbox is a real mail server, and what it got.
+// mailbox is a real mail server and its messages.
 type mailbox struct {
 	messages chan received
-	secure   bool // take mail only over TLS from who has logged in
+	secure   bool // accept mail only over TLS, from authenticated clients
 	reject   func(to string) error
 }
 
@@ -136,7 +136,7 @@ func (s *session) Data(r io.Reader) error {
 func (s *session) Reset()        {}
 func (s *session) Logout() error { return nil }
 
-// start runs a mail server, with TLS from the start or by STARTTLS, or none.
+// start runs a mail server with TLS, STARTTLS or no encryption.
 func start(tb testing.TB, kind string) (*mailbox, policy.Connection) {
 	tb.Helper()
 	box := &mailbox{messages: make(chan received, 10), secure: kind != "none"}
@@ -176,7 +176,7 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 func (quiet) Println(...any)        {}
 
-// opened is a policy with one mail server.
+// opened returns a policy with one mail server.
 func opened(tb testing.TB, connection policy.Connection, more func(*policy.Config)) *policy.Policy {
 	tb.Helper()
 	cfg := policy.Config{Connections: map[string]policy.Connection{"mail": connection}}

@@ -14,26 +14,26 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// maxAnswers bounds what a server may say in one session.
+// maxAnswers is the limit of a server's responses in a session, in bytes.
 const maxAnswers = 1 << 20
 
-// server is a configured mail server.
+// server is an operator's mail server.
 type server struct {
 	policy.Connection
 	name string
 }
 
-// choose finds the connection by its name, or the only one there is.
+// choose returns the named connection, or the only one.
 func choose(pol *policy.Policy, name string) (*server, error) {
 	known := pol.Connections("smtp")
 	if name == "" {
 		if len(known) != 1 {
-			return nil, web.Invalid("connection", "connection is required: there are several mail servers").
-				WithHint("known are " + strings.Join(known, ", "))
+			return nil, web.Invalid("connection", "connection is required, because several mail servers are configured").
+				WithHint("connections are " + strings.Join(known, ", "))
 		}
 		name = known[0]
 	}
@@ -44,7 +44,7 @@ func choose(pol *policy.Policy, name string) (*server, error) {
 		return nil, refused
 	}
 	if c.Kind != "smtp" {
-		return nil, web.Invalid("connection", "%s is of kind %s, which is no mail server", name, c.Kind)
+		return nil, web.Invalid("connection", "%s is of kind %s; the kind must be smtp", name, c.Kind)
 	}
 	return &server{c, name}, nil
 }
@@ -66,7 +66,7 @@ func (s *server) send(ctx context.Context, pol *policy.Policy, message *gomail.M
 	}))
 	client, err := gomail.NewClient(s.Host, options...)
 	if err != nil {
-		return executors.Errorf(executors.ExecutionError, "the connection %s can't be used: %w", s.name, err)
+		return executors.Errorf(executors.ExecutionError, "the connection %s is not usable: %w", s.name, err)
 	}
 	session, err := client.DialToSMTPClientWithContext(ctx)
 	if open != nil {
@@ -76,12 +76,12 @@ func (s *server) send(ctx context.Context, pol *policy.Policy, message *gomail.M
 	if err != nil {
 		return s.failure(ctx, err)
 	}
-	// The library asks for one more thing after the server has taken the
-	// message: what comes of that is no failure to send it.
+	// The library sends another command after the server has accepted the
+	// message; its error does not mean that sending failed.
 	if err := client.SendWithSMTPClient(session, message); err != nil && !message.IsDelivered() {
 		return s.failure(ctx, err)
 	}
-	_ = client.CloseWithSMTPClient(session) // the message is on its way
+	_ = client.CloseWithSMTPClient(session) // the message has been accepted
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (s *server) options(pol *policy.Policy) ([]gomail.Option, error) {
 		options, port = append(options, gomail.WithSSL()), orPort(port, 465)
 	case "none":
 		options, port = append(options, gomail.WithTLSPolicy(gomail.NoTLS)), orPort(port, 25)
-	default: // without it nothing is sent
+	default: // requires STARTTLS
 		options, port = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory)), orPort(port, 587)
 	}
 	options = append(options, gomail.WithPort(port))
@@ -105,7 +105,7 @@ func (s *server) options(pol *policy.Policy) ([]gomail.Option, error) {
 		return nil, err
 	}
 	login := gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover)
-	if s.TLS == "tls" { // the library takes a connection that it did not dial itself for an open one
+	if s.TLS == "tls" { // the library treats a custom dialer's connection as unencrypted
 		login = gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthSCRAMSHA1, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin)
 	}
 	return append(options, login, gomail.WithUsername(s.User), gomail.WithPassword(password)), nil
@@ -130,13 +130,13 @@ func (s *server) dial(ctx context.Context, pol *policy.Policy, network, address 
 	return bound, nil
 }
 
-// bounded is a connection that ends when its peer has said too much.
+// bounded is a connection that limits the bytes from the server.
 type bounded struct {
 	net.Conn
 	left int
 }
 
-var errTooMuch = errors.New("the server says more than a mail server has to say")
+var errTooMuch = errors.New("the server sent too much data")
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
@@ -147,7 +147,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// failure says why a message was not sent, or not surely.
+// failure returns the error of a message that was not sent or may not have been.
 func (s *server) failure(ctx context.Context, err error) error {
 	name := fmt.Sprintf("the mail server of the connection %s", s.name)
 	code, temporary := 0, false
@@ -161,7 +161,7 @@ func (s *server) failure(ctx context.Context, err error) error {
 	}
 	if code == 0 {
 		if strings.Contains(err.Error(), "STARTTLS") {
-			return executors.Errorf(executors.NetworkError, "%s: %w", name, err).WithHint("the operator says in policy.connections." + s.name + ".tls how the server encrypts")
+			return executors.Errorf(executors.NetworkError, "%s: %w", name, err).WithHint("the operator sets the encryption in policy.connections." + s.name + ".tls")
 		}
 		if errors.Is(err, errTooMuch) {
 			return executors.Errorf(executors.NetworkError, "%s: %w", name, errTooMuch)
@@ -170,9 +170,9 @@ func (s *server) failure(ctx context.Context, err error) error {
 			err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
 		}
 		failure := web.Failure(ctx, name, err)
-		if sending != nil && sending.Reason == gomail.ErrSMTPDataClose { // all was said, and no answer came
+		if sending != nil && sending.Reason == gomail.ErrSMTPDataClose { // the message was sent, but there was no response
 			failure.Retryable = false
-			failure.WithHint("the server may have taken the message: find out before it is sent again")
+			failure.WithHint("the server may have accepted the message: check that before you send it again")
 		}
 		return failure
 	}

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/schema"
+	"github.com/chainwright/chainwright/executors/internal/schema"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Check holds an executor's definition to the rules: its schemas are ones that
-// assistants accept, its text is short enough for them, the Go type of its
-// inputs knows every property and no others, and its examples fit.
+// Check checks an executor's definition: assistants accept its schemas, its
+// texts are short enough, the Go type of its inputs has exactly the properties
+// of the schema, that of its outputs those of a closed schema, and its examples
+// match the schemas.
 func Check(t testing.TB, e executors.Executor) {
 	t.Helper()
 	def := e.Definition()
@@ -33,13 +34,18 @@ func problems(e executors.Executor) []string {
 	}
 	if t := executors.InputType(e); t != nil {
 		if shape, err := strictjson.DecodeObject(def.Input.JSON()); err == nil {
-			found = append(found, fields("", t, shape)...)
+			found = append(found, fields("input_schema", "", t, shape)...)
+		}
+	}
+	if t := executors.OutputType(e); t != nil {
+		if shape, err := strictjson.DecodeObject(def.Output.JSON()); err == nil && shape["additionalProperties"] == false {
+			found = append(found, fields("output_schema", "", t, shape)...)
 		}
 	}
 	return append(found, examples(def)...)
 }
 
-// texts are the rules for what people and assistants read.
+// texts checks the texts that people and assistants read.
 func texts(def *executors.Definition) []string {
 	const longestDescription, longestTitle = 1000, 60
 	var found []string
@@ -58,7 +64,7 @@ func texts(def *executors.Definition) []string {
 	return found
 }
 
-// examples are held to the schemas, with defaults filled in.
+// examples checks the examples against the schemas, with defaults filled in.
 func examples(def *executors.Definition) []string {
 	var found []string
 	for _, example := range def.Examples {
@@ -83,13 +89,13 @@ func examples(def *executors.Definition) []string {
 	return found
 }
 
-// without leaves out what an example's result need not have: it names what is
-// worth showing.
+// without removes the required keywords: an example shows only the important
+// fields of a result.
 func without(violations []schema.Violation, message string) []schema.Violation {
 	return slices.DeleteFunc(violations, func(v schema.Violation) bool { return v.Message == message })
 }
 
-// withSecrets puts holes where an example has the placeholder of a secret.
+// withSecrets replaces the placeholders of secrets in an example.
 func withSecrets(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -108,9 +114,9 @@ func withSecrets(v any) any {
 	return v
 }
 
-// fields holds a Go type to a schema: the same names on both sides, also in
-// the objects inside.
-func fields(path string, t reflect.Type, shape map[string]any) []string {
+// fields checks that a Go type and a schema have the same names, also in nested
+// objects.
+func fields(schema, path string, t reflect.Type, shape map[string]any) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		if t.Kind() == reflect.Slice {
 			shape, _ = shape["items"].(map[string]any)
@@ -135,14 +141,14 @@ func fields(path string, t reflect.Type, shape map[string]any) []string {
 		known[name] = true
 		property, ok := properties[name].(map[string]any)
 		if !ok {
-			found = append(found, path+field.Name+" is for "+name+", which input_schema does not have")
+			found = append(found, path+field.Name+" is for "+name+", which "+schema+" does not have")
 			continue
 		}
-		found = append(found, fields(path+field.Name+".", field.Type, property)...)
+		found = append(found, fields(schema, path+field.Name+".", field.Type, property)...)
 	}
 	for _, name := range names(properties) {
 		if !known[name] {
-			found = append(found, "input_schema has "+path+name+", which no field of "+t.String()+" takes")
+			found = append(found, schema+" has "+path+name+", which no field of "+t.String()+" takes")
 		}
 	}
 	return found

@@ -1,9 +1,10 @@
-// Package executortest holds executors to what the rest of the program, and
-// the assistants that call them, count on. A test of an executor is:
+// Package executortest checks executors in tests: that their definitions follow
+// the rules, and that their results match their schemas. A test of an executor
+// is:
 //
 //	func TestDefinition(t *testing.T) { executortest.Check(t, mine.New()) }
 //
-// and Run makes a call through the same door as the server's.
+// Run makes a call in the same way as the server.
 package executortest
 
 import (
@@ -19,13 +20,13 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Closed is the policy of a server that nothing was opened on.
+// Closed returns the default policy, which opens nothing.
 func Closed(t testing.TB) *policy.Policy {
 	t.Helper()
 	return Policy(t, policy.Config{})
 }
 
-// Policy makes a policy that is closed with the test.
+// Policy returns a policy. It is closed when the test ends.
 func Policy(t testing.TB, cfg policy.Config) *policy.Policy {
 	t.Helper()
 	pol, err := policy.New(cfg)
@@ -40,8 +41,8 @@ func Policy(t testing.TB, cfg policy.Config) *policy.Policy {
 	return pol
 }
 
-// Registry makes a registry that checks outputs and is closed with the test.
-// A nil policy is the closed one.
+// Registry returns a registry that checks outputs. It is closed when the test
+// ends. A nil policy means Closed.
 func Registry(t testing.TB, pol *policy.Policy, execs ...executors.Executor) *executors.Registry {
 	t.Helper()
 	if pol == nil {
@@ -60,14 +61,14 @@ func Registry(t testing.TB, pol *policy.Policy, execs ...executors.Executor) *ex
 	return registry
 }
 
-// Run makes one call as the server would: inputs decoded strictly, defaults
-// filled in, validated, and through the door. A nil policy is the closed one.
+// Run makes one call as the server does: it decodes the inputs strictly, fills in
+// defaults, validates, and invokes the executor. A nil policy means Closed.
 func Run(t testing.TB, e executors.Executor, inputs string, pol *policy.Policy) executors.Outcome {
 	t.Helper()
 	return Call(t, Registry(t, pol, e), e.Definition().ID, inputs)
 }
 
-// Call is Run in a registry that is there already.
+// Call is Run with an existing registry.
 func Call(t testing.TB, registry *executors.Registry, id, inputs string) executors.Outcome {
 	t.Helper()
 	resolved, err := registry.ResolveInputs(id, json.RawMessage(inputs))
@@ -77,8 +78,8 @@ func Call(t testing.TB, registry *executors.Registry, id, inputs string) executo
 	return registry.Invoke(t.Context(), id, &executors.Call{Inputs: resolved, Attempt: 1}, 0)
 }
 
-// Examples runs the examples of a definition. Each must complete, and give
-// what it says: the keys that its result names, with those values.
+// Examples runs the examples of a definition. Each must complete, and its result
+// must have the keys that the example names, with the same values.
 func Examples(t *testing.T, e executors.Executor, pol *policy.Policy) {
 	t.Helper()
 	registry := Registry(t, pol, e)
@@ -107,8 +108,8 @@ func Examples(t *testing.T, e executors.Executor, pol *policy.Policy) {
 	}
 }
 
-// Holds reports whether a value has everything that is wanted of it, as an
-// example says it: of an object the keys, of an array all elements.
+// Holds reports whether a value contains what an example wants: the named keys
+// of an object, and all elements of an array.
 func Holds(got, want any) bool {
 	switch want := want.(type) {
 	case map[string]any:
@@ -135,8 +136,8 @@ func Holds(got, want any) bool {
 	return equal(got, want)
 }
 
-// Cancelled makes a call and cancels it once it has arrived at its peer, and
-// holds it to saying so.
+// Cancelled makes a call, cancels it after it has reached its peer, and checks
+// that the error type is cancelled.
 func Cancelled(tb testing.TB, registry *executors.Registry, executor, inputs string, arrived <-chan struct{}) {
 	tb.Helper()
 	resolved, refused := registry.ResolveInputs(executor, json.RawMessage(inputs))

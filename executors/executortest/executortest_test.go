@@ -123,14 +123,14 @@ func inside(property string) string {
 	return `{"type": "object", "properties": {"a": ` + property + `}}`
 }
 
-// Outputs are held to their schema in tests.
+// In tests, outputs are checked against their schema.
 func TestRunChecksOutputs(t *testing.T) {
 	t.Parallel()
 	if out := Run(t, greeter(load(t)), `{"name": "Ada"}`, nil); out.Err != nil || string(out.Result) != `{"greeting":"Hello Ada","length":3}` {
 		t.Errorf("%s, %v", out.Result, out.Err)
 	}
 	out := Run(t, greeter(load(t)), `{"name": "nobody"}`, nil)
-	if out.Err == nil || out.Err.Message != "greeting_executor gave a result that does not fit its own schema: greeting must be a string; got 3" {
+	if out.Err == nil || out.Err.Message != "greeting_executor returned a result that does not match its own schema: greeting must be a string; got 3" {
 		t.Errorf("%s, %v", out.Result, out.Err)
 	}
 	if out := Run(t, greeter(load(t)), `{}`, nil); out.Err == nil || out.Err.Field != "name" {

@@ -6,12 +6,12 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/chainwright/chainwright/executors/schema"
+	"github.com/chainwright/chainwright/executors/internal/schema"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// LintInput gives what in an input schema some client does not accept: one
-// provider answers 400 to it, another client drops the tool in silence.
+// LintInput returns what in an input schema some clients do not accept: they
+// return status 400, or drop the tool without a message.
 func LintInput(raw json.RawMessage) []string {
 	root, found := lintRoot(raw)
 	if root == nil {
@@ -20,7 +20,7 @@ func LintInput(raw json.RawMessage) []string {
 	return append(found, lintInside("", root)...)
 }
 
-// LintOutput gives what in an output schema some client does not accept.
+// LintOutput returns what in an output schema some clients do not accept.
 func LintOutput(raw json.RawMessage) []string {
 	_, found := lintRoot(raw)
 	return found
@@ -43,10 +43,26 @@ func lintRoot(raw json.RawMessage) (map[string]any, []string) {
 			found = append(found, "has "+keyword+" at its root")
 		}
 	}
-	return root, found
+	return root, append(found, nulls("", root)...)
 }
 
-// lintInside goes over a schema and those inside it.
+// nulls reports keys without a value: in YAML, a text with a comma that is not
+// quoted.
+func nulls(path string, shape map[string]any) (found []string) {
+	for _, key := range slices.Sorted(maps.Keys(shape)) {
+		switch value := shape[key].(type) {
+		case nil:
+			if key != "default" {
+				found = append(found, fmt.Sprintf("at %s/%s: has no value; quote a YAML text that has a comma", path, key))
+			}
+		case map[string]any:
+			found = append(found, nulls(path+"/"+key, value)...)
+		}
+	}
+	return found
+}
+
+// lintInside checks a schema and the schemas in it.
 func lintInside(path string, shape map[string]any) []string {
 	var found []string
 	add := func(format string, args ...any) { found = append(found, "at "+path+"/"+fmt.Sprintf(format, args...)) }

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Spent is how many bytes were allocated while fn ran, whether they were given
-// back or not: no peak of it was higher. Others must not run meanwhile, so its
-// test is not parallel.
+// Spent returns the number of bytes that were allocated while fn ran, freed or
+// not. It is an upper bound of the memory that fn used at any time. Nothing else
+// must run meanwhile, so the test must not be parallel.
 func Spent(fn func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -19,9 +19,9 @@ func Spent(fn func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Peak is by how much the heap was larger than before at its largest while fn
-// ran, as far as looking at it now and then tells. Others must not run
-// meanwhile, so its test is not parallel.
+// Peak returns the largest growth of the heap while fn ran, in bytes, from
+// samples every 2 ms. Nothing else must run meanwhile, so the test must not be
+// parallel.
 func Peak(fn func()) uint64 {
 	runtime.GC()
 	before := heap()
@@ -51,8 +51,8 @@ func heap() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// Pour writes a piece for ever, until the writer takes no more, and counts
-// what it took: how much a peer without end got rid of.
+// Pour writes a piece again and again until the writer returns an error, and
+// adds the number of bytes written to count.
 func Pour(to io.Writer, piece []byte, count *atomic.Int64) {
 	for {
 		n, err := to.Write(piece)

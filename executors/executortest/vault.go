@@ -2,6 +2,7 @@ package executortest
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"html"
 	"net/url"
@@ -14,22 +15,23 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// core is the part of Secret that no encoder but base64 writes in another way.
+// core is the part of Secret that only base64 changes.
 const core = "S3cretC0reValue"
 
-// Secret is what the secret TOKEN of a Vault holds. Every encoding writes some
-// of it in a way of its own.
+// Secret is the value of the secret TOKEN of a Vault. Each encoding changes some
+// of its characters.
 const Secret = `t/+` + core + `=?&<"x">'\end`
 
-// Hole is what a test writes into an input where the secret is to be.
+// Hole is the placeholder of the secret in inputs.
 const Hole = "${{ secrets.TOKEN }}"
 
-// EchoScript is a shell script that writes what the variable KEY holds, as it
-// is and as others write it, to its outputs.
+// EchoScript is a shell script that writes the value of the variable KEY to
+// stdout and stderr, as it is and in several encodings.
 const EchoScript = `
 url=
 rest=$KEY
@@ -49,25 +51,36 @@ for each in "$KEY" "$url" "$encoded" "$(printf %s "$encoded" | tr -d '=\n' | tr 
 done
 `
 
-// Echo is what a peer says that was given a value and gives it back in every
-// way there is, one a line.
+// Echo returns a value in every encoding that a peer could use, one on each
+// line.
 func Echo(given string) string {
 	if given == "" {
 		return ""
 	}
 	withUser := []byte("user:" + given)
-	quoted, _ := json.Marshal(given)
-	plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(quoted))
+	quoted, _ := json.Marshal(given) // escaped for HTML
+	plain := string(plainjson.AppendString(nil, given))
 	return strings.Join([]string{
 		"got " + given, "query " + url.QueryEscape(given), "path " + url.PathEscape(given), "small " + strings.ToLower(url.QueryEscape(given[:1])) + given[1:],
 		"json " + string(quoted), "json " + plain, "json " + strings.ReplaceAll(plain, "/", `\/`), "html " + html.EscapeString(given),
 		"base64 " + base64.StdEncoding.EncodeToString([]byte(given)), base64.RawStdEncoding.EncodeToString(withUser),
 		base64.URLEncoding.EncodeToString(withUser), base64.RawURLEncoding.EncodeToString([]byte(given)),
+		"hex " + hex.EncodeToString([]byte(given)),
 	}, "\n")
 }
 
-// Vault is a registry whose policy holds the secret TOKEN. What leaves it is
-// looked through for the secret.
+// BoundTo returns a secret for servers of the test, by their URLs or addresses.
+func BoundTo(servers ...string) policy.Secret {
+	var bound policy.Secret
+	for _, server := range servers {
+		to := policy.DestinationOf(server)
+		bound.Hosts = append(bound.Hosts, to.Host+":"+to.Port)
+	}
+	return bound
+}
+
+// Vault is a registry whose policy has the secret TOKEN. Everything that it
+// returns, logs and records is searched for the secret.
 type Vault struct {
 	Registry *executors.Registry
 
@@ -79,8 +92,8 @@ type Vault struct {
 	progress strings.Builder
 }
 
-// NewVault makes a registry for a test. The secret may go where bound says;
-// its source is the vault's own.
+// NewVault returns a registry for a test. bound limits where the secret may be
+// used; its source is set by the vault.
 func NewVault(tb testing.TB, cfg policy.Config, bound policy.Secret, execs ...executors.Executor) *Vault {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -111,15 +124,15 @@ func NewVault(tb testing.TB, cfg policy.Config, bound policy.Secret, execs ...ex
 	return v
 }
 
-// Write takes a line of the log.
+// Write implements io.Writer for the log.
 func (v *Vault) Write(line []byte) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.log.Write(line)
 }
 
-// Call makes a call with the secret in it. Nothing that comes back holds the
-// secret, in whatever way it is written, and its name stands where it was.
+// Call makes a call with the secret in its inputs. It fails the test if the
+// outcome contains the secret in any encoding, or no mark instead.
 func (v *Vault) Call(id string, inputs map[string]any) executors.Outcome {
 	v.tb.Helper()
 	raw, err := json.Marshal(inputs)
@@ -140,23 +153,23 @@ func (v *Vault) Call(id string, inputs map[string]any) executors.Outcome {
 	said := allTexts(v.tb, outcome)
 	CheckHidden(v.tb, "the outcome of "+id, said)
 	CheckHidden(v.tb, "the progress of "+id, v.Progress())
-	if !strings.Contains(said+v.Progress(), "[secret TOKEN]") {
+	if !strings.Contains(said+v.Progress(), "[secret]") {
 		v.tb.Errorf("%s: nothing came back of the secret: %s, %+v", id, outcome.Result, outcome.Err)
 	}
 	return outcome
 }
 
-// Uses says that calls use the secret, though no input names it.
+// Uses tells the vault that calls use the secret although no input names it.
 func (v *Vault) Uses() { v.used = true }
 
-// Progress is what the calls reported, as text.
+// Progress returns the progress that the calls reported, as text.
 func (v *Vault) Progress() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.progress.String()
 }
 
-// checkTrails looks through what was written beside the outcomes.
+// checkTrails searches the log, the audit trail and the progress.
 func (v *Vault) checkTrails() {
 	audit, err := os.ReadFile(v.audit)
 	if err != nil {
@@ -169,7 +182,7 @@ func (v *Vault) checkTrails() {
 	CheckHidden(v.tb, "the log", v.log.String())
 }
 
-// allTexts are the texts of an outcome, as its reader has them.
+// allTexts returns the texts of an outcome.
 func allTexts(tb testing.TB, outcome executors.Outcome) string {
 	tb.Helper()
 	var all strings.Builder
@@ -204,12 +217,12 @@ func collect(into *strings.Builder, value any) {
 	}
 }
 
-// CheckHidden fails a test where the secret is in a text, as it is or in
-// base64, however that is broken into lines, or most of it.
+// CheckHidden fails the test if a text contains the secret or most of it, as it
+// is or in base64 with any line breaks.
 func CheckHidden(tb testing.TB, what, text string) {
 	tb.Helper()
 	flat := strings.NewReplacer("\n", "", "\r", "", `\n`, "", `\r`, "", " ", "").Replace(text)
-	forms := []string{core, core[:len(core)-3], core[3:]}
+	forms := []string{core, core[:len(core)-3], core[3:], hex.EncodeToString([]byte(core))}
 	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift := range 3 {
 			encoded := enc.EncodeToString([]byte(strings.Repeat("x", shift) + core + "xx"))

@@ -9,13 +9,13 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// address is a URL with holes in its path and its query. Who is asked, and
-// how, is the operator's to say: no hole may be before the path.
+// address is a URL template. Placeholders are allowed in the path and the
+// query only: the operator's file chooses the scheme, the host and the port.
 type address struct {
 	origin *url.URL
-	prefix string // scheme, host and port as they were written
-	path   []text // between slashes
-	query  text   // behind the question mark; nil: there is none
+	prefix string // scheme, host and port as written
+	path   []text // path segments
+	query  text   // after the question mark; nil: no query
 }
 
 var originForm = regexp.MustCompile(`^(https?://[^/?#]+)(.*)$`)
@@ -26,14 +26,14 @@ func parseAddress(def *executors.Definition, from string) (*address, error) {
 		return nil, errors.New("must begin with http:// or https:// and a host")
 	}
 	if strings.Contains(found[1], "${{") {
-		return nil, errors.New("has a hole before its path: which host is asked is for this file to say; for addresses that callers choose there is rest_executor")
+		return nil, errors.New("has a placeholder before its path; the host must be fixed in this file: use rest_executor where callers choose the address")
 	}
 	origin, err := url.Parse(found[1])
 	switch {
 	case err != nil || origin.Hostname() == "":
-		return nil, errors.New("can't be read: is the host right?")
+		return nil, errors.New("is not a valid URL: check the host")
 	case origin.User != nil:
-		return nil, errors.New("holds a user name or password; give them in auth, as a secret")
+		return nil, errors.New("contains a user name or password; move them to auth, as a secret")
 	}
 	a := &address{origin: origin, prefix: found[1]}
 	parts, err := parseText(def, found[2])
@@ -46,12 +46,12 @@ func parseAddress(def *executors.Definition, from string) (*address, error) {
 	return a, nil
 }
 
-// split takes what is behind the host apart.
+// split divides the part after the host into path segments and a query.
 func (a *address) split(parts text) error {
 	var segment text
 	inQuery := false
 	for _, p := range parts {
-		if p.isHole() {
+		if p.isPlaceholder() {
 			if inQuery {
 				a.query = append(a.query, p)
 			} else {
@@ -83,14 +83,13 @@ func (a *address) split(parts text) error {
 	}
 	a.path = append(a.path, segment)
 	if len(a.path[0]) > 0 {
-		return errors.New("must have a slash behind the host")
+		return errors.New("must have a slash after the host")
 	}
 	return nil
 }
 
-// fill makes the address of one call. A value takes the place that the
-// operator gave it and no more: it can't add a part to the path, go up in it,
-// or add a parameter.
+// fill returns the URL of one call. Values are escaped, so a value can't add
+// a path segment, go up in the path, or add a query parameter.
 func (a *address) fill(f *filler) (string, error) {
 	var out strings.Builder
 	out.WriteString(a.prefix)
@@ -100,15 +99,15 @@ func (a *address) fill(f *filler) (string, error) {
 		}
 		written, err := segment.write(f, func(p part, value string) (string, error) {
 			if value == "" {
-				return "", executors.Errorf(executors.ValidationError, "%s must not be empty: it is a part of the address", named(p)).WithField(p.input)
+				return "", executors.Errorf(executors.ValidationError, "%s must not be empty: it is part of the URL", named(p)).WithField(p.input)
 			}
 			return url.PathEscape(value), nil
 		})
 		if err != nil {
 			return "", err
 		}
-		if (written == "." || written == "..") && segment.hasHole() {
-			return "", executors.Errorf(executors.ValidationError, "%s must not make a step in the address: got %q", segment.firstInput(), written).
+		if (written == "." || written == "..") && segment.hasPlaceholder() {
+			return "", executors.Errorf(executors.ValidationError, "%s must not be a . or .. path segment: got %q", segment.firstInput(), written).
 				WithField(segment.firstInput())
 		}
 		out.WriteString(written)
@@ -130,9 +129,9 @@ func named(p part) string {
 	return p.input
 }
 
-func (t text) hasHole() bool {
+func (t text) hasPlaceholder() bool {
 	for _, p := range t {
-		if p.isHole() {
+		if p.isPlaceholder() {
 			return true
 		}
 	}
@@ -148,14 +147,15 @@ func (t text) firstInput() string {
 	return ""
 }
 
-// check fills the address with a letter in each hole, to see that it is one.
+// check fills every placeholder with a letter and reports whether the result
+// is a valid URL.
 func (a *address) check() error {
 	filled, err := a.fill(&filler{sample: "x"})
 	if err == nil {
 		_, err = url.Parse(filled)
 	}
 	if err != nil {
-		return errors.New("can't be read: is everything in it escaped as an address needs it?")
+		return errors.New("is not a valid URL: percent-escape special characters")
 	}
 	return nil
 }

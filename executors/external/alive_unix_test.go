@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// alive reports whether a process runs; one that nobody waited for does not.
+// alive reports whether a process runs. Zombies count as ended.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false

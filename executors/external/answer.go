@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/process"
+	"github.com/chainwright/chainwright/executors/internal/process"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// judge makes the outcome of how a program ended and what it answered.
-func judge(def *executors.Definition, result process.Result, note string) (any, error) {
+// outcome returns the result of a call from the exit code and the standard
+// output of its program. lastLine is the last line of its standard error.
+func outcome(def *executors.Definition, result process.Result, note string) (any, error) {
 	output, said, err := readAnswer(def, result.Stdout.Bytes)
 	if result.Code == 0 || said && err != nil {
 		return output, err
@@ -20,26 +22,29 @@ func judge(def *executors.Definition, result process.Result, note string) (any, 
 	code := strconv.Itoa(result.Code)
 	message := "its program ended with exit code " + code
 	if result.Code < 0 {
-		message = "its program was ended by signal " + strconv.Itoa(-result.Code)
+		message = "its program was killed by signal " + strconv.Itoa(-result.Code)
 	}
 	if note != "" {
 		message += ": " + note
 	}
-	return output, executors.Errorf(executors.ExecutionError, "%s failed: %s", def.ID, message).WithCode(code)
+	failed := executors.Errorf(executors.ExecutionError, "%s failed: %s", def.ID, message).WithCode(code)
+	failed.Exited = result.Code > 0
+	return output, failed
 }
 
-// readAnswer reads what a program wrote. An object whose status is completed,
-// failed or cancelled is taken as said; anything else is the output. The error
-// of an answer that is JSON is what the program said itself.
+// readAnswer decodes the standard output of a program. A JSON object whose
+// status is completed, failed or cancelled is read as that status; any other
+// JSON value is the output. isJSON distinguishes an error that the program
+// reported from output that is not JSON.
 func readAnswer(def *executors.Definition, raw []byte) (output any, isJSON bool, err error) {
 	raw = bytes.TrimSpace(bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")))
 	if len(raw) == 0 {
-		return nil, false, executors.Errorf(executors.ExecutionError, "%s answered nothing: its program wrote no JSON to its standard output", def.ID)
+		return nil, false, executors.Errorf(executors.ExecutionError, "%s returned nothing: its program wrote no JSON to standard output", def.ID)
 	}
 	value, err := strictjson.Decode(raw)
 	if err != nil {
-		return nil, false, executors.Errorf(executors.ExecutionError, "the answer of %s is not JSON: %w", def.ID, err).
-			WithHint("a program answers with one JSON value on its standard output; everything else that it says goes to its standard error")
+		return nil, false, executors.Errorf(executors.ExecutionError, "the output of %s is not valid JSON: %w", def.ID, err).
+			WithHint("a program must write exactly one JSON value to standard output; write logs and other text to standard error")
 	}
 	answer, ok := value.(map[string]any)
 	if !ok {
@@ -53,14 +58,14 @@ func readAnswer(def *executors.Definition, raw []byte) (output any, isJSON bool,
 		}
 		return without(answer, "status"), true, nil
 	case "failed", "cancelled":
-		failed := saidError(def, status, answer)
+		failed := reportedError(def, status, answer)
 		return without(answer, "status", "error", "error_type", "field", "hint", "retryable"), true, failed
 	}
 	return json.RawMessage(raw), true, nil
 }
 
-// without is what an answer holds beside the words about how it ended; nil
-// where that is nothing, and it did not end well.
+// without deletes the named keys from an answer. It returns nil if a failed
+// answer has no other keys.
 func without(answer map[string]any, names ...string) any {
 	for _, name := range names {
 		delete(answer, name)
@@ -71,20 +76,20 @@ func without(answer map[string]any, names ...string) any {
 	return answer
 }
 
-// saidTypes are the kinds of failure that a program may name; its own names
-// become the error's code.
-var saidTypes = []executors.ErrorType{
+// reportedTypes are the error types that a program may report. Any other type
+// becomes the error's code.
+var reportedTypes = []executors.ErrorType{
 	executors.ValidationError, executors.NotFound, executors.TimeoutError, executors.NetworkError,
 	executors.AuthenticationError, executors.PermissionDenied, executors.ExecutionError,
 }
 
-func saidError(def *executors.Definition, status string, answer map[string]any) *executors.Error {
+func reportedError(def *executors.Definition, status string, answer map[string]any) *executors.Error {
 	message := textOf(answer["error"])
 	if message == "" {
 		message = textOf(answer["message"])
 	}
 	if message == "" {
-		message = def.ID + " " + status + " and gave no reason"
+		message = def.ID + " " + status + " without an error message"
 	}
 	failed := executors.Errorf(executors.ExecutionError, "%s", message).WithField(textOf(answer["field"])).WithHint(textOf(answer["hint"]))
 	failed.Retryable = answer["retryable"] == true
@@ -101,7 +106,7 @@ func saidError(def *executors.Definition, status string, answer map[string]any) 
 }
 
 func kindOf(name string) executors.ErrorType {
-	for _, known := range saidTypes {
+	for _, known := range reportedTypes {
 		if string(known) == name {
 			return known
 		}
@@ -109,7 +114,7 @@ func kindOf(name string) executors.ErrorType {
 	return ""
 }
 
-// textOf is a value as a text: JSON, but for one that is a text.
+// textOf returns a string trimmed, and any other value as JSON.
 func textOf(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -117,7 +122,7 @@ func textOf(v any) string {
 	case string:
 		return strings.TrimSpace(v)
 	}
-	raw, err := json.Marshal(v)
+	raw, err := plainjson.Marshal(v)
 	if err != nil {
 		return ""
 	}

@@ -1,7 +1,6 @@
 package external
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,20 +14,23 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/process"
+	"github.com/chainwright/chainwright/executors/internal/process"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// grace is how long a program that was asked to stop may take.
+// grace is the time between asking a program to stop and killing it.
 const grace = 5 * time.Second
 
-// maxAnswer bounds what a program may answer, unless the policy says less.
+// maxAnswer is the largest answer in bytes, unless policy sets another limit.
 const maxAnswer = 10 << 20
 
-// errTooLong is the cause of the end of a program that answers without end.
+// errTooLong is the cause with which a program is stopped when its answer
+// exceeds the limit.
 var errTooLong = errors.New("the answer is too long")
 
-// command runs a program for each call: the inputs go to its standard input,
-// the answer comes from its standard output.
+// command runs a program for each call. The inputs are written to its
+// standard input and the answer is read from its standard output.
 type command struct {
 	def  *executors.Definition
 	path string
@@ -36,6 +38,8 @@ type command struct {
 	dir  string
 	env  map[string]string
 	pass []string
+	// trusted are checked again at each call.
+	trusted []policy.Trusted
 }
 
 func newCommand(l *loading) ([]executors.Executor, error) {
@@ -54,12 +58,12 @@ func newCommand(l *loading) ([]executors.Executor, error) {
 	return []executors.Executor{c}, nil
 }
 
-// command finds the program, and refuses what callers could change.
+// command finds the program and fails if callers could change it.
 func (l *loading) command(words []string, env map[string]string, pass []string) (*command, error) {
 	c := &command{def: l.def, args: words[1:], dir: filepath.Dir(l.path), env: env, pass: pass}
 	for i, word := range words {
 		if strings.ContainsRune(word, 0) {
-			return nil, l.section.Errorf([]string{"command", strconv.Itoa(i)}, "run.command[%d] holds a NUL byte", i)
+			return nil, l.section.Errorf([]string{"command", strconv.Itoa(i)}, "run.command[%d] contains a NUL byte", i)
 		}
 	}
 	var err error
@@ -71,11 +75,12 @@ func (l *loading) command(words []string, env map[string]string, pass []string) 
 			return nil, err
 		}
 	}
+	c.trusted = l.trusted
 	return c, nil
 }
 
-// program finds the program: a path is beside the definition, a mere name is
-// one of the machine's.
+// program returns the path of the program. A name with a slash is relative to
+// the definition; a bare name is looked up in PATH.
 func (l *loading) program(name string) (string, error) {
 	key := []string{"command", "0"}
 	if strings.ContainsAny(name, `/\`) {
@@ -90,13 +95,13 @@ func (l *loading) program(name string) (string, error) {
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", l.section.Errorf(key, "the program %s: %w; a program beside this file is written as ./%s", name, bare(err), name)
+		return "", l.section.Errorf(key, "the program %s: %w; if the program is next to this file, write ./%s", name, bare(err), name)
 	}
 	if path, err = filepath.Abs(path); err != nil {
 		return "", l.section.Errorf(key, "the program %s: %w", name, err)
 	}
-	if root, exposed := l.folder.opts.Registry.Policy().Exposed(path); exposed {
-		return "", l.section.Errorf(key, "callers may write %s, by policy.files.roots.%s", path, root)
+	if err := l.trust(key, path); err != nil {
+		return "", err
 	}
 	return path, nil
 }
@@ -109,27 +114,27 @@ func bare(err error) error {
 	return err
 }
 
-// argument refuses one that is a file that callers can write: most likely it
-// is the script.
+// argument fails if an argument is a file that callers may write: most likely
+// it is the script that runs.
 func (l *loading) argument(i int, word string) error {
 	path := word
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(l.path), path)
 	}
 	if _, err := os.Stat(path); err != nil {
-		return nil // no file at all
+		return nil // not a file
 	}
-	if root, exposed := l.folder.opts.Registry.Policy().Exposed(path); exposed {
-		return l.section.Errorf([]string{"command", strconv.Itoa(i)}, "callers may write %s, by policy.files.roots.%s, and would decide what is run", word, root)
-	}
-	return nil
+	return l.trust([]string{"command", strconv.Itoa(i)}, path)
 }
 
-// Definition is what the file says.
+// Definition returns the definition from the file.
 func (c *command) Definition() *executors.Definition { return c.def }
 
 // Execute runs the program once.
 func (c *command) Execute(ctx context.Context, call *executors.Call) (any, error) {
+	if err := checkTrusted(call, c.trusted); err != nil {
+		return nil, err
+	}
 	question, err := ask(ctx, c.def, call)
 	if err != nil {
 		return nil, err
@@ -153,20 +158,30 @@ func (c *command) Execute(ctx context.Context, call *executors.Call) (any, error
 	case errors.As(err, &start):
 		return nil, executors.Errorf(executors.ExecutionError, "the program of %s can't be started: %w", c.def.ID, err)
 	case written.Load() > int64(most):
-		return nil, executors.Errorf(executors.ExecutionError, "%s answered with more than %d bytes, and was stopped", c.def.ID, most).
-			WithHint("the operator raises policy.limits.executors." + c.def.ID + ".output_bytes")
-	case err != nil: // the end of the context: what it had to say is kept
+		return nil, executors.Errorf(executors.ExecutionError, "%s wrote more than %d bytes and was stopped", c.def.ID, most).
+			WithHint("the operator can raise policy.limits.executors." + c.def.ID + ".output_bytes")
+	case err != nil: // the context ended: keep what the program had written
 		output, _, _ := readAnswer(c.def, result.Stdout.Bytes)
 		return output, err
 	}
-	return judge(c.def, result, notes.last())
+	return outcome(c.def, result, notes.last())
 }
 
-// environment is that of every program, the operator's own variables, and
-// those of the server's that the operator named.
+// checkTrusted fails if callers could have changed a file since it was loaded.
+func checkTrusted(call *executors.Call, list []policy.Trusted) error {
+	for _, t := range list {
+		if err := call.Policy.CheckTrusted(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// environment returns the base environment of every program, then the server
+// variables in pass_env, then the variables in env.
 func (c *command) environment() []string {
 	base := process.Environment()
-	list := append(base[:len(base):len(base)], "PYTHONUTF8=1") // answers are UTF-8 wherever the machine is
+	list := append(base[:len(base):len(base)], "PYTHONUTF8=1") // answers must be UTF-8 on every system
 	for _, name := range c.pass {
 		if value, ok := os.LookupEnv(name); ok {
 			list = append(list, name+"="+value)
@@ -178,7 +193,7 @@ func (c *command) environment() []string {
 	return list
 }
 
-// answerLimit is how much of an answer is read.
+// answerLimit returns the largest answer in bytes.
 func answerLimit(call *executors.Call, id string) int {
 	limits := call.Policy.Limits()
 	most := int64(maxAnswer)
@@ -190,7 +205,7 @@ func answerLimit(call *executors.Call, id string) int {
 	return int(most)
 }
 
-// question is what a program is told, as JSON on its standard input.
+// question is the JSON that a program reads from its standard input.
 type question struct {
 	Inputs  map[string]any `json:"inputs"`
 	Context callContext    `json:"context"`
@@ -227,11 +242,9 @@ func ask(ctx context.Context, def *executors.Definition, call *executors.Call) (
 		}
 		q.Context.Dependencies[id] = dependencyView(each)
 	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(q); err != nil {
+	text, err := plainjson.Marshal(q)
+	if err != nil {
 		return "", fmt.Errorf("writing the inputs of %s: %w", def.ID, err)
 	}
-	return text.String(), nil
+	return string(text) + "\n", nil
 }

@@ -2,13 +2,13 @@ package external
 
 import "github.com/chainwright/chainwright/executors"
 
-// For the fuzz targets, which look inside.
+// Exported for the fuzz tests.
 var (
 	ReadAnswer   = readAnswer
 	ReadProgress = readProgress
 )
 
-// FillAddress fills a template of an address with one input.
+// FillAddress fills a URL template with one input.
 func FillAddress(def *executors.Definition, template, value string) (filled string, parsed bool, err error) {
 	a, err := parseAddress(def, template)
 	if err != nil || a.check() != nil {

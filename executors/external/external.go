@@ -1,12 +1,12 @@
-// Package external is the executors that users make without Go: a folder of
-// definitions, each with a section that says how the work is done. A program
-// is started, a request is sent, a task tree is run, or the tools of another
-// MCP server are called.
+// Package external loads the executors that users define in a folder. It is not a stable API.
+// They need no Go code. The run section of each definition says how a call is
+// done: it starts a program, sends an HTTP request, runs a task tree, or calls
+// a tool of another MCP server.
 //
-// The folder is looked at again and again while a server runs. What is new is
-// registered, what is gone is withdrawn, and what is broken is reported while
-// its last good version goes on. MCP servers are asked in the background, each
-// for itself: none of them holds up the rest.
+// The folder is polled while a server runs. New executors are registered,
+// removed ones are unregistered, and a broken file is reported while its last
+// valid version stays registered. MCP servers are queried in the background,
+// so that a slow one delays nothing else.
 package external
 
 import (
@@ -19,49 +19,50 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// Options are where the definitions are and what they are made with. Dir and
-// Registry are required.
+// Options configure Open. Dir and Registry are required.
 type Options struct {
-	// Dir need not exist; it may come later.
+	// Dir is the folder of the definitions. It may be created later.
 	Dir      string
 	Registry *executors.Registry
 	Log      zerolog.Logger
-	// Trees runs task trees; nil: there are none.
+	// Trees runs task trees; nil: definitions of kind tree fail.
 	Trees Trees
-	// Peers connects to MCP servers; nil: there are none.
+	// Peers connects to MCP servers; nil: definitions of kind mcp fail.
 	Peers Peers
-	// Reserved are ids that mean something else to whoever calls.
+	// Reserved are IDs that executors must not use, such as the server's tools.
 	Reserved []string
-	// Every is how often a watched folder is looked at (500 ms).
+	// OnDemand asks an MCP server for its tools only when Need or Await needs it.
+	OnDemand bool
+	// Every is the polling interval of Watch. Default: 500 ms.
 	Every time.Duration
-	// Wait is how long Open waits for MCP servers to list their tools; what
-	// comes later is for a watch, or Await, to take. 0: as long as they may
-	// take.
+	// Wait limits how long Open waits for MCP servers to list their tools.
+	// Watch or Await registers the tools that arrive later. 0: Open waits for
+	// every server.
 	Wait time.Duration
 }
 
-// Problem is what is wrong with one file of the folder.
+// Problem is an error in one file of the folder.
 type Problem struct {
-	File string // below the folder, with slashes
-	Err  error  // begins with the file and the line
+	File string // relative to the folder, with slashes
+	Err  error  // starts with FILE:LINE
 }
 
-// Folder holds the executors of one folder in the registry.
+// Folder keeps the executors of one folder registered.
 type Folder struct {
 	opts Options
 
-	mu      sync.Mutex // held while the folder is read
+	mu      sync.Mutex // held during a scan
 	sources map[string]*source
-	missing error // why the folder itself can't be read
+	missing error // why the folder itself can't be read; nil: it can
 
-	ctx     context.Context // ends with Close
+	ctx     context.Context // canceled by Close
 	stop    context.CancelFunc
 	watches bool
-	working sync.WaitGroup // the watch, and servers that are being asked
+	working sync.WaitGroup // the watch and the pending MCP requests
 }
 
-// Open reads the folder once. Its problems do not keep anything else from
-// working; they are logged, and Problems has them.
+// Open reads the folder once and registers its executors. Errors in files are
+// logged and returned by Problems; they do not affect other files.
 func Open(opts Options) *Folder {
 	if opts.Every <= 0 {
 		opts.Every = 500 * time.Millisecond
@@ -79,15 +80,14 @@ func Open(opts Options) *Folder {
 	return f
 }
 
-// Dir is the folder.
+// Dir returns the path of the folder.
 func (f *Folder) Dir() string { return f.opts.Dir }
 
-// Watch follows the folder from now on, until Close. A file is read when it
-// has stayed as it is from one look to the next, so that one that is being
-// written is not read half.
+// Watch polls the folder until Close. A file is read when it is unchanged
+// between two polls, so that a half-written file is not read.
 //
-// It looks rather than being told: that works the same on every system and on
-// folders of other machines, and a look at a few files costs microseconds.
+// Polling works the same on every system and on network file systems, and
+// costs microseconds for a few files.
 func (f *Folder) Watch() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -109,28 +109,27 @@ func (f *Folder) Watch() {
 	})
 }
 
-// Reload reads now what has changed, however lately.
+// Reload reads all changed files now and waits for pending MCP servers.
 func (f *Folder) Reload() {
 	f.scan(true)
 	f.Await()
 }
 
-// Close ends the watching and the asking. The executors stay registered, and
-// are closed with the registry.
+// Close stops the watch and the pending MCP requests. The executors stay
+// registered; closing the registry closes them.
 func (f *Folder) Close() error {
 	f.stop()
 	f.working.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, s := range f.sources {
-		s.asking.drop()
-		s.asking = nil
+		s.drop()
 	}
 	return nil
 }
 
-// Problems are what is wrong now, in the order of the files. Files with
-// problems may still have an earlier version of themselves at work.
+// Problems returns the current errors, sorted by file. An earlier version of a
+// file with an error may still be registered.
 func (f *Folder) Problems() []Problem {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -146,7 +145,7 @@ func (f *Folder) Problems() []Problem {
 	return list
 }
 
-// Origin is the file that an executor came from, below the folder.
+// Origin returns the file of an executor, relative to the folder.
 func (f *Folder) Origin(id string) (file string, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

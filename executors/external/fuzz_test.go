@@ -26,7 +26,7 @@ func parsed(t testing.TB) *executors.Definition {
 	return def
 }
 
-// Whatever a folder holds, its files give executors or problems with a line.
+// FuzzDefinition checks that every file yields executors or problems with a line.
 func FuzzDefinition(f *testing.F) {
 	f.Add([]byte(definition("x", `{kind: http, url: "http://example.com/${{ inputs.name }}?q=${{ inputs.n }}", json: {a: ["${{ inputs.list }}"]}}`)))
 	f.Add([]byte(definition("x", "{kind: command, command: [sh, -c, x], env: {A: b}}")))
@@ -54,8 +54,7 @@ func FuzzDefinition(f *testing.F) {
 	})
 }
 
-// Whatever a program answers, it is an output or an error, and what is kept
-// is JSON.
+// FuzzAnswer checks that every program output yields JSON or an error.
 func FuzzAnswer(f *testing.F) {
 	for _, seed := range []string{`{"status": "completed", "a": 1}`, `{"status": "failed", "error": [1], "error_type": 3}`, `{"status": {}}`, "\xef\xbb\xbf[]", "", "nul", `{"a": 1e999}`, `{"status": "cancelled", "message": null}`} {
 		f.Add([]byte(seed))
@@ -74,8 +73,8 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// Whatever a caller gives, it stays in the place that it was given: the host,
-// and the number of parts and of parameters, are the operator's.
+// FuzzAddress checks that no input value changes the host or the number of path
+// segments and query parameters.
 func FuzzAddress(f *testing.F) {
 	for _, template := range []string{"http://h.example/a/${{ inputs.name }}/b", "https://h.example:8443/x-${{ inputs.name }}.json?a=1&b=${{ inputs.name }}", "http://h.example?q=${{ inputs.name }}", "http://h.example/${{ secrets.S }}/${{ inputs[\"name\"] }}"} {
 		for _, value := range []string{"x", "../..", "..", ".", "%2e%2e", "a/b?c=d&e#f", "@evil.example/", "\\evil", "\r\nHost: evil", "é\x00\xff", ""} {
@@ -113,7 +112,7 @@ func FuzzAddress(f *testing.F) {
 	})
 }
 
-// The sections of a file are JSON values like any other.
+// FuzzSection checks that the sections of a file are valid JSON values.
 func FuzzSection(f *testing.F) {
 	f.Add([]byte("run: {a: [1, {b: x}]}\nid: x"), "a")
 	f.Fuzz(func(t *testing.T, data []byte, key string) {

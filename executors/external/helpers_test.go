@@ -17,7 +17,7 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// bench is a folder with a registry beside it.
+// bench is a folder of definitions and the registry that it fills.
 type bench struct {
 	t        *testing.T
 	dir      string
@@ -72,7 +72,7 @@ func (b *bench) remove(name string) {
 	}
 }
 
-// ids are what is registered.
+// ids returns the registered IDs, separated by spaces.
 func (b *bench) ids() string {
 	var list []string
 	for _, each := range b.registry.All() {
@@ -81,14 +81,14 @@ func (b *bench) ids() string {
 	return strings.Join(list, " ")
 }
 
-// watch begins it, and gives what waits until these ids are registered.
+// watch starts the watch. await waits until exactly these ids are registered.
 func (b *bench) watch() (await func(want string)) {
 	changed := make(chan struct{}, 100)
 	b.registry.OnChange(func() { changed <- struct{}{} })
 	b.folder.Watch()
 	return func(want string) {
 		b.t.Helper()
-		limit := time.NewTimer(20 * time.Second)
+		limit := time.NewTimer(executortest.Patience)
 		defer limit.Stop()
 		for b.ids() != want {
 			select {
@@ -113,7 +113,7 @@ func (b *bench) call(id, inputs string) executors.Outcome {
 	return executortest.Call(b.t, b.registry, id, inputs)
 }
 
-// definition is a definition with a section.
+// definition returns a definition with the given run section.
 func definition(id, section string) string {
 	return fmt.Sprintf(`id: %s
 title: A test's executor
@@ -137,7 +137,7 @@ run: %s
 `, id, section)
 }
 
-// runs is a definition whose program is one of the test program's.
+// runs returns a definition that runs one of the test program's programs.
 func runs(t testing.TB, id, name string) string {
 	t.Helper()
 	self, err := os.Executable()

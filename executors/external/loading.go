@@ -3,11 +3,8 @@ package external
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,19 +12,21 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/bind"
 	"github.com/chainwright/chainwright/executors/nearest"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// maxFile bounds a definition, which a person writes, and a tree beside one.
+// maxFile is the largest definition or tree file in bytes.
 const maxFile = 8 << 20
 
-// sectionKey is the part of a definition's file that is this package's.
+// sectionKey is the key of this package's part of a definition file.
 const sectionKey = "run"
 
 //go:embed run.yaml
 var runSchemas []byte
 
-// sections are the schemas of the section by kind.
+// sections returns the schemas of the run section by kind.
 var sections = sync.OnceValue(func() map[string]*executors.Schema {
 	value, err := strictjson.FromYAML(runSchemas)
 	if err != nil {
@@ -35,7 +34,7 @@ var sections = sync.OnceValue(func() map[string]*executors.Schema {
 	}
 	all := map[string]*executors.Schema{}
 	for kind, shape := range value.(map[string]any) {
-		raw, err := json.Marshal(shape)
+		raw, err := plainjson.Marshal(shape)
 		if err != nil {
 			panic(fmt.Errorf("run.yaml: %s: %w", kind, err))
 		}
@@ -46,22 +45,25 @@ var sections = sync.OnceValue(func() map[string]*executors.Schema {
 	return all
 })
 
-// loading is one reading of one file.
+// loading is one attempt to load one file.
 type loading struct {
 	folder     *Folder
 	name, path string
 	data       []byte
 	section    *executors.Section
-	def        *executors.Definition // nil for kinds that bring their own
-	run        map[string]any        // the section, with defaults
+	def        *executors.Definition // nil for kind mcp, where each tool has its own
+	run        map[string]any        // the run section, with defaults
 	uses       []string
-	named      []string // other files that it is made of
-	again      bool     // what went wrong may go well later
-	// rest makes the executors where that may take long; nil: they are made.
-	rest func(context.Context) ([]executors.Executor, error)
+	named      []string // other files that the definition uses
+	trusted    []policy.Trusted
+	again      bool         // the error may be temporary: try again later
+	prefix     string       // of the tools of an MCP server
+	leave      func() error // closes an MCP server that finish was not called for
+	// finish makes the executors if that may take long; nil: make returned them.
+	finish func(context.Context) ([]executors.Executor, error)
 }
 
-// kinds make the executors of a file.
+// kinds map each kind to the function that makes the executors of a file.
 var kinds = map[string]func(*loading) ([]executors.Executor, error){
 	"command": newCommand,
 	"http":    newRequest,
@@ -69,7 +71,7 @@ var kinds = map[string]func(*loading) ([]executors.Executor, error){
 	"tree":    newTree,
 }
 
-// make reads the file and makes what it describes.
+// make reads the file and returns the executors that it defines.
 func (l *loading) make() ([]executors.Executor, error) {
 	if err := l.readFile(); err != nil {
 		return nil, err
@@ -88,56 +90,24 @@ func (l *loading) make() ([]executors.Executor, error) {
 }
 
 func (l *loading) readFile() (err error) {
-	if root, exposed := l.folder.opts.Registry.Policy().Exposed(l.path); exposed {
-		return fmt.Errorf("%s:1: callers may write this file, by policy.files.roots.%s, and would decide what is run; move it, or take that away", l.name, root)
+	file, err := l.folder.opts.Registry.Policy().OpenTrusted(policy.Trusted{Setting: "the executor's definition", Path: l.path})
+	if err == nil {
+		l.data, err = policy.ReadAllRegular(file, maxFile)
 	}
-	l.data, err = readRegular(l.path)
 	if err != nil {
 		return fmt.Errorf("%s:1: %w", l.name, err)
 	}
 	return nil
 }
 
-func readRegular(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, reason(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("this is no regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, reason(err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, reason(err)
-	case len(data) > maxFile:
-		return nil, errors.New("this is over 8 MiB")
-	}
-	return data, nil
-}
-
-// reason is an error of the file system without the path, which is said
-// before.
-func reason(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return fmt.Errorf("%s: %w", path.Op, path.Err)
-	}
-	return err
-}
-
-// readSection reads how the work is done, and holds it to its format.
+// readSection reads the run section and validates it against the schema of
+// its kind.
 func (l *loading) readSection() (kind string, err error) {
 	if l.section, err = executors.ReadSection(l.name, l.data, sectionKey); err != nil {
 		return "", err
 	}
 	if l.section == nil {
-		return "", fmt.Errorf("%s:1: there is no section %q, which says how the work is done: run: {kind: command, command: [python3, work.py]}", l.name, sectionKey)
+		return "", fmt.Errorf("%s:1: the section %q is missing; add one, for example run: {kind: command, command: [python3, work.py]}", l.name, sectionKey)
 	}
 	value, err := l.section.Value()
 	if err != nil {
@@ -150,7 +120,7 @@ func (l *loading) readSection() (kind string, err error) {
 	kind, _ = run["kind"].(string)
 	if _, known := kinds[kind]; !known {
 		names := sortedKeys(kinds)
-		hint := "known are " + strings.Join(names, ", ")
+		hint := "the kinds are " + strings.Join(names, ", ")
 		if near := nearest.Hint(kind, names); near != "" {
 			hint = near
 		}
@@ -158,14 +128,14 @@ func (l *loading) readSection() (kind string, err error) {
 	}
 	run, violations := sections()[kind].Apply(run)
 	if len(violations) > 0 {
-		return "", l.wrong("run", violations)
+		return "", l.violations("run", violations)
 	}
 	l.run = run
 	return kind, nil
 }
 
-// wrong is the errors of what does not fit in the section, each at its line.
-func (l *loading) wrong(what string, violations []executors.Violation) error {
+// violations returns the violations as errors with the line of each.
+func (l *loading) violations(what string, violations []executors.Violation) error {
 	var errs []error
 	for _, each := range violations {
 		path := what
@@ -177,12 +147,12 @@ func (l *loading) wrong(what string, violations []executors.Violation) error {
 	return errors.Join(errs...)
 }
 
-// steps takes a path of a violation apart.
+// steps splits the path of a violation into its keys.
 func steps(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 }
 
-// bindRun puts the section into a struct.
+// bindRun decodes the run section into a struct.
 func (l *loading) bindRun(into any) error {
 	if err := bind.Into(into, l.run); err != nil {
 		return l.section.Errorf(nil, "run: %w", err)
@@ -190,19 +160,29 @@ func (l *loading) bindRun(into any) error {
 	return nil
 }
 
-// beside is the path of a file that the section names. It is one of those
-// that are read again when they change, and callers must not be able to write
-// it.
+// beside returns the path of a file that the section names, relative to the
+// definition. The file is watched for changes. It fails if callers may write
+// to the file.
 func (l *loading) beside(key []string, name string) (string, error) {
 	path := name
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(l.path), filepath.FromSlash(name))
 	}
-	if root, exposed := l.folder.opts.Registry.Policy().Exposed(path); exposed {
-		return "", l.section.Errorf(key, "callers may write %s, by policy.files.roots.%s, and would decide what is run; move it, or take that away", name, root)
+	if err := l.trust(key, path); err != nil {
+		return "", err
 	}
 	l.named = append(l.named, path)
 	return path, nil
+}
+
+// trust fails if callers may write to a file that the definition uses.
+func (l *loading) trust(key []string, path string) error {
+	t := policy.Trusted{Setting: "a file of this executor", Path: path, Program: true}
+	if err := l.folder.opts.Registry.Policy().CheckTrusted(t); err != nil {
+		return l.section.Errorf(key, "%w", err)
+	}
+	l.trusted = append(l.trusted, t)
+	return nil
 }
 
 func (l *loading) others() map[string]stamp {

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// helperVariable makes the test program one of the programs below.
+// helperVariable selects the program below that the test binary acts as.
 const helperVariable = "EXTERNAL_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -27,13 +27,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// program is what a user's executor may be, for better and worse.
+// program acts as a well-behaved or badly behaved user program.
 func program(name string) int {
 	switch name {
-	case "echo": // what it was told
+	case "echo": // returns its input
 		question, _ := io.ReadAll(os.Stdin)
 		fmt.Printf(`{"told": %s, "folder": %q, "home": %q}`, question, folder(), os.Getenv("OWN"))
-	case "say": // the input answer, and ends with the input code
+	case "say": // writes the input answer and exits with the input code
 		var q struct {
 			Inputs struct {
 				Answer, Note string
@@ -53,7 +53,7 @@ func program(name string) int {
 				return 1
 			}
 		}
-	case "talkative": // endless notes, and an answer
+	case "talkative": // writes a lot to standard error, then an answer
 		block := []byte(strings.Repeat("word ", 1<<10) + "\n")
 		for range 10_000 {
 			_, _ = os.Stderr.Write(block)
@@ -66,7 +66,7 @@ func program(name string) int {
 		fmt.Fprintln(os.Stderr, `{"progress": 3, "total": 100, "message": "at work"}`)
 		<-asked
 		fmt.Print(`{"status": "cancelled", "message": "as you wish", "progress": 3}`)
-	case "family": // which ignores what asks it to stop
+	case "family": // ignores SIGTERM and starts a child
 		signal.Ignore(syscall.SIGTERM, os.Interrupt)
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), helperVariable+"=child")

@@ -8,20 +8,21 @@ import (
 	"sync"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// maxLine is the longest line of standard error that is looked at.
+// maxLine is the longest line of standard error that is read, in bytes.
 const maxLine = 64 << 10
 
-// notes reads what a program writes to its standard error: lines of JSON that
-// tell of progress, and words for people, of which the last line is kept.
+// notes reads the standard error of a program: JSON lines report progress, and
+// the last other line is kept for error messages.
 type notes struct {
 	report func(executors.Progress)
 
 	mu   sync.Mutex
 	line []byte
-	long bool // the line is too long to be anything
+	long bool // the current line is longer than maxLine and is ignored
 	word string
 }
 
@@ -59,23 +60,19 @@ func (n *notes) end() {
 	n.line, n.long = n.line[:0], false
 }
 
-// last is the last line that was no progress: most programs say there what is
-// wrong.
+// last returns the last line that was not progress, cut to 300 characters.
+// Most programs print the cause of a failure there.
 func (n *notes) last() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.line) > 0 {
 		n.end()
 	}
-	const longest = 300
-	if words := []rune(n.word); len(words) > longest {
-		return string(words[:longest]) + "…"
-	}
-	return n.word
+	return shorten.Runes(n.word, 300)
 }
 
-// readProgress reads a line such as {"progress": 3, "total": 10, "message":
-// "…"}; an object without any of them but a message is progress too.
+// readProgress decodes a line such as {"progress": 3, "total": 10, "message":
+// "…"}. An object with a message only is progress, too.
 func readProgress(line []byte) (executors.Progress, bool) {
 	line = bytes.TrimSpace(line)
 	if len(line) == 0 || line[0] != '{' {
@@ -96,7 +93,7 @@ func readProgress(line []byte) (executors.Progress, bool) {
 	return at, true
 }
 
-// number is a value as a number over or equal to zero.
+// number returns v as a float64. ok is false unless v is a number >= 0.
 func number(v any) (float64, bool) {
 	n, ok := v.(json.Number)
 	if !ok {

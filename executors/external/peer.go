@@ -15,15 +15,18 @@ import (
 	"unicode"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Peers is what connects to other MCP servers, which main gives.
+// Peers connects to other MCP servers. Package mcp implements it.
 type Peers interface {
 	Peer(spec PeerSpec) (Peer, error)
 }
 
-// PeerSpec is a server that the operator named: at a URL, or a program.
+// PeerSpec is the address of an MCP server: a URL, or a program to start.
 type PeerSpec struct {
 	URL     string
 	Headers map[string]string
@@ -33,22 +36,23 @@ type PeerSpec struct {
 	Dir     string
 }
 
-// Peer is one server. Nothing is started before the first use.
+// Peer is a connection to one MCP server. It connects on the first use.
 type Peer interface {
+	// Tools lists the server's tools.
 	Tools(ctx context.Context) ([]PeerTool, error)
-	// Call calls a tool with the call's inputs.
+	// Call calls a tool with call.Inputs.
 	Call(ctx context.Context, call *executors.Call, tool string) (any, error)
 	Close() error
 }
 
-// PeerTool is a tool as its server describes it. None of it is to be trusted.
+// PeerTool is a tool as its server describes it. Treat all of it as untrusted.
 type PeerTool struct {
 	Name, Title, Description string
 	Input, Output            json.RawMessage
 	Annotations              executors.Annotations
 }
 
-// Bounds on what a server may list.
+// Limits on the tools of one server; texts in bytes.
 const (
 	maxPeerTools   = 100
 	maxDescription = 900
@@ -68,16 +72,16 @@ type peerSection struct {
 	TrustAnnotations bool              `json:"trust_annotations"`
 }
 
-// newPeer has the tools of a server listed, and an executor made of each. The list
-// is read once: what the server says of its tools later changes nothing until
-// the file does.
+// newPeer lists the tools of a server and makes an executor of each. The list
+// is read once: later changes on the server have no effect until the file
+// changes.
 func newPeer(l *loading) ([]executors.Executor, error) {
 	peers := l.folder.opts.Peers
 	if peers == nil {
-		return nil, l.section.Errorf([]string{"kind"}, "MCP servers can't be reached here")
+		return nil, l.section.Errorf([]string{"kind"}, "MCP servers are not available here")
 	}
 	if !l.section.Alone() {
-		return nil, l.section.Errorf(nil, "a file of kind mcp has nothing beside run: the server describes its tools itself")
+		return nil, l.section.Errorf(nil, "a file of kind mcp must contain run only: the server describes its own tools")
 	}
 	var section peerSection
 	if err := l.bindRun(&section); err != nil {
@@ -88,13 +92,14 @@ func newPeer(l *loading) ([]executors.Executor, error) {
 		return nil, err
 	}
 	if section.Prefix == "" {
-		section.Prefix = prefixOf(l.name)
+		section.Prefix = defaultPrefix(l.name)
 	}
 	peer, err := peers.Peer(spec)
 	if err != nil {
 		return nil, l.section.Errorf(nil, "run: %w", err)
 	}
-	l.rest = func(ctx context.Context) ([]executors.Executor, error) {
+	l.prefix, l.leave = section.Prefix, peer.Close
+	l.finish = func(ctx context.Context) ([]executors.Executor, error) {
 		made, err := l.peerTools(ctx, peer, section)
 		if err != nil {
 			return nil, errors.Join(err, peer.Close())
@@ -106,7 +111,7 @@ func newPeer(l *loading) ([]executors.Executor, error) {
 
 func (l *loading) peerSpec(section peerSection) (PeerSpec, error) {
 	if (len(section.Command) == 0) == (section.URL == "") {
-		return PeerSpec{}, l.section.Errorf(nil, "run needs one of command, to start a server, and url, where one runs")
+		return PeerSpec{}, l.section.Errorf(nil, "run needs either command (to start a server) or url (of a running server)")
 	}
 	if section.URL != "" {
 		headers := make(map[string]string, len(section.Headers))
@@ -140,8 +145,8 @@ var noInputs = sync.OnceValue(func() *executors.Schema {
 
 var notInIDs = regexp.MustCompile(`[^a-z0-9]+`)
 
-// prefixOf is a file's name as the beginning of ids.
-func prefixOf(name string) string {
+// defaultPrefix returns the default prefix of the tool IDs, from the name of a file.
+func defaultPrefix(name string) string {
 	base := strings.TrimSuffix(path.Base(name), path.Ext(name))
 	if base+".yaml" == definitionFile {
 		base = path.Base(path.Dir(name))
@@ -157,7 +162,7 @@ func (l *loading) peerTools(ctx context.Context, peer Peer, section peerSection)
 	tools, err := peer.Tools(ctx)
 	if err != nil {
 		l.again = true
-		return nil, l.section.Errorf(nil, "the server's tools can't be listed: %w", err)
+		return nil, l.section.Errorf(nil, "listing the server's tools failed: %w", err)
 	}
 	for i, wanted := range section.Tools {
 		if !slices.ContainsFunc(tools, func(t PeerTool) bool { return t.Name == wanted }) {
@@ -176,25 +181,25 @@ func (l *loading) peerTools(ctx context.Context, peer Peer, section peerSection)
 			return nil, l.section.Errorf(nil, "the tool %.60q: %w", tool.Name, err)
 		}
 		if other, taken := ids[def.ID]; taken {
-			return nil, l.section.Errorf(nil, "the tools %.60q and %.60q would both be %s; choose with tools", other, tool.Name, def.ID)
+			return nil, l.section.Errorf(nil, "the tools %.60q and %.60q would both have the ID %s; choose one in run.tools", other, tool.Name, def.ID)
 		}
 		ids[def.ID] = tool.Name
-		made = append(made, &peerTool{def: def, peer: shared, name: tool.Name})
+		made = append(made, &peerTool{def: def, peer: shared, name: tool.Name, trusted: l.trusted})
 	}
 	if len(made) == 0 || len(made) > maxPeerTools {
-		return nil, l.section.Errorf(nil, "the server has %d tools; 1 to %d can be taken, choose with tools", len(made), maxPeerTools)
+		return nil, l.section.Errorf(nil, "the server has %d tools; the allowed number is 1 to %d: choose them in run.tools", len(made), maxPeerTools)
 	}
 	shared.users.Add(int64(len(made)))
 	return made, nil
 }
 
-// describe makes a definition of what a server says of a tool. Its words are
-// cut and cleaned, and its hints count only where the operator trusts them.
+// describe returns the definition of a tool. The server's texts are cleaned
+// and shortened; its annotations are used only if the operator trusts them.
 func describe(tool PeerTool, section peerSection) (*executors.Definition, error) {
 	name := strings.Trim(notInIDs.ReplaceAllString(strings.ToLower(tool.Name), "_"), "_")
 	id := section.Prefix + "_" + name
 	if name == "" || len(id) > 40 || !idForm.MatchString(id) {
-		return nil, fmt.Errorf("%.60s is no id of at most 40 characters; choose a shorter prefix, or leave it out of tools", id)
+		return nil, fmt.Errorf("%.60s is not a valid ID (at most 40 lower-case letters, digits and _); set a shorter run.prefix, or leave the tool out of run.tools", id)
 	}
 	input, err := objectSchema(id, tool.Input, nil)
 	if err != nil {
@@ -219,17 +224,18 @@ func describe(tool PeerTool, section peerSection) (*executors.Definition, error)
 	return def, nil
 }
 
-// notAtTheTop are keywords that clients refuse at the top of a schema; the
-// server itself holds calls to them.
+// notAtTheTop are keywords that MCP clients reject at the root of a schema.
+// The server itself still validates calls against them.
 var notAtTheTop = []string{"$schema", "$id", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$ref", "propertyNames"}
 
-// objectSchema is a server's schema as it can be published.
+// objectSchema compiles a server's schema without the keywords in notAtTheTop.
+// An absent schema is replaced by otherwise.
 func objectSchema(id string, raw, otherwise json.RawMessage) (*executors.Schema, error) {
 	object := map[string]any{}
 	if len(raw) > 0 && string(raw) != "null" {
 		var err error
 		if object, err = strictjson.DecodeObject(raw); err != nil {
-			return nil, fmt.Errorf("its schema: %w", err)
+			return nil, fmt.Errorf("its schema is invalid: %w", err)
 		}
 	} else if otherwise != nil {
 		return executors.CompileSchema(id, otherwise)
@@ -241,62 +247,64 @@ func objectSchema(id string, raw, otherwise json.RawMessage) (*executors.Schema,
 	if _, ok := object["properties"].(map[string]any); !ok {
 		object["properties"] = map[string]any{}
 	}
-	plain, err := json.Marshal(object)
+	plain, err := plainjson.Marshal(object)
 	if err != nil {
-		return nil, fmt.Errorf("its schema: %w", err)
+		return nil, fmt.Errorf("its schema is invalid: %w", err)
 	}
 	compiled, err := executors.CompileSchema(id, plain)
 	if err != nil {
-		return nil, fmt.Errorf("its schema: %w", err)
+		return nil, fmt.Errorf("its schema is invalid: %w", err)
 	}
 	return compiled, nil
 }
 
-// clean takes what is no text out of a server's words, and cuts them.
+// clean removes control characters from a server's text and cuts it to most
+// bytes.
 func clean(words string, most int) string {
 	words = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n', r == '\t':
 			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r): // invisible instructions too
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r): // includes invisible instructions
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(words, ""))
-	words = strings.TrimSpace(words)
-	if len(words) <= most {
-		return words
-	}
-	return strings.ToValidUTF8(words[:most], "") + "…"
+	return shorten.Bytes(strings.TrimSpace(words), most)
 }
 
-// sharedPeer is closed with the last of its tools.
+// sharedPeer closes its connection when the last of its tools is closed.
 type sharedPeer struct {
 	Peer
 	users atomic.Int64
 }
 
-func (s *sharedPeer) leave() error {
+func (s *sharedPeer) release() error {
 	if s.users.Add(-1) > 0 {
 		return nil
 	}
 	return s.Peer.Close()
 }
 
-// peerTool is one tool of a server.
+// peerTool calls one tool of a server.
 type peerTool struct {
 	def  *executors.Definition
 	peer *sharedPeer
 	name string
+	// trusted are checked again at each call, which may start the server again.
+	trusted []policy.Trusted
 }
 
-// Definition is what the server says, within bounds.
+// Definition returns the definition that describe made.
 func (t *peerTool) Definition() *executors.Definition { return t.def }
 
-// Close lets go of the server.
-func (t *peerTool) Close() error { return t.peer.leave() }
+// Close releases the connection; the last tool of a server closes it.
+func (t *peerTool) Close() error { return t.peer.release() }
 
 // Execute calls the tool.
 func (t *peerTool) Execute(ctx context.Context, call *executors.Call) (any, error) {
+	if err := checkTrusted(call, t.trusted); err != nil {
+		return nil, err
+	}
 	return t.peer.Call(ctx, call, t.name)
 }

@@ -2,22 +2,21 @@ package external
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/fieldpath"
+	"github.com/chainwright/chainwright/executors/internal/fieldpath"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/rest"
 )
 
-// request sends what the operator wrote, with a caller's inputs in its holes,
-// by the code of rest_executor.
+// request sends an HTTP request from a template, through rest_executor's code.
 type request struct {
 	def      *executors.Definition
 	address  *address
 	rest     map[string]shape // the other inputs of rest_executor
 	endpoint *rest.Endpoint
-	result   *fieldpath.Path // of the output that is given; nil: all
+	result   *fieldpath.Path // the part of the output to return; nil: all of it
 	path     string
 }
 
@@ -49,7 +48,7 @@ func newRequest(l *loading) ([]executors.Executor, error) {
 		open[name] = r.rest[name].unknown()
 	}
 	if violations := rest.Definition().Input.Validate(open); len(violations) > 0 {
-		return nil, l.wrong("run", violations)
+		return nil, l.violations("run", violations)
 	}
 	if err := r.checkBody(l); err != nil {
 		return nil, err
@@ -58,27 +57,27 @@ func newRequest(l *loading) ([]executors.Executor, error) {
 	return []executors.Executor{r}, nil
 }
 
-// checkBody refuses holes in texts of a format: what is JSON or a form has its
-// own keys, in which values are escaped.
+// checkBody fails if a body in a structured format has placeholders: json and
+// data escape values, body does not.
 func (r *request) checkBody(l *loading) error {
 	body, ok := r.rest["body"]
-	if !ok || !body.text.hasHole() || len(body.text) == 1 {
+	if !ok || !body.text.hasPlaceholder() || len(body.text) == 1 {
 		return nil
 	}
 	for name, value := range r.rest["headers"].object {
 		if strings.EqualFold(name, "Content-Type") {
 			if kind, _ := value.unknown().(string); !strings.HasPrefix(strings.ToLower(kind), "text/") {
-				return l.section.Errorf([]string{"body"}, "run.body is not plain text, and values in its holes would not be escaped; write JSON in json and a form in data")
+				return l.section.Errorf([]string{"body"}, "run.body is not plain text, so placeholder values would not be escaped; use run.json for JSON and run.data for a form")
 			}
 		}
 	}
 	return nil
 }
 
-// Definition is what the file says.
+// Definition returns the definition from the file.
 func (r *request) Definition() *executors.Definition { return r.def }
 
-// Close gives back the idle connections.
+// Close closes the idle connections.
 func (r *request) Close() error { return r.endpoint.Close() }
 
 // Execute sends the request once.
@@ -89,7 +88,7 @@ func (r *request) Execute(ctx context.Context, call *executors.Call) (any, error
 	}
 	complete, violations := rest.Definition().Complete(inputs)
 	if len(violations) > 0 {
-		return nil, executors.Errorf(executors.ValidationError, "the request can't be made of these inputs: %s", violations[0])
+		return nil, executors.Errorf(executors.ValidationError, "these inputs make an invalid request: %s", violations[0])
 	}
 	output, err := r.endpoint.Do(ctx, call, complete)
 	if err != nil {
@@ -101,7 +100,7 @@ func (r *request) Execute(ctx context.Context, call *executors.Call) (any, error
 	return r.pick(output)
 }
 
-// fill makes the inputs of rest_executor.
+// fill returns the inputs of rest_executor for one call.
 func (r *request) fill(call *executors.Call) (map[string]any, error) {
 	f := &filler{inputs: call.Inputs, secret: func(name string) (string, error) {
 		return call.Secret(name, r.def.ID, r.address.prefix)
@@ -123,8 +122,8 @@ func (r *request) fill(call *executors.Call) (map[string]any, error) {
 	return inputs, nil
 }
 
-// own leaves out a field that is one of rest_executor's inputs and none of
-// this executor's.
+// own removes the field of an error unless it is an input of this executor:
+// rest_executor's own fields mean nothing to the caller.
 func (r *request) own(err error) error {
 	failed := *executors.AsError(err)
 	name, _, _ := strings.Cut(failed.Field, ".")
@@ -134,16 +133,16 @@ func (r *request) own(err error) error {
 	return &failed
 }
 
-// pick takes the part of the output that the operator named.
+// pick returns the part of the output that run.result names.
 func (r *request) pick(output any) (any, error) {
-	raw, err := json.Marshal(output)
+	raw, err := plainjson.Marshal(output)
 	if err != nil {
 		return output, err
 	}
 	found, ok := r.result.Find(raw)
 	if !ok {
-		return output, executors.Errorf(executors.ExecutionError, "the answer has nothing at %s", r.path).
-			WithHint("run.result of " + r.def.ID + " names what is given of the answer; it is there in the whole output here")
+		return output, executors.Errorf(executors.ExecutionError, "the response has no value at %s", r.path).
+			WithHint("run.result of " + r.def.ID + " selects the part of the response to return; the complete response is in the output")
 	}
 	return found, nil
 }

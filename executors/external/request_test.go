@@ -12,7 +12,7 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// seen is a server that answers with what it was asked.
+// seen starts a server that returns the request it received.
 func seen(t *testing.T) *httptest.Server {
 	t.Helper()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the other server was asked") }))
@@ -38,15 +38,15 @@ func seen(t *testing.T) *httptest.Server {
 	return server
 }
 
-// Values go where the operator put them, and nowhere else. The operator's own
-// server is asked although it is on loopback.
+// TestRequests checks that values appear only at their placeholders, and that
+// the operator's server may be on loopback.
 func TestRequests(t *testing.T) {
 	server := seen(t)
 	for _, c := range []struct{ name, section, inputs, want, refused string }{
 		{"a part of the path", `url: "$/users/${{ inputs.name }}/a"`, `{"name": "Zoë x"}`, `"uri": "/users/Zo%C3%AB%20x/a"`, ""},
 		{"no more than a part", `url: "$/users/${{ inputs.name }}"`, `{"name": "../admin?x=1#y&z=%2e%2e/"}`, `"uri": "/users/..%2Fadmin%3Fx=1%23y&z=%252e%252e%2F"`, ""},
-		{"no step up", `url: "$/users/${{ inputs.name }}/a"`, `{"name": ".."}`, "", "must not make a step"},
-		{"no step up in two halves", `url: "$/users/.${{ inputs.name }}"`, `{"name": "."}`, "", "must not make a step"},
+		{"no step up", `url: "$/users/${{ inputs.name }}/a"`, `{"name": ".."}`, "", "must not be a . or .. path segment"},
+		{"no step up in two halves", `url: "$/users/.${{ inputs.name }}"`, `{"name": "."}`, "", "must not be a . or .. path segment"},
 		{"no empty part", `url: "$/users/${{ inputs.name }}"`, `{}`, "", "name must not be empty"},
 		{"one parameter", `url: "$/q?a=1&name=${{ inputs.name }}&n=${{ inputs.n }}"`, `{"name": "x&b=2#", "n": 1.50}`, `"uri": "/q?a=1&name=x%26b%3D2%23&n=1.50"`, ""},
 		{"parameters", "url: $/q, params: {name: \"${{ inputs.name }}\", n: \"${{ inputs.n }}\", fixed: 1}", `{"name": "a b"}`, `"uri": "/q?fixed=1&name=a+b"`, ""},
@@ -55,15 +55,15 @@ func TestRequests(t *testing.T) {
 		{"a form", `url: $/, method: POST, data: {name: "${{ inputs.name }}"}`, `{"name": "a&b=c"}`, `"body": "name=a%26b%3Dc"`, ""},
 		{"a header", `url: $/, headers: {X-Name: "is ${{ inputs.name }}"}`, `{"name": "Ada"}`, `"x": "is Ada"`, ""},
 		{"no second header", `url: $/, headers: {X-Name: "${{ inputs.name }}"}`, `{"name": "Ada\r\nX-Evil: 1"}`, "", "headers"},
-		{"a hole in an input is a text", `url: $/, headers: {X-Name: "${{ inputs.name }}"}`, `{"name": "$${{ secrets.TOKEN }} ${{ inputs.n }}"}`, `"x": "${{ secrets.TOKEN }} ${{ inputs.n }}"`, ""},
-		{"a secret of the operator's", `url: $/, auth: {type: bearer, token: "${{ secrets.TOKEN }}"}`, `{}`, `"authorization": "Bearer [secret TOKEN]"`, ""},
-		{"an object inside a text", `url: "$/${{ inputs.object }}"`, `{"object": {}}`, "", "object must be a text"},
+		{"a placeholder in an input is not filled", `url: $/, headers: {X-Name: "${{ inputs.name }}"}`, `{"name": "$${{ secrets.TOKEN }} ${{ inputs.n }}"}`, `"x": "${{ secrets.TOKEN }} ${{ inputs.n }}"`, ""},
+		{"a secret of the operator's", `url: $/, auth: {type: bearer, token: "${{ secrets.TOKEN }}"}`, `{}`, `"authorization": "Bearer [secret]"`, ""},
+		{"an object inside a text", `url: "$/${{ inputs.object }}"`, `{"object": {}}`, "", "object must be a string"},
 		{"a redirect at home", `url: $/here`, `{}`, `"uri": "/there"`, ""},
 		{"a redirect to elsewhere", `url: $/away`, `{}`, "", "not allowed"},
-		{"a failure", `url: $/missing`, `{}`, "", "answered 404 Not Found: nothing here"},
-		{"a part of the answer", `url: $/, result: json.method`, `{}`, `"GET"`, ""},
-		{"a part that is not there", `url: $/, result: json.none`, `{}`, "", "the answer has nothing at json.none"},
-		{"the characters themselves", `url: $/, headers: {X-Name: "$${{ inputs.name }}"}`, `{}`, `"x": "${{ inputs.name }}"`, ""},
+		{"a failure", `url: $/missing`, `{}`, "", "returned 404 Not Found: nothing here"},
+		{"a part of the response", `url: $/, result: json.method`, `{}`, `"GET"`, ""},
+		{"a missing part", `url: $/, result: json.none`, `{}`, "", "the response has no value at json.none"},
+		{"an escaped placeholder", `url: $/, headers: {X-Name: "$${{ inputs.name }}"}`, `{}`, `"x": "${{ inputs.name }}"`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			section := "{kind: http, " + strings.ReplaceAll(c.section, "$/", server.URL+"/") + "}"
@@ -99,7 +99,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// A caller's secret placeholder gets nothing that the operator did not bind.
+// TestCallersCannotTakeSecrets checks that a secret placeholder in an input is
+// filled only where the operator bound the secret.
 func TestCallersCannotTakeSecrets(t *testing.T) {
 	server := seen(t)
 	t.Setenv("EXTERNAL_TEST_TOKEN", "s3cret-token")

@@ -15,14 +15,14 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// maxFiles bounds the folder: each file may become a tool, and no assistant
-// has use for thousands.
+// maxFiles is the largest number of definitions in a folder. Each may become
+// a tool, and no assistant can use thousands.
 const maxFiles = 1000
 
-// retryAfter is how long a server that could not be reached is left alone.
+// retryAfter is the pause before a failed MCP server is queried again.
 const retryAfter = 30 * time.Second
 
-// stamp tells one state of a file from another without reading it.
+// stamp identifies one version of a file without reading it.
 type stamp struct {
 	info os.FileInfo
 	size int64
@@ -42,58 +42,63 @@ func (s stamp) same(other stamp) bool {
 		(s.info == nil || os.SameFile(s.info, other.info))
 }
 
-// source is one file of the folder.
+// source is the state of one file of the folder.
 type source struct {
-	seen stamp // at the last look
-	read stamp // when it was read last
-	// others are the files that it names, as they were then.
+	seen stamp // at the last scan
+	read stamp // when the file was last read
+	// others are the files that the definition uses, when it was last read.
 	others  map[string]stamp
-	live    map[string]bool // ids that are registered from it
-	uses    []string        // executors that its trees use
-	asking  *asking         // nil: no server is being asked
-	again   bool            // to be tried again, though nothing has changed
-	tried   time.Time       // when that failed
+	live    map[string]bool // IDs that are registered from the file
+	uses    []string        // executors that its tree uses
+	listing *listing        // nil: no request is pending
+	waiting *loading        // an MCP server that was not needed yet; nil if there is none
+	asked   bool            // it was needed
+	again   bool            // try again although nothing has changed
+	tried   time.Time       // the last attempt
 	problem error
-	told    string // the problem that was logged last
+	logged  string // the problem that was logged last
 }
 
-// scan looks at the folder once, and reports whether it could. At once, files
-// are read however lately they have changed.
+// scan reads the changed files of the folder once. It returns false if the
+// folder can't be read. With atOnce, files that changed since the last scan
+// are read, too.
 func (f *Folder) scan(atOnce bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	names, err := list(f.opts.Dir)
 	if err != nil {
-		f.lost(err)
+		f.folderFailed(err)
 		return false
 	}
 	f.missing = nil
-	changed := f.forget(names)
+	changed := f.removeMissing(names)
 	for _, name := range names {
-		if f.look(name, atOnce) {
+		if f.refresh(name, atOnce) {
 			changed = true
 		}
 	}
-	// What was refused may have waited for what has come or gone: an id that
-	// was taken, an executor that a tree uses.
+	// A file that failed may be valid now: an ID may be free, or an executor
+	// that its tree uses may exist.
 	for round := 0; changed && round < len(names); round++ {
 		changed = false
 		for _, name := range names {
-			if s := f.sources[name]; s != nil && s.problem != nil && s.asking == nil && !s.again && s.read.info != nil {
-				f.take(name, s)
+			if s := f.sources[name]; s != nil && s.problem != nil && s.listing == nil && !s.again && s.read.info != nil {
+				f.load(name, s)
 				changed = changed || s.problem == nil
 			}
 		}
 	}
-	f.tell(names)
+	f.logProblems(names)
 	return true
 }
 
-// tell logs what is broken, once, when every file has had its turn: a tree may
-// use an executor of a file that is read after its own, or a tool of a server
-// that has not answered yet.
-func (f *Folder) tell(names []string) {
-	if slices.ContainsFunc(names, func(name string) bool { return f.sources[name].asking != nil && f.sources[name].tried.IsZero() }) {
+// logProblems logs each new problem once. It runs after all files are read, and only
+// when no MCP server is pending for the first time, because a tree may use an
+// executor from another file or server.
+func (f *Folder) logProblems(names []string) {
+	if slices.ContainsFunc(names, func(name string) bool {
+		return f.sources[name].waiting != nil || f.sources[name].listing != nil && f.sources[name].tried.IsZero()
+	}) {
 		return
 	}
 	for _, name := range names {
@@ -101,29 +106,30 @@ func (f *Folder) tell(names []string) {
 		if s.problem != nil {
 			now = s.problem.Error()
 		}
-		if now != "" && now != s.told {
-			f.opts.Log.Error().Err(s.problem).Bool("earlier_version_stays", len(s.live) > 0).Msg("an executor's file is broken")
+		if now != "" && now != s.logged {
+			f.opts.Log.Error().Err(s.problem).Bool("earlier_version_stays", len(s.live) > 0).Msg("loading an executor's file failed")
 		}
-		s.told = now
+		s.logged = now
 	}
 }
 
-// lost: the folder can't be read. What came from it stays, but where the
-// folder itself is gone.
-func (f *Folder) lost(err error) {
+// folderFailed handles a folder that can't be read. Its executors stay registered,
+// unless the folder does not exist.
+func (f *Folder) folderFailed(err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		f.missing = nil
-		f.forget(nil)
+		f.removeMissing(nil)
 		return
 	}
 	if f.missing == nil {
-		f.opts.Log.Warn().Err(err).Msg("the folder of executors can't be read")
+		f.opts.Log.Warn().Err(err).Msg("reading the executors folder failed")
 	}
 	f.missing = err
 }
 
-// list gives the definitions in a folder: NAME.yaml and NAME/definition.yaml.
-// Names that begin with a dot or an underscore are left out.
+// list returns the definitions in a folder: NAME.yaml, NAME.yml and
+// NAME/definition.yaml. Names that start with a dot or an underscore are
+// ignored.
 func list(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -152,16 +158,16 @@ func list(dir string) ([]string, error) {
 
 const definitionFile = "definition.yaml"
 
-// forget withdraws what came from files that are gone.
-func (f *Folder) forget(names []string) (changed bool) {
+// removeMissing unregisters the executors of files that no longer exist.
+func (f *Folder) removeMissing(names []string) (changed bool) {
 	for _, name := range sortedKeys(f.sources) {
 		if slices.Contains(names, name) {
 			continue
 		}
-		f.sources[name].asking.drop()
+		f.sources[name].drop()
 		for id := range f.sources[name].live {
 			f.opts.Registry.Withdraw(id)
-			f.opts.Log.Info().Str("executor", id).Str("file", name).Msg("an executor was withdrawn")
+			f.opts.Log.Info().Str("executor", id).Str("file", name).Msg("executor removed")
 		}
 		delete(f.sources, name)
 		changed = true
@@ -169,9 +175,9 @@ func (f *Folder) forget(names []string) (changed bool) {
 	return changed
 }
 
-// look reads a file if it has changed since it was read, or takes what the
-// server answered that it names.
-func (f *Folder) look(name string, atOnce bool) (changed bool) {
+// refresh reads a file if it has changed since it was read, or registers the
+// tools of an MCP server that has answered.
+func (f *Folder) refresh(name string, atOnce bool) (changed bool) {
 	s := f.sources[name]
 	if s == nil {
 		s = &source{live: map[string]bool{}}
@@ -183,16 +189,16 @@ func (f *Folder) look(name string, atOnce bool) (changed bool) {
 	same := now.same(s.read) && s.othersSame()
 	due := s.again && time.Since(s.tried) > retryAfter
 	switch {
-	case same && s.asking.answered():
-		a := s.asking
-		s.asking = nil
-		f.put(s, a.loading, a.made, a.err)
+	case same && s.listing.ended():
+		a := s.listing
+		s.listing = nil
+		f.install(s, a.loading, a.made, a.err)
 		return s.problem == nil
 	case !settled || same && !due:
 		return false
 	}
 	s.read = now
-	f.take(name, s)
+	f.load(name, s)
 	return true
 }
 
@@ -207,24 +213,27 @@ func (s *source) othersSame() bool {
 
 func (f *Folder) path(name string) string { return filepath.Join(f.opts.Dir, filepath.FromSlash(name)) }
 
-// take reads a file, and puts what it makes in its place or has a server asked
-// first. Until that has answered nothing changes.
-func (f *Folder) take(name string, s *source) {
-	s.asking.drop()
-	s.asking = nil
+// load loads a file and registers its executors, or starts the request to its
+// MCP server. The earlier version stays registered until the server answers.
+func (f *Folder) load(name string, s *source) {
+	s.drop()
 	l := &loading{folder: f, name: name, path: f.path(name)}
 	made, err := l.make()
 	s.others, s.again = l.others(), false
-	if l.rest != nil {
-		s.asking = f.ask(l)
+	switch {
+	case l.finish != nil && f.opts.OnDemand && !s.asked:
+		s.waiting = l
+		return
+	case l.finish != nil:
+		s.listing = f.ask(l)
 		return
 	}
-	f.put(s, l, made, err)
+	f.install(s, l, made, err)
 }
 
-// put puts what was made of a file in the place of what came from it before.
-// Where anything is wrong nothing changes.
-func (f *Folder) put(s *source, l *loading, made []executors.Executor, err error) {
+// install registers the executors of a file in place of its earlier ones. After an
+// error, the earlier ones stay registered.
+func (f *Folder) install(s *source, l *loading, made []executors.Executor, err error) {
 	s.again, s.tried = l.again, time.Now()
 	if err == nil {
 		err = f.admit(l.name, made, l.uses)
@@ -238,29 +247,29 @@ func (f *Folder) put(s *source, l *loading, made []executors.Executor, err error
 	s.problem = err
 }
 
-// discard lets go of executors that were never registered.
+// discard closes executors that were never registered.
 func discard(made []executors.Executor) {
 	for _, each := range made {
 		if closer, ok := each.(io.Closer); ok {
-			_ = closer.Close() // it was never used
+			_ = closer.Close() // an error has no effect: it was never used
 		}
 	}
 }
 
-// admit refuses ids that belong to somebody else, and trees that would run
-// themselves.
+// admit fails if an ID belongs to another file or to the server, or if a tree
+// would run itself.
 func (f *Folder) admit(name string, made []executors.Executor, uses []string) error {
 	for _, each := range made {
 		id := each.Definition().ID
 		if slices.Contains(f.opts.Reserved, id) {
-			return fmt.Errorf("%s:1: the id %s is a tool of the server's own", name, id)
+			return fmt.Errorf("%s:1: the id %s is reserved: it is one of the server's own tools", name, id)
 		}
 		owner, ours := f.owner(id)
 		if _, taken := f.opts.Registry.Lookup(id); taken && owner != name {
 			if !ours {
-				owner = "an executor that the server brings"
+				owner = "a built-in executor"
 			}
-			return fmt.Errorf("%s:1: the id %s is taken by %s", name, id, owner)
+			return fmt.Errorf("%s:1: the id %s is already used by %s", name, id, owner)
 		}
 		if f.reaches(uses, id, map[string]bool{}) {
 			return fmt.Errorf("%s:1: the tree of %s would run itself", name, id)
@@ -269,7 +278,7 @@ func (f *Folder) admit(name string, made []executors.Executor, uses []string) er
 	return nil
 }
 
-// owner is the file that an executor came from.
+// owner returns the file of an executor.
 func (f *Folder) owner(id string) (string, bool) {
 	for name, s := range f.sources {
 		if s.live[id] {
@@ -279,7 +288,7 @@ func (f *Folder) owner(id string) (string, bool) {
 	return "", false
 }
 
-// reaches reports whether the use of some executors leads to another one.
+// reaches reports whether using these executors leads to the executor id.
 func (f *Folder) reaches(uses []string, id string, seen map[string]bool) bool {
 	for _, used := range uses {
 		if used == id {
@@ -303,16 +312,16 @@ func (f *Folder) register(name string, s *source, made []executors.Executor) err
 			return fmt.Errorf("%s:1: %w", name, err)
 		}
 		now[id] = true
-		message := "an executor was added"
+		message := "executor added"
 		if s.live[id] {
-			message = "an executor was replaced"
+			message = "executor replaced"
 		}
 		f.opts.Log.Info().Str("executor", id).Str("file", name).Msg(message)
 	}
 	for id := range s.live {
 		if !now[id] {
 			f.opts.Registry.Withdraw(id)
-			f.opts.Log.Info().Str("executor", id).Str("file", name).Msg("an executor was withdrawn")
+			f.opts.Log.Info().Str("executor", id).Str("file", name).Msg("executor removed")
 		}
 	}
 	s.live = now

@@ -5,30 +5,32 @@ import (
 	"encoding/json"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Trees is what runs task trees, which is above this package.
+// Trees runs task trees. A package above this one implements it.
 type Trees interface {
-	// Check validates a tree, and names the executors that it uses.
+	// Check validates a tree and returns the executors that it uses.
 	Check(run TreeRun) (uses []string, err error)
-	// Run runs a tree to its end, on behalf of a call.
+	// Run runs a tree to its end on behalf of a call and returns the output.
 	Run(ctx context.Context, call *executors.Call, run TreeRun) (any, error)
 }
 
 // TreeRun is one run of a tree.
 type TreeRun struct {
 	Tree json.RawMessage
-	// Schema describes the run's inputs, which are the call's.
+	// Schema describes the run's inputs, which are the inputs of the call.
 	Schema *executors.Schema
-	// Result names the task whose result is the output; empty: all results by
-	// task.
+	// Result is the task whose result is the output; empty: the results of all
+	// tasks, by ID.
 	Result      string
 	MaxParallel int
 	OnFailure   string
 }
 
-// maxNesting bounds trees that run trees.
+// maxNesting is the largest depth of trees that run trees.
 const maxNesting = 16
 
 type nestingKey struct{}
@@ -43,7 +45,7 @@ type tree struct {
 func newTree(l *loading) ([]executors.Executor, error) {
 	trees := l.folder.opts.Trees
 	if trees == nil {
-		return nil, l.section.Errorf([]string{"kind"}, "task trees can't be run here")
+		return nil, l.section.Errorf([]string{"kind"}, "task trees are not available here")
 	}
 	var section struct {
 		Tree        any    `json:"tree"`
@@ -61,7 +63,7 @@ func newTree(l *loading) ([]executors.Executor, error) {
 			return nil, err
 		}
 	}
-	raw, err := json.Marshal(value)
+	raw, err := plainjson.Marshal(value)
 	if err != nil {
 		return nil, l.section.Errorf([]string{"tree"}, "run.tree: %w", err)
 	}
@@ -75,26 +77,30 @@ func newTree(l *loading) ([]executors.Executor, error) {
 	return []executors.Executor{&tree{def: l.def, trees: trees, run: run}}, nil
 }
 
-// treeFile reads a tree from a file beside the definition.
+// treeFile reads a tree from a file, relative to the definition.
 func (l *loading) treeFile(name string) (any, error) {
 	key := []string{"tree"}
 	path, err := l.beside(key, name)
 	if err != nil {
 		return nil, err
 	}
-	data, err := readRegular(path)
+	file, err := l.folder.opts.Registry.Policy().OpenTrusted(policy.Trusted{Setting: "a file of this executor", Path: path})
+	if err != nil {
+		return nil, l.section.Errorf(key, "%w", err)
+	}
+	data, err := policy.ReadAllRegular(file, maxFile)
 	if err != nil {
 		return nil, l.section.Errorf(key, "%s: %w", name, err)
 	}
-	value, err := strictjson.FromYAML(data) // JSON is YAML
+	value, err := strictjson.FromYAML(data) // JSON is valid YAML
 	if err != nil {
 		return nil, l.section.Errorf(key, "%s: %w", name, err)
 	}
 	return value, nil
 }
 
-// inheritNeeds closes the executor where policy closes one that its tree
-// uses.
+// inheritNeeds adds the needs of the executors that the tree uses, so that
+// policy closes the tree with them.
 func (l *loading) inheritNeeds() {
 	seen := map[string]bool{}
 	for _, need := range l.def.Needs {
@@ -114,7 +120,7 @@ func (l *loading) inheritNeeds() {
 	}
 }
 
-// Definition is what the file says.
+// Definition returns the definition from the file.
 func (t *tree) Definition() *executors.Definition { return t.def }
 
 // Execute runs the tree once.
@@ -122,7 +128,7 @@ func (t *tree) Execute(ctx context.Context, call *executors.Call) (any, error) {
 	depth, _ := ctx.Value(nestingKey{}).(int)
 	if depth >= maxNesting {
 		return nil, executors.Errorf(executors.ExecutionError, "trees run trees more than %d deep", maxNesting).
-			WithHint("does one of them run itself?")
+			WithHint("check whether one of them runs itself")
 	}
 	return t.trees.Run(context.WithValue(ctx, nestingKey{}, depth+1), call, t.run)
 }

@@ -1,22 +1,27 @@
 package file
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/delimited"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// encode turns content into the bytes of a file. columns gives the columns
-// that a CSV file has already, and is asked only where that matters.
-func encode(in WriterInput, columns func() ([]string, error)) ([]byte, error) {
+// encode encodes content as the bytes of a file, which may be there.
+func encode(in WriterInput, there *existing) ([]byte, error) {
+	if format := in.Format; format != "csv" && (in.Columns != nil || in.Delimiter != "") {
+		field := "columns"
+		if in.Columns == nil {
+			field = "delimiter"
+		}
+		return nil, executors.Errorf(executors.ValidationError, "%s is for format csv", field).WithField(field)
+	}
 	text, isText := in.Content.(string)
 	format := in.Format
 	if format == "" {
@@ -39,13 +44,13 @@ func encode(in WriterInput, columns func() ([]string, error)) ([]byte, error) {
 	case "jsonl":
 		return encodeLines(in.Content)
 	case "csv":
-		return encodeTable(in, columns)
+		return encodeTable(in, there)
 	}
-	var b bytes.Buffer
-	if err := appendJSON(&b, in.Content, "  "); err != nil {
-		return nil, err
+	raw, err := plainjson.Indent(in.Content, "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encode the content as JSON: %w", err)
 	}
-	return b.Bytes(), nil
+	return append(raw, '\n'), nil
 }
 
 func wrongContent(format string, args ...any) error {
@@ -70,79 +75,108 @@ func fromBase64(text string) ([]byte, error) {
 	return data, nil
 }
 
-// appendJSON writes a value and a line's end, for people to read: without
-// escapes that only HTML needs.
-func appendJSON(b *bytes.Buffer, v any, indent string) error {
-	enc := json.NewEncoder(b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("encode the content as JSON: %w", err)
-	}
-	return nil
-}
-
 func encodeLines(content any) ([]byte, error) {
 	list, ok := content.([]any)
 	if !ok {
 		return nil, wrongContent("format jsonl writes an array, one line for each element; got %s", strictjson.Kind(content))
 	}
-	var b bytes.Buffer
+	var lines []byte
 	for _, element := range list {
-		if err := appendJSON(&b, element, ""); err != nil {
-			return nil, err
+		var err error
+		if lines, err = plainjson.Append(lines, element); err != nil {
+			return nil, fmt.Errorf("encode the content as JSON: %w", err)
 		}
+		lines = append(lines, '\n')
 	}
-	return b.Bytes(), nil
+	return lines, nil
 }
 
-// encodeTable writes rows. Objects get a first row with the names of the
-// columns, in the order of the alphabet since objects have none; where the file
-// has rows already, its own columns count.
-func encodeTable(in WriterInput, columns func() ([]string, error)) ([]byte, error) {
+// encodeTable writes rows below the names of the columns. If the file already has
+// rows, it uses the file's columns, delimiter and line end.
+func encodeTable(in WriterInput, there *existing) ([]byte, error) {
 	list, ok := in.Content.([]any)
 	if !ok {
 		return nil, wrongContent("format csv writes an array of objects or of arrays; got %s", strictjson.Kind(in.Content))
 	}
-	names, objects, err := namesOf(list)
+	found, objects, err := namesOf(list)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	table := csv.NewWriter(&b)
-	if isTabbed(in.FilePath) {
-		table.Comma = '\t'
+	names, err := in.columns()
+	if err != nil {
+		return nil, err
+	}
+	before, err := there.table()
+	if err != nil {
+		return nil, err
 	}
 	if objects {
-		there, err := columns()
-		switch {
-		case err != nil:
-			return nil, err
-		case there == nil:
-			err = table.Write(names)
-		default:
-			for _, name := range names {
-				if !slices.Contains(there, name) {
-					return nil, wrongContent("the file has no column %q; it has %s", name, strings.Join(there, ", "))
-				}
+		for _, name := range names {
+			if !slices.Contains(found, name) {
+				return nil, executors.Errorf(executors.ValidationError, "no row has the column %q; they have %s", name, strings.Join(found, ", ")).WithField("columns")
 			}
-			names = there
 		}
-		if err != nil {
-			return nil, fmt.Errorf("encode the names of the columns: %w", err)
+		if names == nil {
+			names = found
+			if before == nil && len(found) > 1 {
+				there.warning = "the columns are sorted by name; set columns for another order"
+			}
 		}
+	}
+	var b []byte
+	switch {
+	case names == nil:
+	case before == nil:
+		b = appendCells(b, names, there.delimiter, there.end)
+	case objects:
+		for _, name := range names {
+			if !slices.Contains(before, name) {
+				return nil, wrongContent("the file has no column %q; it has %s", name, strings.Join(before, ", "))
+			}
+		}
+		names = before
+	case !slices.Equal(names, before):
+		return nil, executors.Errorf(executors.ValidationError, "the columns of the file are %s", strings.Join(before, ", ")).WithField("columns")
 	}
 	for i, row := range list {
 		cells, err := cellsOf(row, names, i)
 		if err != nil {
 			return nil, err
 		}
-		if err := table.Write(cells); err != nil {
-			return nil, fmt.Errorf("encode row %d: %w", i, err)
-		}
+		b = appendCells(b, cells, there.delimiter, there.end)
 	}
-	table.Flush()
-	return b.Bytes(), table.Error()
+	return b, nil
+}
+
+// columns returns the names that the caller chose, nil if there are none. An
+// element is a name, or an object with a name, such as the columns of db_query.
+func (in *WriterInput) columns() ([]string, error) {
+	var names []string
+	for i, element := range in.Columns {
+		if object, ok := element.(map[string]any); ok {
+			element = object["name"]
+		}
+		name, ok := element.(string)
+		if !ok || slices.Contains(names, name) {
+			return nil, executors.Errorf(executors.ValidationError, "columns[%d] must be a name that is not there yet, or an object with one", i).WithField("columns")
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// appendCells appends a record.
+func appendCells(to []byte, cells []string, delimiter byte, end string) []byte {
+	if len(cells) == 1 && cells[0] == "" { // an empty line would be no record
+		return append(append(to, `""`...), end...)
+	}
+	for i, cell := range cells {
+		if i > 0 {
+			to = append(to, delimiter)
+		}
+		to = delimited.AppendField(to, cell, delimiter)
+	}
+	return append(to, end...)
 }
 
 func namesOf(list []any) (names []string, objects bool, err error) {
@@ -167,6 +201,9 @@ func cellsOf(row any, names []string, i int) ([]string, error) {
 	var values []any
 	switch row := row.(type) {
 	case []any:
+		if names != nil && len(row) != len(names) {
+			return nil, wrongContent("[%d] has %d cells, but columns has %d names", i, len(row), len(names))
+		}
 		values = row
 	case map[string]any:
 		for _, name := range names {
@@ -180,7 +217,7 @@ func cellsOf(row any, names []string, i int) ([]string, error) {
 		case string:
 			cells[j] = value
 		default:
-			raw, err := json.Marshal(value)
+			raw, err := plainjson.Marshal(value)
 			if err != nil {
 				return nil, fmt.Errorf("encode cell %d of row %d: %w", j, i, err)
 			}

@@ -1,5 +1,5 @@
-// Package file is file_reader and file_writer: they read and write files
-// inside the folders that the operator has opened.
+// Package file implements file_reader and file_writer. It is not a stable API.
+// They read and write files inside the folders that the operator has opened.
 package file
 
 import (
@@ -14,17 +14,17 @@ import (
 //go:embed reader.yaml writer.yaml
 var definitions embed.FS
 
-// defaultCap bounds what is read from or written to a file, unless the
-// policy's limits say otherwise.
+// defaultCap is the most bytes that are read from or written to a file, unless
+// the policy's limits differ.
 const defaultCap = 10 << 20
 
-// NewReader makes file_reader.
+// NewReader returns file_reader.
 func NewReader() executors.Executor { return executors.New(load("reader.yaml"), read) }
 
-// NewWriter makes file_writer.
+// NewWriter returns file_writer.
 func NewWriter() executors.Executor { return executors.New(load("writer.yaml"), write) }
 
-// load reads an embedded definition. A broken one is a broken program.
+// load reads an embedded definition. It panics if the definition is invalid.
 func load(name string) *executors.Definition {
 	def, err := executors.LoadDefinition(definitions, name)
 	if err != nil {
@@ -40,8 +40,8 @@ func capOf(pol *policy.Policy) int64 {
 	return defaultCap
 }
 
-// failure gives errors of the file system their kind. Messages name the path
-// as the caller wrote it.
+// failure returns a typed error for an error of the file system. Messages name
+// the path as the caller wrote it.
 func failure(err error) error {
 	var denied *policy.Denied
 	var typed *executors.Error
@@ -57,7 +57,7 @@ func failure(err error) error {
 			WithHint("set mode to overwrite or append, or choose another name")
 	case errors.Is(err, fs.ErrPermission):
 		return executors.Errorf(executors.PermissionDenied, "%w", err).WithField("file_path").
-			WithHint("the server's user has no right to this file")
+			WithHint("the user that runs the server may not access this file")
 	}
 	return executors.Errorf(executors.ExecutionError, "%w", err)
 }

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// work is a folder that is open for writing, and a policy that says so.
+// work returns a writable folder and a policy that allows it.
 func work(t testing.TB, limits policy.Limits) (pol *policy.Policy, dir string) {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -43,7 +43,7 @@ func put(t *testing.T, path, content string) {
 	}
 }
 
-// try runs a call whose inputs are JSON, and gives the output as JSON.
+// try runs a call with JSON inputs and returns the output as JSON.
 func try(t testing.TB, e executors.Executor, pol *policy.Policy, inputs string) (string, *executors.Error) {
 	t.Helper()
 	object, err := strictjson.DecodeObject([]byte(inputs))
@@ -67,7 +67,7 @@ func try(t testing.TB, e executors.Executor, pol *policy.Policy, inputs string) 
 		t.Fatal(err)
 	}
 	if wrong := e.Definition().Output.Validate(decoded); len(wrong) > 0 {
-		t.Errorf("the output is not as its schema says: %v", wrong)
+		t.Errorf("the output does not match its schema: %v", wrong)
 	}
 	return string(raw), nil
 }
@@ -122,24 +122,24 @@ func TestRead(t *testing.T) {
 		"utf-16be rest":      {`{"file_path": "utf16be", "encoding": "utf-16", "offset": 6}`, `{"content":"ün","size":10,"truncated":false}`, "", ""},
 		"shift_jis":          {`{"file_path": "sjis", "encoding": "shift_jis"}`, `{"content":"日本","size":4,"truncated":false}`, "", ""},
 		"shift_jis part":     {`{"file_path": "sjis", "encoding": "shift_jis", "limit": 3}`, `{"content":"日","size":4,"truncated":true,"next_offset":2}`, "", ""},
-		"not utf-8":          {`{"file_path": "bin"}`, "", executors.ExecutionError, "byte 1 is no part"},
+		"not utf-8":          {`{"file_path": "bin"}`, "", executors.ExecutionError, "byte 1 is not part"},
 		"unknown encoding":   {`{"file_path": "a.txt", "encoding": "klingon"}`, "", executors.ValidationError, "klingon"},
 		"base64":             {`{"file_path": "bin", "format": "base64"}`, `{"content":"AP/+gA==","size":4,"truncated":false}`, "", ""},
 		"base64 part":        {`{"file_path": "bin", "format": "base64", "offset": 1, "limit": 2}`, `{"content":"//4=","size":4,"truncated":true,"next_offset":3}`, "", ""},
 		"json":               {`{"file_path": "a.json", "format": "json"}`, `{"content":{"a":[1.50,12345678901234567890,null],"b":1},"size":49,"truncated":false}`, "", ""},
 		"json part":          {`{"file_path": "a.json", "format": "json", "limit": 2}`, "", executors.ValidationError, "as a whole"},
-		"no json":            {`{"file_path": "a.txt", "format": "json"}`, "", executors.ExecutionError, "no valid JSON"},
-		"a key twice":        {`{"file_path": "twice.json", "format": "json"}`, "", executors.ExecutionError, "no valid JSON"},
+		"no json":            {`{"file_path": "a.txt", "format": "json"}`, "", executors.ExecutionError, "not valid JSON"},
+		"a key twice":        {`{"file_path": "twice.json", "format": "json"}`, "", executors.ExecutionError, "not valid JSON"},
 		"jsonl":              {`{"file_path": "a.jsonl", "format": "jsonl"}`, `{"content":[{"n":1},[2],"three"],"size":22,"rows":3,"truncated":false}`, "", ""},
 		"jsonl part":         {`{"file_path": "a.jsonl", "format": "jsonl", "offset": 1, "limit": 1}`, `{"content":[[2]],"size":22,"rows":1,"truncated":true,"next_offset":2}`, "", ""},
 		"jsonl to the end":   {`{"file_path": "a.jsonl", "format": "jsonl", "offset": 2, "limit": 1}`, `{"content":["three"],"size":22,"rows":1,"truncated":false}`, "", ""},
 		"broken jsonl":       {`{"file_path": "bad.jsonl", "format": "jsonl"}`, "", executors.ExecutionError, "line 2"},
 		"empty jsonl":        {`{"file_path": "empty", "format": "jsonl"}`, `{"content":[],"size":0,"rows":0,"truncated":false}`, "", ""},
-		"csv":                {`{"file_path": "a.csv", "format": "csv"}`, `{"content":[{"id":"1","name":"pen, blue"},{"id":"2","name":""},{"id":"3","name":""},{"id":"4","name":"two\nlines"}],"size":41,"rows":4,"truncated":false}`, "", ""},
-		"csv part":           {`{"file_path": "a.csv", "format": "csv", "offset": 1, "limit": 2}`, `{"content":[{"id":"2","name":""},{"id":"3","name":""}],"size":41,"rows":2,"truncated":true,"next_offset":3}`, "", ""},
-		"csv with a mark":    {`{"file_path": "mark.csv", "format": "csv"}`, `{"content":[{"id;x":"1","name":"2"}],"size":17,"rows":1,"truncated":false}`, "", ""},
-		"tsv":                {`{"file_path": "a.tsv", "format": "csv"}`, `{"content":[{"id":"1","name":"pen, blue"}],"size":20,"rows":1,"truncated":false}`, "", ""},
-		"csv in latin-1":     {`{"file_path": "latin.csv", "format": "csv", "encoding": "latin-1"}`, `{"content":[{"a":"grün"}],"size":7,"rows":1,"truncated":false}`, "", ""},
+		"csv":                {`{"file_path": "a.csv", "format": "csv"}`, `{"content":[{"id":"1","name":"pen, blue"},{"id":"2","name":""},{"id":"3","name":""},{"id":"4","name":"two\nlines"}],"size":41,"rows":4,"truncated":false,"columns":["id","name"]}`, "", ""},
+		"csv part":           {`{"file_path": "a.csv", "format": "csv", "offset": 1, "limit": 2}`, `{"content":[{"id":"2","name":""},{"id":"3","name":""}],"size":41,"rows":2,"truncated":true,"next_offset":3,"columns":["id","name"]}`, "", ""},
+		"csv with a mark":    {`{"file_path": "mark.csv", "format": "csv"}`, `{"content":[{"id;x":"1","name":"2"}],"size":17,"rows":1,"truncated":false,"columns":["id;x","name"]}`, "", ""},
+		"tsv":                {`{"file_path": "a.tsv", "format": "csv"}`, `{"content":[{"id":"1","name":"pen, blue"}],"size":20,"rows":1,"truncated":false,"columns":["id","name"]}`, "", ""},
+		"csv in latin-1":     {`{"file_path": "latin.csv", "format": "csv", "encoding": "latin-1"}`, `{"content":[{"a":"grün"}],"size":7,"rows":1,"truncated":false,"columns":["a"]}`, "", ""},
 		"csv not utf-8":      {`{"file_path": "latin.csv", "format": "csv"}`, "", executors.ExecutionError, "line 2"},
 		"empty csv":          {`{"file_path": "empty", "format": "csv"}`, `{"content":[],"size":0,"rows":0,"truncated":false}`, "", ""},
 		"too many cells":     {`{"file_path": "wide.csv", "format": "csv"}`, "", executors.ExecutionError, "line 2"},
@@ -169,7 +169,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestReadingStopsAtTheCap(t *testing.T) {
+func TestReadingStopsAtTheLimit(t *testing.T) {
 	t.Parallel()
 	pol, dir := work(t, policy.Limits{FileBytes: 1000})
 	reader := file.NewReader()
@@ -188,7 +188,7 @@ func TestReadingStopsAtTheCap(t *testing.T) {
 		t.Errorf("%.80s, %v", got, err)
 	}
 	got, err = try(t, reader, pol, `{"file_path": "rows.csv", "format": "csv"}`)
-	if err != nil || len(got) > 1100 || !strings.Contains(got, `"rows":23,"truncated":true,"next_offset":23}`) {
+	if err != nil || len(got) > 1150 || !strings.Contains(got, `"rows":25,"truncated":true,"next_offset":25,"columns":["a long name for a column"]}`) {
 		t.Errorf("%s, %v", got, err)
 	}
 	for _, inputs := range []string{
@@ -202,9 +202,9 @@ func TestReadingStopsAtTheCap(t *testing.T) {
 	}
 }
 
-// What is read fits through the door, which would cut it otherwise, and the
-// next call goes on where it ends.
-func TestResultsFitThroughTheDoor(t *testing.T) {
+// Every result fits the registry's limit, so that it is not cut, and the next
+// call continues where it ends.
+func TestResultsFitTheLimit(t *testing.T) {
 	t.Parallel()
 	pol, dir := work(t, policy.Limits{OutputBytes: 2000})
 	put(t, filepath.Join(dir, "escapes"), strings.Repeat("\"\n\x01x", 1000))
@@ -233,7 +233,7 @@ func TestResultsFitThroughTheDoor(t *testing.T) {
 				total += len(content)
 			case string:
 				if strings.HasSuffix(content, "…") {
-					t.Fatalf("%s at %d: the door cut it", inputs, offset)
+					t.Fatalf("%s at %d: the registry cut the result", inputs, offset)
 				}
 				if bytes, err := base64.StdEncoding.DecodeString(content); strings.Contains(inputs, "base64") {
 					if err != nil {
@@ -251,7 +251,7 @@ func TestResultsFitThroughTheDoor(t *testing.T) {
 	}
 }
 
-// Reading in parts gives the whole, whatever the parts are.
+// Parts of any size add up to the whole content.
 func TestPartsMakeTheWhole(t *testing.T) {
 	t.Parallel()
 	pol, dir := work(t, policy.Limits{})
@@ -287,7 +287,7 @@ func TestPartsMakeTheWhole(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrittenCanBeRead(t *testing.T) {
+func TestWrittenFilesCanBeRead(t *testing.T) {
 	t.Parallel()
 	pol, _ := work(t, policy.Limits{})
 	binary := base64.StdEncoding.EncodeToString([]byte("\x00\x01\xff"))
@@ -327,7 +327,7 @@ func TestDefinitions(t *testing.T) {
 	executortest.Check(t, file.NewWriter())
 }
 
-func TestThroughTheDoor(t *testing.T) {
+func TestThroughTheRegistry(t *testing.T) {
 	t.Parallel()
 	pol, dir := work(t, policy.Limits{})
 	out := executortest.Run(t, file.NewWriter(), `{"file_path": "a.txt", "content": "hello"}`, pol)

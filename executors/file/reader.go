@@ -9,48 +9,58 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/coding"
+	"github.com/chainwright/chainwright/executors/delimited"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// ReaderInput is which file to read, and what of it.
+// ReaderInput holds the file to read, and the part of it.
 type ReaderInput struct {
 	FilePath string `json:"file_path"`
 	Format   string `json:"format"`
 	Encoding string `json:"encoding"`
 	Offset   int64  `json:"offset"`
 	Limit    int64  `json:"limit"`
+
+	delimited.Settings // for csv
 }
 
-// ReaderOutput is what was read.
+// ReaderOutput is the content that was read.
 type ReaderOutput struct {
 	Content    any    `json:"content"`
 	Size       int64  `json:"size"`
 	Rows       *int   `json:"rows,omitempty"`
 	Truncated  bool   `json:"truncated"`
 	NextOffset *int64 `json:"next_offset,omitempty"`
+	// Columns are the names of the columns of csv, in the order of the file.
+	Columns []string `json:"columns,omitempty"`
+	Warning string   `json:"warning,omitempty"`
 }
 
 func read(ctx context.Context, call *executors.Call, in ReaderInput) (*ReaderOutput, error) {
-	coding, err := codingOf(in.Encoding)
+	from, err := coding.Of(in.Encoding)
 	if err != nil && in.Format != "base64" {
 		return nil, executors.Errorf(executors.ValidationError, "%w", err).WithField("encoding").
 			WithHint("usual encodings are utf-8, utf-16, latin-1 and windows-1252")
+	}
+	if given := in.Given(); given != "" && in.Format != "csv" {
+		return nil, executors.Errorf(executors.ValidationError, "%s is for format csv; the format is %s", given, in.Format).WithField(given)
 	}
 	f, info, err := call.Policy.OpenRead(in.FilePath)
 	if err != nil {
 		return nil, failure(err)
 	}
 	defer f.Close()
-	r := reader{in: in, file: f, coding: coding, size: info.Size(), limit: capOf(call.Policy), budget: budgetOf(call.Policy), stop: ctx}
+	r := reader{in: in, file: f, coding: from, size: info.Size(), limit: capOf(call.Policy), budget: budgetOf(call.Policy), stop: ctx}
 	out := &ReaderOutput{Size: info.Size()}
 	switch in.Format {
 	case "json":
 		err = r.json(out)
 	case "jsonl":
-		err = r.rows(out, jsonLines)
+		err = r.rows(out, r.jsonLines)
 	case "csv":
-		err = r.rows(out, csvRows)
+		err = r.csv(out)
 	case "base64":
 		err = r.base64(out)
 	default:
@@ -66,14 +76,14 @@ func read(ctx context.Context, call *executors.Call, in ReaderInput) (*ReaderOut
 type reader struct {
 	in     ReaderInput
 	file   *os.File
-	coding coding
+	coding coding.Coding
 	size   int64
 	limit  int64 // of bytes read
 	budget int   // of bytes of the result's JSON
 	stop   context.Context
 }
 
-// Read makes the end of the call the end of the file's reading.
+// Read fails when the call has ended, so that a slow file can't outlast it.
 func (r *reader) Read(b []byte) (int, error) {
 	if err := r.stop.Err(); err != nil {
 		return 0, err
@@ -81,8 +91,8 @@ func (r *reader) Read(b []byte) (int, error) {
 	return r.file.Read(b)
 }
 
-// window reads the bytes that offset and limit ask for, and reports whether
-// the file goes on after them.
+// window reads the bytes selected by offset and limit, and reports whether the
+// file has more.
 func (r *reader) window(most int64) (data []byte, more bool, err error) {
 	want := most
 	if r.in.Limit > 0 {
@@ -101,8 +111,8 @@ func (r *reader) window(most int64) (data []byte, more bool, err error) {
 	return data, false, nil
 }
 
-// budgetOf is how long the JSON of what was read may be: as long as the door
-// lets through, less what stands around it.
+// budgetOf returns the most bytes of the content as JSON: the registry's limit
+// for a result, less the other fields.
 func budgetOf(pol *policy.Policy) int {
 	most := int64(defaultCap)
 	if limit := pol.Limits().OutputBytes; limit > 0 {
@@ -114,7 +124,7 @@ func budgetOf(pol *policy.Policy) int {
 	return int(max(most-256, 64))
 }
 
-// jsonLength is how long a text is as a JSON string.
+// jsonLength returns the length of a text as a JSON string.
 func jsonLength(text string) int {
 	length := len(text) + 2
 	for i := range len(text) {
@@ -130,7 +140,7 @@ func jsonLength(text string) int {
 	return length
 }
 
-// goesOn says where the next call goes on.
+// goesOn sets the offset for the next call.
 func goesOn(out *ReaderOutput, next int64) {
 	out.Truncated, out.NextOffset = true, &next
 }
@@ -152,23 +162,23 @@ func (r *reader) text(out *ReaderOutput) error {
 	if err != nil {
 		return err
 	}
-	coding := r.coding
-	if r.in.Offset > 0 { // the mark that says how to read it is at the start
-		if coding, err = coding.marked(r.file); err != nil {
+	from := r.coding
+	if r.in.Offset > 0 { // the byte order mark is at the start
+		if from, err = from.Marked(r.file); err != nil {
 			return fmt.Errorf("read %q: %w", r.in.FilePath, err)
 		}
 	}
-	text, used, err := coding.decode(data, r.in.Offset == 0, more)
+	text, used, err := from.Decode(data, r.in.Offset == 0, more)
 	for err == nil && jsonLength(text) > r.budget {
-		// Escapes made it longer than a result may be.
+		// Its escapes exceed the limit for a result.
 		data, more = data[:int(int64(len(data))*int64(r.budget)/int64(jsonLength(text)))], true
-		text, used, err = coding.decode(data, r.in.Offset == 0, more)
+		text, used, err = from.Decode(data, r.in.Offset == 0, more)
 	}
 	if err != nil {
 		return notText(r.in, err)
 	}
 	if used == 0 && more {
-		return executors.Errorf(executors.ValidationError, "limit is too small for one character of %s", coding.name).WithField("limit")
+		return executors.Errorf(executors.ValidationError, "limit is too small for one character of %s", from).WithField("limit")
 	}
 	out.Content = text
 	if more {
@@ -179,13 +189,13 @@ func (r *reader) text(out *ReaderOutput) error {
 
 func notText(in ReaderInput, err error) error {
 	return executors.Errorf(executors.ExecutionError, "%q can't be read as %s: %w", in.FilePath, in.Encoding, err).
-		WithField("encoding").WithHint("give the encoding that the file has, or read it with format base64")
+		WithField("encoding").WithHint("set the encoding of the file, or read it with format base64")
 }
 
 func (r *reader) json(out *ReaderOutput) error {
 	if r.in.Offset > 0 || r.in.Limit > 0 {
-		return executors.Errorf(executors.ValidationError, "offset and limit are not for json, which is read as a whole").WithField("format").
-			WithHint("read a part with format text, or one value a line with jsonl")
+		return executors.Errorf(executors.ValidationError, "offset and limit can't be used with json, which is read as a whole").WithField("format").
+			WithHint("read a part with format text, or one value per line with jsonl")
 	}
 	data, more, err := r.window(r.limit)
 	if err != nil {
@@ -195,16 +205,13 @@ func (r *reader) json(out *ReaderOutput) error {
 		return executors.Errorf(executors.ExecutionError, "%q is too long for json: %d bytes, at most %d are read", r.in.FilePath, r.size, r.limit).
 			WithHint("read parts of it with format text")
 	}
-	text, _, err := r.coding.decode(data, true, false)
+	text, _, err := r.coding.Decode(data, true, false)
 	if err != nil {
 		return notText(r.in, err)
 	}
 	out.Content, err = strictjson.Decode([]byte(text))
 	if err != nil {
-		return executors.Errorf(executors.ExecutionError, "%q is no valid JSON: %w", r.in.FilePath, err)
+		return executors.Errorf(executors.ExecutionError, "%q is not valid JSON: %w", r.in.FilePath, err)
 	}
 	return nil
 }
-
-// isTabbed: files that end so part their cells by tabs.
-func isTabbed(path string) bool { return strings.HasSuffix(strings.ToLower(path), ".tsv") }

@@ -9,9 +9,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// What a caller has had written with a secret in it does not give it away
-// when it is read.
-func TestSecretsThatComeBack(t *testing.T) {
+// A secret that a caller wrote to a file is redacted when the file is read.
+func TestSecretsInFilesAreRedacted(t *testing.T) {
 	t.Parallel()
 	cfg := policy.Config{Files: policy.Files{Roots: map[string]policy.Root{"work": {Path: t.TempDir(), Write: true}}}}
 	vault := executortest.NewVault(t, cfg, policy.Secret{Executors: []string{"file_writer"}}, file.NewReader(), file.NewWriter())

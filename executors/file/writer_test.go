@@ -16,7 +16,7 @@ func TestWrite(t *testing.T) {
 	t.Parallel()
 	writer := file.NewWriter()
 	for name, c := range map[string]struct {
-		before string // the file is there with this content, unless it is "-"
+		before string // content of the existing file; "-": there is no file
 		path   string
 		inputs string
 		want   string // the file's content afterwards
@@ -41,7 +41,7 @@ func TestWrite(t *testing.T) {
 		"append a line":         {"1\n", "f.jsonl", `"content": [2], "format": "jsonl", "mode": "append"`, "1\n2\n", "", ""},
 		"append to an open one": {"1", "f.jsonl", `"content": [2], "format": "jsonl", "mode": "append"`, "1\n2\n", "", ""},
 		"append rows":           {"b,a\n1,2\n", "f.csv", `"content": [{"a": 4, "b": 3}], "format": "csv", "mode": "append"`, "b,a\n1,2\n3,4\n", "", ""},
-		"append rows to none":   {"", "f.csv", `"content": [{"a": 4}], "format": "csv", "mode": "append"`, "a\n4\n", "", ""},
+		"append rows to empty":  {"", "f.csv", `"content": [{"a": 4}], "format": "csv", "mode": "append"`, "a\n4\n", "", ""},
 		"append another column": {"b,a\n", "f.csv", `"content": [{"c": 4}], "format": "csv", "mode": "append"`, "b,a\n", executors.ValidationError, `"c"`},
 		"an object as text":     {"-", "f.txt", `"content": {}, "format": "text"`, "-", executors.ValidationError, "an object"},
 		"no base64":             {"-", "f.txt", `"content": "!", "format": "base64"`, "-", executors.ValidationError, "base64"},
@@ -80,7 +80,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-func TestWritingStopsAtTheCap(t *testing.T) {
+func TestWritingStopsAtTheLimit(t *testing.T) {
 	t.Parallel()
 	pol, dir := work(t, policy.Limits{FileBytes: 10})
 	_, err := try(t, file.NewWriter(), pol, `{"file_path": "f", "content": "01234567890"}`)

@@ -20,8 +20,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// guarded is a server that answers nobody without a token, not even with its
-// types, and says back what came along.
+// guarded is a server that requires a token, for reflection too, and echoes the
+// request metadata.
 func guarded(t *testing.T, certificate *peers.Certificate, token *atomic.Value) *server {
 	t.Helper()
 	admit := func(srv any, stream rpc.ServerStream, _ *rpc.StreamServerInfo, handle rpc.StreamHandler) error {
@@ -57,8 +57,8 @@ func hostPort(t *testing.T, address string) (string, int) {
 	return host, n
 }
 
-// A caller names a connection: its address need not be open to callers, and
-// its credentials go along without being seen.
+// TestNamedConnections checks that callers can use a named connection whose
+// address policy does not allow, without seeing its credentials.
 func TestNamedConnections(t *testing.T) {
 	t.Parallel()
 	certificate := peers.NewCertificate(t)
@@ -103,14 +103,14 @@ func TestNamedConnections(t *testing.T) {
 		kind         executors.ErrorType
 		field, says  string
 	}{
-		{"shop", `, "plaintext": true`, executors.ValidationError, "plaintext", "brings its own"},
-		{"shop", `, "tls": {"insecure": true}`, executors.ValidationError, "tls", "brings its own"},
-		{"shop", `, "metadata": {"Authorization": "Bearer mine"}`, executors.ValidationError, "metadata.authorization", "brings its own"},
-		{"shop", `, "metadata": {"x-api-key": "mine"}`, executors.ValidationError, "metadata.x-api-key", "brings its own"},
+		{"shop", `, "plaintext": true`, executors.ValidationError, "plaintext", "sets it"},
+		{"shop", `, "tls": {"insecure": true}`, executors.ValidationError, "tls", "sets it"},
+		{"shop", `, "metadata": {"Authorization": "Bearer mine"}`, executors.ValidationError, "metadata.authorization", "sets it"},
+		{"shop", `, "metadata": {"x-api-key": "mine"}`, executors.ValidationError, "metadata.x-api-key", "sets it"},
 		{"mail", "", executors.ValidationError, "server", "name of a connection"},
 		{"unset", "", executors.PermissionDenied, "", "CHAINWRIGHT_TEST_NOT_SET is not set"},
 		{"nobody", "", executors.AuthenticationError, "", "nobody: UNAUTHENTICATED"},
-		{"no_ca", "", executors.ExecutionError, "", "holds no certificate"},
+		{"no_ca", "", executors.ExecutionError, "", "contains no certificate"},
 		{"foreign", "", executors.NetworkError, "", "certificate"},
 		{plain.address, `, "plaintext": true`, executors.PermissionDenied, "server", "not allowed"},
 	} {
@@ -119,7 +119,7 @@ func TestNamedConnections(t *testing.T) {
 			t.Errorf("%s%s: %+v", c.server, c.more, failure)
 		}
 	}
-	// A token that is replaced is taken up, over the connection that there is.
+	// A new token is used over the existing connection.
 	token.Store("the-second-token")
 	if _, failure := unary("plain", ""); failure == nil || failure.Type != executors.AuthenticationError {
 		t.Errorf("%+v", failure)

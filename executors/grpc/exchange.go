@@ -16,18 +16,19 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// exchange is one call under way.
+// exchange is one call in flight.
 type exchange struct {
 	method          *method
-	most            int // responses
-	room            int // bytes that they may still take in the output
+	most            int // largest number of responses
+	room            int // bytes left for responses in the output
 	progress        func(executors.Progress)
 	responses       []json.RawMessage
 	header, trailer metadata.MD
 	truncated       bool
 }
 
-// run sends and receives side by side, for every kind of method alike.
+// run sends the requests and receives the responses at the same time, for every
+// kind of method.
 func (x *exchange) run(ctx context.Context, conn *rpc.ClientConn, sent metadata.MD) error {
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(ctx, sent))
 	defer cancel()
@@ -46,11 +47,11 @@ func (x *exchange) run(ctx context.Context, conn *rpc.ClientConn, sent metadata.
 	select {
 	case failed := <-sending:
 		if failed != nil && !errors.Is(failed, io.EOF) {
-			err = failed // a message that can't be sent: what came back is only that it was not
+			err = failed // a request could not be sent: the status from the server is a consequence
 		}
-	default: // after a whole answer nothing is left to send
+	default: // the response is complete: stop sending
 		cancel()
-		<-sending //nolint:errcheck // it was told to stop
+		<-sending //nolint:errcheck // only waits for the goroutine
 	}
 	if errors.Is(err, errEnough) {
 		x.truncated = true
@@ -59,7 +60,7 @@ func (x *exchange) run(ctx context.Context, conn *rpc.ClientConn, sent metadata.
 	return err
 }
 
-var errEnough = errors.New("as many responses as were asked for")
+var errEnough = errors.New("max_responses reached")
 
 func (x *exchange) send(stream rpc.ClientStream) error {
 	for _, each := range x.method.requests {
@@ -85,18 +86,18 @@ func (x *exchange) receive(stream rpc.ClientStream) error {
 		}
 		written, err := protojson.MarshalOptions{EmitDefaultValues: true, Resolver: x.method.types}.Marshal(message)
 		if err != nil {
-			return executors.Errorf(executors.ExecutionError, "a response can't be written as JSON: %w", err)
+			return executors.Errorf(executors.ExecutionError, "encoding a response as JSON failed: %w", err)
 		}
-		var compact bytes.Buffer // the library puts in white space at random
+		var compact bytes.Buffer // protojson adds random white space
 		if err := json.Compact(&compact, written); err != nil {
-			return executors.Errorf(executors.ExecutionError, "a response can't be written as JSON: %w", err)
+			return executors.Errorf(executors.ExecutionError, "encoding a response as JSON failed: %w", err)
 		}
 		if err := strictjson.Check(compact.Bytes()); err != nil {
-			return executors.Errorf(executors.ExecutionError, "a response can't be read: %w", err)
+			return executors.Errorf(executors.ExecutionError, "a response is invalid: %w", err)
 		}
 		if x.room -= compact.Len() + 1; x.room < 0 {
-			return executors.Errorf(executors.ExecutionError, "the responses are larger than what a result may hold").
-				WithHint("ask for fewer with max_responses, or for less in the request")
+			return executors.Errorf(executors.ExecutionError, "the responses are larger than the limit of a result").
+				WithHint("lower max_responses, or request less data")
 		}
 		x.responses = append(x.responses, compact.Bytes())
 		x.progress(executors.Progress{Done: float64(len(x.responses)), Message: "responses"})

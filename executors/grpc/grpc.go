@@ -1,6 +1,7 @@
-// Package grpc is grpc_executor: one call of a gRPC method whose types are
-// learned at run time. Connections are kept and reused. Servers are hostile:
-// what they say of themselves and what they send is bounded.
+// Package grpc implements grpc_executor. It is not a stable API.
+// The executor calls gRPC methods whose types are loaded at run time, and pools
+// connections. Servers are not trusted: their schemas and messages are limited in
+// size.
 package grpc
 
 import (
@@ -13,26 +14,26 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
 //go:embed definition.yaml
 var files embed.FS
 
-// Executor is grpc_executor. It keeps connections; Close ends them.
+// Executor is grpc_executor. It pools connections; Close closes them.
 type Executor struct {
 	executors.Executor
 	open *pool
 }
 
-// New makes grpc_executor. Nothing is dialled before the first call.
+// New returns grpc_executor. It connects on the first call.
 func New() *Executor {
 	e := &Executor{open: newPool()}
 	e.Executor = executors.New(executors.MustLoad(files), e.call)
 	return e
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (e *Executor) Close() error { return e.open.close() }
 
 type input struct {
@@ -46,11 +47,10 @@ type input struct {
 	Plaintext     bool              `json:"plaintext"`
 	TLS           *tlsInput         `json:"tls"`
 	MaxResponses  int               `json:"max_responses"`
-	Timeout       float64           `json:"timeout"` // applied by the door
+	Timeout       float64           `json:"timeout"` // applied by the registry
 }
 
-// output has Response for a method that gives one, and Responses for one that
-// streams them.
+// output has Response for a unary response and Responses for a stream.
 type output struct {
 	Success   bool              `json:"success"`
 	Response  json.RawMessage   `json:"response,omitempty"`
@@ -61,7 +61,8 @@ type output struct {
 	Trailers  map[string]string `json:"trailers"`
 }
 
-// call has the status and what came so far beside an error of the server's.
+// call runs one call. After a server error, the output has the status and the
+// responses so far.
 func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*output, error) {
 	to, err := newTarget(call.Policy, in)
 	if err != nil {
@@ -75,18 +76,18 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	if err != nil {
 		return nil, err
 	}
-	if sent, err = along(own, sent); err != nil {
+	if sent, err = joinMetadata(own, sent); err != nil {
 		return nil, err
 	}
 	if in.ProtoFile != "" && in.DescriptorSet != "" {
-		return nil, web.Invalid("descriptor_set", "proto_file and descriptor_set are given together; give one")
+		return nil, web.Invalid("descriptor_set", "proto_file and descriptor_set can't be combined; use one of them")
 	}
 	known, err := fromFiles(ctx, call.Policy, in)
 	if err != nil {
 		return nil, err
 	}
 	var method *method
-	if known != nil { // mistakes in the request come to light before anything is dialled
+	if known != nil { // find errors in the request before connecting
 		if method, err = newMethod(known, in); err != nil {
 			return nil, err
 		}
@@ -98,7 +99,7 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	defer e.open.put(peer)
 	if method == nil {
 		if known, err = peer.reflect(metadata.NewOutgoingContext(ctx, own), in.Service); err != nil {
-			e.open.doubt(peer, err)
+			e.open.dropUnreachable(peer, err)
 			return nil, peer.failure(ctx, err)
 		}
 		if method, err = newMethod(known, in); err != nil {
@@ -113,15 +114,15 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	} else if len(x.responses) == 1 {
 		out.Response = x.responses[0]
 	}
-	e.open.doubt(peer, failed)
+	e.open.dropUnreachable(peer, failed)
 	if failed == nil {
 		out.Success, out.Status = true, state{Code: name(codes.OK)}
 		return out, nil
 	}
-	said, isStatus := status.FromError(failed)
-	if !isStatus { // ours, or the context's end
-		said = status.FromContextError(failed)
+	st, isStatus := status.FromError(failed)
+	if !isStatus { // an error of this package, or of the context
+		st = status.FromContextError(failed)
 	}
-	out.Status = newState(said, method.types)
+	out.Status = newState(st, method.types)
 	return out, peer.failure(ctx, failed)
 }

@@ -25,7 +25,7 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, e)
 }
 
-// Every kind of method, with types from every source.
+// TestCalls runs every kind of method with types from every source.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	pol := local(t)
@@ -115,7 +115,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestMistakes(t *testing.T) {
+func TestInvalidInputs(t *testing.T) {
 	t.Parallel()
 	s, d := start(t, options{v1: true}), open(t, local(t))
 	for _, c := range []struct{ method, more, field, message string }{
@@ -124,7 +124,7 @@ func TestMistakes(t *testing.T) {
 		{"Unary", `, "request": {"nope": 1}`, "request", "nope"},
 		{"Unary", `, "request": {"big_count": "x"}`, "request", "big"},
 		{"Upload", `, "request": [{}, {"nope": 1}]`, "request[1]", "nope"},
-		{"Unary", `, "request": {}, "proto_file": "protos:echo.proto", "descriptor_set": "x"`, "descriptor_set", "together"},
+		{"Unary", `, "request": {}, "proto_file": "protos:echo.proto", "descriptor_set": "x"`, "descriptor_set", "combined"},
 		{"Unary", `, "metadata": {"a b": "c"}`, "metadata", "metadata key"},
 		{"Unary", `, "metadata": {"a": "b\r\nc: d"}`, "metadata.a", "printable"},
 		{"Unary", `, "metadata": {":authority": "x"}`, "metadata", "metadata key"},
@@ -144,7 +144,7 @@ func TestMistakes(t *testing.T) {
 	}
 	bare := start(t, options{})
 	_, failure = d.echo(bare.address, "Unary", ``)
-	if failure == nil || failure.Type != executors.ExecutionError || !strings.Contains(failure.Message, "no reflection") || !strings.Contains(failure.Hint, "proto_file") {
+	if failure == nil || failure.Type != executors.ExecutionError || !strings.Contains(failure.Message, "does not support reflection") || !strings.Contains(failure.Hint, "proto_file") {
 		t.Errorf("no reflection: %+v", failure)
 	}
 }

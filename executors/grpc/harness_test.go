@@ -38,7 +38,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// local is the policy that lets tests reach their own servers and schemas.
+// local is a policy that allows the tests' own servers and schemas.
 func local(tb testing.TB) *policy.Policy {
 	tb.Helper()
 	dir, err := os.Getwd()
@@ -51,7 +51,7 @@ func local(tb testing.TB) *policy.Policy {
 	})
 }
 
-// schemas are the test's own types, from testdata.
+// schemas are the test types in testdata.
 func schemas(tb testing.TB) *protoregistry.Files {
 	tb.Helper()
 	files, err := compile(context.Background(), local(tb), "protos:echo.proto")
@@ -61,11 +61,11 @@ func schemas(tb testing.TB) *protoregistry.Files {
 	return files
 }
 
-// server is a gRPC server with a service of every kind of method.
+// server is a gRPC server with every kind of method.
 type server struct {
 	address     string
 	connections atomic.Int64
-	gone        chan struct{} // gets one for each stream that its client left
+	gone        chan struct{} // receives a value for each stream that the client closed
 }
 
 type options struct {
@@ -161,7 +161,7 @@ func (s *server) register(tb testing.TB, made *rpc.Server, opts options) {
 	}
 }
 
-// handle answers by the name of the method.
+// handle responds depending on the name of the method.
 func (s *server) handle(files *protoregistry.Files, method protoreflect.MethodDescriptor, stream rpc.ServerStream) error {
 	md, _ := metadata.FromIncomingContext(stream.Context())
 	_ = stream.SetHeader(metadata.Pairs("x-got", strings.Join(md.Get("x-sent"), ","), "x-raw-bin", "\x00\xff"))
@@ -213,7 +213,7 @@ func (s *server) handle(files *protoregistry.Files, method protoreflect.MethodDe
 	return nil
 }
 
-// fail fails with the code of a name, and with details.
+// fail returns an error with the named code and with details.
 func (s *server) fail(files *protoregistry.Files, text string) error {
 	var code codes.Code
 	if err := code.UnmarshalJSON([]byte(`"` + text + `"`)); err != nil {
@@ -232,14 +232,14 @@ func (s *server) fail(files *protoregistry.Files, text string) error {
 	return said.Err()
 }
 
-// wrapped makes a dynamic message one of the old interface.
+// wrapped converts a dynamic message to the old interface.
 type wrapped struct{ proto.Message }
 
 func (wrapped) Reset()         {}
 func (wrapped) String() string { return "" }
 func (wrapped) ProtoMessage()  {}
 
-// result is the output as a caller reads it.
+// result is the output as a caller decodes it.
 type result struct {
 	Success   bool
 	Response  map[string]any
@@ -252,18 +252,18 @@ type result struct {
 	Headers, Trailers map[string]string
 }
 
-// door is grpc_executor in a registry of its own.
-type door struct {
+// caller calls grpc_executor through a registry.
+type caller struct {
 	tb       testing.TB
 	registry *executors.Registry
 }
 
-func open(tb testing.TB, pol *policy.Policy) *door {
+func open(tb testing.TB, pol *policy.Policy) *caller {
 	tb.Helper()
-	return &door{tb, executortest.Registry(tb, pol, New())}
+	return &caller{tb, executortest.Registry(tb, pol, New())}
 }
 
-func (d *door) call(inputs string) (result, *executors.Error) {
+func (d *caller) call(inputs string) (result, *executors.Error) {
 	d.tb.Helper()
 	outcome := executortest.Call(d.tb, d.registry, "grpc_executor", inputs)
 	var got result
@@ -275,8 +275,8 @@ func (d *door) call(inputs string) (result, *executors.Error) {
 	return got, outcome.Err
 }
 
-// echo calls a method of the test's service, in plaintext.
-func (d *door) echo(address, method, more string) (result, *executors.Error) {
+// echo calls a method of the test service in plaintext.
+func (d *caller) echo(address, method, more string) (result, *executors.Error) {
 	d.tb.Helper()
 	return d.call(`{"server": "` + address + `", "plaintext": true, "service": "test.v1.Echo", "method": "` + method + `"` + more + `}`)
 }

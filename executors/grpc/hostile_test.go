@@ -17,11 +17,11 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/executortest/peers"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// liar is a reflection service that answers as a test says.
+// liar is a reflection service that responds as a test says.
 type liar struct {
 	grpc_reflection_v1.UnimplementedServerReflectionServer
 	answer func(question *grpc_reflection_v1.ServerReflectionRequest) [][]byte
@@ -51,7 +51,7 @@ func file(name string, imports ...string) []byte {
 	return raw
 }
 
-// A server that lies about its types gets no further than an error.
+// TestHostileReflection checks that invalid reflection responses cause an error.
 func TestHostileReflection(t *testing.T) {
 	t.Parallel()
 	count := 0
@@ -102,7 +102,8 @@ func manyFiles(n int) [][]byte {
 	return files
 }
 
-// Imports stay in the folder of the file, and every file goes through policy.
+// TestHostileProtoFiles checks that imports stay in the folder and that policy
+// checks every file.
 func TestHostileProtoFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -158,17 +159,17 @@ func TestEndlessStreams(t *testing.T) {
 	}
 }
 
-func TestSecretsThatComeBack(t *testing.T) {
+func TestSecretsInErrors(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{v1: true})
-	cfg := policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}, Secrets: map[string]policy.Secret{"TOKEN": {Env: "TOKEN", Hosts: []string{"127.0.0.1"}}}}
+	cfg := policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}, Secrets: map[string]policy.Secret{"TOKEN": {Env: "TOKEN", Hosts: []string{s.address}}}}
 	pol, err := policy.New(cfg, policy.WithEnvironment(func(string) (string, bool) { return "tok-en-123456", true }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer pol.Close()
 	outcome := executortest.Run(t, New(), `{"server": "`+s.address+`", "plaintext": true, "service": "test.v1.Echo", "method": "Unary", "metadata": {"x-sent": "${{ secrets.TOKEN }}"}, "request": {"text": "${{ secrets.TOKEN }}"}}`, pol)
-	if outcome.Err != nil || strings.Contains(string(outcome.Result), "tok-en-123456") || strings.Count(string(outcome.Result), "[secret TOKEN]") != 2 {
+	if outcome.Err != nil || strings.Contains(string(outcome.Result), "tok-en-123456") || strings.Count(string(outcome.Result), "[secret]") != 2 {
 		t.Errorf("%s, %+v", outcome.Result, outcome.Err)
 	}
 }
@@ -201,7 +202,7 @@ func TestCancelReachesTheServer(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{v1: true})
 	d := open(t, local(t))
-	if _, failure := d.echo(s.address, "Unary", ""); failure != nil { // its types are known from now on
+	if _, failure := d.echo(s.address, "Unary", ""); failure != nil { // its types are cached from now on
 		t.Fatal(failure)
 	}
 	resolved, refused := d.registry.ResolveInputs("grpc_executor", []byte(`{"server": "`+s.address+`", "plaintext": true, "service": "test.v1.Echo", "method": "Unary", "request": {"text": "wait"}}`))
@@ -223,7 +224,7 @@ func TestCancelReachesTheServer(t *testing.T) {
 func FuzzSchemas(f *testing.F) {
 	f.Add(file("a.proto", "b.proto"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		a := &asking{files: map[string]*descriptorpb.FileDescriptorProto{}}
+		a := &reflector{files: map[string]*descriptorpb.FileDescriptorProto{}}
 		if err := a.keep([][]byte{raw}); err != nil {
 			return
 		}

@@ -24,17 +24,18 @@ func raw(fields ...[]byte) *wrapperspb.BytesValue {
 	return message
 }
 
-// text is a note's text, whatever its bytes are.
+// text returns a note with the given bytes as its text.
 func text(content []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), content)
 }
 
-// inside is a note in a note.
+// inside returns a note inside a note.
 func inside(note []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(nil, 5, protowire.BytesType), note)
 }
 
-// Answers that are too large, or become too large, or are no text.
+// TestOutputs covers responses that are too large, too large when decoded, or
+// not UTF-8.
 func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	deep := text([]byte("bottom"))
 	for len(deep) < 100_000 {
@@ -60,7 +61,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 				note = inside(note)
 			}
 			return s.SendMsg(raw(note))
-		}, executors.ExecutionError, "can't be read"},
+		}, executors.ExecutionError, "is invalid"},
 		"no UTF-8":      {"Unary", func(s rpc.ServerStream) error { return s.SendMsg(raw(text([]byte("a\xffb")))) }, executors.ExecutionError, "UTF-8"},
 		"no message":    {"Unary", func(s rpc.ServerStream) error { return s.SendMsg(raw([]byte("\xff\xff\xff"))) }, executors.ExecutionError, ""},
 		"large headers": {"Unary", func(s rpc.ServerStream) error { return s.SendHeader(metadata.Pairs("x", strings.Repeat("x", 1<<20))) }, executors.ExecutionError, ""},
@@ -105,7 +106,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	}
 }
 
-// Types of few bytes that would become very many.
+// TestHeavyTypes covers small descriptors that would need a lot of memory.
 func TestHeavyTypes(t *testing.T) { // not parallel: it measures memory
 	message := protowire.AppendBytes(protowire.AppendTag(nil, 4, protowire.BytesType), nil)
 	heavy := append(file("heavy.proto"), bytes.Repeat(message, 3<<20)...)

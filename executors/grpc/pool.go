@@ -23,12 +23,12 @@ import (
 const (
 	maxPeers   = 64
 	maxMessage = 10 << 20
-	// idle is how long a connection that nobody uses stays open.
+	// idle is how long an unused connection stays open.
 	idle = time.Minute
 )
 
-// pool keeps a connection for each target, which the library opens, shares
-// and closes when it is idle.
+// pool keeps one client connection per target. The library opens it, shares it
+// between calls and closes it when idle.
 type pool struct {
 	mu     sync.Mutex
 	peers  map[key]*peer
@@ -40,15 +40,15 @@ type key struct {
 	target
 }
 
-// peer is a server that can be called.
+// peer is a server with its client connection.
 type peer struct {
 	key
 	conn    *rpc.ClientConn
-	refused atomic.Pointer[error] // why nothing was dialled the last time; nil: it was
-	known   sync.Map              // schemas by service, as reflection gave them
+	refused atomic.Pointer[error] // why the last dial was refused; nil: it was not
+	known   sync.Map              // schemas from reflection, by service
 	uses    int
 	last    time.Time
-	broken  bool // out of the pool, and closed with its last use
+	broken  bool // not in the pool; closed after its last call
 }
 
 func newPool() *pool { return &pool{peers: map[key]*peer{}} }
@@ -63,7 +63,7 @@ func (p *pool) get(pol *policy.Policy, to target) (*peer, error) {
 	if one == nil {
 		var err error
 		if one, err = newPeer(pol, to); err != nil {
-			return nil, executors.Errorf(executors.ValidationError, "server can't be used: %w", err).WithField("server")
+			return nil, executors.Errorf(executors.ValidationError, "server is not usable: %w", err).WithField("server")
 		}
 		p.evict()
 		p.peers[one.key] = one
@@ -78,14 +78,14 @@ func (p *pool) put(one *peer) {
 	one.uses--
 	one.last = time.Now()
 	if one.broken && one.uses == 0 {
-		_ = one.conn.Close() // nobody uses it
+		_ = one.conn.Close() // an error has no effect here
 	}
 }
 
-// doubt takes a peer out of the pool after a failure that could be of its
-// connection: the library would keep one that is dead until the system gives
-// it up, and repeat the failure of a dial for a while.
-func (p *pool) doubt(one *peer, err error) {
+// dropUnreachable removes a peer after a failure that its connection may have caused:
+// the library would keep a dead connection until the system drops it, and
+// repeat a dial error for a while.
+func (p *pool) dropUnreachable(one *peer, err error) {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded:
 	default:
@@ -98,7 +98,7 @@ func (p *pool) doubt(one *peer, err error) {
 	}
 }
 
-// evict makes room by closing the peer that was not used for longest.
+// evict closes the least recently used idle peer if the pool is full.
 func (p *pool) evict() {
 	var oldest *peer
 	for _, each := range p.peers {
@@ -108,7 +108,7 @@ func (p *pool) evict() {
 	}
 	if len(p.peers) >= maxPeers && oldest != nil {
 		delete(p.peers, oldest.key)
-		_ = oldest.conn.Close() // nobody uses it
+		_ = oldest.conn.Close() // an error has no effect here
 	}
 }
 
@@ -134,7 +134,7 @@ func newPeer(pol *policy.Policy, to target) (*peer, error) {
 		rpc.WithContextDialer(one.dial),
 		rpc.WithTransportCredentials(secure),
 		rpc.WithNoProxy(),
-		rpc.WithDisableServiceConfig(), // a resolver's word on retries
+		rpc.WithDisableServiceConfig(), // ignore retry settings from a resolver
 		rpc.WithDisableRetry(),
 		rpc.WithUserAgent("chainwright"),
 		rpc.WithIdleTimeout(idle),
@@ -146,8 +146,8 @@ func newPeer(pol *policy.Policy, to target) (*peer, error) {
 	return one, err
 }
 
-// dial goes through the guard and the breaker, and remembers what they refused:
-// the library keeps only texts of errors.
+// dial connects through the policy and its circuit breaker. It records their
+// refusal, because the library keeps only the text of errors.
 func (o *peer) dial(ctx context.Context, _ string) (net.Conn, error) {
 	dial := o.pol.DialContext
 	if o.connection != "" {

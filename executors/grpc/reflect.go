@@ -17,11 +17,11 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// remembered is how long what a server said of itself holds.
-const remembered = time.Minute
+// schemaTTL is how long a schema from reflection is cached.
+const schemaTTL = time.Minute
 
-// reflections are the versions of the protocol, which differ in nothing but
-// their names.
+// reflections are the methods of both versions of the reflection protocol,
+// which are otherwise identical.
 var reflections = []string{
 	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -32,7 +32,7 @@ type schema struct {
 	until time.Time
 }
 
-// reflect asks the server for the schema of a service.
+// reflect returns the schema of a service from server reflection.
 func (o *peer) reflect(ctx context.Context, service string) (*protoregistry.Files, error) {
 	if found, ok := o.known.Load(service); ok && time.Now().Before(found.(schema).until) {
 		return found.(schema).files, nil
@@ -46,19 +46,19 @@ func (o *peer) reflect(ctx context.Context, service string) (*protoregistry.File
 	}
 	switch {
 	case status.Code(err) == codes.Unimplemented:
-		return nil, executors.Errorf(executors.ExecutionError, "%s does not tell its types: it has no reflection", o.target.name()).
-			WithHint("give them in proto_file or descriptor_set")
+		return nil, executors.Errorf(executors.ExecutionError, "%s does not support reflection", o.target.name()).
+			WithHint("set proto_file or descriptor_set")
 	case err != nil:
 		return nil, err
 	}
-	o.known.Clear() // of a few services at most one is called again soon
-	o.known.Store(service, schema{files, time.Now().Add(remembered)})
+	o.known.Clear() // calls rarely alternate between services
+	o.known.Store(service, schema{files, time.Now().Add(schemaTTL)})
 	return files, nil
 }
 
-// asking is one exchange with a server about its schema. What it says is
-// bounded in files and bytes, and every file is asked for once.
-type asking struct {
+// reflector is one reflection stream. It requests each file once and limits the
+// number of files and bytes.
+type reflector struct {
 	stream rpc.ClientStream
 	server string
 	files  map[string]*descriptorpb.FileDescriptorProto
@@ -73,7 +73,7 @@ func (o *peer) reflectBy(ctx context.Context, version, service string) (*protore
 	if err != nil {
 		return nil, err
 	}
-	a := &asking{stream: stream, server: o.target.name(), files: map[string]*descriptorpb.FileDescriptorProto{}}
+	a := &reflector{stream: stream, server: o.target.name(), files: map[string]*descriptorpb.FileDescriptorProto{}}
 	symbol := &grpc_reflection_v1.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: service}}
 	if err := a.ask(symbol); err != nil {
 		return nil, err
@@ -85,33 +85,33 @@ func (o *peer) reflectBy(ctx context.Context, version, service string) (*protore
 				return nil, err
 			}
 			if a.files[name] == nil {
-				return nil, a.trouble("it did not give the file %q", name)
+				return nil, a.invalid("the file %q is missing", name)
 			}
 		}
 	}
 	return a.link()
 }
 
-// link makes the files one schema. What does not fit together is no schema.
-func (a *asking) link() (*protoregistry.Files, error) {
+// link builds one schema from the files. It fails if they do not match.
+func (a *reflector) link() (*protoregistry.Files, error) {
 	set := &descriptorpb.FileDescriptorSet{}
 	for _, file := range a.files {
 		set.File = append(set.File, file)
 	}
 	files, err := protodesc.NewFiles(set)
 	if err != nil {
-		return nil, a.trouble("its files don't fit together: %w", err)
+		return nil, a.invalid("its files do not match: %w", err)
 	}
 	return files, nil
 }
 
-func (a *asking) trouble(format string, args ...any) error {
-	return executors.Errorf(executors.ExecutionError, "%s tells its types wrong: %w", a.server, fmt.Errorf(format, args...)).
-		WithHint("give them in proto_file or descriptor_set")
+func (a *reflector) invalid(format string, args ...any) error {
+	return executors.Errorf(executors.ExecutionError, "invalid reflection response from %s: %w", a.server, fmt.Errorf(format, args...)).
+		WithHint("set proto_file or descriptor_set")
 }
 
-// ask puts one question, and keeps the files of the answer.
-func (a *asking) ask(question *grpc_reflection_v1.ServerReflectionRequest) error {
+// ask sends one request and keeps the files of the response.
+func (a *reflector) ask(question *grpc_reflection_v1.ServerReflectionRequest) error {
 	if err := a.stream.SendMsg(question); err != nil && a.stream.Context().Err() != nil {
 		return err
 	}
@@ -122,28 +122,28 @@ func (a *asking) ask(question *grpc_reflection_v1.ServerReflectionRequest) error
 	if failed := answer.GetErrorResponse(); failed != nil {
 		if codes.Code(failed.GetErrorCode()) == codes.NotFound && question.GetFileContainingSymbol() != "" {
 			return executors.Errorf(executors.ValidationError, "%s has no service %q", a.server, question.GetFileContainingSymbol()).WithField("service").
-				WithHint("the name has the package in it, as shop.v1.Orders")
+				WithHint("use the full name with the package, for example shop.v1.Orders")
 		}
-		return a.trouble("%s", failed.GetErrorMessage())
+		return a.invalid("%s", failed.GetErrorMessage())
 	}
 	return a.keep(answer.GetFileDescriptorResponse().GetFileDescriptorProto())
 }
 
-// keep reads files, each the first time that it comes.
-func (a *asking) keep(files [][]byte) error {
+// keep decodes files; duplicates are ignored.
+func (a *reflector) keep(files [][]byte) error {
 	for _, raw := range files {
 		if a.size += len(raw); a.size > maxSchemaBytes || len(a.files) >= maxSchemaFiles {
-			return a.trouble("more than %d files or %d MiB", maxSchemaFiles, maxSchemaBytes>>20)
+			return a.invalid("more than %d files or %d MiB", maxSchemaFiles, maxSchemaBytes>>20)
 		}
 		file := &descriptorpb.FileDescriptorProto{}
 		if a.weight.each == 0 {
 			a.weight = weight{maxSchemaWeight, perDescriptor}
 		}
 		if err := a.weight.add(file.ProtoReflect().Descriptor(), raw, 0); err != nil {
-			return a.trouble("a file can't be read: %w", err)
+			return a.invalid("invalid file: %w", err)
 		}
 		if err := (proto.UnmarshalOptions{RecursionLimit: 200}).Unmarshal(raw, file); err != nil {
-			return a.trouble("a file can't be read: %w", err)
+			return a.invalid("invalid file: %w", err)
 		}
 		if a.files[file.GetName()] == nil {
 			a.files[file.GetName()] = file
@@ -152,8 +152,8 @@ func (a *asking) keep(files [][]byte) error {
 	return nil
 }
 
-// missing names the imports that are not there yet.
-func (a *asking) missing() []string {
+// missing returns the imports that have not been received.
+func (a *reflector) missing() []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, file := range a.files {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// One connection carries all calls to a server, as the server counts them.
+// TestConnectionsAreShared counts the TCP connections of many calls.
 func TestConnectionsAreShared(t *testing.T) {
 	t.Parallel()
 	s, d := start(t, options{v1: true}), open(t, local(t))

@@ -3,7 +3,6 @@ package grpc
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,18 +19,20 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 const (
 	maxSchemaFiles = 500
 	maxSchemaBytes = 8 << 20
-	// maxSchemaWeight and perDescriptor bound what they take in memory.
+	// maxSchemaWeight and perDescriptor limit the memory of a schema, in bytes.
 	maxSchemaWeight, perDescriptor = 128 << 20, 256
 )
 
-// method is what is called, with the messages to send.
+// method is the method to call, with its requests.
 type method struct {
 	protoreflect.MethodDescriptor
 	types    *dynamicpb.Types
@@ -40,7 +41,7 @@ type method struct {
 
 func (m *method) path() string { return fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name()) }
 
-// fromFiles reads the schema that the input names; nil where it names none.
+// fromFiles loads the schema from the files in the input; nil: none is given.
 func fromFiles(ctx context.Context, pol *policy.Policy, in input) (*protoregistry.Files, error) {
 	switch {
 	case in.DescriptorSet != "":
@@ -50,21 +51,21 @@ func fromFiles(ctx context.Context, pol *policy.Policy, in input) (*protoregistr
 		}
 		set := &descriptorpb.FileDescriptorSet{}
 		if err := proto.Unmarshal(data, set); err != nil || len(set.File) == 0 || len(set.File) > maxSchemaFiles {
-			return nil, web.Invalid("descriptor_set", "descriptor_set is no set of 1 to %d file descriptors, as protoc --descriptor_set_out --include_imports makes it", maxSchemaFiles)
+			return nil, web.Invalid("descriptor_set", "descriptor_set must contain 1 to %d file descriptors; make it with protoc --descriptor_set_out --include_imports", maxSchemaFiles)
 		}
 		files, err := protodesc.NewFiles(set)
 		if err != nil {
-			return nil, web.Invalid("descriptor_set", "descriptor_set can't be used: %w", err)
+			return nil, web.Invalid("descriptor_set", "descriptor_set is invalid: %w", err)
 		}
 		return files, nil
 	case in.ProtoFile != "":
 		return compile(ctx, pol, in.ProtoFile)
 	}
-	return nil, nil //nolint:nilnil // no schema is no failure
+	return nil, nil //nolint:nilnil // no schema is not an error
 }
 
-// compile compiles a proto file. Its imports are looked for in its folder,
-// through the policy like the file itself.
+// compile compiles a proto file. Imports must be in its folder, and policy must
+// allow them like the file itself.
 func compile(ctx context.Context, pol *policy.Policy, given string) (*protoregistry.Files, error) {
 	at := strings.LastIndexAny(given, `/\:`) + 1
 	folder, count, size := given[:at], 0, int64(0)
@@ -72,7 +73,7 @@ func compile(ctx context.Context, pol *policy.Policy, given string) (*protoregis
 		MaxParallelism: 1,
 		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{Accessor: func(name string) (io.ReadCloser, error) {
 			if path.IsAbs(name) || path.Clean(name) != name || strings.HasPrefix(name, "..") || strings.ContainsAny(name, `\:`) {
-				return nil, fmt.Errorf("the import %q leads out of the folder", name)
+				return nil, fmt.Errorf("the import %q is outside the folder", name)
 			}
 			data, err := readFile(pol, "proto_file", folder+name, maxSchemaBytes)
 			if err != nil {
@@ -83,7 +84,7 @@ func compile(ctx context.Context, pol *policy.Policy, given string) (*protoregis
 			}
 			count++
 			if size += int64(len(data)); count > maxSchemaFiles || size > maxSchemaBytes {
-				return nil, fmt.Errorf("more than %d files or %d MiB are imported", maxSchemaFiles, maxSchemaBytes>>20)
+				return nil, fmt.Errorf("the imports exceed %d files or %d MiB", maxSchemaFiles, maxSchemaBytes>>20)
 			}
 			return io.NopCloser(bytes.NewReader(data)), nil
 		}}),
@@ -115,21 +116,21 @@ func compile(ctx context.Context, pol *policy.Policy, given string) (*protoregis
 	}
 	files, err := protodesc.NewFiles(set)
 	if err != nil {
-		return nil, web.Invalid("proto_file", "proto_file can't be used: %w", err)
+		return nil, web.Invalid("proto_file", "proto_file is invalid: %w", err)
 	}
 	return files, nil
 }
 
-// newMethod finds the method and reads the request by its types.
+// newMethod finds the method and decodes the requests with its types.
 func newMethod(files *protoregistry.Files, in input) (*method, error) {
 	found, err := files.FindDescriptorByName(protoreflect.FullName(in.Service))
 	service, ok := found.(protoreflect.ServiceDescriptor)
 	if err != nil || !ok {
-		return nil, web.Invalid("service", "there is no service %q; its name has the package in it, as shop.v1.Orders", in.Service)
+		return nil, web.Invalid("service", "unknown service %q; use the full name with the package, for example shop.v1.Orders", in.Service)
 	}
 	descriptor := service.Methods().ByName(protoreflect.Name(in.Method))
 	if descriptor == nil {
-		return nil, web.Invalid("method", "%s has no method %q; it has %s", service.FullName(), in.Method, methods(service))
+		return nil, web.Invalid("method", "%s has no method %q; methods are %s", service.FullName(), in.Method, methods(service))
 	}
 	m := &method{MethodDescriptor: descriptor, types: dynamicpb.NewTypes(files)}
 	messages := []any{in.Request}
@@ -146,28 +147,25 @@ func newMethod(files *protoregistry.Files, in input) (*method, error) {
 		if descriptor.IsStreamingClient() {
 			field = fmt.Sprintf("request[%d]", i)
 		}
-		raw, err := json.Marshal(each)
+		raw, err := plainjson.Marshal(each)
 		if err != nil {
-			return nil, web.Invalid(field, "%s can't be encoded: %w", field, err)
+			return nil, web.Invalid(field, "%s could not be encoded: %w", field, err)
 		}
 		message := dynamicpb.NewMessage(descriptor.Input())
 		if err := (protojson.UnmarshalOptions{Resolver: m.types}).Unmarshal(raw, message); err != nil {
-			return nil, web.Invalid(field, "%s is no %s: %w", field, descriptor.Input().FullName(), err)
+			return nil, web.Invalid(field, "%s is not a valid %s: %w", field, descriptor.Input().FullName(), err)
 		}
 		m.requests = append(m.requests, message)
 	}
 	return m, nil
 }
 
-// methods names a few of a service's methods.
+// methods lists up to 30 methods of a service.
 func methods(service protoreflect.ServiceDescriptor) string {
 	const most = 30
 	var names []string
 	for i := range min(service.Methods().Len(), most) {
 		names = append(names, string(service.Methods().Get(i).Name()))
 	}
-	if service.Methods().Len() > most {
-		names = append(names, "…")
-	}
-	return strings.Join(names, ", ")
+	return shorten.Names(names, service.Methods().Len())
 }

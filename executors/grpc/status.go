@@ -7,7 +7,7 @@ import (
 	"errors"
 	"strings"
 
-	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // so that the usual details can be read
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // registers the standard error details
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -16,19 +16,21 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// maxDetails bounds the details of an error.
+// maxDetails is the largest total size of error details, in bytes.
 const maxDetails = 64 << 10
 
-// state is how a call ended, as the server has it.
+// state is the gRPC status of a call.
 type state struct {
 	Code    string            `json:"code"`
 	Message string            `json:"message"`
 	Details []json.RawMessage `json:"details,omitempty"`
 }
 
-// name is a code as the protocol's documentation writes it.
+// name returns a code in the notation of the gRPC documentation, such as
+// NOT_FOUND.
 func name(code codes.Code) string {
 	var b strings.Builder
 	for i, r := range code.String() {
@@ -40,32 +42,31 @@ func name(code codes.Code) string {
 	return strings.ToUpper(b.String())
 }
 
-// both finds types that the server told, and those that are known anyway.
-type both struct{ *dynamicpb.Types }
+// resolver resolves types of the server's schema and registered types.
+type resolver struct{ *dynamicpb.Types }
 
-func (b both) FindMessageByName(name protoreflect.FullName) (protoreflect.MessageType, error) {
+func (b resolver) FindMessageByName(name protoreflect.FullName) (protoreflect.MessageType, error) {
 	if found, err := b.Types.FindMessageByName(name); err == nil {
 		return found, nil
 	}
 	return protoregistry.GlobalTypes.FindMessageByName(name)
 }
 
-func (b both) FindMessageByURL(url string) (protoreflect.MessageType, error) {
+func (b resolver) FindMessageByURL(url string) (protoreflect.MessageType, error) {
 	if found, err := b.Types.FindMessageByURL(url); err == nil {
 		return found, nil
 	}
 	return protoregistry.GlobalTypes.FindMessageByURL(url)
 }
 
-// newState reads a status with its details: by their types where these are
-// known, and otherwise as they came.
-func newState(said *status.Status, types *dynamicpb.Types) state {
-	s := state{Code: name(said.Code()), Message: said.Message()}
+// newState converts a status. Details of unknown types are kept as base64.
+func newState(st *status.Status, types *dynamicpb.Types) state {
+	s := state{Code: name(st.Code()), Message: st.Message()}
 	left := maxDetails
-	for _, detail := range said.Proto().GetDetails() {
-		raw, err := protojson.MarshalOptions{Resolver: both{types}}.Marshal(detail)
+	for _, detail := range st.Proto().GetDetails() {
+		raw, err := protojson.MarshalOptions{Resolver: resolver{types}}.Marshal(detail)
 		if err != nil {
-			raw, _ = json.Marshal(map[string]string{"@type": strings.ToValidUTF8(detail.GetTypeUrl(), "\uFFFD"), "base64": base64.StdEncoding.EncodeToString(detail.GetValue())})
+			raw = plainjson.Must(map[string]string{"@type": strings.ToValidUTF8(detail.GetTypeUrl(), "\uFFFD"), "base64": base64.StdEncoding.EncodeToString(detail.GetValue())})
 		}
 		if left -= len(raw); left < 0 {
 			break
@@ -75,24 +76,24 @@ func newState(said *status.Status, types *dynamicpb.Types) state {
 	return s
 }
 
-// failure is an error of the library's, or of the server's, for the caller.
+// failure converts an error to the executor's error.
 func (o *peer) failure(ctx context.Context, err error) error {
 	var typed *executors.Error
 	if errors.As(err, &typed) {
 		return typed
 	}
-	said := status.Convert(err)
-	if refused := o.refused.Load(); refused != nil && said.Code() == codes.Unavailable {
+	st := status.Convert(err)
+	if refused := o.refused.Load(); refused != nil && st.Code() == codes.Unavailable {
 		failure := executors.AsError(*refused)
 		failure.Field = "server"
 		return failure
 	}
-	message := said.Message()
+	message := st.Message()
 	if cut := strings.LastIndex(message, "Error while dialing: "); cut >= 0 {
 		message = "no connection: " + message[cut+len("Error while dialing: "):]
 	}
 	kind := executors.ExecutionError
-	switch said.Code() {
+	switch st.Code() {
 	case codes.Unauthenticated:
 		kind = executors.AuthenticationError
 	case codes.PermissionDenied:
@@ -108,27 +109,27 @@ func (o *peer) failure(ctx context.Context, err error) error {
 	case codes.Unavailable:
 		kind = executors.NetworkError
 	}
-	failure := executors.Errorf(kind, "%s: %s: %s", o.target.name(), name(said.Code()), message).WithCode(name(said.Code()))
-	switch said.Code() {
+	failure := executors.Errorf(kind, "%s: %s: %s", o.target.name(), name(st.Code()), message).WithCode(name(st.Code()))
+	switch st.Code() {
 	case codes.ResourceExhausted:
-		if strings.Contains(message, "message larger than max") { // it would be again
-			return failure.WithHint("ask for less in the request")
+		if strings.Contains(message, "message larger than max") { // a retry would fail, too
+			return failure.WithHint("request less data")
 		}
 		failure.Retry(0)
 	case codes.DeadlineExceeded, codes.Aborted:
 		failure.Retry(0)
 	case codes.Unavailable:
-		if !misunderstood(message) {
+		if !tlsMismatch(message) {
 			return failure.Retry(0)
 		}
-		failure.WithHint("plaintext: true is for servers without TLS, tls.ca for ones whose authority is not known here")
+		failure.WithHint("for servers without TLS, set plaintext to true; for a private certificate authority, set tls.ca")
 	}
 	return failure
 }
 
-// misunderstood tells a server that does not speak TLS as we do from a
-// connection that broke in the handshake. The library has only texts.
-func misunderstood(message string) bool {
+// tlsMismatch reports whether a handshake failed because of the TLS settings,
+// not because the connection broke. The library returns only texts.
+func tlsMismatch(message string) bool {
 	if strings.Contains(message, "first record does not look like") {
 		return true
 	}

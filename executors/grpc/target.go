@@ -13,8 +13,8 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
 type tlsInput struct {
@@ -23,20 +23,20 @@ type tlsInput struct {
 	Insecure   bool   `json:"insecure"`
 }
 
-// target says where to connect and how. Connections are shared by calls whose
-// targets are equal.
+// target is the address and the TLS settings of a server. Calls with equal
+// targets share a connection.
 type target struct {
 	address               string
-	connection            string // its name, where the operator set it
+	connection            string // the name of the operator's connection; "": none
 	plaintext, insecure   bool
-	serverName, authority string // authority: certificates, as PEM
+	serverName, authority string // authority: PEM certificates
 }
 
-// name is what the server is called in messages.
+// name returns the name of the server for messages.
 func (t target) name() string { return cmp.Or(t.connection, t.address) }
 
-// newTarget takes a connection's name or host:port and nothing else: the
-// library would go to files, sockets and other resolvers as well.
+// newTarget accepts the name of a connection or host:port only: the library
+// would also open files, sockets and other resolvers.
 func newTarget(pol *policy.Policy, in input) (target, error) {
 	known := pol.Connections("grpc")
 	if slices.Contains(known, in.Server) {
@@ -46,7 +46,7 @@ func newTarget(pol *policy.Policy, in input) (target, error) {
 	if err != nil || host == "" || port == "" || strings.ContainsAny(in.Server, "/?#@% ") {
 		failure := web.Invalid("server", "server must be host:port or the name of a connection; got %q", in.Server)
 		if len(known) > 0 {
-			failure.WithHint("known connections are " + strings.Join(known, ", "))
+			failure.WithHint("connections are " + strings.Join(known, ", "))
 		}
 		return target{}, failure
 	}
@@ -60,7 +60,7 @@ func newTarget(pol *policy.Policy, in input) (target, error) {
 		return to, nil
 	}
 	if in.Plaintext {
-		return target{}, web.Invalid("tls", "tls is given with plaintext true; give one")
+		return target{}, web.Invalid("tls", "tls can't be combined with plaintext; use one of them")
 	}
 	to.insecure, to.serverName = in.TLS.Insecure, in.TLS.ServerName
 	if strings.ContainsAny(to.serverName, " /:\r\n\t") {
@@ -74,16 +74,17 @@ func newTarget(pol *policy.Policy, in input) (target, error) {
 		to.authority = string(pem)
 	}
 	if to.authority != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(to.authority)) {
-		return target{}, web.Invalid("tls.ca", "tls.ca holds no certificate")
+		return target{}, web.Invalid("tls.ca", "tls.ca contains no certificate")
 	}
 	return to, nil
 }
 
-// named is a connection of the operator's, which says itself how it is made.
+// named returns the target of an operator's connection, which has its own TLS
+// settings.
 func named(pol *policy.Policy, in input) (target, error) {
 	for field, given := range map[string]bool{"plaintext": in.Plaintext, "tls": in.TLS != nil} {
 		if given {
-			return target{}, web.Invalid(field, "%s can't be given: %s is a connection that brings its own", field, in.Server)
+			return target{}, web.Invalid(field, "%s is not allowed: the connection %s sets it", field, in.Server)
 		}
 	}
 	c, err := pol.Connection(in.Server)
@@ -97,12 +98,12 @@ func named(pol *policy.Policy, in input) (target, error) {
 	return to, nil
 }
 
-// config is nil for plaintext.
+// config returns the TLS configuration; nil for plaintext.
 func (t target) config() *tls.Config {
 	if t.plaintext {
 		return nil
 	}
-	cfg := &tls.Config{ServerName: t.serverName, InsecureSkipVerify: t.insecure, MinVersion: tls.VersionTLS12} // the caller's explicit choice
+	cfg := &tls.Config{ServerName: t.serverName, InsecureSkipVerify: t.insecure, MinVersion: tls.VersionTLS12} // InsecureSkipVerify is the caller's explicit choice
 	if t.authority != "" {
 		cfg.RootCAs = x509.NewCertPool()
 		cfg.RootCAs.AppendCertsFromPEM([]byte(t.authority))
@@ -110,7 +111,7 @@ func (t target) config() *tls.Config {
 	return cfg
 }
 
-// readFile reads a file in an opened folder.
+// readFile reads a file that policy allows, of at most most bytes.
 func readFile(pol *policy.Policy, field, path string, most int64) ([]byte, error) {
 	f, _, err := pol.OpenRead(path)
 	if err != nil {
@@ -129,4 +130,36 @@ func readFile(pol *policy.Policy, field, path string, most int64) ([]byte, error
 		return nil, web.Invalid(field, "%s is larger than %d MiB", field, most>>20)
 	}
 	return data, nil
+}
+
+// Destination implements executors.Sender.
+func (e *Executor) Destination(pol *policy.Policy, inputs map[string]any) policy.Destination {
+	server, _ := inputs["server"].(string)
+	if slices.Contains(pol.Connections("grpc"), server) {
+		if c, err := pol.Connection(server); err == nil {
+			scheme := "grpcs://"
+			if c.TLS == "none" {
+				scheme = "grpc://"
+			}
+			to := policy.DestinationOf(scheme + net.JoinHostPort(c.Host, strconv.Itoa(cmp.Or(c.Port, 443))))
+			to.Connection = server
+			return to
+		}
+	}
+	to := policy.DestinationOf("grpcs://" + server)
+	if plaintext, _ := inputs["plaintext"].(bool); plaintext {
+		return policy.DestinationOf("grpc://" + server)
+	}
+	options, _ := inputs["tls"].(map[string]any)
+	insecure, _ := options["insecure"].(bool)
+	name, _ := options["server_name"].(string)
+	switch {
+	case insecure:
+		to.Unverified = "tls.insecure accepts any certificate"
+	case options["ca"] != nil && options["ca"] != "":
+		to.Unverified = "tls.ca is the caller's"
+	case name != "" && !strings.EqualFold(name, to.Host):
+		to.Unverified = "tls.server_name is the name of another host"
+	}
+	return to
 }

@@ -5,28 +5,29 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc/encoding"
-	_ "google.golang.org/grpc/encoding/proto" // registers what messages are written in
+	_ "google.golang.org/grpc/encoding/proto" // registers the proto codec
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// What is wrong with a message of few bytes that would become much more.
+// errHeavy and errDeep are returned for small messages that would need far more
+// memory when decoded.
 var (
-	errHeavy = errors.New("it is larger than what a result may hold")
-	errDeep  = errors.New("its messages are nested too deep")
+	errHeavy = errors.New("it is larger than the limit of a result")
+	errDeep  = errors.New("its messages are nested too deeply")
 )
 
-// weight is what a message becomes once it is read and written as JSON, at
-// least. Two bytes on the wire are an empty message inside of another, and a
-// thousand times as much in memory.
+// weight estimates the minimum size of a message when it is decoded and encoded
+// as JSON, before decoding it. Two bytes on the wire can be an empty nested
+// message that takes a thousand times as much memory.
 type weight struct {
 	left int
-	each int // what a message takes, whatever it holds
+	each int // minimum size of any message
 }
 
-// maxNesting is how deep messages may be in each other.
+// maxNesting is the deepest nesting of messages.
 const maxNesting = 100
 
 func (w *weight) add(desc protoreflect.MessageDescriptor, raw []byte, depth int) error {
@@ -47,7 +48,7 @@ func (w *weight) add(desc protoreflect.MessageDescriptor, raw []byte, depth int)
 		}
 		if field := desc.Fields().ByNumber(number); field != nil && field.Message() != nil && kind == protowire.BytesType {
 			inside, _ := protowire.ConsumeBytes(raw)
-			// Its own bytes have been counted.
+			// These bytes were already counted.
 			w.left += len(inside)
 			if err := w.add(field.Message(), inside, depth+1); err != nil {
 				return err
@@ -60,10 +61,10 @@ func (w *weight) add(desc protoreflect.MessageDescriptor, raw []byte, depth int)
 	return nil
 }
 
-// perMessage is what the least message takes as JSON, but for its names.
+// perMessage is the minimum size of a message as JSON, without field names.
 const perMessage = 32
 
-// weighing is how messages are read: not before it is known what they weigh.
+// weighing is a codec that checks the weight of a message before decoding it.
 type weighing struct {
 	encoding.CodecV2
 	most int
@@ -71,14 +72,14 @@ type weighing struct {
 
 func newWeighing(most int) weighing { return weighing{encoding.GetCodecV2("proto"), most} }
 
-// Name is empty, which leaves the content type as it is without us.
+// Name returns "", which keeps the default content type.
 func (c weighing) Name() string { return "" }
 
-// Unmarshal reads a message that is not too heavy.
+// Unmarshal decodes a message unless it is too heavy.
 func (c weighing) Unmarshal(data mem.BufferSlice, into any) error {
 	message, ok := into.(proto.Message)
 	if !ok {
-		return fmt.Errorf("%T is no message", into)
+		return fmt.Errorf("%T is not a proto.Message", into)
 	}
 	w := weight{c.most, perMessage}
 	if err := w.add(message.ProtoReflect().Descriptor(), data.Materialize(), 0); err != nil {

@@ -5,11 +5,11 @@ import (
 	"sync"
 )
 
-// cacheSize is how many compiled programs are kept.
+// cacheSize is the largest number of compiled programs that are kept.
 const cacheSize = 512
 
-// compiled holds programs by their text. Compiling costs far more than a
-// short run, and the same few programs come again and again.
+// compiled caches programs by their text. Compiling costs far more than a
+// short run, and the same few programs are used again and again.
 var compiled = cache{programs: map[string]*Program{}}
 
 type cache struct {
@@ -25,14 +25,16 @@ func (c *cache) get(src string, names []string) (*Program, error) {
 	if program != nil {
 		return program, nil
 	}
-	program, err := compile(src, names, nil)
-	if err != nil {
-		return nil, err
+	program, err := compile(src, names)
+	// gojq keeps every regular expression that a program has used. A program
+	// that computes them would grow with each run.
+	if err != nil || program.dynamic {
+		return program, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.programs) >= cacheSize {
-		for old := range c.programs { // any one: the map's order is as good as a clock here
+		for old := range c.programs { // any one: the order of a map is random enough
 			delete(c.programs, old)
 			break
 		}

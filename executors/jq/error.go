@@ -1,23 +1,22 @@
 package jq
 
-// Kind is what went wrong with a program.
+// Kind is the kind of a failure.
 type Kind string
 
 // The kinds of failure.
 const (
 	Invalid  Kind = "invalid"   // it does not parse or compile
 	Failed   Kind = "failed"    // it ran and raised an error
-	TimedOut Kind = "timed_out" // it took longer than its bound
-	TooMuch  Kind = "too_much"  // it made more than its bounds allow
+	TimedOut Kind = "timed_out" // it exceeded its time limit
+	TooMuch  Kind = "too_much"  // its outputs exceeded a limit
 )
 
-// Error is why a program gave no result.
+// Error is why a program has no result.
 type Error struct {
-	Kind    Kind
+	Kind Kind
+	// Message has the line and column of the error in an invalid program, if
+	// they are known.
 	Message string
-	// Offset is where an invalid program went wrong, in bytes; -1 where that
-	// is not known.
-	Offset int
 }
 
 // Error returns the message.

@@ -1,9 +1,15 @@
-// Package jq runs jq programs that callers wrote, on JSON values, within
-// bounds: a time, a number of outputs and a size. A program sees its input and
-// the values it is given, nothing else: no environment, no files, no modules.
+// Package jq runs jq programs that callers wrote, within bounds. It is not a stable API.
+// The bounds are a time, a number of outputs, a size and an amount of work. A program sees its
+// input and the values it is given, nothing else: no environment, no files, no
+// modules.
 //
 // Values are those of a JSON decoder: nil, bool, json.Number, string, []any
 // and map[string]any. Every number of an output is a json.Number too.
+//
+// gojq can be stopped only between steps, and one step can build a value of any
+// size or run for minutes. Guards, written by hand, therefore stand before every
+// step whose cost can exceed the size of its input: they charge the cost, which
+// follows from the sizes, to the budget of the run, and refuse it beforehand.
 package jq
 
 import (
@@ -15,35 +21,32 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// Bounds are what one run of a program may use. Zero fields take the
-// defaults.
+// Bounds are the limits of one run. Zero fields have the default values.
 type Bounds struct {
 	Time    time.Duration // wall clock: DefaultTime
 	Outputs int           // number of outputs: DefaultOutputs
 	Bytes   int           // all outputs as compact JSON, about: DefaultBytes
+	Work    int           // what all steps read and make, in units (guard.go): DefaultWork
 }
 
-// The bounds of a program that was given none.
+// The default limits.
 const (
 	DefaultTime    = time.Second
 	DefaultOutputs = 100_000
 	DefaultBytes   = 16 << 20
+	DefaultWork    = 64 << 20 // takes about a second
 )
 
 // Program is a compiled program. It is safe for concurrent use.
 type Program struct {
 	code   *gojq.Code
 	bounds Bounds
+	// dynamic programs compute regular expressions.
+	dynamic bool
 }
 
-// Compile parses and compiles a program. Variables and functions come from
-// gojq's own options. The error is an *Error of kind Invalid.
-func Compile(src string, opts ...gojq.CompilerOption) (*Program, error) {
-	if len(opts) == 0 {
-		return compiled.get(src, nil)
-	}
-	return compile(src, nil, opts)
-}
+// Compile parses and compiles a program. The error is an *Error of kind Invalid.
+func Compile(src string) (*Program, error) { return compiled.get(src, nil) }
 
 // CompileValues compiles a program in which each of names is a function
 // without arguments ("tasks", "inputs"), usable anywhere. Run is given their
@@ -52,25 +55,25 @@ func CompileValues(src string, names ...string) (*Program, error) {
 	return compiled.get(src, names)
 }
 
-// Within returns the program with other bounds.
+// Within returns the program with other limits.
 func (p *Program) Within(b Bounds) *Program {
-	return &Program{code: p.code, bounds: b}
+	return &Program{code: p.code, bounds: b, dynamic: p.dynamic}
 }
 
-// Run runs the program on an input and returns its outputs, in order. Neither
-// the input nor the values are changed, but outputs may share parts with them.
-// A program that fails, or goes over a bound, gives an *Error; the end of ctx
-// gives ctx's own error, wrapped.
+// Run runs the program on an input and returns its outputs in order. It does
+// not change the input or the values, but outputs may share parts with them. A
+// program that fails or exceeds a limit returns an *Error; the end of ctx
+// returns the error of ctx, wrapped.
 func (p *Program) Run(ctx context.Context, input any, values ...any) (outputs []any, err error) {
 	bounds := p.bounds.withDefaults()
 	limited := newWatch(ctx, bounds)
 	defer func() {
 		if r := recover(); r != nil {
-			outputs, err = nil, &Error{Kind: Failed, Message: fmt.Sprintf("the program could not be run: %v", r), Offset: -1}
+			outputs, err = nil, &Error{Kind: Failed, Message: fmt.Sprintf("the program could not be run: %v", r)}
 		}
 	}()
 	size := sizer{left: bounds.Bytes, depth: maxDepth}
-	iter := p.code.RunWithContext(limited, input, values...)
+	iter := p.code.RunWithContext(limited, input, append([]any{limited}, values...)...)
 	for {
 		v, ok := iter.Next()
 		if !ok {
@@ -84,11 +87,11 @@ func (p *Program) Run(ctx context.Context, input any, values ...any) (outputs []
 			return nil, explain(ctx, limited, failure)
 		}
 		if len(outputs) == bounds.Outputs {
-			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("more than %d outputs", bounds.Outputs), Offset: -1}
+			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("more than %d outputs", bounds.Outputs)}
 		}
 		v, ok = size.normal(v)
 		if !ok {
-			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("the output is larger than %d bytes or nests deeper than %d levels", bounds.Bytes, maxDepth), Offset: -1}
+			return nil, &Error{Kind: TooMuch, Message: fmt.Sprintf("the output is larger than %d bytes or nests deeper than %d levels", bounds.Bytes, maxDepth)}
 		}
 		outputs = append(outputs, v)
 	}
@@ -106,10 +109,10 @@ func explain(ctx context.Context, limited *watch, failure error) error {
 	}
 	if raised, ok := failure.(gojq.ValueError); ok { //nolint:errorlint // the interpreter hands it over as it is
 		if _, ok := measure(raised.Value(), maxShort); !ok {
-			return &Error{Kind: Failed, Message: "the program raised an error too large to show", Offset: -1}
+			return &Error{Kind: Failed, Message: "the program raised an error too large to show"}
 		}
 	}
-	return &Error{Kind: Failed, Message: failure.Error(), Offset: -1}
+	return &Error{Kind: Failed, Message: failure.Error()}
 }
 
 func (b Bounds) withDefaults() Bounds {
@@ -121,6 +124,9 @@ func (b Bounds) withDefaults() Bounds {
 	}
 	if b.Bytes <= 0 {
 		b.Bytes = DefaultBytes
+	}
+	if b.Work <= 0 {
+		b.Work = DefaultWork
 	}
 	return b
 }

@@ -103,11 +103,31 @@ func TestCompileRefuses(t *testing.T) {
 	} {
 		_, err := jq.Compile(src)
 		if src == "" || src == "modulemeta" {
-			continue // the identity; an error when it runs
+			continue // the identity program; it fails when it runs
 		}
 		var typed *jq.Error
 		if !errors.As(err, &typed) || typed.Kind != jq.Invalid {
 			t.Errorf("%.40q: got %v", src, err)
+		}
+	}
+}
+
+// The error of a program that does not compile has its position.
+func TestCompileErrorsHavePositions(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]string{
+		".[":                               "unexpected EOF (line 1, column 3)",
+		"map(.price | add":                 "unexpected EOF (line 1, column 17)",
+		"map(.a)\n| ) + 1":                 `unexpected token ")" (line 2, column 3)`,
+		"\"é\" | }":                        `unexpected token "}" (line 1, column 7)`,
+		". |\n  .a | nope(1)":              "function not defined: nope/1 (line 2, column 8)",
+		".nope | nope":                     "function not defined: nope/0 (line 1, column 9)",
+		"$x | $y":                          "variable not defined: $x (line 1, column 1)",
+		strings.Repeat("1+", 40_000) + "1": "the program is longer than 65536 bytes",
+	} {
+		_, err := jq.Compile(src)
+		if err == nil || err.Error() != want {
+			t.Errorf("%.40q: got %v, want %s", src, err, want)
 		}
 	}
 }

@@ -2,20 +2,39 @@ package jq
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/itchyny/gojq"
 )
 
 // rewriter puts checks (guard.go) around the operators of a parsed program,
-// whose names can't be redefined as a builtin's can, and notes the names that
-// the program calls.
+// which can't be redefined as a builtin can, and collects the names that the
+// program calls.
 type rewriter struct {
 	called map[string]bool
-	err    *Error
+	// own is set for prelude.jq, which may call what starts with an underscore.
+	own bool
+	// dynamic says that the program computes regular expressions.
+	dynamic bool
 }
 
 func call(name string, args ...*gojq.Query) *gojq.Query {
 	return &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeFunc, Func: &gojq.Func{Name: name, Args: args}}}
+}
+
+// check calls a guard with the budget of the run.
+func check(name string, args ...*gojq.Query) *gojq.Query {
+	return call(name, append([]*gojq.Query{call(budget)}, args...)...)
+}
+
+// name returns the name of a function of the program. Those that start with an
+// underscore get one that can't be written: a caller must reach neither the
+// guards nor what they guard, and must not replace them.
+func (w *rewriter) name(name string) string {
+	if !w.own && strings.HasPrefix(name, "_") {
+		return name + " "
+	}
+	return name
 }
 
 func pipe(l, r *gojq.Query) *gojq.Query {
@@ -23,9 +42,11 @@ func pipe(l, r *gojq.Query) *gojq.Query {
 }
 
 func element(i int) *gojq.Query {
-	return &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeIndex, Index: &gojq.Index{
-		Start: &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeNumber, Number: strconv.Itoa(i)}},
-	}}}
+	return at(&gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeNumber, Number: strconv.Itoa(i)}})
+}
+
+func at(key *gojq.Query) *gojq.Query {
+	return &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeIndex, Index: &gojq.Index{Start: key}}}
 }
 
 // constant reports whether q is a single scalar written in the program.
@@ -52,6 +73,10 @@ func (w *rewriter) query(q *gojq.Query) {
 		return
 	}
 	for _, def := range q.FuncDefs {
+		def.Name = w.name(def.Name)
+		for i, arg := range def.Args {
+			def.Args[i] = w.name(arg)
+		}
 		w.query(def.Body)
 	}
 	w.term(q.Term)
@@ -69,39 +94,39 @@ func (w *rewriter) operator(q *gojq.Query) {
 	switch op {
 	case gojq.OpAdd:
 		if !number(l) && !number(r) {
-			set(&gojq.Query{Left: l, Op: op, Right: r}, gojq.OpPipe, call("_small"))
+			set(&gojq.Query{Left: l, Op: op, Right: r}, gojq.OpPipe, check("_small"))
 		}
 	case gojq.OpSub, gojq.OpDiv, gojq.OpMul:
 		switch {
 		case op != gojq.OpMul && (number(l) || number(r)):
 		case number(l) || number(r):
-			set(&gojq.Query{Left: l, Op: op, Right: r}, gojq.OpPipe, call("_small"))
+			set(&gojq.Query{Left: l, Op: op, Right: r}, gojq.OpPipe, check("_small"))
 		default:
-			set(call("_pair", l, r), gojq.OpPipe, &gojq.Query{Left: element(0), Op: op, Right: element(1)})
+			set(check("_pair", l, r), gojq.OpPipe, &gojq.Query{Left: element(0), Op: op, Right: element(1)})
 		}
 	case gojq.OpEq, gojq.OpNe, gojq.OpGt, gojq.OpLt, gojq.OpGe, gojq.OpLe:
 		if !constant(l) && !constant(r) {
-			set(call("_compare", l, r), op, &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeNumber, Number: "0"}})
+			set(check("_compare", l, r), op, &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeNumber, Number: "0"}})
 		}
-	case gojq.OpModify:
-		// Where the right side gives nothing, the parts are deleted, which
-		// walks the whole value and writes into all of it.
-		if mayBeEmpty(r) {
-			set(call("_copied"), gojq.OpPipe, &gojq.Query{Left: l, Op: op, Right: r})
+	case gojq.OpModify, gojq.OpAssign, gojq.OpUpdateAdd, gojq.OpUpdateSub, gojq.OpUpdateMul, gojq.OpUpdateDiv, gojq.OpUpdateMod, gojq.OpUpdateAlt:
+		w.called[updates[op]] = true
+		guard := "_touched"
+		if op == gojq.OpModify && mayBeEmpty(r) {
+			// If the right side has no output, the parts are deleted, which walks
+			// and copies the whole value.
+			guard = "_copied"
 		}
-	case gojq.OpUpdateAdd:
-		w.called["_add"] = true
-	case gojq.OpUpdateSub:
-		w.called["_subtract"] = true
-	case gojq.OpUpdateMul:
-		w.called["_multiply"] = true
-	case gojq.OpUpdateDiv:
-		w.called["_divide"] = true
+		set(check(guard), gojq.OpPipe, &gojq.Query{Left: l, Op: op, Right: r})
 	}
 }
 
-// mayBeEmpty reports whether q could have no outputs: it can't where it is
-// made of constants, indexing and operators alone.
+// updates are the functions that the update operators call.
+var updates = map[gojq.Operator]string{
+	gojq.OpUpdateAdd: "_add", gojq.OpUpdateSub: "_subtract", gojq.OpUpdateMul: "_multiply", gojq.OpUpdateDiv: "_divide",
+}
+
+// mayBeEmpty reports whether q can have no outputs. A query of constants,
+// indexes and operators always has some.
 func mayBeEmpty(q *gojq.Query) bool {
 	if q == nil {
 		return false
@@ -132,7 +157,7 @@ func mayBeEmpty(q *gojq.Query) bool {
 	return true
 }
 
-// total are some builtins that give exactly one output, or an error.
+// total are builtins that return exactly one output, or an error.
 var total = map[string]bool{
 	"length": true, "not": true, "type": true, "keys": true, "tostring": true, "tonumber": true, "tojson": true,
 	"_small": true, "ascii_downcase": true, "ascii_upcase": true, "floor": true, "ceil": true, "round": true,
@@ -151,10 +176,7 @@ func (w *rewriter) term(t *gojq.Term) {
 	w.query(t.Query)
 	switch {
 	case t.Func != nil:
-		w.called[t.Func.Name] = true
-		for _, arg := range t.Func.Args {
-			w.query(arg)
-		}
+		w.function(t.Func)
 	case t.Object != nil:
 		for _, kv := range t.Object.KeyVals {
 			w.text(kv.KeyString)
@@ -193,6 +215,7 @@ func (w *rewriter) term(t *gojq.Term) {
 	if t.Format != "" {
 		w.called[formatter(t.Format)] = true
 	}
+	w.reach(t)
 }
 
 func formatter(format string) string {
@@ -214,7 +237,7 @@ func (w *rewriter) text(s *gojq.String) {
 	w.called["tostring"] = true
 	for _, q := range s.Queries {
 		if q.Term != nil && q.Term.Str != nil && len(q.Term.SuffixList) == 0 && q.Term.Str.Queries == nil {
-			continue // a literal piece, which the compiler tells by its shape
+			continue // a literal piece, which the compiler recognizes by its shape
 		}
 		w.query(q)
 	}
@@ -233,25 +256,81 @@ func (w *rewriter) patterns(patterns []*gojq.Pattern) {
 	}
 }
 
-// index puts a check behind a computed index, and refuses a constant one that
-// is too large: setting it would fill an array up to there.
+// matching are the builtins whose first argument is a regular expression.
+var matching = map[string]bool{"match": true, "test": true, "capture": true, "scan": true, "split": true, "splits": true, "sub": true, "gsub": true}
+
+func (w *rewriter) function(f *gojq.Func) {
+	f.Name = w.name(f.Name)
+	w.called[f.Name] = true
+	for _, arg := range f.Args {
+		w.query(arg)
+	}
+	if matching[f.Name] && len(f.Args) > 0 && !constant(f.Args[0]) {
+		w.dynamic = true
+	}
+	if _, ok := guards[f.Name]; ok && w.own {
+		f.Args = append([]*gojq.Query{call(budget)}, f.Args...)
+	}
+}
+
 func (w *rewriter) index(x *gojq.Index) {
-	if x == nil {
-		return
+	if x != nil {
+		w.text(x.Str)
+		w.query(x.End)
+		w.query(x.Start)
 	}
-	w.text(x.Str)
-	w.query(x.End)
-	w.query(x.Start)
-	if x.IsSlice || x.Start == nil {
-		return
+}
+
+// near is the largest constant index that isn't checked.
+const near = 1000
+
+// far reports whether an index may be large, or an array that is searched for.
+func far(x *gojq.Index) bool {
+	if x == nil || x.IsSlice || x.Start == nil {
+		return false
 	}
-	if constant(x.Start) {
-		if x.Start.Term.Type == gojq.TermTypeNumber {
-			if n, err := strconv.ParseFloat(x.Start.Term.Number, 64); err != nil || n > maxArray {
-				w.err = tooLarge("the index %.20s is larger than %d", x.Start.Term.Number, maxArray)
-			}
+	if !constant(x.Start) {
+		return true
+	}
+	if x.Start.Term.Type != gojq.TermTypeNumber {
+		return false
+	}
+	n, err := strconv.ParseFloat(x.Start.Term.Number, 64)
+	return err != nil || n > near
+}
+
+// reach puts a check before an index that may be far: TERM[KEY] becomes
+// KEY as $k | TERM | check($k) | .[$k].
+func (w *rewriter) reach(t *gojq.Term) {
+	if t.Type == gojq.TermTypeIndex && far(t.Index) {
+		t.Query = reached(&gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeIdentity}}, t.Index.Start)
+		t.Type, t.Index = gojq.TermTypeQuery, nil
+	}
+	for i, s := range t.SuffixList {
+		if !far(s.Index) {
+			continue
 		}
+		before, rest := *t, t.SuffixList[i+1:]
+		before.SuffixList = t.SuffixList[:i:i]
+		key, term := s.Index.Start, &gojq.Query{Term: &before}
+		if len(rest) > 0 && rest[0].Optional {
+			// TERM[KEY]? is TERM | .[KEY]? for gojq.
+			last := reached(&gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeIdentity}}, key)
+			*t = gojq.Term{Type: gojq.TermTypeQuery, Query: pipe(term, &gojq.Query{Term: &gojq.Term{
+				Type: gojq.TermTypeQuery, Query: last, SuffixList: rest[:1:1],
+			}}), SuffixList: rest[1:]}
+		} else {
+			*t = gojq.Term{Type: gojq.TermTypeQuery, Query: reached(term, key), SuffixList: rest}
+		}
+		w.reach(t)
 		return
 	}
-	x.Start = pipe(x.Start, call("_key"))
+}
+
+func reached(term, key *gojq.Query) *gojq.Query {
+	const name = "$__key"
+	return &gojq.Query{
+		Left: key, Op: gojq.OpPipe, Patterns: []*gojq.Pattern{{Name: name}},
+		Right: pipe(term, pipe(check("_reach", call(name)), at(call(name)))),
+	}
 }

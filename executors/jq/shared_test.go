@@ -9,8 +9,8 @@ import (
 	"github.com/chainwright/chainwright/executors/jq"
 )
 
-// Programs run at the same time over one value, and one program many times:
-// deleting writes neither into what they read nor into their constants.
+// Programs run at the same time on one value, and one program many times:
+// deleting changes neither the shared input nor the program's constants.
 func TestRunsShareNothingThatIsWritten(t *testing.T) {
 	t.Parallel()
 	value := decode(t, `{"a":{"b":[1,{"c":2},3]},"d":[[{"e":1}],[2]]}`)

@@ -9,13 +9,13 @@ import (
 	"strconv"
 )
 
-// sizer walks outputs, turns every number into a json.Number and stops when
-// the room is used up. The count is what makes it safe: a program can build a
-// value of a few nodes that is astronomically large when written out.
+// sizer walks outputs, converts every number to a json.Number, and stops at
+// the size limit. A program can build a value of few nodes that is
+// astronomically large when it is encoded.
 type sizer struct{ left, depth int }
 
-// normal returns v with normal numbers, copying only what changes; false
-// where v is too large.
+// normal returns v with converted numbers and copies only what changes. It
+// returns false if v is too large.
 func (s *sizer) normal(v any) (any, bool) {
 	switch v := v.(type) {
 	case nil:
@@ -59,8 +59,8 @@ func (s *sizer) number(text string) (any, bool) {
 	return json.Number(text), s.take(len(text))
 }
 
-// float writes a number as jq does: not-a-number is null, the infinities are
-// the largest finite numbers.
+// float returns a number as jq writes it: NaN is null, the infinities are the
+// largest finite numbers.
 func (s *sizer) float(f float64) (any, bool) {
 	switch {
 	case math.IsNaN(f):
@@ -116,8 +116,8 @@ func (s *sizer) object(in map[string]any) (any, bool) {
 	return out, true
 }
 
-// same says that normal left old as it was: the same scalar, or the very same
-// container.
+// same reports whether normal returned old unchanged: an equal scalar, or the
+// same container.
 func same(old, v any) bool {
 	switch old := old.(type) {
 	case []any:

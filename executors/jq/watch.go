@@ -3,13 +3,14 @@ package jq
 import (
 	"context"
 	"fmt"
+	"io"
 	"runtime/metrics"
 	"time"
 )
 
-// maxGrowth is how far the heap may grow while a program runs. It is the
-// process's whole heap, for there is no other measure, so it is set far above
-// what a run within its bounds needs.
+// maxGrowth is how many bytes the heap may grow while a program runs. Only the
+// heap of the whole process can be measured, so the limit is far above what a
+// run needs.
 const maxGrowth = 512 << 20
 
 const (
@@ -18,16 +19,19 @@ const (
 	heapMetric   = "/memory/classes/heap/objects:bytes"
 )
 
-// watch is the context of one run. The interpreter asks for Done before each
-// of its steps, and that is where time and memory are looked at: a timer can
-// be late, and nothing else sees how much a program keeps.
+// watch is the context of one run and holds its budget. The interpreter calls
+// Done before each of its steps, where time and memory are checked: a timer can
+// be late, and nothing else measures the memory of a program. The guards charge
+// what one step costs before it starts.
 type watch struct {
 	context.Context
 	deadline   time.Time
 	bounds     Bounds
+	work       int // units that are left
 	steps      uint
 	lastLook   time.Time
 	startBytes uint64
+	patterns   map[string]int // regular expressions of this run with their sizes
 	err        error
 }
 
@@ -39,12 +43,13 @@ var closed = func() chan struct{} {
 
 func newWatch(ctx context.Context, bounds Bounds) *watch {
 	now := time.Now()
-	return &watch{Context: ctx, bounds: bounds, deadline: now.Add(bounds.Time), lastLook: now}
+	return &watch{Context: ctx, bounds: bounds, work: bounds.Work, deadline: now.Add(bounds.Time), lastLook: now}
 }
 
-// Done counts a step, and is closed when the run is over a bound.
+// Done counts a step. Its channel is closed when the run exceeds a limit.
 func (w *watch) Done() <-chan struct{} {
 	if w.steps++; w.steps%stepsPerLook == 0 {
+		_ = w.charge(stepsPerLook)
 		w.look()
 	}
 	if w.err != nil {
@@ -53,7 +58,7 @@ func (w *watch) Done() <-chan struct{} {
 	return w.Context.Done()
 }
 
-// Err says why the run is over.
+// Err returns why the run ended.
 func (w *watch) Err() error {
 	if w.err != nil {
 		return w.err
@@ -61,20 +66,44 @@ func (w *watch) Err() error {
 	return w.Context.Err()
 }
 
+// Format keeps a program that prints its budget from seeing the context.
+func (w *watch) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "the budget") }
+
+// charge takes units of work from the budget. A run whose budget is spent ends:
+// the program can't catch the error.
+func (w *watch) charge(units int) error {
+	if w.work -= units; w.work < 0 {
+		w.work = 0
+		if w.err == nil {
+			w.err = tooLarge("the program needs too much work for values of this size (more than %d units)", w.bounds.Work)
+		}
+		return w.err
+	}
+	return nil
+}
+
+// chargeProduct takes n times m units.
+func (w *watch) chargeProduct(n, m int) error {
+	if n > 0 && m > w.work/n {
+		return w.charge(w.work + 1)
+	}
+	return w.charge(n * m)
+}
+
 func (w *watch) look() {
 	now := time.Now()
-	if now.Sub(w.lastLook) < lookEvery {
+	if w.err != nil || now.Sub(w.lastLook) < lookEvery {
 		return
 	}
 	w.lastLook = now
 	bytes := heapBytes()
 	switch {
 	case now.After(w.deadline):
-		w.err = &Error{Kind: TimedOut, Message: fmt.Sprintf("the program took longer than %v", w.bounds.Time), Offset: -1}
+		w.err = &Error{Kind: TimedOut, Message: fmt.Sprintf("the program took longer than %v", w.bounds.Time)}
 	case w.startBytes == 0:
 		w.startBytes = bytes
 	case bytes > w.startBytes+maxGrowth:
-		w.err = &Error{Kind: TooMuch, Message: fmt.Sprintf("the program used more than %d MiB of memory", maxGrowth>>20), Offset: -1}
+		w.err = &Error{Kind: TooMuch, Message: fmt.Sprintf("the program used more than %d MiB of memory", maxGrowth>>20)}
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// BenchmarkComplete is what one request costs here, with the scripted server's
-// share: it runs in the same process.
+// BenchmarkComplete measures one request, including the scripted server, which
+// runs in the same process.
 func BenchmarkComplete(b *testing.B) {
 	reply, err := llm.NewSchema("reply", []byte(ageSchema))
 	if err != nil {

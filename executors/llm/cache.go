@@ -7,18 +7,21 @@ import (
 	"encoding/json"
 	"sync"
 
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// Cache keeps replies by the hash of the whole request, the latest used of
-// them, in memory. Equal requests at one time are sent once. It is safe for
-// concurrent use.
+// Cache keeps the most recently used replies in memory, by the hash of the whole
+// request. Equal requests in flight are sent once. It is safe for concurrent use.
+//
+// It is written by hand: golang-lru counts entries, not bytes, and singleflight
+// ends all waiting callers when the first one is cancelled.
 type Cache struct {
 	most int
 
 	mu     sync.Mutex
 	byKey  map[key]*list.Element
-	recent list.List // of *kept, the latest used first
+	recent list.List // of *kept, most recently used first
 	size   int
 	flying map[key]chan struct{}
 }
@@ -31,28 +34,28 @@ type kept struct {
 	size  int
 }
 
-// NewCache makes a cache that holds about so many bytes of replies.
+// NewCache returns a cache for about that many bytes of replies.
 func NewCache(bytes int) *Cache {
 	return &Cache{most: bytes, byKey: map[key]*list.Element{}, flying: map[key]chan struct{}{}}
 }
 
-// keyOf hashes everything that a reply depends on.
+// keyOf hashes everything that determines a reply.
 func keyOf(provider model.Provider, req model.Request) key {
 	var schema json.RawMessage
 	if req.Schema != nil {
 		schema = req.Schema.JSON()
 	}
-	whole, err := json.Marshal([]any{
+	whole, err := plainjson.Marshal([]any{
 		provider.Name(), provider.Endpoint(), req.Model, req.Messages, req.Temperature, req.MaxTokens, req.Seed, schema,
 	})
 	if err != nil {
-		panic("llm: a request can't be hashed: " + err.Error()) // strings and numbers always can
+		panic("llm: a request can't be hashed: " + err.Error()) // strings and numbers can always be encoded
 	}
 	return sha256.Sum256(whole)
 }
 
-// do gives the reply that is kept, or that somebody is just getting, and else
-// gets it. Failures are not kept.
+// do returns the cached reply, waits for an equal request in flight, or calls
+// get. Errors are not cached.
 func (c *Cache) do(ctx context.Context, k key, get func() (Reply, error)) (Reply, error) {
 	for {
 		reply, ok, flight := c.look(k)

@@ -42,13 +42,13 @@ func TestCache(t *testing.T) {
 			t.Fatalf("again %d: %+v, %v, after %d sent", i, again, err, server.Count())
 		}
 	}
-	// It is off unless asked for.
+	// The cache is off by default.
 	for range 2 {
 		if reply, err := client.Complete(t.Context(), ask("hello")); err != nil || reply.Cached {
 			t.Errorf("%+v, %v", reply, err)
 		}
 	}
-	// The operator can turn it on for all.
+	// The operator can enable it for all requests.
 	client = server.Client(llm.Settings{Model: "m", Cache: true})
 	before := server.Count()
 	for range 3 {
@@ -61,7 +61,8 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// Equal requests at one time are paid once; a failure is nobody else's.
+// TestCacheWaitsForTheFirst checks that equal requests in flight are sent once,
+// and that an error of one is not returned to the others.
 func TestCacheWaitsForTheFirst(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{

@@ -8,28 +8,28 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/llm/anthropic"
-	"github.com/chainwright/chainwright/executors/llm/model"
-	"github.com/chainwright/chainwright/executors/llm/openai"
+	"github.com/chainwright/chainwright/executors/llm/internal/anthropic"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/openai"
 )
 
-// ollamaURL is where Ollama is usually, by its OpenAI-compatible side.
+// ollamaURL is Ollama's default address, for its OpenAI-compatible API.
 const ollamaURL = "http://127.0.0.1:11434/v1"
 
-// A look for Ollama takes at most probeTime, and is repeated after
+// A probe for Ollama takes at most probeTime. A failed one is repeated after
 // probeEvery.
 const (
 	probeTime  = 200 * time.Millisecond
 	probeEvery = 15 * time.Second
 )
 
-// probe is what the last look for Ollama found.
+// probe is the result of the last probe for Ollama.
 type probe struct {
 	at      time.Time
 	answers bool
 }
 
-// setting is what opens what needs a model.
+// setting names what opens executors that need a model.
 const setting = "OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY, or a local Ollama"
 
 func (c *Client) env(names ...string) string {
@@ -41,7 +41,7 @@ func (c *Client) env(names ...string) string {
 	return ""
 }
 
-// wantedProvider is the operator's choice.
+// wantedProvider returns the operator's provider.
 func (c *Client) wantedProvider() string {
 	if c.settings.Provider != "" {
 		return c.settings.Provider
@@ -59,7 +59,7 @@ func (c *Client) wantedModel() string {
 	return c.env("CHAINWRIGHT_LLM_MODEL", "AIPARTNERUPFLOW_LLM_MODEL")
 }
 
-// Closed reports whether there is no model to ask, and what would open one.
+// Closed reports whether no model is configured, and what would configure one.
 func (c *Client) Closed() (opens string, closed bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
@@ -67,9 +67,9 @@ func (c *Client) Closed() (opens string, closed bool) {
 	return setting, err != nil
 }
 
-// Provider is the provider that would be asked ("openai", "anthropic",
-// "ollama"), or "none". name is one of Providers; empty means the operator's
-// choice.
+// Provider returns the provider that a request would use: "openai",
+// "anthropic", "ollama" or "none". name is one of Providers; empty: the
+// operator's choice.
 func (c *Client) Provider(ctx context.Context, name string) string {
 	e, err := c.choose(ctx, name)
 	if err != nil {
@@ -78,8 +78,8 @@ func (c *Client) Provider(ctx context.Context, name string) string {
 	return e.name
 }
 
-// Describe says who would be asked, and which model, for people. It may ask
-// the endpoint for its models.
+// Describe returns the endpoint and the model that would be used, as text for
+// people. It may request the endpoint's list of models.
 func (c *Client) Describe(ctx context.Context) string {
 	e, err := c.choose(ctx, "")
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *Client) Describe(ctx context.Context) string {
 	return e.name + " at " + e.provider.Endpoint() + ", " + name
 }
 
-// choose finds the endpoint for a provider's name.
+// choose returns the endpoint for the name of a provider.
 func (c *Client) choose(ctx context.Context, name string) (*endpoint, error) {
 	if name == "" {
 		name = c.wantedProvider()
@@ -106,18 +106,18 @@ func (c *Client) choose(ctx context.Context, name string) (*endpoint, error) {
 			return c.endpoint(each)
 		}
 	}
-	err := executors.Errorf(executors.PermissionDenied, "there is no language model to ask").WithCode(model.CodeNone)
+	err := executors.Errorf(executors.PermissionDenied, "no language model is configured").WithCode(model.CodeNone)
 	switch name {
 	case None:
-		return nil, err.WithHint("the provider is none: the operator chooses another with CHAINWRIGHT_LLM_PROVIDER")
+		return nil, err.WithHint("the provider is set to none; the operator can change it with CHAINWRIGHT_LLM_PROVIDER")
 	case OpenAI:
-		return nil, err.WithField("provider").WithHint("the operator sets OPENAI_API_KEY or OPENAI_BASE_URL")
+		return nil, err.WithField("provider").WithHint("the operator must set OPENAI_API_KEY or OPENAI_BASE_URL")
 	case Anthropic:
-		return nil, err.WithField("provider").WithHint("the operator sets ANTHROPIC_API_KEY")
+		return nil, err.WithField("provider").WithHint("the operator must set ANTHROPIC_API_KEY")
 	case Ollama:
-		return nil, err.WithField("provider").WithHint("no Ollama answers at its usual address; start it and have it pull a model")
+		return nil, err.WithField("provider").WithHint("Ollama does not respond at its default address, or has no model: start it and pull a model")
 	}
-	return nil, err.WithHint("the operator sets one of " + setting)
+	return nil, err.WithHint("the operator must set one of " + setting)
 }
 
 func (c *Client) configured(ctx context.Context, name string) bool {
@@ -130,7 +130,7 @@ func (c *Client) configured(ctx context.Context, name string) bool {
 	return c.answers(ctx)
 }
 
-// answers looks whether Ollama is there and has a model.
+// answers reports whether Ollama responds and has a model.
 func (c *Client) answers(ctx context.Context) bool {
 	if c.ollama == "" {
 		return false
@@ -149,7 +149,7 @@ func (c *Client) answers(ctx context.Context) bool {
 	defer cancel()
 	_, err = e.provider.DefaultModel(looking)
 	if err != nil && ctx.Err() != nil {
-		return false // the caller's time ran out, which says nothing of Ollama
+		return false // the caller's timeout says nothing about Ollama
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,7 +157,7 @@ func (c *Client) answers(ctx context.Context) bool {
 	return err == nil
 }
 
-// endpoint gives the one endpoint of a provider, made at its first use.
+// endpoint returns the endpoint of a provider and creates it on the first use.
 func (c *Client) endpoint(name string) (*endpoint, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,17 +182,17 @@ func (c *Client) endpoint(name string) (*endpoint, error) {
 	if err != nil {
 		return nil, executors.AsError(fmt.Errorf("setting up %s: %w", name, err))
 	}
-	e := newEndpoint(name, provider)
+	e := &endpoint{name: name, provider: provider, breaker: c.breaker}
 	c.endpoints[name] = e
 	return e, nil
 }
 
-// shortestKey is the length from which on a key is a secret: local endpoints
-// are given words like "ollama" for one.
+// shortestKey is the minimum length of a key that is redacted: keys of local
+// endpoints can be words such as "ollama".
 const shortestKey = 16
 
-// Keys are those that the client sends to endpoints, by the names of their
-// variables: whoever writes results redacts them.
+// Keys returns the keys that are sent to endpoints, by environment variable,
+// so that they can be redacted from results.
 func (c *Client) Keys() map[string]string {
 	keys := map[string]string{}
 	for _, name := range []string{"OPENAI_API_KEY", "ANTHROPIC_API_KEY"} {

@@ -9,11 +9,12 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/policy/breaker"
 )
 
-// Client asks models. It is safe for concurrent use, dials nothing before it
-// is needed, and is shared by everything in a process that asks models.
+// Client sends requests to models. It is safe for concurrent use, connects on
+// the first request, and is shared by everything in a process that uses models.
 type Client struct {
 	settings Settings
 	lookup   func(string) (string, bool)
@@ -25,13 +26,14 @@ type Client struct {
 	total    *Meter
 	runs     meters
 	cache    *Cache
+	breaker  *breaker.Breaker // by the name of the endpoint
 
 	mu        sync.Mutex
 	endpoints map[string]*endpoint
 	probed    probe
 }
 
-// Option changes what NewClient takes from the machine.
+// Option configures NewClient.
 type Option func(*Client)
 
 // WithEnvironment reads keys and base URLs through lookup instead of the
@@ -40,14 +42,14 @@ func WithEnvironment(lookup func(string) (string, bool)) Option {
 	return func(c *Client) { c.lookup = lookup }
 }
 
-// WithOllama looks for Ollama at another base URL than its usual one; empty
-// means not at all.
+// WithOllama sets the base URL of Ollama; empty disables the probe for it.
 func WithOllama(baseURL string) Option { return func(c *Client) { c.ollama = baseURL } }
 
-// cacheBytes is how much the operator's cache holds.
+// cacheBytes is the size of the operator's cache.
 const cacheBytes = 64 << 20
 
-// NewClient makes a client from the operator's settings.
+// NewClient returns a client with the operator's settings. It fails if a
+// setting is invalid.
 func NewClient(settings Settings, opts ...Option) (*Client, error) {
 	if err := settings.complete(); err != nil {
 		return nil, err
@@ -55,6 +57,7 @@ func NewClient(settings Settings, opts ...Option) (*Client, error) {
 	c := &Client{
 		settings: settings, lookup: os.LookupEnv, ollama: ollamaURL, total: NewMeter(Ceiling{}, nil),
 		slots: make(chan struct{}, settings.MaxConcurrent), endpoints: map[string]*endpoint{},
+		breaker: breaker.New(breakAt, breakFor, breakFor),
 	}
 	for _, opt := range opts {
 		opt(c)
@@ -71,7 +74,7 @@ func NewClient(settings Settings, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// Close frees idle connections. Requests must have ended.
+// Close closes idle connections. Call it after all requests have ended.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -82,18 +85,18 @@ func (c *Client) Close() error {
 	return errors.Join(all...)
 }
 
-// Used is what all requests of this client took.
+// Used returns the usage of all requests of this client.
 func (c *Client) Used() Usage { return c.total.Used() }
 
-// Meter is that of a run, made with the operator's ceiling at its first use.
-// Without a run it is a new one: a call of its own.
+// Meter returns the meter of a run, with the operator's ceiling. It is created
+// on the first use; an empty run gets a new meter each time.
 func (c *Client) Meter(run string) *Meter {
 	return c.runs.of(run, Ceiling{CostUSD: c.settings.MaxCostUSD, Tokens: c.settings.MaxTokensTotal}, nil)
 }
 
-// Complete asks, and asks again while the reply is not what it must be, within
-// bounds. Failures are *executors.Error; a reply beside one is the last there
-// was, with its raw text and the usage so far.
+// Complete sends a request and repeats it, within limits, until the reply
+// satisfies the request. Errors are *executors.Error; the reply is then the last
+// one, with its text and the usage so far.
 func (c *Client) Complete(ctx context.Context, req Request) (Reply, error) {
 	e, err := c.choose(ctx, req.Provider)
 	if err != nil {
@@ -114,7 +117,7 @@ func (c *Client) Complete(ctx context.Context, req Request) (Reply, error) {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return reply, model.Broken(ctx, e.provider.Name(), err)
-	case reply.Cached && req.Check != nil && len(req.Check(&reply)) > 0: // another question's check passed it
+	case reply.Cached && req.Check != nil && len(req.Check(&reply)) > 0: // it was checked for another request
 		return c.converse(ctx, e, &req, name)
 	case reply.Cached && req.OnText != nil:
 		req.OnText(reply.Text)
@@ -122,8 +125,8 @@ func (c *Client) Complete(ctx context.Context, req Request) (Reply, error) {
 	return reply, err
 }
 
-// modelOf is the model to ask: the operator's choice holds for the operator's
-// provider only.
+// modelOf returns the model for a request. The operator's model applies to the
+// operator's provider only.
 func (c *Client) modelOf(ctx context.Context, e *endpoint, req *Request) (string, error) {
 	if req.Model != "" {
 		return req.Model, nil

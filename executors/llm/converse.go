@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 var (
@@ -17,18 +18,18 @@ var (
 )
 
 const (
-	// longestShown is how much of a bad reply goes back to the model.
+	// longestShown is the largest part of a bad reply sent back, in bytes.
 	longestShown = 32 << 10
-	// mostProblems is how many problems go back.
+	// mostProblems is the largest number of problems sent back.
 	mostProblems = 40
-	// leastTokens and mostTokens bound how a reply's bound grows that was too
-	// small.
+	// leastTokens and mostTokens limit how max_tokens grows after a reply was cut
+	// off.
 	leastTokens, mostTokens = 2048, 64 << 10
 )
 
-// converse asks until the reply is what it must be: with the reasons where it
-// was bad, with more room where it was cut off, and just again where there was
-// nothing in it.
+// converse repeats a request until the reply satisfies it: with the problems
+// after a bad reply, with more tokens after a cut one, and unchanged after an
+// empty one.
 func (c *Client) converse(ctx context.Context, e *endpoint, req *Request, name string) (Reply, error) {
 	repairs := req.Repairs
 	if repairs == 0 {
@@ -40,7 +41,10 @@ func (c *Client) converse(ctx context.Context, e *endpoint, req *Request, name s
 		reply, err := c.send(ctx, e, req.Meter, question)
 		sum = sum.Plus(reply.Usage)
 		reply.Usage = sum
-		reply.Text, reply.Reasoning = splitThinking(reply.Text, reply.Reasoning)
+		reply.Text, reply.Reasoning = splitThinking(reply.Text, reply.Reasoning, reply.FinishReason == FinishLength)
+		if req.Redact != nil {
+			reply.Text, reply.Reasoning = req.Redact(reply.Text), req.Redact(reply.Reasoning)
+		}
 		if err != nil {
 			return reply, err
 		}
@@ -56,30 +60,30 @@ func (c *Client) converse(ctx context.Context, e *endpoint, req *Request, name s
 				continue
 			}
 			return reply, bad(&reply, model.CodeLength, "the reply was cut off by max_tokens").WithField("max_tokens").
-				WithHint("allow more than " + count(question.MaxTokens) + ", or ask for less")
+				WithHint("set max_tokens above " + count(question.MaxTokens) + ", or request a shorter reply")
 		case strings.TrimSpace(reply.Text) == "":
 			if !last {
 				continue
 			}
-			return reply, bad(&reply, model.CodeEmpty, "the model gave an empty reply")
+			return reply, bad(&reply, model.CodeEmpty, "the model returned an empty reply")
 		case last:
-			return reply, bad(&reply, model.CodeBadReply, "the model's reply is not what was asked for: "+strings.Join(problems[:min(len(problems), 3)], "; "))
+			return reply, bad(&reply, model.CodeBadReply, "the model's reply is invalid: "+strings.Join(problems[:min(len(problems), 3)], "; "))
 		}
 		question.Messages = sentBack(req, &reply, problems)
 	}
 }
 
-// judge says what is wrong with a reply, and takes the JSON out of a good one.
+// judge returns the problems of a reply and sets the JSON of a valid one.
 func judge(req *Request, reply *Reply) []string {
 	if strings.TrimSpace(reply.Text) == "" {
-		if req.Read != nil && req.Schema != nil && reply.FinishReason != FinishLength { // some say it all while they think
+		if req.Read != nil && req.Schema != nil && reply.FinishReason != FinishLength { // some models put the whole reply into their reasoning
 			if own, ok := req.Read(reply.Reasoning); ok {
 				reply.Text = string(own)
 				return judge(req, reply)
 			}
 		}
 		if reply.FinishReason == FinishLength && req.Schema == nil && req.Check == nil {
-			return nil // the model used up its bound with thinking, and says so
+			return nil // the reasoning used up max_tokens, which FinishLength reports
 		}
 		return []string{"there is no text in the reply"}
 	}
@@ -102,25 +106,21 @@ func judge(req *Request, reply *Reply) []string {
 	return nil
 }
 
-// sentBack is the question with the bad reply and the reasons behind it. Only
-// the latest reply is in it, so that rounds don't add up.
+// sentBack returns the request's messages, followed by the bad reply and its
+// problems. It contains the last reply only, so that the request does not grow.
 func sentBack(req *Request, reply *Reply, problems []string) []Message {
 	if len(problems) > mostProblems {
-		problems = append(problems[:mostProblems:mostProblems], "and more of the kind")
+		problems = append(problems[:mostProblems:mostProblems], "and more")
 	}
 	text := strings.Replace(repairPrompt, "{{PROBLEMS}}", "- "+strings.Join(problems, "\n- "), 1)
 	if req.Schema != nil {
 		text += strings.Replace(repairSchema, "{{SCHEMA}}", string(req.Schema.JSON()), 1)
 	}
-	shown := reply.Text
-	if len(shown) > longestShown {
-		shown = strings.ToValidUTF8(shown[:longestShown], "") + "\n…"
-	}
 	messages := req.Messages[:len(req.Messages):len(req.Messages)]
-	return append(messages, Message{Role: RoleAssistant, Content: shown}, Message{Role: RoleUser, Content: strings.TrimSpace(text)})
+	return append(messages, Message{Role: RoleAssistant, Content: shorten.Bytes(reply.Text, longestShown)}, Message{Role: RoleUser, Content: strings.TrimSpace(text)})
 }
 
-// larger is the bound to try after one that was too small.
+// larger returns the limit to try after one that was too small.
 func larger(bound, used int) (grown int, ok bool) {
 	if bound == 0 {
 		bound = used
@@ -131,5 +131,5 @@ func larger(bound, used int) (grown int, ok bool) {
 
 func bad(reply *Reply, code, message string) *executors.Error {
 	return executors.Errorf(executors.ExecutionError, "%s", message).WithCode(code).
-		WithHint("the reply as it came is kept in the output; another model may do better than " + reply.Model)
+		WithHint("the output contains the reply; try another model than " + reply.Model)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// JSON is found in all the ways in which models wrap it.
+// TestJSONInReplies covers the ways in which models wrap JSON.
 func TestJSONInReplies(t *testing.T) {
 	t.Parallel()
 	const ada = `{"name": "Ada", "age": 36}`
@@ -45,7 +45,7 @@ func TestJSONInReplies(t *testing.T) {
 	}
 }
 
-// A bad reply goes back with the exact reasons.
+// TestRepair checks that an invalid reply is sent back with its problems.
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []string{llm.OpenAI, llm.Anthropic} {
@@ -75,13 +75,13 @@ func TestRepair(t *testing.T) {
 			}
 		}
 		third := sent[2].Messages[len(sent[2].Messages)-2:]
-		if len(sent[2].Messages) != len(sent[1].Messages) || third[0].Content != "no idea" || !strings.Contains(third[1].Content, "there is no JSON in it") {
+		if len(sent[2].Messages) != len(sent[1].Messages) || third[0].Content != "no idea" || !strings.Contains(third[1].Content, "it contains no JSON") {
 			t.Errorf("then: %+v", sent[2].Messages)
 		}
 	}
 }
 
-// Repair is bounded, and the raw reply is kept.
+// TestRepairIsBounded checks the limit of repairs and that the reply is kept.
 func TestRepairIsBounded(t *testing.T) {
 	t.Parallel()
 	for repairs, want := range map[int]int{0: 1 + llm.DefaultRepairs, -1: 1, 5: 6} {
@@ -99,8 +99,8 @@ func TestRepairIsBounded(t *testing.T) {
 	}
 }
 
-// A reply that was cut off is asked for again with more room, and what came of
-// it is never mended into something whole.
+// TestCutOffByLength checks that a reply cut off by max_tokens is requested again
+// with a higher limit, and that its JSON is never repaired.
 func TestCutOffByLength(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Steps: []llmtest.Step{
@@ -124,7 +124,7 @@ func TestCutOffByLength(t *testing.T) {
 	}
 }
 
-// An empty reply is asked for again.
+// TestEmptyReply checks that an empty reply is requested again.
 func TestEmptyReply(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Steps: []llmtest.Step{{Text: " \n"}, {Text: "hello"}}})
@@ -141,7 +141,7 @@ func TestEmptyReply(t *testing.T) {
 	}
 }
 
-// A caller's own reader and check work with the same repair.
+// TestReadAndCheck checks that Read and Check work with repairs.
 func TestReadAndCheck(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Steps: []llmtest.Step{{Text: "name: Bob"}, {Text: "name: Ada"}}})

@@ -5,63 +5,56 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/failsafe-go/failsafe-go/circuitbreaker"
-
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/policy/breaker"
 )
 
-// An endpoint whose last breakAt requests all failed on its side is left alone
-// for breakFor; then one request finds out.
+// The circuit breaker opens after breakAt requests in a row that failed at the
+// endpoint. After breakFor, it lets one request through.
 const (
 	breakAt  = 20
 	breakFor = 10 * time.Second
 )
 
-// endpoint is a provider with what is known of its health.
+// endpoint is a provider with the state of its health.
 type endpoint struct {
 	name     string
 	provider model.Provider
-	breaker  circuitbreaker.CircuitBreaker[any]
-	// paused is until when the endpoint asked to be left alone, in
-	// nanoseconds since 1970.
+	breaker  *breaker.Breaker
+	// paused is the end of the pause that the endpoint requested with
+	// Retry-After, in nanoseconds since 1970.
 	paused atomic.Int64
 }
 
-func newEndpoint(name string, provider model.Provider) *endpoint {
-	return &endpoint{name: name, provider: provider, breaker: circuitbreaker.NewBuilder[any]().
-		WithFailureThreshold(breakAt).WithDelay(breakFor).WithSuccessThreshold(1).Build()}
-}
-
-// enter asks whether a request may be sent.
-func (e *endpoint) enter() *executors.Error {
-	if e.breaker.TryAcquirePermit() {
-		return nil
+// enter asks the circuit breaker. The caller must pass done to leave.
+func (e *endpoint) enter() (done func(error), failed *executors.Error) {
+	done, open := e.breaker.Allow(e.name)
+	if open != nil {
+		return nil, executors.Errorf(executors.NetworkError, "the model's endpoint failed %d times in a row; the circuit breaker is open", breakAt).
+			WithCode(model.CodeOpen).Retry(open.After)
 	}
-	return executors.Errorf(executors.NetworkError, "the model's endpoint failed %d times in a row, and is left alone for a while", breakAt).
-		WithCode(model.CodeOpen).Retry(max(e.breaker.RemainingDelay(), time.Second))
+	return done, nil
 }
 
-// leave says how a request ended.
-func (e *endpoint) leave(ctx context.Context, failed *executors.Error) {
+// leave reports the result of a request to the circuit breaker. A request that
+// its caller cancelled says nothing about the endpoint.
+func (e *endpoint) leave(ctx context.Context, done func(error), failed *executors.Error) {
 	if failed != nil && failed.RetryAfter > 0 {
 		e.pause(time.Now().Add(failed.RetryAfter))
 	}
+	works := failed == nil || !failed.Retryable || failed.Code == "429" // the endpoint works, although it refused the request
 	switch {
-	case failed == nil || !failed.Retryable || failed.Code == "429":
-		if ctx.Err() == nil {
-			e.breaker.RecordSuccess() // it works, whatever it thinks of the request
-			return
-		}
-		if e.breaker.IsHalfOpen() { // the one that was to find out has not
-			e.breaker.RecordFailure()
-		}
-	case ctx.Err() == nil || failed.Code == model.CodeStalled || e.breaker.IsHalfOpen():
-		e.breaker.RecordFailure()
+	case works && ctx.Err() == nil:
+		done(nil)
+	case !works && (ctx.Err() == nil || failed.Code == model.CodeStalled):
+		done(failed)
+	default:
+		done(breaker.ErrUndecided)
 	}
 }
 
-// pause keeps everyone from asking until then.
+// pause delays all requests until then.
 func (e *endpoint) pause(until time.Time) {
 	for {
 		before := e.paused.Load()
@@ -71,8 +64,8 @@ func (e *endpoint) pause(until time.Time) {
 	}
 }
 
-// await waits until the endpoint may be asked. Where that is later than the
-// caller's time the caller hears at once when to come back.
+// await waits for the end of a pause. If that is after the caller's deadline, it
+// fails at once with the time to retry.
 func (e *endpoint) await(ctx context.Context) *executors.Error {
 	for {
 		left := time.Until(time.Unix(0, e.paused.Load()))
@@ -80,7 +73,7 @@ func (e *endpoint) await(ctx context.Context) *executors.Error {
 			return nil
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= left {
-			return executors.Errorf(executors.ExecutionError, "the model's endpoint asked to be left alone for %s more", left.Round(time.Millisecond)).
+			return executors.Errorf(executors.ExecutionError, "the model's endpoint allows no requests for another %s (Retry-After)", left.Round(time.Millisecond)).
 				WithCode("429").Retry(left)
 		}
 		timer := time.NewTimer(left)

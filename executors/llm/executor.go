@@ -7,33 +7,54 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/bind"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 //go:embed definition.yaml
 var files embed.FS
 
-// Executor is llm_executor. It is closed until it is given a client that has a
-// model to ask.
+// Executor is llm_executor. It is closed until it has a client with a model.
 type Executor struct {
 	executors.Executor
 	client atomic.Pointer[Client]
 }
 
-// New makes llm_executor without a client: see Connect.
+// New returns llm_executor without a client; see Connect.
 func New() *Executor {
 	e := &Executor{}
 	e.Executor = executors.New(executors.MustLoad(files), e.execute)
 	return e
 }
 
-// User is an executor that asks models.
+// Check implements executors.Checker: it compiles the gate and the schema of
+// the reply.
+func (e *Executor) Check(inputs map[string]any) []*executors.Error {
+	var found []*executors.Error
+	if given, ok := inputs["gate"].(map[string]any); ok && executors.Known(given) {
+		var gate GateInput
+		if err := bind.Into(&gate, given); err != nil {
+			found = append(found, executors.Errorf(executors.ValidationError, "%w", err).WithField("gate"))
+		} else if _, wrong := NewGate(gate); wrong != nil {
+			found = append(found, wrong)
+		}
+	}
+	if given, ok := inputs["output_schema"].(map[string]any); ok && executors.Known(given) {
+		if _, err := replySchema(given); err != nil {
+			found = append(found, err)
+		}
+	}
+	return found
+}
+
+// User is an executor that uses models.
 type User interface{ UseModels(client *Client) }
 
-// Connect gives the client to those of the executors that ask models.
+// Connect sets the client of all executors that use models.
 func Connect(client *Client, list ...executors.Executor) {
 	for _, e := range list {
 		if user, ok := e.(User); ok {
@@ -42,10 +63,10 @@ func Connect(client *Client, list ...executors.Executor) {
 	}
 }
 
-// UseModels gives it the client to ask with.
+// UseModels sets the client.
 func (e *Executor) UseModels(client *Client) { e.client.Store(client) }
 
-// Closed reports whether there is no model to ask, and what opens one.
+// Closed reports whether no model is configured, and what would configure one.
 func (e *Executor) Closed() (opens string, closed bool) {
 	client := e.client.Load()
 	if client == nil {
@@ -66,7 +87,7 @@ type input struct {
 	Seed         *int           `json:"seed"`
 	Gate         *GateInput     `json:"gate"`
 	Stream       bool           `json:"stream"`
-	Timeout      float64        `json:"timeout"` // applied by the door
+	Timeout      float64        `json:"timeout"` // applied by the registry
 }
 
 type output struct {
@@ -84,7 +105,7 @@ type output struct {
 func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) (output, error) {
 	client := e.client.Load()
 	if client == nil {
-		return output{}, executors.Errorf(executors.PermissionDenied, "there is no language model to ask").WithCode(model.CodeNone)
+		return output{}, executors.Errorf(executors.PermissionDenied, "no language model is configured").WithCode(model.CodeNone)
 	}
 	req, err := request(in)
 	if err != nil {
@@ -97,7 +118,7 @@ func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) 
 			return output{}, wrong
 		}
 	}
-	req.Meter = client.Meter(call.RunID)
+	req.Meter, req.Redact = client.Meter(call.RunID), call.Policy.RedactString
 	if in.Stream && call.OnProgress != nil {
 		req.OnText = (&teller{call: call}).take
 	}
@@ -118,10 +139,10 @@ func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) 
 	}, failed
 }
 
-// request makes the request of a call.
+// request converts the inputs of a call to a Request.
 func request(in input) (Request, error) {
 	if (in.Prompt == "") == (len(in.Messages) == 0) {
-		return Request{}, executors.Errorf(executors.ValidationError, "give either prompt or messages, and not both").WithField("prompt")
+		return Request{}, executors.Errorf(executors.ValidationError, "set exactly one of prompt and messages").WithField("prompt")
 	}
 	req := Request{
 		Provider: in.Provider, Model: in.Model, Temperature: in.Temperature, MaxTokens: in.MaxTokens, Seed: in.Seed,
@@ -136,20 +157,31 @@ func request(in input) (Request, error) {
 	if in.OutputSchema == nil {
 		return req, nil
 	}
-	raw, err := json.Marshal(in.OutputSchema)
+	schema, err := replySchema(in.OutputSchema)
 	if err != nil {
-		return Request{}, executors.Errorf(executors.ValidationError, "output_schema can't be written as JSON: %w", err).WithField("output_schema")
+		return Request{}, err
 	}
-	if req.Schema, err = NewSchema("reply", raw); err != nil {
-		return Request{}, executors.Errorf(executors.ValidationError, "output_schema: %w", err).WithField("output_schema")
-	}
+	req.Schema = schema
 	return req, nil
 }
 
-// tellEvery is how often a streamed reply is reported.
+// replySchema compiles the input output_schema.
+func replySchema(given map[string]any) (*Schema, *executors.Error) {
+	raw, err := plainjson.Marshal(given)
+	if err != nil {
+		return nil, executors.Errorf(executors.ValidationError, "encoding output_schema failed: %w", err).WithField("output_schema")
+	}
+	schema, err := NewSchema("reply", raw)
+	if err != nil {
+		return nil, executors.Errorf(executors.ValidationError, "output_schema: %w", err).WithField("output_schema")
+	}
+	return schema, nil
+}
+
+// tellEvery is the minimum interval between progress reports of a streamed reply.
 const tellEvery = 100 * time.Millisecond
 
-// teller reports a reply while it is written.
+// teller reports progress while a reply is streamed.
 type teller struct {
 	call *executors.Call
 	text strings.Builder
@@ -160,19 +192,6 @@ func (t *teller) take(piece string) {
 	t.text.WriteString(piece)
 	if now := time.Now(); now.Sub(t.last) >= tellEvery {
 		t.last = now
-		t.call.Progress(executors.Progress{Done: float64(tokens(t.text.String())), Message: ending(t.text.String())})
+		t.call.Progress(executors.Progress{Done: float64(tokens(t.text.String())), Message: strings.Join(strings.Fields(shorten.End(t.text.String(), 120)), " ")})
 	}
-}
-
-// ending is the last of a text, on one line.
-func ending(text string) string {
-	const longest = 120
-	if len(text) > longest {
-		from := len(text) - longest
-		for from < len(text) && !utf8.RuneStart(text[from]) {
-			from++
-		}
-		text = "…" + text[from:]
-	}
-	return strings.Join(strings.Fields(text), " ")
 }

@@ -18,7 +18,7 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, llm.New())
 }
 
-// connected is llm_executor with a scripted model, open in a registry.
+// connected returns llm_executor with a scripted model, in a registry.
 func connected(t *testing.T, script llmtest.Script, settings llm.Settings) (*llmtest.Server, *executors.Registry) {
 	t.Helper()
 	server := llmtest.New(t, script)
@@ -46,7 +46,8 @@ func read(t *testing.T, out executors.Outcome) result {
 	return got
 }
 
-// It is closed until there is a model, and says what opens it.
+// TestClosedWithoutModel checks that the executor is closed without a model and
+// says what opens it.
 func TestClosedWithoutModel(t *testing.T) {
 	t.Parallel()
 	e := llm.New()
@@ -91,7 +92,7 @@ func TestExecutor(t *testing.T) {
 	}
 }
 
-// Wrong inputs are refused before anything is sent.
+// TestExecutorInputs checks that invalid inputs are refused before a request.
 func TestExecutorInputs(t *testing.T) {
 	t.Parallel()
 	server, registry := connected(t, llmtest.Text("hi"), llm.Settings{Model: "m"})
@@ -117,8 +118,8 @@ func TestExecutorInputs(t *testing.T) {
 	}
 }
 
-// A failed call keeps what there was: the text of a refusal, a bad reply, half
-// of a stream, and what it took.
+// TestExecutorKeepsOutputOfFailures checks that a failed call returns the text of
+// a refusal, an invalid reply or half a stream, and the usage.
 func TestExecutorKeepsOutputOfFailures(t *testing.T) {
 	t.Parallel()
 	_, registry := connected(t, llmtest.Load(t, "faults"), llm.Settings{Model: "m"})
@@ -137,7 +138,7 @@ func TestExecutorKeepsOutputOfFailures(t *testing.T) {
 	}
 }
 
-// A streamed reply is reported while it is written.
+// TestExecutorStreams checks that a streamed reply is reported as progress.
 func TestExecutorStreams(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("word ", 50) + "end"

@@ -12,7 +12,8 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/jq"
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -25,15 +26,14 @@ var (
 	judgement = sync.OnceValues(func() (*Schema, error) { return NewSchema("judgement", judgementSchema) })
 )
 
-// What happens to a reply that does not pass its gate, once it may not be
-// asked for again.
-const (
+// What happens to a reply that does not pass its gate when no retries are left.
+const ( // the call fails; the default number of retries is DefaultRepairs
 	GateRetry = "retry" // the call fails; it is asked for again DefaultRepairs times before
 	GateFail  = "fail"  // the call fails
-	GateKeep  = "keep"  // the call completes, and its output says that it did not pass
+	GateKeep  = "keep"  // the call completes, and the output says that the reply did not pass
 )
 
-// GateInput is what a caller says of a gate.
+// GateInput is the gate input of a call.
 type GateInput struct {
 	Matches    string `json:"matches"`
 	MinLength  int    `json:"min_length"`
@@ -46,47 +46,47 @@ type GateInput struct {
 	Retries    *int   `json:"retries"`
 }
 
-// GateResult is what a gate said of the reply that is in the output.
+// GateResult is the gate's result for the reply in the output.
 type GateResult struct {
 	Passed bool `json:"passed"`
-	// Attempts are the replies that were looked at.
+	// Attempts is the number of replies that were checked.
 	Attempts int      `json:"attempts"`
 	Reasons  []string `json:"reasons,omitempty"`
 }
 
-// Gate is what a reply must be beyond its schema. It is safe for concurrent
-// use.
+// Gate checks replies beyond their schema. It is safe for concurrent use.
 type Gate struct {
 	in        GateInput
 	pattern   *regexp.Regexp
+	heft      int // instructions of the pattern
 	schema    *executors.Schema
 	condition *jq.Program
 	retries   int
 }
 
-// NewGate compiles a gate; its errors name the field, under "gate".
+// NewGate compiles a gate. Errors name the field, below "gate".
 func NewGate(in GateInput) (*Gate, *executors.Error) {
 	g := &Gate{in: in}
 	wrong := func(field, format string, args ...any) (*Gate, *executors.Error) {
 		return nil, executors.Errorf(executors.ValidationError, format, args...).WithField("gate." + field)
 	}
 	if in.Matches == "" && in.MinLength == 0 && in.MaxLength == 0 && in.Schema == nil && in.Condition == "" && in.Judge == "" {
-		return nil, executors.Errorf(executors.ValidationError, "the gate asks for nothing").WithField("gate").
-			WithHint("give matches, min_length, max_length, schema, condition or judge")
+		return nil, executors.Errorf(executors.ValidationError, "the gate has no check").WithField("gate").
+			WithHint("set matches, min_length, max_length, schema, condition or judge")
 	}
 	if in.MaxLength > 0 && in.MinLength > in.MaxLength {
-		return wrong("max_length", "max_length is %d and min_length %d: no reply can be both", in.MaxLength, in.MinLength)
+		return wrong("max_length", "max_length %d is less than min_length %d", in.MaxLength, in.MinLength)
 	}
 	var err error
 	if in.Matches != "" {
-		if g.pattern, err = regexp.Compile(in.Matches); err != nil {
-			return wrong("matches", "matches is no regular expression: %w", err)
+		if g.pattern, g.heft, err = jq.CompileRegexp(in.Matches); err != nil {
+			return wrong("matches", "matches: %w", err)
 		}
 	}
 	if in.Schema != nil {
-		raw, err := json.Marshal(in.Schema)
+		raw, err := plainjson.Marshal(in.Schema)
 		if err != nil {
-			return wrong("schema", "the schema can't be written as JSON: %w", err)
+			return wrong("schema", "encoding the schema failed: %w", err)
 		}
 		if g.schema, err = executors.CompileSchema("gate", raw); err != nil {
 			return wrong("schema", "%w", err)
@@ -106,8 +106,8 @@ func NewGate(in GateInput) (*Gate, *executors.Error) {
 	return g, nil
 }
 
-// ask asks until a reply passes the gate, each time with the reasons why the
-// last one did not. The reply's usage is that of all that was asked.
+// ask repeats a request until a reply passes the gate, each time with the
+// reasons why the last one failed. The usage is that of all requests.
 func (g *Gate) ask(ctx context.Context, client *Client, req Request) (Reply, *GateResult, error) {
 	var sum Usage
 	first, result := req, &GateResult{}
@@ -133,8 +133,8 @@ func (g *Gate) ask(ctx context.Context, client *Client, req Request) (Reply, *Ga
 	}
 }
 
-// unjudged is the error of a reply that nobody could judge: its words say that
-// it was not the reply that failed.
+// unjudged marks the error of a judge's request, so that it is not taken for an
+// error of the reply.
 func unjudged(ctx context.Context, err error) error {
 	failed := executors.AsError(err)
 	if ctx.Err() != nil || failed.Type == executors.Cancelled {
@@ -145,21 +145,25 @@ func unjudged(ctx context.Context, err error) error {
 	return &said
 }
 
-// verdict is the failure of a call whose reply did not pass, unless it is to
-// be kept.
+// verdict returns the error for a reply that did not pass, unless the gate keeps
+// it.
 func (g *Gate) verdict(result *GateResult) error {
 	if result.Passed || g.in.OnFailure == GateKeep {
 		return nil
 	}
-	return executors.Errorf(executors.ExecutionError, "the reply does not pass the gate: %s", strings.Join(result.Reasons, "; ")).
-		WithCode("gate").WithField("gate").WithHint("the reply as it came is kept in the output")
+	return executors.Errorf(executors.ExecutionError, "the reply did not pass the gate: %s", strings.Join(result.Reasons, "; ")).
+		WithCode("gate").WithField("gate").WithHint("the output contains the reply")
 }
 
-// check gives the reasons why a reply does not pass. A model is asked only
-// about what passes everything else.
+// check returns the reasons why a reply does not pass. The judge is called only
+// if all other checks pass.
 func (g *Gate) check(ctx context.Context, client *Client, asked *Request, reply *Reply) ([]string, Usage, error) {
 	var reasons []string
 	add := func(format string, args ...any) { reasons = append(reasons, fmt.Sprintf(format, args...)) }
+	if g.heft > 0 && len(reply.Text) > jq.MaxMatching/g.heft {
+		return nil, Usage{}, executors.Errorf(executors.ExecutionError, "the reply has %d bytes, which are too many for the regular expression gate.matches", len(reply.Text)).
+			WithField("gate.matches").WithHint("use a shorter expression, or max_tokens")
+	}
 	if g.pattern != nil && !g.pattern.MatchString(reply.Text) {
 		add("it must match the regular expression %s", g.in.Matches)
 	}
@@ -172,7 +176,7 @@ func (g *Gate) check(ctx context.Context, client *Client, asked *Request, reply 
 	}
 	if g.schema != nil {
 		if value, err := strictjson.Decode(source(reply)); err != nil {
-			add("it must be JSON and nothing else: %v", err)
+			add("it must be JSON only: %v", err)
 		} else {
 			for _, violation := range g.schema.Validate(value) {
 				add("%s", violation.String())
@@ -194,7 +198,7 @@ func (g *Gate) check(ctx context.Context, client *Client, asked *Request, reply 
 	return g.judged(ctx, client, asked, reply)
 }
 
-// source is the JSON of a reply, or the text that should be it.
+// source returns the JSON of a reply, or else its text.
 func source(reply *Reply) json.RawMessage {
 	if len(reply.JSON) > 0 {
 		return reply.JSON
@@ -202,8 +206,8 @@ func source(reply *Reply) json.RawMessage {
 	return json.RawMessage(strings.TrimSpace(reply.Text))
 }
 
-// holds evaluates the condition on the reply: on its JSON where one was asked
-// for, else on its text. It gives the reason where the condition is not true.
+// holds evaluates the condition on the reply's JSON, or else on its text. It
+// returns the reason if the condition is not true.
 func (g *Gate) holds(ctx context.Context, reply *Reply) (string, error) {
 	var value any = reply.Text
 	if len(reply.JSON) > 0 {
@@ -217,14 +221,14 @@ func (g *Gate) holds(ctx context.Context, reply *Reply) (string, error) {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case err != nil:
-		return fmt.Sprintf("the condition %s can't be evaluated on it: %v", g.in.Condition, err), nil
+		return fmt.Sprintf("evaluating the condition %s failed: %v", g.in.Condition, err), nil
 	case len(found) != 1 || found[0] == nil || found[0] == false:
 		return "this must be true of it: " + g.in.Condition, nil
 	}
 	return "", nil
 }
 
-// judged asks a model about the reply.
+// judged calls a model to judge the reply.
 func (g *Gate) judged(ctx context.Context, client *Client, asked *Request, reply *Reply) ([]string, Usage, error) {
 	schema, err := judgement()
 	if err != nil {

@@ -16,7 +16,7 @@ type gated struct {
 	Gate *llm.GateResult
 }
 
-// gate asks with a gate; the model gives the replies in order.
+// gate calls the executor with a gate; the model returns the replies in order.
 func gate(t *testing.T, inputs string, replies ...string) (*llmtest.Server, executors.Outcome, gated) {
 	t.Helper()
 	var script llmtest.Script
@@ -35,7 +35,8 @@ func gate(t *testing.T, inputs string, replies ...string) (*llmtest.Server, exec
 	return server, out, got
 }
 
-// Each kind lets good replies through, and sends bad ones back with the reason.
+// TestGateKinds checks that each check passes good replies and sends bad ones back
+// with the reason.
 func TestGateKinds(t *testing.T) {
 	t.Parallel()
 	for name, each := range map[string]struct{ gate, more, bad, good, reason string }{
@@ -46,7 +47,7 @@ func TestGateKinds(t *testing.T) {
 		"schema":              {gate: `{"schema": {"type": "object", "required": ["a"]}}`, bad: `{"b": 1}`, good: `{"a": 1}`, reason: "a is required"},
 		"condition":           {gate: `{"condition": "length < 4"}`, bad: "long text", good: "no", reason: "length < 4"},
 		"condition on JSON":   {gate: `{"condition": ".n > 2"}`, more: `, "output_schema": {"type": "object"}`, bad: `{"n": 1}`, good: `{"n": 3}`, reason: ".n > 2"},
-		"condition that errs": {gate: `{"condition": "tonumber > 2"}`, bad: "x", good: "3", reason: "can't be evaluated"},
+		"condition that errs": {gate: `{"condition": "tonumber > 2"}`, bad: "x", good: "3", reason: "failed: tonumber"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,7 +63,7 @@ func TestGateKinds(t *testing.T) {
 	}
 }
 
-// A judge sees the reply and the criterion, and its reason goes back.
+// TestGateJudge checks what the judge receives and that its reason is sent back.
 func TestGateJudge(t *testing.T) {
 	t.Parallel()
 	server, out, got := gate(t, `{"prompt": "p", "gate": {"judge": "It is polite.", "judge_model": "strict", "max_length": 20}}`,
@@ -79,7 +80,7 @@ func TestGateJudge(t *testing.T) {
 	}
 }
 
-// How a call ends whose replies never pass.
+// TestGateFailures covers calls whose replies never pass.
 func TestGateFailures(t *testing.T) {
 	t.Parallel()
 	for inputs, each := range map[string]struct {
@@ -100,6 +101,26 @@ func TestGateFailures(t *testing.T) {
 		}
 		if each.fails && (out.Err.Code != "gate" || out.Err.Retryable || !strings.Contains(out.Err.Message, "yes")) {
 			t.Errorf("%s: %+v", inputs, out.Err)
+		}
+	}
+}
+
+// TestCostlyGates: a gate whose expression is too large, or too large for the
+// reply, ends the call at once.
+func TestCostlyGates(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		matches string
+		kind    executors.ErrorType
+		says    string
+	}{
+		"counted repetitions": {strings.Repeat("[ab]{1000}", 25), executors.ValidationError, "multiply its size"},
+		"over a long reply":   {strings.Repeat("[ab]{1000}", 8), executors.ExecutionError, "too many for the regular expression"},
+	} {
+		_, registry := connected(t, llmtest.Script{Steps: []llmtest.Step{{Text: strings.Repeat("a", 100_000)}}}, llm.Settings{Model: "m"})
+		out := executortest.Call(t, registry, "llm_executor", `{"prompt": "p", "gate": {"matches": "`+c.matches+`"}}`)
+		if out.Err == nil || out.Err.Type != c.kind || out.Err.Field != "gate.matches" || !strings.Contains(out.Err.Message, c.says) {
+			t.Errorf("%s: %+v", name, out.Err)
 		}
 	}
 }

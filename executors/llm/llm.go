@@ -1,18 +1,18 @@
-// Package llm asks language models, and is llm_executor. A Client chooses the
-// endpoint, keeps to its limits, adds up what is spent, and holds replies to
-// their schema: a bad one is sent back with the exact reasons.
+// Package llm calls language models and implements llm_executor. A Client
+// chooses the endpoint, applies limits, adds up usage, and validates replies
+// against their schema: an invalid one is sent back with its problems.
 //
-// A Client retries nothing that failed on the way: its errors say whether
-// trying again may help, for the one retry policy (chain/retry).
+// A Client does not retry failed requests. Its errors say whether a retry may
+// help; package chain/retry decides.
 package llm
 
 import (
 	"encoding/json"
 
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
 )
 
-// The words of package model, for callers that need nothing else of it.
+// Types of package model, for callers outside of this package.
 type (
 	Message      = model.Message
 	Reply        = model.Reply
@@ -21,7 +21,7 @@ type (
 	FinishReason = model.FinishReason
 )
 
-// Roles of messages, and why models stop.
+// Roles of messages and finish reasons.
 const (
 	RoleSystem    = model.System
 	RoleUser      = model.User
@@ -32,48 +32,50 @@ const (
 	FinishRefusal = model.Refusal
 )
 
-// NewSchema compiles a schema for replies; make it once. The name is shown to
-// the model: letters, digits, _ and -.
+// NewSchema compiles a schema for replies, to be used for any number of requests.
+// The model sees the name: letters, digits, _ and -.
 func NewSchema(name string, raw json.RawMessage) (*Schema, error) { return model.NewSchema(name, raw) }
 
-// DefaultRepairs is how often a bad reply is sent back where a request does
-// not say.
+// DefaultRepairs is how often an invalid reply is sent back by default.
 const DefaultRepairs = 2
 
-// Request is one question, with what its answer must be.
+// Request is one request to a model and the requirements for its reply.
 type Request struct {
-	// Provider is one of Providers; empty means the operator's choice.
+	// Provider is one of Providers; empty: the operator's choice.
 	Provider string
-	// Model is empty for the operator's choice, else the endpoint's default.
+	// Model is empty for the operator's choice, or else the endpoint's default.
 	Model    string
 	Messages []Message
-	// Temperature is nil where the endpoint shall choose; 0 is sent as 0.
+	// Temperature is nil for the endpoint's default; 0 is sent as 0.
 	Temperature *float64
-	// MaxTokens bounds the reply; 0 leaves it to the endpoint.
+	// MaxTokens limits the reply; 0: the endpoint's limit.
 	MaxTokens int
 	Seed      *int
-	// Schema is what the reply must be, as JSON; nil means text.
+	// Schema is the schema of a JSON reply; nil: text.
 	Schema *Schema
-	// Read, where set, is tried on a text that holds no JSON that fits the
-	// schema: what it makes of the text must fit.
+	// Read, if set, converts a text without valid JSON; the result must match the
+	// schema.
 	Read func(text string) (json.RawMessage, bool)
-	// Check, where set, looks at a reply that fits and names what is wrong
-	// with it: problems are sent back as violations of the schema are.
+	// Check, if set, returns the problems of a reply that matches the schema. They
+	// are sent back like schema violations.
 	Check func(*Reply) []string
-	// Repairs is how often a bad reply is sent back; 0 means DefaultRepairs,
-	// less means never.
+	// Repairs is how often an invalid reply is sent back; 0: DefaultRepairs,
+	// negative: never.
 	Repairs int
-	// OnText, where set, has the reply streamed and takes its text piece by
-	// piece as it comes: thinking that the model puts into its text too. With
-	// repairs, each reply is streamed.
+	// OnText, if set, streams the reply and receives each piece of its text,
+	// including reasoning that the model writes into the text. After an invalid
+	// reply, the next one is streamed, too.
 	OnText func(piece string)
-	// Meter, where set, counts what this takes and may stop it.
+	// Redact, if set, removes secrets from a reply before it is checked: a check
+	// could read an echoed secret letter by letter.
+	Redact func(string) string
+	// Meter, if set, counts the usage and can stop requests.
 	Meter *Meter
-	// Cache, where set, is looked at first. The operator's is used otherwise.
+	// Cache, if set, replaces the operator's cache.
 	Cache *Cache
 }
 
-// question is the request as providers see it.
+// question returns the request in the form for providers.
 func (r *Request) question(name string) model.Request {
 	return model.Request{
 		Messages: r.Messages, Model: name, Temperature: r.Temperature, MaxTokens: r.MaxTokens,

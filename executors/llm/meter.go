@@ -5,22 +5,22 @@ import (
 	"sync"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
 )
 
-// ErrCeiling is inside the errors of requests that were not sent because what
-// may be spent is spent.
+// ErrCeiling is wrapped by errors of requests that were not sent because a
+// ceiling was reached.
 var ErrCeiling = errors.New("the ceiling is reached")
 
-// Ceiling is what may be spent; 0 is no bound.
+// Ceiling limits spending; 0: no limit.
 type Ceiling struct {
 	CostUSD float64
 	Tokens  int
 }
 
-// Meter adds up what requests take, and stops them at a ceiling. One meter is
-// one run, one batch, or one call. A meter made under another one counts for
-// both. It is safe for concurrent use.
+// Meter adds up usage and stops requests at a ceiling. A run, a batch or a single
+// call has one meter. The usage of a meter also counts for its parent. It is safe
+// for concurrent use.
 type Meter struct {
 	ceiling Ceiling
 	above   *Meter
@@ -29,19 +29,19 @@ type Meter struct {
 	used Usage
 }
 
-// NewMeter makes a meter, under another one unless that is nil.
+// NewMeter returns a meter; above is its parent or nil.
 func NewMeter(ceiling Ceiling, above *Meter) *Meter {
 	return &Meter{ceiling: ceiling, above: above}
 }
 
-// Used is what was taken so far.
+// Used returns the usage so far.
 func (m *Meter) Used() Usage {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.used
 }
 
-// Add counts usage that came from elsewhere, as from a journal.
+// Add adds usage from elsewhere, such as a journal.
 func (m *Meter) Add(u Usage) {
 	for ; m != nil; m = m.above {
 		m.mu.Lock()
@@ -50,34 +50,34 @@ func (m *Meter) Add(u Usage) {
 	}
 }
 
-// allow refuses a request where a ceiling is reached, or can't be held
-// because the price is not known.
+// allow fails if a ceiling is reached, or if a cost ceiling can't be checked
+// because the model's price is unknown.
 func (m *Meter) allow(name string, priced bool) *executors.Error {
 	for ; m != nil; m = m.above {
 		used := m.Used()
 		switch {
 		case m.ceiling.CostUSD > 0 && !priced:
-			return executors.Errorf(executors.ValidationError, "max_cost_usd can't be held: the price of the model %s is not known", name).
-				WithHint("the operator sets it: llm.prices: {" + name + ": {input: 1, output: 2}}, in dollars for a million tokens")
+			return executors.Errorf(executors.ValidationError, "max_cost_usd can't be applied: the price of the model %s is unknown", name).
+				WithHint("the operator can set it, in dollars per million tokens: llm.prices: {" + name + ": {input: 1, output: 2}}")
 		case m.ceiling.CostUSD > 0 && used.CostUSD >= m.ceiling.CostUSD:
-			return executors.Errorf(executors.ExecutionError, "%w: $%.4f of $%g are spent", ErrCeiling, used.CostUSD, m.ceiling.CostUSD).
-				WithCode(model.CodeCeiling).WithHint("max_cost_usd is the ceiling")
+			return executors.Errorf(executors.ExecutionError, "%w: $%.4f of $%g spent", ErrCeiling, used.CostUSD, m.ceiling.CostUSD).
+				WithCode(model.CodeCeiling).WithHint("raise max_cost_usd")
 		case m.ceiling.Tokens > 0 && used.Tokens() >= m.ceiling.Tokens:
-			return executors.Errorf(executors.ExecutionError, "%w: %d of %d tokens are used", ErrCeiling, used.Tokens(), m.ceiling.Tokens).
-				WithCode(model.CodeCeiling).WithHint("max_tokens_total is the ceiling")
+			return executors.Errorf(executors.ExecutionError, "%w: %d of %d tokens used", ErrCeiling, used.Tokens(), m.ceiling.Tokens).
+				WithCode(model.CodeCeiling).WithHint("raise max_tokens_total")
 		}
 	}
 	return nil
 }
 
-// meters are those of the latest runs.
+// meters holds the meters of the latest runs.
 type meters struct {
 	mu    sync.Mutex
 	byRun map[string]*Meter
 	order []string
 }
 
-// keptMeters is how many runs' meters are kept: far more than run at a time.
+// keptMeters is the number of meters kept: far more than runs in flight.
 const keptMeters = 4096
 
 func (ms *meters) of(run string, ceiling Ceiling, total *Meter) *Meter {

@@ -7,12 +7,13 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// Faults between us and a model, in both protocols, streamed and whole.
+// TestBadNetworks covers network faults in both protocols, with and without
+// streaming.
 func TestBadNetworks(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Text(strings.Repeat("word ", 100)+"the end"))

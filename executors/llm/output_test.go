@@ -13,11 +13,16 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// Endpoints that never stop, whole and streamed, in both protocols.
+// TestOutputs covers endpoints that never stop sending, in both protocols, with and
+// without streaming.
 func TestOutputs(t *testing.T) { // not parallel: it measures memory
+	most := model.MaxReply
+	model.MaxReply = 4 << 20
+	t.Cleanup(func() { model.MaxReply = most })
 	var sent atomic.Int64
 	text := strings.Repeat("word ", 2000)
 	openAI := func(content string) string {
@@ -76,7 +81,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 				t.Errorf("%.200s, %+v", out.Result, out.Err)
 			}
 			<-stopped
-			if peak > 1<<30 || sent.Load() > 64<<20 {
+			if peak > 128<<20 || sent.Load() > 16<<20 {
 				t.Errorf("it took %d MiB of %d that were sent", peak>>20, sent.Load()>>20)
 			}
 			t.Logf("%d MiB of %d: %+v", peak>>20, sent.Load()>>20, out.Err)

@@ -2,11 +2,10 @@ package llm
 
 import (
 	_ "embed"
+	"regexp"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/chainwright/chainwright/executors/lazyregexp"
 )
 
 //go:embed prices.yaml
@@ -20,12 +19,12 @@ var prices = sync.OnceValue(func() map[string]Price {
 	return list
 })
 
-// version is what makers put behind the name of a model.
-var version = lazyregexp.New(`[-@](\d{4}-?\d{2}-?\d{2}|latest)$`)
+// version matches the version suffix of a model's name.
+var version = regexp.MustCompile(`[-@](\d{4}-?\d{2}-?\d{2}|latest)$`)
 
-// price finds what a model costs.
+// price returns the price of a model.
 func (s *Settings) price(name string) (Price, bool) {
-	for _, each := range []string{name, version().ReplaceAllString(name, "")} {
+	for _, each := range []string{name, version.ReplaceAllString(name, "")} {
 		if p, ok := s.Prices[each]; ok {
 			return p, true
 		}
@@ -36,7 +35,7 @@ func (s *Settings) price(name string) (Price, bool) {
 	return Price{}, false
 }
 
-// of is the cost of usage.
+// of returns the cost of usage in US dollars.
 func (p Price) of(u Usage) float64 {
 	fresh := u.InputTokens - u.CachedTokens
 	return (float64(fresh)*p.Input + float64(u.CachedTokens)*p.Cached + float64(u.OutputTokens)*p.Output) / 1e6

@@ -10,7 +10,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// What goes over the wire, in the words of each protocol.
+// TestBodies checks the request bodies of both protocols.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	zero, warm, seed := 0.0, 0.7, 7
@@ -59,14 +59,14 @@ func same(t *testing.T, got []byte, want string) {
 	}
 }
 
-// A schema goes to the endpoint in its own field, or in words where the
-// endpoint can't take it there.
+// TestSchemaInRequests checks that a schema is sent in its own field, or in the
+// prompt if the endpoint does not support the field.
 func TestSchemaInRequests(t *testing.T) {
 	t.Parallel()
 	const loose = `{"type":"object","properties":{"name":{"type":"string"}}}`
 	cases := []struct {
 		name, provider, schema string
-		field                  string // where the schema is; "" for in words
+		field                  string // where the schema is; "" for the prompt
 		strict                 any
 	}{
 		{"strict", llm.OpenAI, `{"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"}},"required":["name","age"],"additionalProperties":false}`, "response_format", true},
@@ -82,7 +82,7 @@ func TestSchemaInRequests(t *testing.T) {
 			server := llmtest.New(t, llmtest.Text(`{"name": "Ada", "age": 36}`))
 			req := ask("who?")
 			req.Provider, req.Model, req.Schema, req.Repairs = c.provider, "m", schema(t, c.schema), -1
-			server.Client(llm.Settings{}).Complete(t.Context(), req) // not all of the schemas take the reply
+			server.Client(llm.Settings{}).Complete(t.Context(), req) // the reply does not match all of the schemas
 			sent := server.Requests()[0]
 			if c.field == "" {
 				if !strings.Contains(sent.Messages[0].Content, c.schema) || sent.Field("response_format") != nil || sent.Field("output_config") != nil {
@@ -103,8 +103,8 @@ func TestSchemaInRequests(t *testing.T) {
 	}
 }
 
-// What an endpoint says that it doesn't know is left out, and from then on at
-// once.
+// TestEndpointsWithoutFeatures checks that a feature is omitted after the endpoint
+// has rejected it, also in later requests.
 func TestEndpointsWithoutFeatures(t *testing.T) {
 	t.Parallel()
 	zero, seed := 0.0, 7

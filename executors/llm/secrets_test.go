@@ -1,6 +1,8 @@
 package llm_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/chainwright/chainwright/executors/executortest"
@@ -9,9 +11,9 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// A model that says again what it was told, while it writes too, and an
-// endpoint that does so in why it fails.
-func TestSecretsThatComeBack(t *testing.T) {
+// TestEchoedSecretsAreRedacted uses a model that echoes the secret, streamed too,
+// and an endpoint that echoes it in errors.
+func TestEchoedSecretsAreRedacted(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
 		said := executortest.Echo(r.Last())
@@ -29,6 +31,40 @@ func TestSecretsThatComeBack(t *testing.T) {
 			if outcome := vault.Call("llm_executor", more); (outcome.Err != nil) != (name == "a failure") {
 				t.Errorf("%s of %s: %s, %+v", name, provider, outcome.Result, outcome.Err)
 			}
+		}
+	}
+}
+
+// TestGatesDoNotReadSecrets: a check that could see an echoed secret would tell
+// its letters one by one.
+func TestGatesDoNotReadSecrets(t *testing.T) {
+	t.Parallel()
+	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
+		quoted, _ := json.Marshal(map[string]string{"said": executortest.Secret})
+		if strings.Contains(r.Last(), "as JSON") {
+			return llmtest.Step{Text: string(quoted)}
+		}
+		return llmtest.Step{Text: executortest.Secret}
+	}})
+	e := llm.New()
+	llm.Connect(server.Client(llm.Settings{Model: "m"}), e)
+	vault := executortest.NewVault(t, policy.Config{}, policy.Secret{Executors: []string{"llm_executor"}}, e)
+	type object = map[string]any
+	said := func(more object) object {
+		return object{"type": "object", "properties": object{"said": more}, "required": []string{"said"}}
+	}
+	for name, more := range map[string]object{
+		"matches":       {"gate": object{"matches": "^t/", "on_failure": "fail"}},
+		"condition":     {"gate": object{"condition": `startswith("t")`, "on_failure": "fail"}},
+		"max_length":    {"gate": object{"min_length": len(executortest.Secret), "on_failure": "fail"}},
+		"schema":        {"gate": object{"schema": said(object{"pattern": "^t"}), "on_failure": "fail"}, "prompt": "as JSON " + executortest.Hole},
+		"output_schema": {"output_schema": said(object{"pattern": "^t"}), "prompt": "as JSON " + executortest.Hole},
+	} {
+		if more["prompt"] == nil {
+			more["prompt"] = executortest.Hole
+		}
+		if outcome := vault.Call("llm_executor", more); outcome.Err == nil {
+			t.Errorf("%s passed: %s", name, outcome.Result)
 		}
 	}
 }

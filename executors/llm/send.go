@@ -8,13 +8,13 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/llm/model"
+	"github.com/chainwright/chainwright/executors/llm/internal/model"
 )
 
-// send asks once, within all limits, and counts what it took.
+// send sends one request within all limits and counts its usage.
 func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.Request) (Reply, error) {
 	price, priced := c.settings.price(req.Model)
-	priced = priced || e.name == Ollama // which runs on the operator's own machine
+	priced = priced || e.name == Ollama // runs on the operator's machine
 	if err := meter.allow(req.Model, priced); err != nil {
 		return Reply{}, err
 	}
@@ -28,22 +28,23 @@ func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.
 	case <-ctx.Done():
 		return Reply{}, model.Broken(ctx, e.provider.Name(), ctx.Err())
 	}
-	if err := meter.allow(req.Model, priced); err != nil { // others spent meanwhile
+	if err := meter.allow(req.Model, priced); err != nil { // other requests may have spent it while this one waited
 		return Reply{}, err
 	}
 	if err := e.await(ctx); err != nil {
 		return Reply{}, err
 	}
-	if err := e.enter(); err != nil {
-		return Reply{}, err
+	done, refused := e.enter()
+	if refused != nil {
+		return Reply{}, refused
 	}
 	limited, cancel := context.WithTimeout(ctx, c.settings.Timeout)
 	defer cancel()
 	reply, err := e.provider.Complete(limited, req)
 	failed := executors.AsError(err)
-	e.leave(ctx, failed)
+	e.leave(ctx, done, failed)
 	reply.Provider = e.name
-	if reply.Usage.Tokens() == 0 && (err == nil || reply.Text != "") { // not every endpoint counts
+	if reply.Usage.Tokens() == 0 && (err == nil || reply.Text != "") { // not every endpoint reports usage
 		reply.Usage.InputTokens, reply.Usage.OutputTokens = estimate, tokens(reply.Text+reply.Reasoning)
 	}
 	if priced {
@@ -52,7 +53,7 @@ func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.
 	meter.Add(reply.Usage)
 	c.total.Add(reply.Usage)
 	if over := reply.Usage.Tokens() - estimate; over > 0 && c.tokens != nil {
-		c.tokens.ReserveN(time.Now(), min(over, c.tokens.Burst())) // the next ones wait for it
+		c.tokens.ReserveN(time.Now(), min(over, c.tokens.Burst())) // later requests wait for the difference
 	}
 	if failed != nil {
 		return reply, failed
@@ -60,7 +61,7 @@ func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.
 	return reply, nil
 }
 
-// room waits for the limits of requests and tokens a minute.
+// room waits for the rate limits of requests and tokens per minute.
 func (c *Client) room(ctx context.Context, e *endpoint, tokens int) *executors.Error {
 	for _, each := range []struct {
 		limiter *rate.Limiter
@@ -76,14 +77,14 @@ func (c *Client) room(ctx context.Context, e *endpoint, tokens int) *executors.E
 		case ctx.Err() != nil:
 			return model.Broken(ctx, e.provider.Name(), ctx.Err())
 		default:
-			return executors.Errorf(executors.TimeoutError, "the limit llm.%s leaves no room within the time that the call has", each.what).
+			return executors.Errorf(executors.TimeoutError, "the rate limit llm.%s does not allow a request within the call's timeout", each.what).
 				Retry(time.Duration(math.Ceil(float64(each.n) / float64(each.limiter.Limit()) * float64(time.Second))))
 		}
 	}
 	return nil
 }
 
-// tokens is about how many tokens a text is.
+// tokens estimates the number of tokens of a text.
 func tokens(text string) int { return (len(text) + 3) / 4 }
 
 func tokensOf(messages []Message) int {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Providers that can be named. Auto is the first that is configured, else a
-// local Ollama if it answers, else none.
+// Names of providers. Auto is the first one that is configured, or else a local
+// Ollama that responds, or else None.
 const (
 	Auto      = "auto"
 	OpenAI    = "openai"
@@ -17,52 +17,52 @@ const (
 	None      = "none"
 )
 
-// Providers lists the names in the order in which auto tries them.
+// Providers returns all names, in the order in which Auto tries them.
 func Providers() []string { return []string{Auto, OpenAI, Anthropic, Ollama, None} }
 
-// Settings are the operator's: the llm section of the configuration. Zero
-// values mean the defaults. Keys and base URLs come from the environment:
-// OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL.
+// Settings is the llm section of the operator's configuration. Zero values mean
+// the defaults. Keys and base URLs come from the environment: OPENAI_API_KEY,
+// OPENAI_BASE_URL, ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL.
 type Settings struct {
-	// Provider and Model are asked where a call names none.
+	// Provider and Model apply to calls that name none.
 	Provider string `yaml:"provider"`
 	Model    string `yaml:"model"`
-	// MaxConcurrent bounds the requests in flight; 30 by default.
+	// MaxConcurrent limits the requests in flight. Default: 30.
 	MaxConcurrent int `yaml:"max_concurrent"`
-	// RequestsPerMinute and TokensPerMinute are limits of the account; 0 is none.
+	// RequestsPerMinute and TokensPerMinute are rate limits; 0: no limit.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
 	TokensPerMinute   int `yaml:"tokens_per_minute"`
-	// Connect, FirstToken and Idle bound the silence before a connection,
-	// before a stream's first token and between two; Timeout the whole of one
-	// request. 10 s, 60 s, 30 s and 10 min by default.
+	// Connect limits connecting, FirstToken the time to a stream's first token,
+	// Idle the time between two tokens, and Timeout a whole request. Defaults:
+	// 10 s, 60 s, 30 s and 10 min.
 	Connect    time.Duration `yaml:"connect_timeout"`
 	FirstToken time.Duration `yaml:"first_token_timeout"`
 	Idle       time.Duration `yaml:"idle_timeout"`
 	Timeout    time.Duration `yaml:"timeout"`
-	// MaxCostUSD and MaxTokensTotal stop a run that has spent as much; 0 is no
-	// ceiling. Requests in flight when it is reached are finished.
+	// MaxCostUSD and MaxTokensTotal are the ceilings of a run; 0: no ceiling.
+	// Requests in flight when one is reached are finished.
 	MaxCostUSD     float64 `yaml:"max_cost_usd"`
 	MaxTokensTotal int     `yaml:"max_tokens_total"`
-	// Cache gives an equal request the reply of an earlier one.
+	// Cache returns the earlier reply for an equal request.
 	Cache bool `yaml:"cache"`
-	// Prices by model, beside and before the known ones.
+	// Prices by model, which add to and override the built-in ones.
 	Prices map[string]Price `yaml:"prices"`
 }
 
-// Price is what a million tokens cost, in US dollars.
+// Price is the price of a million tokens in US dollars.
 type Price struct {
 	Input  float64 `yaml:"input"`
 	Cached float64 `yaml:"cached"`
 	Output float64 `yaml:"output"`
 }
 
-// Defaults are the settings where nothing is said. The provider is left empty:
-// a variable of another name may choose it.
+// Defaults returns the default settings. The provider is empty, because an
+// environment variable may set it.
 func Defaults() Settings {
 	return Settings{MaxConcurrent: 30, Connect: 10 * time.Second, FirstToken: time.Minute, Idle: 30 * time.Second, Timeout: 10 * time.Minute}
 }
 
-// complete fills in the defaults and refuses what makes no sense.
+// complete fills in defaults. It fails if a setting is invalid.
 func (s *Settings) complete() error {
 	if s.Provider != "" && !slices.Contains(Providers(), s.Provider) {
 		return fmt.Errorf("llm.provider: must be one of %s; got %q", strings.Join(Providers(), ", "), s.Provider)

@@ -2,38 +2,70 @@ package llm
 
 import (
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/kaptinlin/jsonrepair"
 
-	"github.com/chainwright/chainwright/executors/lazyregexp"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// longestRepaired bounds the JSON that is mended: mending takes more than
-// linear time.
+// longestRepaired is the largest JSON that is repaired, in bytes: repairing takes
+// more than linear time.
 const longestRepaired = 16 << 10
 
 var (
-	thinking = lazyregexp.New(`(?is)^\s*<think(?:ing)?>(.*?)</think(?:ing)?>\s*`)
-	fence    = lazyregexp.New("(?s)```[A-Za-z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```")
+	// thinking matches reasoning at the start of a text. Its opening tag is often
+	// a part of the prompt, so that the reply begins within it.
+	thinking = regexp.MustCompile(`(?is)^\s*(?:<think(?:ing)?>|<seed:think>|\[THINK\]|◁think▷)(.*?)(?:</think(?:ing)?>|</seed:think>|\[/THINK\]|◁/think▷)\s*`)
+	opens    = regexp.MustCompile(`(?i)<think(?:ing)?>|<seed:think>|\[THINK\]|◁think▷`)
+	closes   = regexp.MustCompile(`(?i)</think(?:ing)?>|</seed:think>|\[/THINK\]|◁/think▷`)
+	fence    = regexp.MustCompile("(?s)```[A-Za-z0-9_-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```")
 )
 
-// splitThinking takes thinking that came as text out of a reply.
-func splitThinking(text, reasoning string) (rest, thoughts string) {
-	at := thinking().FindStringSubmatchIndex(text)
-	if at == nil {
-		return text, reasoning
+// splitThinking moves reasoning at the start of the text to reasoning: all that is
+// in tags, and all before a closing tag that was not opened. If the reply was cut
+// off, reasoning may have no end.
+func splitThinking(text, reasoning string, cut bool) (rest, thoughts string) {
+	var found []string
+	if reasoning != "" {
+		found = append(found, reasoning)
 	}
-	return text[at[1]:], strings.TrimSpace(reasoning + "\n" + text[at[2]:at[3]])
+	for {
+		thought, after, ok := firstThought(text)
+		if !ok {
+			break
+		}
+		text, found = after, append(found, strings.TrimSpace(thought))
+	}
+	if at := opens.FindStringIndex(text); cut && at != nil && strings.TrimSpace(text[:at[0]]) == "" {
+		text, found = "", append(found, strings.TrimSpace(text[at[1]:]))
+	}
+	return text, strings.TrimSpace(strings.Join(found, "\n"))
 }
 
-// readJSON finds the JSON in a reply that fits a schema. Where none does the
-// problems are those of the most likely one. What was cut off is not mended:
-// it would pass for whole.
+func firstThought(text string) (thought, rest string, ok bool) {
+	if at := thinking.FindStringSubmatchIndex(text); at != nil {
+		return text[at[2]:at[3]], text[at[1]:], true
+	}
+	at := closes.FindStringIndex(text)
+	if at == nil || opens.MatchString(text[:at[0]]) || quoted(text, at) || json.Valid([]byte(text)) {
+		return "", text, false
+	}
+	return text[:at[0]], strings.TrimLeft(text[at[1]:], " \t\r\n"), true
+}
+
+// quoted reports whether a text is about the tag at this place.
+func quoted(text string, at []int) bool {
+	return at[0] > 0 && at[1] < len(text) && text[at[0]-1] == text[at[1]] && strings.IndexByte("`\"'", text[at[1]]) >= 0
+}
+
+// readJSON returns the JSON in a reply that matches the schema, or the problems
+// of the most likely candidate. Unless whole is true, the reply was cut off and
+// its JSON is not repaired: the result would look complete.
 func readJSON(text string, schema *Schema, whole bool) (json.RawMessage, []string) {
-	broken := []string{"there is no JSON in it"}
+	broken := []string{"it contains no JSON"}
 	var misfit []string
 	for i, part := range parts(text) {
 		value, raw, err := decode(part, whole)
@@ -59,9 +91,9 @@ func readJSON(text string, schema *Schema, whole bool) (json.RawMessage, []strin
 	return nil, broken
 }
 
-// parts are where the JSON of a reply may be, the most likely first: all of
-// it, what is in fences, what is in braces. Of several the last counts, since
-// models repeat the examples first.
+// parts returns the candidates for the JSON of a reply, the most likely first:
+// the whole text, fenced code, text in braces. Later ones come first, because
+// models often repeat the examples before their answer.
 func parts(text string) []string {
 	text = strings.TrimSpace(text)
 	if text != "" && (text[0] == '{' || text[0] == '[') {
@@ -74,12 +106,12 @@ func parts(text string) []string {
 	for _, span := range spans[max(0, len(spans)-mostParts):] {
 		list = append(list, text[span.Start:span.End])
 	}
-	for _, fenced := range fence().FindAllStringSubmatch(text, mostParts) {
+	for _, fenced := range fence.FindAllStringSubmatch(text, mostParts) {
 		if inside := strings.TrimSpace(fenced[1]); inside != "" {
 			list = append(list, inside)
 		}
 	}
-	if json.Valid([]byte(text)) { // a bare string, number or word
+	if json.Valid([]byte(text)) { // a bare string, number, true, false or null
 		list = append(list, text)
 	}
 	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
@@ -88,11 +120,11 @@ func parts(text string) []string {
 	return list
 }
 
-// mostParts bounds how many pieces of a reply are looked at.
+// mostParts is the largest number of candidates.
 const mostParts = 16
 
-// decode reads JSON, mending what models get wrong in it: trailing commas,
-// quotes, comments. What has no end is not mended: something is missing there.
+// decode decodes JSON. With mend, it repairs common mistakes of models: trailing
+// commas, quotes, comments. JSON without an end is not repaired.
 func decode(part string, mend bool) (any, json.RawMessage, error) {
 	value, err := strictjson.Decode([]byte(part))
 	if err == nil {
@@ -115,7 +147,7 @@ func decode(part string, mend bool) (any, json.RawMessage, error) {
 
 func count(n int) string {
 	if n == 0 {
-		return "the endpoint's own bound"
+		return "the endpoint's limit"
 	}
 	return strconv.Itoa(n)
 }

@@ -24,8 +24,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// A caller names a connection: its address need not be open to callers, and
-// its token goes along without being seen.
+// TestNamedConnections checks that callers can use a named connection whose
+// address policy does not allow, without seeing its token.
 func TestNamedConnections(t *testing.T) {
 	t.Parallel()
 	to, err := url.Parse(old(t, "2025-06-18", false))
@@ -61,9 +61,9 @@ func TestNamedConnections(t *testing.T) {
 	tickets := policy.Connection{Kind: "mcp", URL: server.URL + "/mcp", CAFile: authority, TokenFile: tokenFile}
 	stranger := tickets
 	stranger.CAFile = ""
-	// Without network.allow: the address is not a caller's to give.
+	// Without network.allow, callers can't use the address directly.
 	pol := executortest.Policy(t, policy.Config{Connections: map[string]policy.Connection{"tickets": tickets, "stranger": stranger}})
-	d := &door{t, executortest.Registry(t, pol, mcp.New())}
+	d := &caller{t, executortest.Registry(t, pol, mcp.New())}
 	base := object{"transport": "http", "url": "tickets", "operation": "call_tool", "tool_name": "add", "headers": object{"X-Team": "orders"}}
 	for range 3 {
 		if out, err := d.call(t.Context(), base); err != nil || !out.Success {
@@ -95,11 +95,11 @@ func TestNamedConnections(t *testing.T) {
 	}
 }
 
-// The server that everybody tests with speaks whichever revision it is asked
-// for: what stands between asks for each of them, over HTTP and stdio.
+// TestEverythingInEveryRevision runs the reference server in every protocol
+// revision over HTTP and stdio, through a proxy that selects the revision.
 func TestEverythingInEveryRevision(t *testing.T) {
 	t.Parallel()
-	program := peers.NPM(t, "mcp-server-everything")
+	program := peers.FindProgram(t, "mcp-server-everything").Path
 	address := freeAddress(t)
 	serve(t, address, exec.Command(program, "streamableHttp"), "PORT="+address[strings.LastIndexByte(address, ':')+1:])
 	to := &url.URL{Scheme: "http", Host: address}
@@ -126,7 +126,7 @@ func TestEverythingInEveryRevision(t *testing.T) {
 		} {
 			t.Run(name+" "+revision, func(t *testing.T) {
 				t.Parallel()
-				d := newDoor(t, policy.Config{}, script)
+				d := newCaller(t, policy.Config{}, script)
 				exercise(t, d, base)
 				out, err := d.call(t.Context(), with(base, object{"operation": "list_tools"}))
 				if err != nil || out.ProtocolVersion != revision {

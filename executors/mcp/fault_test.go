@@ -11,12 +11,12 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// faults holds calls to a server over HTTP to the table of faults.
+// faults runs the table of network faults against a server over HTTP.
 func faults(t *testing.T, address, path, call, answer string) {
 	t.Helper()
 	toxic.Faults(t, toxic.Peer{
@@ -30,8 +30,8 @@ func faults(t *testing.T, address, path, call, answer string) {
 	})
 }
 
-// Faults between us and servers of the revisions with a handshake, which
-// answer at once or in a stream.
+// TestFaults covers servers of the revisions with a handshake that respond
+// with JSON or with a stream.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for _, events := range []bool{false, true} {
@@ -42,14 +42,15 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A program that died, in a call or after one, is started again for the next.
-func TestProgramsThatDied(t *testing.T) {
+// TestRestart checks that a program that died during or after a call is started
+// again for the next call.
+func TestRestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	answer := `echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[]}}'`
 	program := script(t, "first=yes; [ -e "+dir+"/begun ] && first=no; echo $$ >"+dir+"/begun\n"+
 		strings.ReplaceAll(greet, "LAST", "[ $first = yes ] && echo why >&2 && exit 1; "+answer))
-	d := newDoor(t, policy.Config{}, program)
+	d := newCaller(t, policy.Config{}, program)
 	inputs := object{"transport": "stdio", "command": []string{program}, "operation": "list_tools"}
 	if out, err := d.call(t.Context(), inputs); err == nil || err.Type != executors.ExecutionError || !strings.Contains(out.Stderr, "why") {
 		t.Fatalf("it dies in the call: %+v, %+v", out, err)

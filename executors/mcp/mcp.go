@@ -1,6 +1,6 @@
-// Package mcp is mcp_executor: a client of other MCP servers, over HTTP and
-// stdio, in every revision of the protocol. It is the one executor that knows
-// the protocol's library.
+// Package mcp implements mcp_executor. It is not a stable API.
+// The executor is a client of other MCP servers, over HTTP and stdio, in every
+// revision of the protocol. No other executor imports the MCP SDK.
 package mcp
 
 import (
@@ -19,24 +19,24 @@ import (
 //go:embed definition.yaml
 var definition embed.FS
 
-// Executor is mcp_executor. It keeps connections and programs; Close ends
-// them.
+// Executor is mcp_executor. It pools connections and server programs; Close
+// ends them.
 type Executor struct {
 	executors.Executor
 	pool *pool
 }
 
-// New makes the executor. Nothing is started or dialled before the first call.
+// New returns the executor. It connects and starts programs on the first call.
 func New() *Executor {
 	e := &Executor{pool: newPool()}
 	e.Executor = executors.New(executors.MustLoad(definition), e.run)
 	return e
 }
 
-// Close ends the connections and the programs.
+// Close closes the connections and stops the programs.
 func (e *Executor) Close() error { return e.pool.close() }
 
-// Input is what a call gives.
+// Input holds the inputs of a call.
 type Input struct {
 	Transport   string            `json:"transport"`
 	Operation   string            `json:"operation"`
@@ -49,10 +49,10 @@ type Input struct {
 	ResourceURI string            `json:"resource_uri"`
 	PromptName  string            `json:"prompt_name"`
 	Arguments   map[string]any    `json:"arguments"`
-	Timeout     float64           `json:"timeout"` // applied by the door
+	Timeout     float64           `json:"timeout"` // applied by the registry
 }
 
-// Output is what the server gave.
+// Output is the server's response.
 type Output struct {
 	Success         bool            `json:"success"`
 	Operation       string          `json:"operation"`
@@ -63,6 +63,7 @@ type Output struct {
 	Server          *server         `json:"server,omitempty"`
 	ProtocolVersion string          `json:"protocol_version,omitempty"`
 	Stderr          string          `json:"stderr,omitempty"`
+	Warnings        []string        `json:"warnings,omitempty"`
 }
 
 type server struct {
@@ -81,11 +82,11 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	return e.exchange(ctx, call, to, in)
 }
 
-// exchange does one operation with a server that may be used.
+// exchange runs one operation on a server that policy allows.
 func (e *Executor) exchange(ctx context.Context, call *executors.Call, to *target, in Input) (*Output, error) {
 	out, err := e.attempt(ctx, call, to, in)
 	if errors.Is(err, transport.ErrSessionTerminated) && ctx.Err() == nil {
-		// The server has forgotten the session, and so has not begun.
+		// The server has lost the session, so it has not run the operation.
 		out, err = e.attempt(ctx, call, to, in)
 	}
 	if err != nil {
@@ -95,8 +96,8 @@ func (e *Executor) exchange(ctx context.Context, call *executors.Call, to *targe
 }
 
 func (e *Executor) attempt(ctx context.Context, call *executors.Call, to *target, in Input) (*Output, error) {
-	var got answers
-	ctx = context.WithValue(ctx, answersKey{}, &got)
+	var got responses
+	ctx = context.WithValue(ctx, responsesKey{}, &got)
 	peer, release, err := e.pool.acquire(ctx, to)
 	if err != nil {
 		return nil, err
@@ -104,20 +105,24 @@ func (e *Executor) attempt(ctx context.Context, call *executors.Call, to *target
 	defer release()
 	out := &Output{Operation: in.Operation, Transport: in.Transport, Server: &peer.server, ProtocolVersion: peer.version}
 	err = peer.operate(ctx, call, in, out, &got)
+	if got.replaced {
+		out.Warnings = []string{"the server's result is not valid Unicode: its invalid characters are shown as U+FFFD"}
+	}
 	if out.Success = err == nil; err != nil {
+		err = peer.ending(ctx, to.name, err)
 		out.Stderr = peer.stderr()
 		var said *peerError
 		if !errors.As(err, &said) {
-			e.pool.discard(to.key, peer) // whether it is of any use is not known
+			e.pool.discard(to.key, peer) // its state is unknown
 		}
 	}
 	return out, err
 }
 
-// needed are the inputs without which an operation means nothing.
+// needed maps an operation to the input that it requires.
 var needed = map[string]string{"call_tool": "tool_name", "read_resource": "resource_uri", "get_prompt": "prompt_name"}
 
-// check refuses what is missing, and what would be ignored.
+// check fails if an input is missing or does not apply to the operation.
 func check(in Input) error {
 	given := map[string]bool{
 		"tool_name": in.ToolName != "", "resource_uri": in.ResourceURI != "", "prompt_name": in.PromptName != "",
@@ -142,18 +147,21 @@ func invalid(field, format string, args ...any) *executors.Error {
 	return executors.Errorf(executors.ValidationError, field+" "+format, args...).WithField(field)
 }
 
-// operate does what was asked for. Results are kept as they came, but for
-// lists, whose pages are put together.
-func (p *peer) operate(ctx context.Context, call *executors.Call, in Input, out *Output, got *answers) error {
-	var list any
+// operate runs the operation. Results are returned unchanged; the pages of a
+// list are joined.
+func (p *peer) operate(ctx context.Context, call *executors.Call, in Input, out *Output, got *responses) error {
+	var list string // the name of a list, whose pages are joined
 	var err error
 	switch in.Operation {
 	case "list_tools":
-		list, err = p.client.ListTools(ctx, mcp.ListToolsRequest{})
+		list = "tools"
+		_, err = p.client.ListTools(ctx, mcp.ListToolsRequest{})
 	case "list_resources":
-		list, err = p.client.ListResources(ctx, mcp.ListResourcesRequest{})
+		list = "resources"
+		_, err = p.client.ListResources(ctx, mcp.ListResourcesRequest{})
 	case "list_prompts":
-		list, err = p.client.ListPrompts(ctx, mcp.ListPromptsRequest{})
+		list = "prompts"
+		_, err = p.client.ListPrompts(ctx, mcp.ListPromptsRequest{})
 	case "read_resource":
 		request := mcp.ReadResourceRequest{}
 		request.Params.URI = in.ResourceURI
@@ -170,16 +178,17 @@ func (p *peer) operate(ctx context.Context, call *executors.Call, in Input, out 
 	switch {
 	case err != nil:
 		return err
-	case list != nil:
-		if got.last, err = json.Marshal(list); err != nil {
-			return executors.Errorf(executors.ExecutionError, "the server's list can't be read: %w", err)
+	case list != "":
+		if out.Result, err = got.joined(list); err != nil {
+			return executors.Errorf(executors.ExecutionError, "the server's list is invalid: %w", err)
 		}
+		return nil
 	}
 	out.Result = got.last
 	return nil
 }
 
-func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out *Output, got *answers) error {
+func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out *Output, got *responses) error {
 	token, done := p.follow(call.Progress)
 	defer done()
 	request := mcp.CallToolRequest{}
@@ -194,7 +203,7 @@ func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out
 		return err
 	}
 	if result.IsError {
-		said := "without saying why"
+		said := "no reason given"
 		for _, content := range result.Content {
 			if text, ok := content.(mcp.TextContent); ok && text.Text != "" {
 				said = text.Text
@@ -207,7 +216,7 @@ func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out
 	return nil
 }
 
-// texts are the arguments of a prompt, which the protocol has as strings.
+// texts converts the arguments of a prompt to strings, as the protocol requires.
 func texts(arguments map[string]any) (map[string]string, error) {
 	out := make(map[string]string, len(arguments))
 	for name, value := range arguments {

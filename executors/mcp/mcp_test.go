@@ -6,7 +6,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -28,22 +27,22 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, mcp.New())
 }
 
-// door is the executor behind a policy.
-type door struct {
+// caller calls the executor through a registry with a policy.
+type caller struct {
 	t        *testing.T
 	registry *executors.Registry
 }
 
-func newDoor(t *testing.T, cfg policy.Config, programs ...string) *door {
+func newCaller(t *testing.T, cfg policy.Config, programs ...string) *caller {
 	t.Helper()
 	cfg.Network.Allow = append(cfg.Network.Allow, "127.0.0.1")
 	for _, path := range programs {
 		cfg.Command.Programs = append(cfg.Command.Programs, policy.Program{Path: path, Env: []string{"HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"}})
 	}
-	return &door{t, executortest.Registry(t, executortest.Policy(t, cfg), mcp.New())}
+	return &caller{t, executortest.Registry(t, executortest.Policy(t, cfg), mcp.New())}
 }
 
-func (d *door) call(ctx context.Context, inputs map[string]any, onProgress ...func(executors.Progress)) (mcp.Output, *executors.Error) {
+func (d *caller) call(ctx context.Context, inputs map[string]any, onProgress ...func(executors.Progress)) (mcp.Output, *executors.Error) {
 	d.t.Helper()
 	raw, err := json.Marshal(inputs)
 	if err != nil {
@@ -79,8 +78,8 @@ func with(base object, more object) object {
 	return all
 }
 
-// exercise does every operation with the server that everybody tests with.
-func exercise(t *testing.T, d *door, base object) {
+// exercise runs every operation on the reference server.
+func exercise(t *testing.T, d *caller, base object) {
 	t.Helper()
 	for _, c := range []struct {
 		inputs object
@@ -125,29 +124,29 @@ func exercise(t *testing.T, d *door, base object) {
 
 func TestEverythingOverStdio(t *testing.T) {
 	t.Parallel()
-	program := peers.NPM(t, "mcp-server-everything")
-	d := newDoor(t, policy.Config{}, program)
+	program := peers.FindProgram(t, "mcp-server-everything").Path
+	d := newCaller(t, policy.Config{}, program)
 	exercise(t, d, object{"transport": "stdio", "command": []string{program, "stdio"}})
 }
 
 func TestEverythingOverHTTP(t *testing.T) {
 	t.Parallel()
-	program := peers.NPM(t, "mcp-server-everything")
+	program := peers.FindProgram(t, "mcp-server-everything").Path
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	serve(t, address, exec.Command(program, "streamableHttp"), "PORT="+port)
-	exercise(t, newDoor(t, policy.Config{}), object{"transport": "http", "url": "http://" + address + "/mcp"})
+	exercise(t, newCaller(t, policy.Config{}), object{"transport": "http", "url": "http://" + address + "/mcp"})
 }
 
-// This program is a server too, in the newest revision.
+// TestThisServer calls this program's own server in the newest revision.
 func TestThisServer(t *testing.T) {
 	t.Parallel()
-	program := build(t)
+	path := peers.Chainwright(t)
 	home := t.TempDir()
-	d := newDoor(t, policy.Config{}, program)
-	stdio := object{"transport": "stdio", "command": []string{program, "stdio"}, "env": object{"HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home}}
+	d := newCaller(t, policy.Config{}, path)
+	stdio := object{"transport": "stdio", "command": []string{path, "stdio"}, "env": object{"HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home}}
 	address := freeAddress(t)
-	serve(t, address, exec.Command(program, "serve", "--addr", address), "HOME="+home, "XDG_DATA_HOME="+home+"/http")
+	serve(t, address, exec.Command(path, "serve", "--addr", address), "HOME="+home, "XDG_DATA_HOME="+home+"/http")
 	for _, base := range []object{stdio, {"transport": "http", "url": "http://" + address + "/mcp"}} {
 		out, err := d.call(t.Context(), with(base, object{"operation": "call_tool", "tool_name": "data_processor", "arguments": object{"data": []int{1, 2, 4}, "operation": "sum"}}))
 		if err != nil || out.ProtocolVersion != "2026-07-28" || out.Server.Name != "chainwright" || !strings.Contains(string(out.Result), `"result":7`) {
@@ -166,16 +165,6 @@ func TestThisServer(t *testing.T) {
 	})
 }
 
-func build(t *testing.T) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), "chainwright")
-	command := exec.Command("go", "build", "-o", program, "github.com/chainwright/chainwright")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v: %s", err, out)
-	}
-	return program
-}
-
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -186,7 +175,7 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// serve runs a server until the test ends, and returns when it answers.
+// serve runs a server until the test ends. It returns when the server is ready.
 func serve(t *testing.T, address string, command *exec.Cmd, env ...string) {
 	t.Helper()
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
@@ -199,7 +188,7 @@ func serve(t *testing.T, address string, command *exec.Cmd, env ...string) {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})
-	for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(10 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < executortest.Patience; time.Sleep(10 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			_ = conn.Close()
 			return
@@ -210,13 +199,13 @@ func serve(t *testing.T, address string, command *exec.Cmd, env ...string) {
 	t.Fatalf("%s does not answer: %s", command.Path, said.String())
 }
 
-func TestInputsThatAreRefused(t *testing.T) {
+func TestInvalidInputs(t *testing.T) {
 	t.Parallel()
 	program, err := exec.LookPath("cat")
 	if err != nil {
-		t.Skip(err)
+		t.Skipf("not installed: %v", err)
 	}
-	d := newDoor(t, policy.Config{}, program)
+	d := newCaller(t, policy.Config{}, program)
 	for _, c := range []struct {
 		inputs object
 		err    executors.ErrorType
@@ -243,17 +232,17 @@ func TestInputsThatAreRefused(t *testing.T) {
 			t.Errorf("%v: %+v", c.inputs, err)
 		}
 	}
-	closed := newDoor(t, policy.Config{})
+	closed := newCaller(t, policy.Config{})
 	if _, err := closed.call(t.Context(), object{"transport": "stdio", "command": []string{"cat"}, "operation": "list_tools"}); err == nil || err.Type != executors.PermissionDenied || !strings.Contains(err.Hint, "policy.command.programs") {
 		t.Errorf("closed: %+v", err)
 	}
 }
 
-// In a read-only server only what reads over HTTP is left.
+// TestReadOnly checks that a read-only server allows only reads over HTTP.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	server := old(t, "2025-06-18", false)
-	d := newDoor(t, policy.Config{ReadOnly: true})
+	d := newCaller(t, policy.Config{ReadOnly: true})
 	base := object{"transport": "http", "url": server}
 	if _, err := d.call(t.Context(), with(base, object{"operation": "list_tools"})); err != nil {
 		t.Error(err)

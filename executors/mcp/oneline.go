@@ -10,9 +10,9 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// oneLine is a stream of events on its way to the library, which puts the lines
-// of an event together one by one, and waits for ever for somebody to take a
-// second answer. It gets each event on one line, and nothing after the answer.
+// oneLine rewrites an event stream for the library, which joins the data lines
+// of an event slowly and blocks forever on a second response. It puts each
+// event on one line and ends after the response.
 type oneLine struct {
 	body  io.Closer
 	lines *bufio.Reader
@@ -24,10 +24,10 @@ func newOneLine(body io.ReadCloser) *oneLine {
 	return &oneLine{body: body, lines: bufio.NewReader(body)}
 }
 
-// Close ends the connection, unless its end was reached.
+// Close closes the response body.
 func (e *oneLine) Close() error { return e.body.Close() }
 
-// Read gives the next event.
+// Read returns the next event.
 func (e *oneLine) Read(p []byte) (int, error) {
 	for e.ready.Len() == 0 {
 		if e.ended != nil {
@@ -38,7 +38,7 @@ func (e *oneLine) Read(p []byte) (int, error) {
 	return e.ready.Read(p)
 }
 
-// next reads an event to its end.
+// next reads one event.
 func (e *oneLine) next() {
 	var data []byte
 	for {
@@ -46,7 +46,7 @@ func (e *oneLine) next() {
 		text, isData := bytes.CutPrefix(line, []byte("data:"))
 		switch {
 		case isData && data != nil:
-			data = append(append(data, ' '), text...) // a line break in JSON is a space
+			data = append(append(data, ' '), text...) // in JSON, a line break can be a space
 		case isData:
 			data = append([]byte("data:"), text...)
 		case len(line) > 0:
@@ -59,14 +59,14 @@ func (e *oneLine) next() {
 	}
 	if len(data) > 0 {
 		e.ready.Write(append(data, '\n'))
-		if isAnswer(data[len("data:"):]) && e.ended == nil {
+		if isResponse(data[len("data:"):]) && e.ended == nil {
 			e.ended = io.EOF
 		}
 	}
 	e.ready.WriteByte('\n')
 }
 
-// line reads a line, without its end.
+// line reads a line without its line break.
 func (e *oneLine) line() ([]byte, error) {
 	var line []byte
 	for {
@@ -79,13 +79,14 @@ func (e *oneLine) line() ([]byte, error) {
 	}
 }
 
-// tooLong is the error of a server that sends more than may come.
+// tooLong is the error for a response longer than maxMessage.
 func tooLong() error {
-	return executors.Errorf(executors.ExecutionError, "the server's answer is longer than %d bytes", maxMessage)
+	return executors.Errorf(executors.ExecutionError, "the server's response is longer than %d bytes", maxMessage)
 }
 
-// isAnswer tells an answer from what a server asks or notes.
-func isAnswer(data []byte) bool {
+// isResponse reports whether a message is a response, not a request or a
+// notification.
+func isResponse(data []byte) bool {
 	var message struct {
 		Method *string         `json:"method"`
 		ID     json.RawMessage `json:"id"`

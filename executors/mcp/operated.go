@@ -11,20 +11,20 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
+	"github.com/chainwright/chainwright/executors/internal/process"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/process"
 )
 
-// Peers connects to the servers that an operator named in a file of their
-// own: what is started and dialled for them is not the policy's to allow.
+// Peers connects to the MCP servers in an operator's own files. Policy does not
+// restrict their programs and addresses.
 type Peers struct{ policy *policy.Policy }
 
 var _ external.Peers = Peers{}
 
-// NewPeers makes it.
+// NewPeers returns Peers that use the policy's dialer and secrets.
 func NewPeers(pol *policy.Policy) Peers { return Peers{pol} }
 
-// Peer prepares one; nothing is started or dialled yet.
+// Peer returns a peer that connects on its first use.
 func (p Peers) Peer(spec external.PeerSpec) (external.Peer, error) {
 	o := &operated{executor: &Executor{pool: newPool()}, in: Input{Transport: "stdio"}}
 	o.target = target{policy: p.policy, name: spec.Path, header: spec.Headers, spec: process.Spec{
@@ -33,7 +33,7 @@ func (p Peers) Peer(spec external.PeerSpec) (external.Peer, error) {
 	if spec.URL != "" {
 		at, err := url.Parse(spec.URL)
 		if err != nil || at.Hostname() == "" {
-			return nil, errors.New("the address can't be read")
+			return nil, errors.New("url is not a valid URL")
 		}
 		o.direct = trusted(p.policy, "")
 		o.target.url, o.target.name, o.target.own, o.in.Transport = at.String(), at.Host, o.direct, "http"
@@ -41,7 +41,7 @@ func (p Peers) Peer(spec external.PeerSpec) (external.Peer, error) {
 	return o, nil
 }
 
-// operated is a server that an operator named.
+// operated is a server from an operator's file.
 type operated struct {
 	executor *Executor
 	target   target
@@ -49,15 +49,15 @@ type operated struct {
 	direct   *http.Transport // nil over stdio
 }
 
-// of is the target of one principal's calls: a session may hold what one of
-// them has said.
+// of returns the target of one principal's calls. Principals do not share
+// sessions, because a session may keep what one of them sent.
 func (o *operated) of(principal string) *target {
 	own := o.target
 	own.key = "of " + principal
 	return &own
 }
 
-// Close ends the connections and the programs.
+// Close closes the connections and stops the programs.
 func (o *operated) Close() error {
 	err := o.executor.Close()
 	if o.direct != nil {
@@ -66,7 +66,7 @@ func (o *operated) Close() error {
 	return err
 }
 
-// Tools lists what the server has.
+// Tools lists the server's tools.
 func (o *operated) Tools(ctx context.Context) ([]external.PeerTool, error) {
 	in := o.in
 	in.Operation = "list_tools"
@@ -91,7 +91,7 @@ func (o *operated) Tools(ctx context.Context) ([]external.PeerTool, error) {
 		} `json:"tools"`
 	}
 	if err := json.Unmarshal(out.Result, &list); err != nil {
-		return nil, fmt.Errorf("the server's list of tools can't be read: %w", err)
+		return nil, fmt.Errorf("the server's list of tools is invalid: %w", err)
 	}
 	said := func(hint *bool, otherwise bool) bool {
 		if hint == nil {
@@ -116,8 +116,8 @@ func (o *operated) Tools(ctx context.Context) ([]external.PeerTool, error) {
 	return tools, nil
 }
 
-// Call calls a tool. Its structured content is the output; where there is
-// none, the output has its text, and everything else as it came.
+// Call calls a tool. The output is its structured content; without any, it has
+// the joined texts as text and all other content as content.
 func (o *operated) Call(ctx context.Context, call *executors.Call, tool string) (any, error) {
 	in := o.in
 	in.Operation, in.ToolName, in.Arguments = "call_tool", tool, call.Inputs
@@ -130,7 +130,7 @@ func (o *operated) Call(ctx context.Context, call *executors.Call, tool string) 
 		Content    []json.RawMessage `json:"content"`
 	}
 	if wrong := json.Unmarshal(out.Result, &result); wrong != nil {
-		return nil, errors.Join(err, fmt.Errorf("the result of %s can't be read: %w", tool, wrong))
+		return nil, errors.Join(err, fmt.Errorf("the result of %s is invalid: %w", tool, wrong))
 	}
 	if len(result.Structured) > 0 && string(result.Structured) != "null" {
 		return result.Structured, err
@@ -146,6 +146,9 @@ func (o *operated) Call(ctx context.Context, call *executors.Call, tool string) 
 		others = append(others, each)
 	}
 	output := map[string]any{"text": strings.Join(texts, "\n")}
+	if len(out.Warnings) > 0 {
+		output["warnings"] = out.Warnings
+	}
 	if len(others) > 0 {
 		output["content"] = others
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// flood is a server that greets as it should, and then answers what asks as a
-// test says. It tells when it is rid of the call.
+// flood is a server that completes the handshake and then responds as the test
+// says. It reports when a call's connection has ended.
 func flood(t *testing.T, pour func(w io.Writer, m message)) (url string, left chan struct{}) {
 	t.Helper()
 	left = make(chan struct{}, 10_000)
@@ -46,7 +46,7 @@ func flood(t *testing.T, pour func(w io.Writer, m message)) (url string, left ch
 	return url, left
 }
 
-// Servers whose answers have no end, or are no text.
+// TestOutputsOverHTTP covers endless responses and responses that are not UTF-8.
 func TestOutputsOverHTTP(t *testing.T) { // not parallel: it measures memory
 	var sent atomic.Int64
 	pages := 0
@@ -92,24 +92,28 @@ func TestOutputsOverHTTP(t *testing.T) { // not parallel: it measures memory
 		}, "call_tool", "", "", 100 << 20},
 		"a result that is deep": {func(w io.Writer, m message) {
 			_, _ = fmt.Fprintf(w, `data: {"jsonrpc":"2.0","id":%v,"result":{"content":[],"structuredContent":%s}}`+"\n\n", m.ID, strings.Repeat("[", 9000)+strings.Repeat("]", 9000))
-		}, "call_tool", executors.ExecutionError, "can't be read", 100 << 20},
+		}, "call_tool", executors.ExecutionError, "is invalid", 100 << 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent.Store(0)
 			url, left := flood(t, c.pour)
-			d := newDoor(t, policy.Config{})
+			d := newCaller(t, policy.Config{})
 			inputs := object{"transport": "http", "url": url, "operation": c.operation, "timeout": 20}
 			if c.operation == "call_tool" {
 				inputs["tool_name"] = "x"
 			}
 			var failed *executors.Error
 			var result json.RawMessage
+			var warnings []string
 			spent := executortest.Spent(func() {
 				out, err := d.call(t.Context(), inputs)
-				failed, result = err, out.Result
+				failed, result, warnings = err, out.Result, out.Warnings
 			})
 			if c.kind == "" && failed != nil || c.kind != "" && (failed == nil || failed.Type != c.kind || !strings.Contains(failed.Message, c.says)) || !utf8.Valid(result) {
 				t.Errorf("%.300s, %+v", result, failed)
+			}
+			if (len(warnings) > 0) != (name == "a result that is no UTF-8") {
+				t.Errorf("warnings: %q", warnings)
 			}
 			if spent > c.most || sent.Load() > 32<<20 {
 				t.Errorf("it took %d MiB for %d that were sent", spent>>20, sent.Load()>>20)
@@ -117,14 +121,15 @@ func TestOutputsOverHTTP(t *testing.T) { // not parallel: it measures memory
 			t.Logf("%d MiB for %d: %+v", spent>>20, sent.Load()>>20, failed)
 			select {
 			case <-left:
-			case <-time.After(10 * time.Second):
+			case <-time.After(executortest.Patience):
 				t.Error("the server still sends")
 			}
 		})
 	}
 }
 
-// Programs that never stop writing, to either of their outputs.
+// TestOutputsOverStdio covers programs that write endlessly to standard output
+// or standard error.
 func TestOutputsOverStdio(t *testing.T) { // not parallel: it measures memory
 	reply := `printf '{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"a\377b"}]}}\n' "$id"`
 	for name, c := range map[string]struct {
@@ -142,12 +147,15 @@ func TestOutputsOverStdio(t *testing.T) { // not parallel: it measures memory
 		t.Run(name, func(t *testing.T) {
 			mark := rand.Text()
 			program := script(t, strings.ReplaceAll(greet, "LAST", strings.ReplaceAll(c.last, "MARK", mark)))
-			d := newDoor(t, policy.Config{}, program)
+			d := newCaller(t, policy.Config{}, program)
 			var out json.RawMessage
 			var failed *executors.Error
 			spent := executortest.Spent(func() {
 				got, err := d.call(t.Context(), object{"transport": "stdio", "command": []string{program}, "operation": "call_tool", "tool_name": "x", "timeout": 3})
 				out, failed = got.Result, err
+				if (len(got.Warnings) > 0) != (err == nil) { // the reply is not UTF-8
+					t.Errorf("warnings: %q", got.Warnings)
+				}
 				if len(got.Stderr) > 10_000 || !utf8.ValidString(got.Stderr) {
 					t.Errorf("%d bytes of its other output", len(got.Stderr))
 				}

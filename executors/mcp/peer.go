@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,45 +18,49 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/process"
+	"github.com/chainwright/chainwright/executors/internal/process"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 const (
 	keepStderr = 8 << 10
-	// endsItself is how long a program has to end once its input has.
-	endsItself = time.Second
+	// exitGrace is the time for a program to end after its input is closed.
+	exitGrace = time.Second
+	// settle is the time between the end of a program's output and its own end.
+	settle = 300 * time.Millisecond
 )
 
-// peer is a server that we are connected to.
+// peer is a connection to an MCP server.
 type peer struct {
 	client  *client.Client
 	server  server
 	version string
 	program *program        // nil over HTTP
-	direct  *http.Transport // its own; nil: a shared one, or none
-	gone    <-chan struct{} // closed once it is of no use any more; nil: never
+	direct  *http.Transport // the peer's own transport; nil: a shared one, or stdio
+	dead    <-chan struct{} // closed when the connection is dead; nil: never
 
 	mu       sync.Mutex
 	progress map[string]func(executors.Progress)
 
-	uses int // the pool's
+	uses int // guarded by pool.mu
 	idle *time.Timer
 }
 
 func newPeer() *peer { return &peer{progress: map[string]func(executors.Progress){}} }
 
-// connect connects and agrees on a revision.
+// connect connects to the server and negotiates a protocol revision. It falls
+// back to the HTTP+SSE transport of the first revision.
 func connect(ctx context.Context, t *target) (*peer, error) {
-	p, err := connectAsNow(ctx, t)
+	p, err := connectNewest(ctx, t)
 	if errors.Is(err, transport.ErrLegacySSEServer) {
 		if p, err = connectBySSE(ctx, t); err != nil && ctx.Err() == nil && !errors.As(err, new(*executors.Error)) {
-			return nil, neither(t, err)
+			return nil, noServer(t, err)
 		}
 	}
 	return p, err
 }
 
-func connectAsNow(ctx context.Context, t *target) (*peer, error) {
+func connectNewest(ctx context.Context, t *target) (*peer, error) {
 	p := newPeer()
 	var wire transport.Interface
 	if t.url != "" {
@@ -63,21 +69,22 @@ func connectAsNow(ctx context.Context, t *target) (*peer, error) {
 		over, err := transport.NewStreamableHTTP(t.url, transport.WithHTTPHeaders(t.header), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)),
 			transport.WithHTTPBasicClient(&http.Client{Transport: bounded{through}}))
 		if err != nil {
-			return nil, invalid("url", "can't be used: %v", err)
+			return nil, invalid("url", "is not usable: %v", err)
 		}
 		wire = httpWire{over}
 	} else {
 		p.program = start(t.spec)
-		p.gone = p.program.ended
+		p.dead = p.program.ended
 		wire = stdioWire{transport.NewIO(&lines{from: p.program.stdout}, p.program.stdin, nil)}
 	}
 	p.client = client.NewClient(wire, client.WithDiscoverTimeout(probe(ctx)))
 	p.client.OnNotification(p.notified)
 	err := p.client.Start(context.WithoutCancel(ctx))
 	if err == nil {
-		err = p.greet(ctx)
+		err = p.initialize(ctx)
 	}
 	if err != nil {
+		err = p.ending(ctx, t.name, err)
 		if reason := p.close(); reason != nil && ctx.Err() == nil {
 			err = errors.Join(reason, err)
 		}
@@ -86,8 +93,8 @@ func connectAsNow(ctx context.Context, t *target) (*peer, error) {
 	return p, nil
 }
 
-// probe is how long to wait for a server that may be too old to answer the
-// newest revision's first question at all.
+// probe returns the time limit for the first request of the newest revision,
+// which old servers may never answer.
 func probe(ctx context.Context) time.Duration {
 	longest := 5 * time.Second
 	if deadline, ok := ctx.Deadline(); ok {
@@ -96,7 +103,7 @@ func probe(ctx context.Context) time.Duration {
 	return max(longest, time.Millisecond)
 }
 
-func (p *peer) greet(ctx context.Context) error {
+func (p *peer) initialize(ctx context.Context) error {
 	hello := mcp.InitializeRequest{}
 	hello.Params.ClientInfo = mcp.Implementation{Name: "chainwright", Version: "1"}
 	welcome, err := p.client.Initialize(ctx, hello)
@@ -108,7 +115,8 @@ func (p *peer) greet(ctx context.Context) error {
 	return nil
 }
 
-// follow gives a token by which the server says how far a call has come.
+// follow returns a progress token. The server's progress for it goes to report
+// until done is called.
 func (p *peer) follow(report func(executors.Progress)) (token string, done func()) {
 	token = uuid.NewString()
 	p.mu.Lock()
@@ -139,7 +147,36 @@ func (p *peer) notified(n mcp.JSONRPCNotification) {
 	report(executors.Progress{Done: done, Total: total, Message: message})
 }
 
-// stderr is the last of what the program wrote there.
+// ending returns the error of a program that has ended by itself: its exit code
+// and what it wrote last to standard error. Other errors are returned unchanged.
+func (p *peer) ending(ctx context.Context, name string, err error) error {
+	var said *peerError
+	if p.program == nil || ctx.Err() != nil || errors.As(err, &said) {
+		return err
+	}
+	timer := time.NewTimer(settle) // its output may end just before it
+	defer timer.Stop()
+	select {
+	case <-p.program.ended:
+	case <-timer.C:
+		return err
+	}
+	if p.program.err != nil {
+		return err // it was never started
+	}
+	how := "ended with exit code " + strconv.Itoa(p.program.code)
+	if p.program.code < 0 && runtime.GOOS != "windows" {
+		how = "was ended by signal " + strconv.Itoa(-p.program.code)
+	}
+	last := "it wrote nothing to stderr"
+	if line := shorten.LastLine(p.program.said(), 300); line != "" {
+		last = line
+	}
+	return executors.Errorf(executors.ExecutionError, "the server %s %s before it answered: %s", name, how, last).
+		WithCode(strconv.Itoa(p.program.code)).WithHint("a server over stdio runs until its input is closed: check the command, its arguments and its environment")
+}
+
+// stderr returns the end of the program's standard error.
 func (p *peer) stderr() string {
 	if p.program == nil {
 		return ""
@@ -147,8 +184,8 @@ func (p *peer) stderr() string {
 	return p.program.said()
 }
 
-// close ends the connection; a program that does not end by itself is made
-// to. It gives the reason where it could not be started at all.
+// close closes the connection and stops its program. It returns an error if
+// the program could not be started.
 func (p *peer) close() error {
 	if p.program == nil {
 		_ = p.client.Close()
@@ -157,23 +194,24 @@ func (p *peer) close() error {
 		}
 		return nil
 	}
-	_ = p.client.Close() // the end of its input
+	_ = p.client.Close() // closes its input
 	return p.program.end()
 }
 
-// program is a running server.
+// program is a running MCP server over stdio.
 type program struct {
 	stdin  io.WriteCloser
 	stdout io.Reader
 	cancel context.CancelFunc
 	ended  chan struct{}
 	err    error // why it could not be started
+	code   int   // its exit code, or the negative number of a signal
 
 	mu   sync.Mutex
 	last []byte
 }
 
-// start starts a program whose life is not that of a call.
+// start starts a program that outlives the call.
 func start(spec process.Spec) *program {
 	ctx, cancel := context.WithCancel(context.Background())
 	input, stdin := io.Pipe()
@@ -182,7 +220,8 @@ func start(spec process.Spec) *program {
 	spec.Input, spec.Output, spec.Stderr = input, output, p.keep
 	go func() {
 		defer close(p.ended)
-		_, err := process.Run(ctx, spec)
+		result, err := process.Run(ctx, spec)
+		p.code = result.Code
 		var failed *process.StartError
 		if errors.As(err, &failed) {
 			p.err = failed
@@ -193,12 +232,12 @@ func start(spec process.Spec) *program {
 }
 
 func (p *program) end() error {
-	timer := time.NewTimer(endsItself)
+	timer := time.NewTimer(exitGrace)
 	defer timer.Stop()
 	if closer, ok := p.stdout.(io.Closer); ok {
 		defer closer.Close()
 	}
-	go func() { _, _ = io.Copy(io.Discard, p.stdout) }() // it may be writing
+	go func() { _, _ = io.Copy(io.Discard, p.stdout) }() // it may be blocked writing
 	select {
 	case <-p.ended:
 	case <-timer.C:

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// idleFor is how long a connection that nobody uses is kept.
+	// idleFor is how long an unused connection is kept.
 	idleFor = time.Minute
-	// maxPeers is how many are kept; beyond it those that idle are ended.
+	// maxPeers is the number of connections kept; above it, an idle one is closed.
 	maxPeers = 32
 )
 
-// plain is the transport for addresses that callers give.
+// plain are the options for URLs from callers.
 var plain = policy.TransportOptions{}
 
-// pool keeps connections for the next call.
+// pool keeps connections for later calls.
 type pool struct {
 	mu     sync.Mutex
 	slots  map[string]*slot
@@ -28,7 +28,7 @@ type pool struct {
 	ends   sync.WaitGroup
 }
 
-// slot is where the calls that share a connection wait for it.
+// slot is a connection that calls share, or wait for until it is ready.
 type slot struct {
 	ready chan struct{}
 	peer  *peer
@@ -37,7 +37,7 @@ type slot struct {
 
 func newPool() *pool { return &pool{slots: map[string]*slot{}} }
 
-// acquire gives a connection and what to call when it is done with.
+// acquire returns a connection and a function that releases it.
 func (p *pool) acquire(ctx context.Context, t *target) (*peer, func(), error) {
 	for {
 		p.mu.Lock()
@@ -62,17 +62,17 @@ func (p *pool) acquire(ctx context.Context, t *target) (*peer, func(), error) {
 		}
 		if s.err != nil {
 			if !mine && (errors.Is(s.err, context.Canceled) || errors.Is(s.err, context.DeadlineExceeded)) && ctx.Err() == nil {
-				continue // it was another call's time that ran out
+				continue // the other call ended, this one has time left
 			}
 			return nil, nil, s.err
 		}
 		if p.use(t.key, s) {
-			return s.peer, func() { p.giveBack(t.key, s.peer) }, nil
+			return s.peer, func() { p.release(t.key, s.peer) }, nil
 		}
 	}
 }
 
-// fill connects. What fails is not kept.
+// fill connects. A failed slot is removed.
 func (p *pool) fill(ctx context.Context, t *target, s *slot) {
 	s.peer, s.err = connect(ctx, t)
 	p.mu.Lock()
@@ -93,8 +93,7 @@ func (p *pool) forget(key string, s *slot) {
 	}
 }
 
-// use counts a use, unless the connection was given up meanwhile, or its
-// program or stream has ended.
+// use counts a call, unless the connection was discarded or has ended.
 func (p *pool) use(key string, s *slot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,7 +101,7 @@ func (p *pool) use(key string, s *slot) bool {
 		return false
 	}
 	select {
-	case <-s.peer.gone:
+	case <-s.peer.dead:
 		p.forget(key, s)
 		if s.peer.uses == 0 {
 			p.end(s.peer)
@@ -117,7 +116,7 @@ func (p *pool) use(key string, s *slot) bool {
 	return true
 }
 
-func (p *pool) giveBack(key string, peer *peer) {
+func (p *pool) release(key string, peer *peer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	peer.uses--
@@ -126,7 +125,7 @@ func (p *pool) giveBack(key string, peer *peer) {
 		return
 	}
 	if s == nil || s.peer != peer {
-		p.end(peer) // given up while others used it
+		p.end(peer) // discarded while in use
 		return
 	}
 	peer.idle = time.AfterFunc(idleFor, func() {
@@ -139,7 +138,7 @@ func (p *pool) giveBack(key string, peer *peer) {
 	})
 }
 
-// discard gives a connection up; it ends with its last use.
+// discard removes a connection from the pool. Its last call closes it.
 func (p *pool) discard(key string, peer *peer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,7 +147,7 @@ func (p *pool) discard(key string, peer *peer) {
 	}
 }
 
-// evict ends one that idles where there are too many.
+// evict closes one idle connection if there are too many.
 func (p *pool) evict() {
 	if len(p.slots) <= maxPeers {
 		return
@@ -167,7 +166,7 @@ func (p *pool) evict() {
 	}
 }
 
-// end ends a connection, off the lock: a program may take its time.
+// end closes a connection in the background, because a program may take time.
 func (p *pool) end(peer *peer) {
 	if peer.idle != nil {
 		peer.idle.Stop()
@@ -175,7 +174,7 @@ func (p *pool) end(peer *peer) {
 	p.ends.Go(func() { _ = peer.close() })
 }
 
-// close ends all connections and waits for their end.
+// close closes all connections and waits until they have ended.
 func (p *pool) close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -185,7 +184,7 @@ func (p *pool) close() error {
 			if s.peer != nil {
 				p.end(s.peer)
 			}
-		default: // fill ends it
+		default: // fill closes it
 		}
 		delete(p.slots, key)
 	}

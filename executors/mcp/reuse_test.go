@@ -7,15 +7,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// The connections below a session are used again, as the server counts them.
+// TestConnectionsAreShared counts the TCP connections of a session.
 func TestConnectionsAreShared(t *testing.T) {
 	t.Parallel()
 	network := toxic.New(t, strings.TrimPrefix(old(t, "2025-06-18", false), "http://"))
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	base := object{"transport": "http", "url": "http://" + network.Address, "operation": "call_tool", "tool_name": "add"}
 	for range 20 {
 		if _, err := d.call(t.Context(), base); err != nil {
@@ -39,12 +39,13 @@ func TestConnectionsAreShared(t *testing.T) {
 	}
 }
 
-// A program is started once for all calls, and once more when it has ended.
+// TestProgramsAreShared checks that all calls share a program, and that it is
+// started again after it has ended.
 func TestProgramsAreShared(t *testing.T) {
 	t.Parallel()
 	starts := filepath.Join(t.TempDir(), "starts")
 	program := script(t, "echo $$ >>"+starts+strings.ReplaceAll(greet, "LAST", `echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[]}}'`))
-	d := newDoor(t, policy.Config{}, program)
+	d := newCaller(t, policy.Config{}, program)
 	call := func() {
 		if _, err := d.call(t.Context(), object{"transport": "stdio", "command": []string{program}, "operation": "list_tools"}); err != nil {
 			t.Error(err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
@@ -24,7 +25,7 @@ type message struct {
 	Params map[string]any `json:"params"`
 }
 
-// answer is what a server of one of the revisions with a handshake says.
+// answer returns the response of a server of a revision with a handshake.
 func answer(revision string, m message) object {
 	switch m.Method {
 	case "initialize":
@@ -43,7 +44,7 @@ func answer(revision string, m message) object {
 	return object{"error": object{"code": -32601, "message": "no such method"}}
 }
 
-// old starts a server that speaks one revision, with or without SSE.
+// old starts a server of one revision, with or without SSE.
 func old(t *testing.T, revision string, events bool) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -80,7 +81,7 @@ func old(t *testing.T, revision string, events bool) string {
 
 func TestRevisionsWithAHandshake(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	for _, revision := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"} {
 		for _, events := range []bool{false, true} {
 			base := object{"transport": "http", "url": old(t, revision, events)}
@@ -100,7 +101,7 @@ func TestRevisionsWithAHandshake(t *testing.T) {
 	}
 }
 
-// counting counts what reaches a handler.
+// counting counts the requests to a handler.
 func counting(t *testing.T, handler http.HandlerFunc) (string, *atomic.Int64) {
 	t.Helper()
 	var n atomic.Int64
@@ -112,9 +113,9 @@ func counting(t *testing.T, handler http.HandlerFunc) (string, *atomic.Int64) {
 	return server.URL, &n
 }
 
-func TestServersThatMisbehave(t *testing.T) {
+func TestMisbehavingServers(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	elsewhere, reached := counting(t, func(http.ResponseWriter, *http.Request) {})
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
@@ -162,7 +163,7 @@ func TestServersThatMisbehave(t *testing.T) {
 	}
 }
 
-// A server that forgets its sessions is greeted again.
+// TestForgottenSessions checks that a lost session is initialized again.
 func TestForgottenSessions(t *testing.T) {
 	t.Parallel()
 	var sessions, calls atomic.Int64
@@ -188,7 +189,7 @@ func TestForgottenSessions(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(reply)
 	})
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	base := object{"transport": "http", "url": url, "operation": "call_tool", "tool_name": "add"}
 	for range 3 {
 		if _, err := d.call(t.Context(), base); err != nil {
@@ -203,11 +204,11 @@ func TestForgottenSessions(t *testing.T) {
 	}
 }
 
-// script is a server over stdio that is a shell script.
+// script starts a shell script as a server over stdio.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "server")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil { //nolint:gosec // it is a program
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil { //nolint:gosec // the file is a program
 		t.Fatal(err)
 	}
 	return path
@@ -224,28 +225,36 @@ while read -r line; do
 done
 `
 
-func TestProgramsThatMisbehave(t *testing.T) {
+func TestMisbehavingPrograms(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		text string
-		err  executors.ErrorType
-		says string
+		text    string
+		err     executors.ErrorType
+		says    string
+		message string
 	}{
-		"it ends at once":        {"echo why >&2; exit 3", executors.ExecutionError, ""},
-		"it says nothing":        {"sleep 3191", executors.TimeoutError, ""},
-		"it writes without end":  {"cat /dev/zero", executors.ExecutionError, ""},
-		"it ends in a call":      {strings.ReplaceAll(greet, "LAST", "echo why >&2; exit 1"), executors.ExecutionError, "why"},
-		"it hangs in a call":     {strings.ReplaceAll(greet, "LAST", "echo hangs >&2; sleep 3192"), executors.TimeoutError, "hangs"},
-		"a line without an end":  {strings.ReplaceAll(greet, "LAST", "tr '\\000' x </dev/zero"), executors.ExecutionError, ""},
-		"noise before an answer": {"echo Hello; echo '{'; " + strings.ReplaceAll(greet, "LAST", `echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[]}}'`), "", ""},
+		"it ends at once":         {"echo why >&2; exit 3", executors.ExecutionError, "", "ended with exit code 3 before it answered: why"},
+		"it ends with more lines": {"echo first >&2; echo why >&2; echo >&2; exit 4", executors.ExecutionError, "", "ended with exit code 4 before it answered: why"},
+		"it ends without a word":  {"exit 0", executors.ExecutionError, "", "ended with exit code 0 before it answered: it wrote nothing to stderr"},
+		"it reads, then ends":     {"read -r line; echo why >&2; exit 5", executors.ExecutionError, "", "exit code 5 before it answered: why"},
+		"it is killed":            {"echo why >&2; kill -9 $$", executors.ExecutionError, "", "was ended by signal 9 before it answered: why"},
+		"it says nothing":         {"sleep 3191", executors.TimeoutError, "", ""},
+		"it writes without end":   {"cat /dev/zero", executors.ExecutionError, "", ""},
+		"it ends in a call":       {strings.ReplaceAll(greet, "LAST", "echo why >&2; exit 1"), executors.ExecutionError, "why", "ended with exit code 1 before it answered: why"},
+		"it hangs in a call":      {strings.ReplaceAll(greet, "LAST", "echo hangs >&2; sleep 3192"), executors.TimeoutError, "hangs", ""},
+		"a line without an end":   {strings.ReplaceAll(greet, "LAST", "tr '\\000' x </dev/zero"), executors.ExecutionError, "", ""},
+		"noise before an answer":  {"echo Hello; echo '{'; " + strings.ReplaceAll(greet, "LAST", `echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[]}}'`), "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			program := script(t, c.text)
-			d := newDoor(t, policy.Config{}, program)
+			d := newCaller(t, policy.Config{}, program)
 			out, err := d.call(t.Context(), object{"transport": "stdio", "command": []string{program}, "operation": "list_tools", "timeout": 3})
 			if c.err == "" && err != nil || c.err != "" && (err == nil || err.Type != c.err) || !strings.Contains(out.Stderr, c.says) {
 				t.Errorf("%+v, %+v", out, err)
+			}
+			if err != nil && !strings.Contains(err.Message, c.message) {
+				t.Errorf("%v; want %s", err, c.message)
 			}
 			if closeErr := d.registry.Close(); closeErr != nil {
 				t.Error(closeErr)
@@ -257,21 +266,51 @@ func TestProgramsThatMisbehave(t *testing.T) {
 	}
 }
 
-// A cancelled call ends at once, and the program with the executor.
-func TestCancelledCalls(t *testing.T) {
+// TestListsAsSent checks that lists are passed on as the server sends them, with
+// the pages joined.
+func TestListsAsSent(t *testing.T) {
 	t.Parallel()
-	program := script(t, strings.ReplaceAll(greet, "LAST", "echo called >&2; sleep 3193"))
-	d := newDoor(t, policy.Config{}, program)
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(500*time.Millisecond, cancel)
-	begin := time.Now()
-	_, err := d.call(ctx, object{"transport": "stdio", "command": []string{program}, "operation": "list_tools"})
-	if err == nil || err.Type != executors.Cancelled || time.Since(begin) > 5*time.Second {
-		t.Errorf("%+v after %s", err, time.Since(begin))
+	tools := []string{
+		`{"name":"a","inputSchema":{"type":"object","anyOf":[{"required":["x"]},{"required":["y"]}],"minProperties":1,"dependentRequired":{"x":["y"]},"properties":{"x":{"type":"string"},"y":{"anyOf":[{"type":"string"},{"type":"null"}]}}}}`,
+		`{"name":"b","inputSchema":{"type":"object"},"icons":[{"src":"https://example.com/i.png"}],"execution":{"taskSupport":"optional"}}`,
+		`{"name":"c","inputSchema":{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"z":{"type":"integer","maximum":12345678901234567890}},"patternProperties":{"^p":{}},"additionalProperties":false},"outputSchema":{"type":"object","oneOf":[{}]},"annotations":{"x-own":1}}`,
+	}
+	for operation, name := range map[string]string{"list_tools": "tools", "list_resources": "resources", "list_prompts": "prompts"} {
+		reply := func(list, more string) string {
+			return `echo '{"jsonrpc":"2.0","id":'$id',"result":{"` + name + `":[` + list + `]` + more + `}}'`
+		}
+		last := `case $line in *cursor*) ` + reply(tools[2], `,"own":true`) + ` ;; *) ` + reply(tools[0]+","+tools[1], `,"nextCursor":"2"`) + ` ;; esac`
+		program := script(t, strings.NewReplacer("LAST", last, "tools/*", name+"/*", `"capabilities":{"tools":{}}`, `"capabilities":{"`+name+`":{}}`).Replace(greet))
+		d := newCaller(t, policy.Config{}, program)
+		out, err := d.call(t.Context(), object{"transport": "stdio", "command": []string{program}, "operation": operation})
+		var got map[string]json.RawMessage
+		if err != nil || json.Unmarshal(out.Result, &got) != nil {
+			t.Fatalf("%s: %s, %+v", operation, out.Result, err)
+		}
+		if string(got[name]) != "["+strings.Join(tools, ",")+"]" || string(got["own"]) != "true" || len(got) != 2 {
+			t.Errorf("%s: %s", operation, out.Result)
+		}
 	}
 }
 
-// processes are the command lines with a word in them.
+// TestCancelledCalls checks that a cancelled call ends at once and that the
+// program ends with the executor.
+func TestCancelledCalls(t *testing.T) {
+	t.Parallel()
+	program := script(t, strings.ReplaceAll(greet, "LAST", "echo called >&2; sleep 3193"))
+	d := newCaller(t, policy.Config{}, program)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(500*time.Millisecond, cancel)
+	var err *executors.Error
+	executortest.Ends(t, "a cancelled call", func() {
+		_, err = d.call(ctx, object{"transport": "stdio", "command": []string{program}, "operation": "list_tools", "timeout": 600})
+	})
+	if err == nil || err.Type != executors.Cancelled {
+		t.Errorf("%+v", err)
+	}
+}
+
+// processes returns the command lines that contain a word.
 func processes(t *testing.T, word string) []string {
 	t.Helper()
 	entries, err := filepath.Glob("/proc/[0-9]*/cmdline")

@@ -14,8 +14,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// parrot is a server that says again what it was told, wherever it can. Its
-// tools are named by where.
+// parrot is a server whose tools echo their input; the name of a tool says
+// where.
 func parrot(w http.ResponseWriter, r *http.Request) {
 	var m message
 	if json.NewDecoder(r.Body).Decode(&m) != nil || r.Method != http.MethodPost {
@@ -55,14 +55,14 @@ func parrot(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestSecretsThatComeBack(t *testing.T) {
+func TestEchoedSecretsAreRedacted(t *testing.T) {
 	t.Parallel()
 	url, _ := counting(t, parrot)
 	refusing, _ := counting(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, executortest.Echo(r.Header.Get("X-Api-Key")), http.StatusInternalServerError)
 	})
 	cfg := policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}}
-	vault := executortest.NewVault(t, cfg, policy.Secret{Hosts: []string{"127.0.0.1"}}, mcp.New())
+	vault := executortest.NewVault(t, cfg, executortest.BoundTo(url, refusing), mcp.New())
 	call := func(url, tool string) executors.Outcome {
 		return vault.Call("mcp_executor", object{
 			"transport": "http", "url": url, "operation": "call_tool", "tool_name": tool,
@@ -71,16 +71,16 @@ func TestSecretsThatComeBack(t *testing.T) {
 	}
 	for _, tool := range []string{"result", "tool error", "error", "no event"} {
 		outcome := call(url, tool)
-		if (outcome.Err == nil) != (tool == "result") || strings.Count(vault.Progress(), "[secret TOKEN]") < 12 {
+		if (outcome.Err == nil) != (tool == "result") || strings.Count(vault.Progress(), "[secret]") < 12 {
 			t.Errorf("%s: %s, %+v", tool, outcome.Result, outcome.Err)
 		}
 	}
-	if outcome := call(refusing, "result"); outcome.Err == nil || !strings.Contains(outcome.Err.Message, "[secret TOKEN]") {
+	if outcome := call(refusing, "result"); outcome.Err == nil || !strings.Contains(outcome.Err.Message, "[secret]") {
 		t.Errorf("%+v", outcome.Err)
 	}
 }
 
-func TestSecretsThatProgramsSay(t *testing.T) {
+func TestSecretsFromPrograms(t *testing.T) {
 	t.Parallel()
 	const tell = `printf '{"jsonrpc":"2.0","id":%s,"result":{"isError":true,"content":[{"type":"text","text":"%s"}]}}\n' "$id" "$(printf %s "$KEY" | base64)"; exit 3`
 	program := script(t, strings.ReplaceAll(greet, "LAST", executortest.EchoScript[:strings.LastIndex(executortest.EchoScript, "for each")]+"\n"+
@@ -90,7 +90,7 @@ func TestSecretsThatProgramsSay(t *testing.T) {
 	outcome := vault.Call("mcp_executor", object{
 		"transport": "stdio", "command": []string{program}, "env": object{"KEY": executortest.Hole}, "operation": "call_tool", "tool_name": "x",
 	})
-	if outcome.Err == nil || strings.Count(string(outcome.Result), "[secret TOKEN]") < 4 {
+	if outcome.Err == nil || strings.Count(string(outcome.Result), "[secret]") < 4 {
 		t.Errorf("%s, %+v", outcome.Result, outcome.Err)
 	}
 }

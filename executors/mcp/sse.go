@@ -18,39 +18,38 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// firstRevision is the one that had this transport: answers come over a stream
-// that is opened first, and each request is posted to where the stream says.
+// firstRevision uses HTTP+SSE: the client opens an event stream for the
+// responses and posts requests to the URL that the stream names.
 const firstRevision = "2024-11-05"
 
-// longestAnswer is longer than any call: how long one waits is the call's
-// context to say.
-const longestAnswer = 24 * time.Hour
+// longestResponse is longer than any call: the call's context limits the time.
+const longestResponse = 24 * time.Hour
 
-// connectBySSE connects to a server of the first revision. Those who were told
-// 4xx to their first message try this, as later revisions have it.
+// connectBySSE connects to a server of the first revision. The protocol tells
+// clients to try it after a 4xx response to their first message.
 func connectBySSE(ctx context.Context, t *target) (*peer, error) {
 	origin, err := url.Parse(t.url)
 	if err != nil {
-		return nil, invalid("url", "can't be used: %v", err)
+		return nil, invalid("url", "is not usable: %v", err)
 	}
 	p := newPeer()
 	over := t.transport()
 	p.direct = t.direct(over)
 	stream, err := transport.NewSSE(t.url, transport.WithHeaders(t.header), transport.WithSSELogger(slog.New(slog.DiscardHandler)),
-		transport.WithHTTPClient(&http.Client{Transport: &streaming{bounded{over}, origin}}), transport.WithResponseTimeout(longestAnswer))
+		transport.WithHTTPClient(&http.Client{Transport: &streaming{bounded{over}, origin}}), transport.WithResponseTimeout(longestResponse))
 	if err != nil {
-		return nil, invalid("url", "can't be used: %v", err)
+		return nil, invalid("url", "is not usable: %v", err)
 	}
 	wire := &sseWire{SSE: stream, lost: make(chan struct{})}
 	stream.SetConnectionLostHandler(func(error) { wire.end.Do(func() { close(wire.lost) }) })
-	p.gone = wire.lost
+	p.dead = wire.lost
 	p.client = client.NewClient(wire, client.WithProtocolVersion(firstRevision))
 	p.client.OnNotification(p.notified)
-	// The stream outlives the call, but not if the call ends before it is there.
+	// The stream outlives the call, unless the call ends before it is connected.
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	keep := context.AfterFunc(ctx, end)
 	if err = p.client.Start(life); err == nil {
-		err = p.greet(ctx)
+		err = p.initialize(ctx)
 	}
 	if !keep() && err == nil {
 		err = ctx.Err()
@@ -63,21 +62,22 @@ func connectBySSE(ctx context.Context, t *target) (*peer, error) {
 	return p, nil
 }
 
-// neither says that a server speaks in no way that is known.
-func neither(t *target, err error) error {
-	return executors.Errorf(executors.NetworkError, "%s: there is no MCP server at this path: it takes no messages, and %w", t.name, err).
-		WithField("url").WithHint("servers are often at /mcp, and old ones at /sse")
+// noServer returns the error for a server that supports no known transport.
+func noServer(t *target, err error) error {
+	return executors.Errorf(executors.NetworkError, "%s: no MCP server at this path: it accepts no messages, and %w", t.name, err).
+		WithField("url").WithHint("the usual paths are /mcp, and /sse for old servers")
 }
 
 type sseWire struct {
 	*transport.SSE
-	lost chan struct{} // closed when the stream has ended by itself
+	lost chan struct{} // closed when the stream breaks
 	end  sync.Once
 }
 
-// SendRequest sends a request, and reads the answer. It ends with the stream.
+// SendRequest sends a request and reads the response. It fails if the stream
+// ends.
 func (w *sseWire) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
-	sending, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the library would make a text of the deadline
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the library would reduce the deadline error to text
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	done := make(chan struct{})
@@ -96,14 +96,14 @@ func (w *sseWire) SendRequest(ctx context.Context, request transport.JSONRPCRequ
 		}
 		select {
 		case <-w.lost:
-			return nil, fmt.Errorf("the stream of its answers has ended: %w", io.ErrUnexpectedEOF)
+			return nil, fmt.Errorf("the response stream ended: %w", io.ErrUnexpectedEOF)
 		default:
 		}
 	}
 	return read(ctx, request, response, err)
 }
 
-// SendNotification sends a notification; without a stream nobody listens.
+// SendNotification sends a notification. It fails after the stream has ended.
 func (w *sseWire) SendNotification(ctx context.Context, notification mcp.JSONRPCNotification) error {
 	select {
 	case <-w.lost:
@@ -113,17 +113,17 @@ func (w *sseWire) SendNotification(ctx context.Context, notification mcp.JSONRPC
 	}
 }
 
-// streaming is a round-tripper that goes to one server, and whose stream goes
-// on while each event has an end.
+// streaming is an http.RoundTripper for one server that limits each event of a
+// stream instead of the whole stream.
 type streaming struct {
 	bounded
 	origin *url.URL
 }
 
-// RoundTrip refuses to post to where a stream leads away to.
+// RoundTrip fails if the stream directs messages to another host.
 func (s *streaming) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Scheme != s.origin.Scheme || request.URL.Host != s.origin.Host {
-		return nil, executors.Errorf(executors.NetworkError, "the server wants its messages sent elsewhere: %s", request.URL.Redacted()).WithField("url")
+		return nil, executors.Errorf(executors.NetworkError, "the server directs messages to another host: %s", request.URL.Redacted()).WithField("url")
 	}
 	response, err := s.bounded.RoundTrip(request)
 	if err != nil || request.Method != http.MethodGet {
@@ -135,14 +135,14 @@ func (s *streaming) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// events is a stream of events, none of which is longer than a message may be.
+// events is an event stream with at most maxMessage bytes an event.
 type events struct {
 	io.ReadCloser
 	length int
-	inLine bool // something stands before the end of the line
+	inLine bool // the current line is not empty
 }
 
-// Read gives an error at an event that is too long.
+// Read fails at an event that is too long.
 func (e *events) Read(p []byte) (int, error) {
 	n, err := e.ReadCloser.Read(p)
 	for rest := p[:n]; len(rest) > 0; {
@@ -156,7 +156,7 @@ func (e *events) Read(p []byte) (int, error) {
 		rest = after
 	}
 	if e.length > maxMessage {
-		return 0, executors.Errorf(executors.ExecutionError, "the server sends an event that is longer than %d bytes", maxMessage)
+		return 0, executors.Errorf(executors.ExecutionError, "the server sent an event longer than %d bytes", maxMessage)
 	}
 	return n, err
 }

@@ -16,26 +16,26 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/executortest/peers"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// The transport of the first revision, as the server that everybody tests
-// with has it.
+// TestEverythingOverSSE runs the reference server over HTTP+SSE.
 func TestEverythingOverSSE(t *testing.T) {
 	t.Parallel()
-	program := peers.NPM(t, "mcp-server-everything")
+	program := peers.FindProgram(t, "mcp-server-everything").Path
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	serve(t, address, exec.Command(program, "sse"), "PORT="+port)
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	base := object{"transport": "http", "url": "http://" + address + "/sse"}
 	exercise(t, d, base)
 	out, err := d.call(t.Context(), with(base, object{"operation": "list_tools"}))
 	if err != nil || out.ProtocolVersion != "2024-11-05" {
 		t.Errorf("%+v, %v", out, err)
 	}
-	// Nobody is at the other path, in either way.
+	// No server is at the other path.
 	base["url"] = "http://" + address + "/elsewhere"
 	_, err = d.call(t.Context(), with(base, object{"operation": "list_tools"}))
 	if err == nil || err.Type != executors.NetworkError || err.Retryable || !strings.Contains(err.Message, "no MCP server at this path") || err.Hint == "" {
@@ -43,17 +43,17 @@ func TestEverythingOverSSE(t *testing.T) {
 	}
 }
 
-// stream is a server of the first revision, with a place to misbehave.
+// stream is a server of the first revision that can misbehave.
 type stream struct {
 	*httptest.Server
 	streams atomic.Int64
 	posts   atomic.Int64
-	gone    chan struct{} // gets one for each stream that its client left
-	// endpoint is where messages are to be sent.
+	gone    chan struct{} // receives a value for each stream that the client closed
+	// endpoint is the URL for messages.
 	endpoint string
-	// say answers a message on its stream, in place of the usual.
+	// say overrides the response to a message.
 	say func(m message, w io.Writer) (handled bool)
-	// open is what comes first on a stream, in place of the endpoint.
+	// open overrides the first event of a stream.
 	open func(w io.Writer)
 
 	mu   sync.Mutex
@@ -162,11 +162,12 @@ func (s *stream) base() object {
 	return object{"transport": "http", "url": s.URL + "/sse", "operation": "call_tool", "tool_name": "add"}
 }
 
-// One stream serves many calls, at once too, and is left when nobody uses it.
+// TestStreamsAreShared checks that parallel calls share a stream, and that an
+// idle stream is closed.
 func TestStreamsAreShared(t *testing.T) {
 	t.Parallel()
 	s := newStream(t, &stream{})
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
@@ -188,7 +189,7 @@ func TestStreamsAreShared(t *testing.T) {
 	for begun := time.Now(); ; {
 		if _, err := d.call(t.Context(), s.base()); err == nil {
 			break
-		} else if time.Since(begun) > 10*time.Second {
+		} else if time.Since(begun) > executortest.Patience {
 			t.Fatal(err)
 		}
 	}
@@ -197,12 +198,12 @@ func TestStreamsAreShared(t *testing.T) {
 	}
 	select {
 	case <-s.gone:
-	case <-time.After(10 * time.Second):
+	case <-time.After(executortest.Patience):
 		t.Error("the stream goes on after the executor was closed")
 	}
 }
 
-func TestStreamsThatMisbehave(t *testing.T) {
+func TestMisbehavingStreams(t *testing.T) {
 	t.Parallel()
 	elsewhere, reached := counting(t, func(http.ResponseWriter, *http.Request) {})
 	endless := func(text string) func(io.Writer) {
@@ -228,13 +229,13 @@ func TestStreamsThatMisbehave(t *testing.T) {
 		err    executors.ErrorType
 		says   string
 	}{
-		"it sends us to another server": {&stream{endpoint: elsewhere}, executors.TimeoutError, ""},
-		"it sends us out of TLS":        {&stream{endpoint: "ftp://HOST/message"}, executors.NetworkError, "elsewhere"},
-		"it never says where to":        {&stream{open: func(io.Writer) {}}, executors.TimeoutError, ""},
-		"it never answers":              {&stream{say: func(m message, _ io.Writer) bool { return m.Method == "tools/call" }}, executors.TimeoutError, ""},
-		"an event without an end":       {&stream{open: endless(line)}, "", ""},
-		"an answer without an end":      {&stream{say: endlessly(line)}, executors.NetworkError, "answers has ended"},
-		"a line without an end":         {&stream{say: endlessly(strings.Repeat("x", 100_000))}, executors.NetworkError, "answers has ended"},
+		"messages directed to another server": {&stream{endpoint: elsewhere}, executors.TimeoutError, ""},
+		"messages directed to another scheme": {&stream{endpoint: "ftp://HOST/message"}, executors.NetworkError, "another host"},
+		"it never says where to":              {&stream{open: func(io.Writer) {}}, executors.TimeoutError, ""},
+		"it never answers":                    {&stream{say: func(m message, _ io.Writer) bool { return m.Method == "tools/call" }}, executors.TimeoutError, ""},
+		"an event without an end":             {&stream{open: endless(line)}, "", ""},
+		"an answer without an end":            {&stream{say: endlessly(line)}, executors.NetworkError, "response stream ended"},
+		"a line without an end":               {&stream{say: endlessly(strings.Repeat("x", 100_000))}, executors.NetworkError, "response stream ended"},
 		"no JSON, then the answer": {&stream{say: func(_ message, w io.Writer) bool {
 			_, _ = io.WriteString(w, "data: {\n\nevent: other\ndata: [\n\n:\n\n")
 			return false
@@ -250,7 +251,7 @@ func TestStreamsThatMisbehave(t *testing.T) {
 			t.Parallel()
 			s := newStream(t, c.server)
 			s.endpoint = strings.Replace(s.endpoint, "HOST", strings.TrimPrefix(s.URL, "http://"), 1)
-			d := newDoor(t, policy.Config{})
+			d := newCaller(t, policy.Config{})
 			_, err := d.call(t.Context(), with(s.base(), object{"timeout": 3}))
 			if c.err == "none" {
 				if err != nil {
@@ -270,9 +271,9 @@ func TestStreamsThatMisbehave(t *testing.T) {
 	})
 }
 
-// A stream that ends in the middle of a call ends the call, and a cancelled
-// call leaves the stream to others.
-func TestStreamsThatEnd(t *testing.T) {
+// TestBrokenStreams checks that a broken stream fails the call in flight, and
+// that a cancelled call does not close the stream.
+func TestBrokenStreams(t *testing.T) {
 	t.Parallel()
 	began := make(chan struct{}, 10)
 	s := newStream(t, &stream{say: func(m message, _ io.Writer) bool {
@@ -282,7 +283,7 @@ func TestStreamsThatEnd(t *testing.T) {
 		began <- struct{}{}
 		return true
 	}})
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	ended := make(chan *executors.Error, 1)
 	go func() {
 		_, err := d.call(t.Context(), with(s.base(), object{"tool_name": "wait"}))

@@ -14,23 +14,23 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/process"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/process"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// target is a server that may be used: at a URL, or a program.
+// target is a server that policy allows: a URL or a program.
 type target struct {
-	key    string // what calls must have in common to share a connection
-	name   string // what it is called in messages
+	key    string // calls with the same key share a connection
+	name   string // the name in messages
 	policy *policy.Policy
 	url    string
 	header map[string]string
 	spec   process.Spec
-	own    http.RoundTripper // to a server that the operator named; nil: guarded
-	// connection is the operator's for which each peer has a transport of its own.
+	own    http.RoundTripper // for a server from an operator's file; nil: guarded
+	// connection is the operator's connection; each of its peers has its own transport.
 	connection string
-	authority  string // certificates, as PEM
+	authority  string // PEM certificates
 }
 
 func (t *target) transport() http.RoundTripper {
@@ -43,7 +43,7 @@ func (t *target) transport() http.RoundTripper {
 	return t.policy.Transport(plain)
 }
 
-// direct is the transport that ends with the peer; nil where others use it.
+// direct returns the transport to close with the peer; nil if it is shared.
 func (t *target) direct(over http.RoundTripper) *http.Transport {
 	if t.connection == "" {
 		return nil
@@ -52,10 +52,11 @@ func (t *target) direct(over http.RoundTripper) *http.Transport {
 	return own
 }
 
-// trusted goes to what an operator named, with the environment's proxy.
+// trusted returns a transport for an operator's server. It uses the
+// environment's proxy for https.
 func trusted(pol *policy.Policy, authority string) *http.Transport {
 	made := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: pol.DialTrusted, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16,
+		Proxy: policy.TunnelProxy, DialContext: pol.DialTrusted, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 16,
 		IdleConnTimeout: idleFor, TLSHandshakeTimeout: 15 * time.Second, MaxResponseHeaderBytes: 1 << 20,
 	}
 	if authority != "" {
@@ -65,8 +66,8 @@ func trusted(pol *policy.Policy, authority string) *http.Transport {
 	return made
 }
 
-// aim asks the policy. Connections are not shared between principals: a
-// session may hold what one of them has said.
+// aim checks the inputs against policy. Principals do not share connections,
+// because a session may keep what one of them sent.
 func aim(call *executors.Call, in Input) (*target, error) {
 	t := &target{policy: call.Policy}
 	sum := sha256.New()
@@ -89,23 +90,23 @@ func aim(call *executors.Call, in Input) (*target, error) {
 	return t, err
 }
 
-// reserved are the headers that the protocol itself sets.
+// reserved are headers that the protocol sets.
 var reserved = []string{"Accept", "Content-Type", "Content-Length", "Host", "Connection", "Transfer-Encoding", "Last-Event-Id"}
 
 func (t *target) aimAtURL(in Input, add func(...string)) error {
 	u, err := web.CheckURL(t.policy, in.URL)
 	if err != nil {
 		if known := t.policy.Connections("mcp"); len(known) > 0 && !strings.Contains(in.URL, "://") {
-			return executors.AsError(err).WithHint("known connections are " + strings.Join(known, ", "))
+			return executors.AsError(err).WithHint("connections are " + strings.Join(known, ", "))
 		}
 		return err
 	}
 	t.url, t.name = u.String(), u.Host
-	return t.sendAlong(in, nil, add)
+	return t.setHeaders(in, nil, add)
 }
 
-// aimAtConnection is for a server that the operator named, with headers that
-// a caller can't replace.
+// aimAtConnection prepares a connection of the operator. Callers can't replace
+// its headers.
 func (t *target) aimAtConnection(in Input, add func(...string)) error {
 	c, err := t.policy.Connection(in.URL)
 	if err != nil {
@@ -120,12 +121,11 @@ func (t *target) aimAtConnection(in Input, add func(...string)) error {
 	}
 	t.url, t.name, t.connection = c.URL, in.URL, in.URL
 	add(t.connection, t.authority)
-	return t.sendAlong(in, own, add)
+	return t.setHeaders(in, own, add)
 }
 
-// sendAlong sets the headers of each request: the connection's own, and the
-// caller's.
-func (t *target) sendAlong(in Input, own http.Header, add func(...string)) error {
+// setHeaders sets the headers of the requests: the connection's and the caller's.
+func (t *target) setHeaders(in Input, own http.Header, add func(...string)) error {
 	given := make(map[string]any, len(in.Headers))
 	for name, value := range in.Headers {
 		given[name] = value
@@ -139,10 +139,10 @@ func (t *target) sendAlong(in Input, own http.Header, add func(...string)) error
 	names := make([]string, 0, len(header))
 	for name := range header {
 		if own.Get(name) != "" {
-			return invalid("headers."+name, "can't be given: the connection brings its own")
+			return invalid("headers."+name, "is not allowed: the connection sets it")
 		}
 		if canonical := http.CanonicalHeaderKey(name); slices.Contains(reserved, canonical) || strings.HasPrefix(canonical, "Mcp-") {
-			return invalid("headers."+name, "is set by the protocol itself")
+			return invalid("headers."+name, "is not allowed: the protocol sets it")
 		}
 		names = append(names, name)
 	}
@@ -159,19 +159,16 @@ func (t *target) sendAlong(in Input, own http.Header, add func(...string)) error
 }
 
 func (t *target) aimAtProgram(in Input, add func(...string)) error {
-	path, err := t.policy.Program(in.Command[0], in.Command[1:])
-	if err != nil {
-		return err
-	}
 	names := make([]string, 0, len(in.Env))
 	for name, value := range in.Env {
 		if strings.ContainsRune(value, 0) {
-			return invalid("env."+name, "holds a NUL byte")
+			return invalid("env."+name, "contains a NUL byte")
 		}
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	if err := t.policy.Environment(path, names); err != nil {
+	path, err := t.policy.Program(in.Command[0], in.Command[1:], names...)
+	if err != nil {
 		return err
 	}
 	t.name = path
@@ -196,7 +193,7 @@ func (t *target) aimAtProgram(in Input, add func(...string)) error {
 	return nil
 }
 
-// failure says why a call failed.
+// failure converts an error to the executor's error and fills out.Error.
 func (t *target) failure(ctx context.Context, out *Output, err error) error {
 	var said *peerError
 	var typed *executors.Error
@@ -210,13 +207,29 @@ func (t *target) failure(ctx context.Context, out *Output, err error) error {
 	case errors.As(err, &typed):
 		return typed
 	case errors.As(err, &start):
-		return executors.Errorf(executors.ExecutionError, "the program can't be started: %w", err).WithField("command")
+		return executors.Errorf(executors.ExecutionError, "the program could not be started: %w", err).WithField("command")
 	case t.url != "":
 		return web.Failure(ctx, t.name, err)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return executors.Errorf(executors.TimeoutError, "%s: no answer within the time-out", t.name).WithField("timeout")
+		return executors.Errorf(executors.TimeoutError, "%s: no response within the timeout", t.name).WithField("timeout")
 	case ctx.Err() != nil:
 		return executors.Errorf(executors.Cancelled, "%s: cancelled", t.name)
 	}
-	return executors.Errorf(executors.ExecutionError, "%s: the conversation broke off: %w", t.name, err)
+	return executors.Errorf(executors.ExecutionError, "%s: the connection ended: %w", t.name, err)
+}
+
+// Destination implements executors.Sender. A program is no host.
+func (e *Executor) Destination(pol *policy.Policy, inputs map[string]any) policy.Destination {
+	address, _ := inputs["url"].(string)
+	if inputs["transport"] != "http" {
+		return policy.Destination{}
+	}
+	if slices.Contains(pol.Connections("mcp"), address) {
+		if c, err := pol.Connection(address); err == nil {
+			to := policy.DestinationOf(c.URL)
+			to.Connection = address
+			return to
+		}
+	}
+	return policy.DestinationOf(address)
 }

@@ -15,14 +15,15 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// maxMessage bounds what a server may send in one message.
+// maxMessage is the largest message from a server, in bytes.
 const maxMessage = 8 << 20
 
-// peerError is what a server says went wrong.
+// peerError is an error that the server reported.
 type peerError struct {
 	code    int
 	message string
@@ -42,43 +43,79 @@ func (e *peerError) failure() *executors.Error {
 	return failed
 }
 
-// maxAnswers bounds of how many pages a list is put together.
-const maxAnswers = 1000
+// maxPages is the largest number of pages of a list.
+const maxPages = 1000
 
-// answers are what came for one operation: the last result as it was, how
-// much there was in all, and what was wrong with it, which the library loses.
-type answers struct {
-	last  json.RawMessage
-	count int
-	bytes int
+// responses collects the responses of one operation: the results unchanged, the
+// totals, and an error of the body, which the library would drop.
+type responses struct {
+	last     json.RawMessage
+	pages    []json.RawMessage
+	count    int
+	bytes    int
+	replaced bool // characters of a result were not valid
 
 	mu     sync.Mutex
 	failed error
 }
 
-// take is an error where a server goes on without end, or gives what is not
-// JSON as it is read here: too deep, keys twice.
-func (a *answers) take(result json.RawMessage) error {
+// take records a result. It fails if the totals are too large or the result is
+// not strict JSON: too deep, or with duplicate keys.
+func (a *responses) take(result json.RawMessage) error {
 	a.last = nil
 	a.count++
 	a.bytes += len(result)
 	switch {
 	case a.bytes > maxMessage:
 		return tooLong()
-	case a.count > maxAnswers:
-		return executors.Errorf(executors.ExecutionError, "the server's list has more than %d pages", maxAnswers)
+	case a.count > maxPages:
+		return executors.Errorf(executors.ExecutionError, "the server's list has more than %d pages", maxPages)
 	}
-	if result = strictjson.Mend(result); len(result) > 0 {
+	mended := strictjson.Mend(result)
+	a.replaced = a.replaced || !bytes.Equal(mended, result)
+	if result = mended; len(result) > 0 {
 		if err := strictjson.Check(result); err != nil {
-			return executors.Errorf(executors.ExecutionError, "the server's result can't be read: %w", err)
+			return executors.Errorf(executors.ExecutionError, "the server's result is invalid: %w", err)
 		}
 	}
-	a.last = result
+	a.last, a.pages = result, append(a.pages, result)
 	return nil
 }
 
-// fail notes what is wrong with a body.
-func (a *answers) fail(err error) {
+// joined returns the results as one: the elements of all pages in the member of
+// this name, and the other members of the last page, all as the server sent them.
+func (a *responses) joined(name string) (json.RawMessage, error) {
+	elements := []json.RawMessage{}
+	var all map[string]json.RawMessage
+	for _, page := range a.pages {
+		all = nil
+		if len(page) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(page, &all); err != nil {
+			return nil, err
+		}
+		var list []json.RawMessage
+		if raw := all[name]; len(raw) > 0 {
+			if err := json.Unmarshal(raw, &list); err != nil {
+				return nil, err
+			}
+		}
+		elements = append(elements, list...)
+	}
+	if all == nil {
+		all = map[string]json.RawMessage{}
+	}
+	delete(all, "nextCursor")
+	var err error
+	if all[name], err = plainjson.Marshal(elements); err != nil {
+		return nil, err
+	}
+	return plainjson.Marshal(all)
+}
+
+// fail records the first error of a body.
+func (a *responses) fail(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.failed == nil {
@@ -86,20 +123,20 @@ func (a *answers) fail(err error) {
 	}
 }
 
-func (a *answers) failure() error {
+func (a *responses) failure() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.failed
 }
 
-// answersKey is where a request's context holds them.
-type answersKey struct{}
+// responsesKey is the context key of *responses.
+type responsesKey struct{}
 
-// read looks at an answer before the library does, which loses the code of an
-// error and what it does not know in a result. The messages that agree on a
-// revision are left to it.
+// read checks a response before the library does, because the library drops
+// error codes and unknown fields of a result. Handshake responses are not
+// checked.
 func read(ctx context.Context, request transport.JSONRPCRequest, response *transport.JSONRPCResponse, err error) (*transport.JSONRPCResponse, error) {
-	all, _ := ctx.Value(answersKey{}).(*answers)
+	all, _ := ctx.Value(responsesKey{}).(*responses)
 	if err != nil && all != nil && all.failure() != nil {
 		return nil, all.failure()
 	}
@@ -107,7 +144,7 @@ func read(ctx context.Context, request transport.JSONRPCRequest, response *trans
 		return response, err
 	}
 	if said := response.Error; said != nil {
-		return nil, &peerError{said.Code, "the server says: " + said.Message}
+		return nil, &peerError{said.Code, "the server reports: " + said.Message}
 	}
 	if all != nil {
 		if err := all.take(response.Result); err != nil {
@@ -119,10 +156,10 @@ func read(ctx context.Context, request transport.JSONRPCRequest, response *trans
 
 type httpWire struct{ *transport.StreamableHTTP }
 
-// SendRequest sends a request, and reads the answer.
+// SendRequest sends a request and reads the response.
 func (w httpWire) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
 	response, err := w.StreamableHTTP.SendRequest(ctx, request)
-	if err != nil && strings.Contains(err.Error(), "unexpected nil response") { // how the library calls a stream that ends too early
+	if err != nil && strings.Contains(err.Error(), "unexpected nil response") { // the library's error for a stream that ends early
 		err = io.ErrUnexpectedEOF
 	}
 	return read(ctx, request, response, err)
@@ -130,22 +167,22 @@ func (w httpWire) SendRequest(ctx context.Context, request transport.JSONRPCRequ
 
 type stdioWire struct{ *transport.Stdio }
 
-// SendRequest sends a request, and reads the answer.
+// SendRequest sends a request and reads the response.
 func (w stdioWire) SendRequest(ctx context.Context, request transport.JSONRPCRequest) (*transport.JSONRPCResponse, error) {
 	response, err := w.Stdio.SendRequest(ctx, request)
 	return read(ctx, request, response, err)
 }
 
-// lines lets whole lines through up to a length. The library reads a line to
-// its end, however long it is.
+// lines limits the length of a line. The library reads a line to its end,
+// however long it is.
 type lines struct {
 	from    io.Reader
 	length  int
 	tooLong bool
 }
 
-// Read ends the stream at a line that is too long, as if the program had. The
-// library would log any other end.
+// Read ends the stream with io.EOF at a line that is too long and after any
+// error: the library would log other errors.
 func (l *lines) Read(b []byte) (int, error) {
 	if l.tooLong {
 		return 0, io.EOF
@@ -166,10 +203,11 @@ func (l *lines) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// bounded is a round-tripper whose answers have an end.
+// bounded is an http.RoundTripper that limits the size of responses.
 type bounded struct{ http.RoundTripper }
 
-// RoundTrip turns statuses that no negotiation is made of into errors.
+// RoundTrip turns redirects and statuses that are not part of the negotiation
+// into errors.
 func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := b.RoundTripper.RoundTrip(request)
 	if err != nil {
@@ -179,13 +217,13 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusTooManyRequests, code >= 500:
 		said, _ := io.ReadAll(io.LimitReader(response.Body, 2048))
 		_ = response.Body.Close()
-		return nil, web.StatusError(code, response.Header, "the server answers "+response.Status+": "+web.Excerpt(string(said)))
+		return nil, web.StatusError(code, response.Header, "the server returned "+response.Status+": "+web.Excerpt(string(said)))
 	case code >= 300 && code < 400:
 		_ = response.Body.Close()
-		return nil, executors.Errorf(executors.NetworkError, "the server sends us elsewhere: %s", response.Header.Get("Location")).
-			WithField("url").WithHint("use that address, if it is to be trusted")
+		return nil, executors.Errorf(executors.NetworkError, "the server redirects to %s", response.Header.Get("Location")).
+			WithField("url").WithHint("if you trust that address, use it as the url")
 	}
-	all, _ := request.Context().Value(answersKey{}).(*answers)
+	all, _ := request.Context().Value(responsesKey{}).(*responses)
 	limited := &body{response.Body, maxMessage, all}
 	response.Body = limited
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind == "text/event-stream" && request.Method == http.MethodPost {
@@ -194,14 +232,14 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// body gives an error once more came than may.
+// body fails when more than left bytes are read.
 type body struct {
 	io.ReadCloser
 	left int64
-	of   *answers // nil where nobody waits for them
+	of   *responses // nil: not part of an operation
 }
 
-// Read reads on while there is room.
+// Read reads until the limit is reached.
 func (b *body) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		err := tooLong()

@@ -1,5 +1,7 @@
-// Package nearest finds what someone probably meant: the known names that are
-// most like one that is not known.
+// Package nearest finds the known names that are most like an unknown one. It is not a stable API.
+//
+// It is written by hand: libraries compute a distance, but the rule for which
+// names are close enough to suggest is most of this package.
 package nearest
 
 import (
@@ -9,12 +11,12 @@ import (
 	"strings"
 )
 
-// tooLong is the length past which a name is not compared: nobody mistypes
-// that, and the cost grows with the square.
+// tooLong is the longest name that is compared, in bytes. The cost grows with
+// the square of the length.
 const tooLong = 100
 
-// To gives at most three of the known names, the most alike first, and none
-// where nothing is alike.
+// To returns at most three of the known names, the most similar first; none if
+// none is similar.
 func To(name string, known []string) []string {
 	if name == "" || len(name) > tooLong {
 		return nil
@@ -46,8 +48,8 @@ func To(name string, known []string) []string {
 	return names
 }
 
-// Hint is the most alike name as a question, empty where there is none:
-// did you mean "timeout"?
+// Hint asks for the most similar name: did you mean "timeout"? It is empty if
+// none is similar.
 func Hint(name string, known []string) string {
 	if names := To(name, known); len(names) > 0 {
 		return fmt.Sprintf("did you mean %q?", names[0])
@@ -55,17 +57,18 @@ func Hint(name string, known []string) string {
 	return ""
 }
 
-// score is how far two names are apart, and whether they are alike at all.
+// score returns how far apart two names are, and whether they are similar at
+// all.
 func score(a, b string) (int, bool) {
 	distance := distance(a, b)
 	if distance <= max(1, min(len(a), len(b))/3) {
 		return distance, true
 	}
-	// "rest" is meant for "rest_executor", "file" for "file_reader".
+	// "rest" means "rest_executor", "file" means "file_reader".
 	if len(a) >= 3 && (strings.Contains(b, a) || len(b) >= 3 && strings.Contains(a, b)) {
 		return 50 + distance, true
 	}
-	// "depends_on" is meant for "dependencies": one stem, two endings.
+	// "depends_on" means "dependencies": the same stem with another ending.
 	if stem := stem(a, b); stem >= 6 && 2*stem >= min(len(a), len(b)) {
 		return 70 + distance, true
 	}
@@ -81,7 +84,8 @@ func stem(a, b string) int {
 	return n
 }
 
-// distance counts the letters to add, drop, change or swap with the next one.
+// distance counts the letters to add, remove, change or swap with the next
+// one.
 func distance(a, b string) int {
 	previous, current := make([]int, len(b)+1), make([]int, len(b)+1)
 	before := make([]int, len(b)+1)

@@ -58,7 +58,7 @@ func TestAuditWritesEveryLine(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p.Audit(policy.Line{Executor: "late"}) // after the end: lost, and no panic
+	p.Audit(policy.Line{Executor: "late"}) // after Close: the line is dropped, without a panic
 	all := lines(t, path)
 	if len(all) != 2001 {
 		t.Fatalf("%d lines", len(all))
@@ -67,7 +67,7 @@ func TestAuditWritesEveryLine(t *testing.T) {
 		t.Errorf("%v", all[0])
 	}
 	last, _ := json.Marshal(all[2000])
-	want := `{"attempt":2,"duration_ms":0,"effect":"read_only","error_type":"timeout_error","executor":"e","principal":"ann \"x\"\n","run_id":"r","secrets":["KEY","B"],"status":"failed","target":"https://h/?key=[secret KEY]","task_id":"t","time":"2026-11-21T07:00:00.005Z"}`
+	want := `{"attempt":2,"duration_ms":0,"effect":"read_only","error_type":"timeout_error","executor":"e","principal":"ann \"x\"\n","run_id":"r","secrets":["KEY","B"],"status":"failed","target":"https://h/?key=[secret]","task_id":"t","time":"2026-11-21T07:00:00.005Z"}`
 	if string(last) != want {
 		t.Errorf("got  %s\nwant %s", last, want)
 	}
@@ -85,7 +85,7 @@ func TestAuditIsOnDiskSoon(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	p := open(t, auditing(path))
 	p.Audit(policy.Line{Executor: "e", Status: "completed"})
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for len(lines(t, path)) == 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing was written while the policy is open")
@@ -117,13 +117,16 @@ func TestAuditRotates(t *testing.T) {
 	}
 }
 
-// Two servers may share one trail: what one rotated the other finds again.
+// Two servers may share a trail: after one rotates it, the other uses the new file.
 func TestAuditIsSharedAcrossRotation(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	one, two := open(t, auditing(path)), open(t, auditing(path))
 	if err := os.Rename(path, path+".1"); err != nil {
-		t.Skipf("an open file can't be renamed here: %v", err)
+		if runtime.GOOS == "windows" {
+			t.Skip("an open file can't be renamed on Windows")
+		}
+		t.Fatal(err)
 	}
 	one.Audit(policy.Line{Executor: "one", Status: "completed"})
 	two.Audit(policy.Line{Executor: "two", Status: "completed"})
@@ -159,14 +162,17 @@ func TestAuditFailureIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
-		t.Skipf("an open file can't be removed here: %v", err)
+		if runtime.GOOS == "windows" {
+			t.Skip("an open file can't be removed on Windows")
+		}
+		t.Fatal(err)
 	}
 	p.Audit(policy.Line{Executor: "e"})
-	if err := <-reported; !strings.Contains(err.Error(), path) {
+	if err := <-reported; !strings.Contains(err.Error(), dir) {
 		t.Errorf("got %v", err)
 	}
 	if p.Close() == nil {
-		t.Error("Close says nothing of it")
+		t.Error("Close returned no error")
 	}
 }
 

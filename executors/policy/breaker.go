@@ -11,6 +11,7 @@ import (
 
 const (
 	breakAfter   = 10
+	breakFirst   = time.Second
 	breakLongest = 30 * time.Second
 )
 
@@ -24,7 +25,8 @@ func newBreaker(cfg Breaker, bad *problems) *breaker.Breaker {
 	if cfg.Off {
 		return nil
 	}
-	return breaker.New(cfg.inForce())
+	failures, longest := cfg.inForce()
+	return breaker.New(failures, breakFirst, longest)
 }
 
 func (b Breaker) inForce() (failures int, longest time.Duration) {
@@ -48,8 +50,8 @@ func (p *Policy) describeBreaker() string {
 
 var trusted = &net.Dialer{Timeout: 30 * time.Second, KeepAlive: 15 * time.Second}
 
-// DialTrusted dials an address that the operator set: wherever it is, unless
-// it is being left alone because it can't be reached.
+// DialTrusted dials an address that the operator set. Any address is allowed. If
+// its circuit is open, the error is a *breaker.Open.
 func (p *Policy) DialTrusted(ctx context.Context, network, address string) (net.Conn, error) {
 	return p.breaker.Dial(ctx, network, address, trusted.DialContext)
 }

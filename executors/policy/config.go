@@ -2,195 +2,205 @@ package policy
 
 import "time"
 
-// Config is the policy section of the configuration file. The zero value
-// closes everything that can be closed.
+// Config is the policy section of the configuration file. The zero value allows
+// nothing that needs permission.
 type Config struct {
-	// ReadOnly is an upper bound: only calls whose effect is read-only.
-	ReadOnly bool `yaml:"read_only,omitempty" koanf:"read_only"`
-	// Confirm says when the person behind the caller is asked before a call:
-	// ConfirmNever where empty.
-	Confirm     string                `yaml:"confirm,omitempty" koanf:"confirm"`
-	Command     Command               `yaml:"command,omitempty" koanf:"command"`
-	Files       Files                 `yaml:"files,omitempty" koanf:"files"`
-	Network     Network               `yaml:"network,omitempty" koanf:"network"`
-	SSH         SSH                   `yaml:"ssh,omitempty" koanf:"ssh"`
-	Docker      Docker                `yaml:"docker,omitempty" koanf:"docker"`
-	Databases   Databases             `yaml:"databases,omitempty" koanf:"databases"`
-	Connections map[string]Connection `yaml:"connections,omitempty" koanf:"connections"`
-	Secrets     map[string]Secret     `yaml:"secrets,omitempty" koanf:"secrets"`
-	Limits      Limits                `yaml:"limits,omitempty" koanf:"limits"`
-	Breaker     Breaker               `yaml:"breaker,omitempty" koanf:"breaker"`
-	Audit       Audit                 `yaml:"audit,omitempty" koanf:"audit"`
+	// ReadOnly allows only calls that change nothing, whatever else is set.
+	ReadOnly bool `yaml:"read_only,omitempty"`
+	// Confirm says when the user is asked before a call. The default is
+	// ConfirmNever.
+	Confirm     string                `yaml:"confirm,omitempty"`
+	Command     Command               `yaml:"command,omitempty"`
+	Files       Files                 `yaml:"files,omitempty"`
+	Network     Network               `yaml:"network,omitempty"`
+	SSH         SSH                   `yaml:"ssh,omitempty"`
+	Docker      Docker                `yaml:"docker,omitempty"`
+	Databases   Databases             `yaml:"databases,omitempty"`
+	Connections map[string]Connection `yaml:"connections,omitempty"`
+	Secrets     map[string]Secret     `yaml:"secrets,omitempty"`
+	Limits      Limits                `yaml:"limits,omitempty"`
+	Breaker     Breaker               `yaml:"breaker,omitempty"`
+	Audit       Audit                 `yaml:"audit,omitempty"`
 }
 
-// Command opens programs: for command_executor and for MCP peers over stdio.
+// Command allows programs, for command_executor and for MCP servers over stdio.
 type Command struct {
-	// Shell lets a command that is one string run through the machine's
-	// shell, which makes every other rule here moot.
-	Shell    bool      `yaml:"shell,omitempty" koanf:"shell"`
-	Programs []Program `yaml:"programs,omitempty" koanf:"programs"`
+	// Shell allows commands as one string for the machine's shell. The other
+	// rules of this section then protect nothing.
+	Shell    bool      `yaml:"shell,omitempty"`
+	Programs []Program `yaml:"programs,omitempty"`
 }
 
-// Program is one program that may be started.
+// Program is a program that may be started.
 type Program struct {
-	// Name is what callers may call it by; the path's last element where empty.
-	Name string `yaml:"name,omitempty" koanf:"name"`
-	// Path is absolute, or starts with ~/.
-	Path string `yaml:"path" koanf:"path"`
-	// Args are regular expressions; each argument must match at least one.
-	// None allow any arguments.
-	Args []string `yaml:"args,omitempty" koanf:"args"`
-	// Env names variables that callers may set although they change what
-	// other programs or libraries are run: GIT_DIR, PYTHONPATH, LD_PRELOAD.
-	Env []string `yaml:"env,omitempty" koanf:"env"`
+	// Name is how callers name it. The default is the path's last element.
+	Name string `yaml:"name,omitempty"`
+	// Path is absolute or starts with ~/.
+	Path string `yaml:"path"`
+	// Args are regular expressions. Each argument must match at least one of
+	// them. An empty list allows all arguments.
+	Args []string `yaml:"args,omitempty"`
+	// Env names the variables that callers may set. All others are refused,
+	// because programs read options and code from variables.
+	Env []string `yaml:"env,omitempty"`
 }
 
-// Files opens folders by name.
+// Files allows folders, by name.
 type Files struct {
-	Roots map[string]Root `yaml:"roots,omitempty" koanf:"roots"`
+	Roots map[string]Root `yaml:"roots,omitempty"`
 }
 
-// Root is one folder whose files may be read and, with Write, changed.
+// Root is a folder whose files may be read and, with Write, changed.
 type Root struct {
-	Path  string `yaml:"path" koanf:"path"`
-	Write bool   `yaml:"write,omitempty" koanf:"write"`
+	Path  string `yaml:"path"`
+	Write bool   `yaml:"write,omitempty"`
 }
 
-// Network opens addresses that callers may not dial otherwise: loopback,
-// private, link-local and reserved ones.
+// Network allows addresses that are refused by default: loopback, private,
+// link-local and reserved ones.
 type Network struct {
-	// Allow holds addresses, networks (10.0.0.0/8) and host names, each but
-	// the networks with a port where only that port is meant.
-	Allow []string `yaml:"allow,omitempty" koanf:"allow"`
+	// Allow lists addresses, host names and networks (10.0.0.0/8). Addresses and
+	// host names may have a port; then only that port is allowed.
+	Allow []string `yaml:"allow,omitempty"`
 }
 
-// SSH opens hosts, by address or by the name of a connection of kind ssh.
+// SSH allows hosts, by address or by the name of a connection of kind ssh.
 type SSH struct {
-	Hosts []string `yaml:"hosts,omitempty" koanf:"hosts"`
+	Hosts []string `yaml:"hosts,omitempty"`
 }
 
-// Docker opens images, each written as callers must name it.
+// Docker allows images, each written as callers must name it.
 type Docker struct {
-	Images []string `yaml:"images,omitempty" koanf:"images"`
-	// Network lets callers give a container the engine's bridge network, where
-	// nothing guards which addresses it reaches.
-	Network bool `yaml:"network,omitempty" koanf:"network"`
-	// Host is where the engine is (unix:///run/docker.sock); without it,
-	// DOCKER_HOST and what is usual on the system.
-	Host string `yaml:"host,omitempty" koanf:"host"`
+	Images []string `yaml:"images,omitempty"`
+	// Network allows containers on the engine's bridge network, where the
+	// policy does not check which addresses they reach.
+	Network bool `yaml:"network,omitempty"`
+	// Host is the engine's address, such as unix:///run/docker.sock. The default
+	// is DOCKER_HOST, else the system's usual address.
+	Host string `yaml:"host,omitempty"`
 }
 
-// Databases opens more than the named connections.
+// Databases allows more than the named connections.
 type Databases struct {
-	// CallerDSN lets callers name any database with a DSN of their own.
-	CallerDSN bool `yaml:"caller_dsn,omitempty" koanf:"caller_dsn"`
+	// CallerDSN lets callers use any database, by a DSN of their own.
+	CallerDSN bool `yaml:"caller_dsn,omitempty"`
 }
 
-// Connection is an endpoint that the operator trusts, used by its name.
+// Connection is an endpoint that the operator trusts. Callers use its name.
 type Connection struct {
-	// Kind is one of sqlite, postgres, mysql, ssh, smtp, grpc, mcp.
-	Kind string `yaml:"kind" koanf:"kind"`
-	// DSN is where a database is; DSNEnv names the variable that holds it.
-	DSN    string `yaml:"dsn,omitempty" koanf:"dsn"`
-	DSNEnv string `yaml:"dsn_env,omitempty" koanf:"dsn_env"`
-	// Write opens more than reading.
-	Write bool   `yaml:"write,omitempty" koanf:"write"`
-	Host  string `yaml:"host,omitempty" koanf:"host"`
-	Port  int    `yaml:"port,omitempty" koanf:"port"`
-	User  string `yaml:"user,omitempty" koanf:"user"`
-	// PasswordEnv and PasswordFile say where the password is.
-	PasswordEnv  string `yaml:"password_env,omitempty" koanf:"password_env"`
-	PasswordFile string `yaml:"password_file,omitempty" koanf:"password_file"`
-	KeyFile      string `yaml:"key_file,omitempty" koanf:"key_file"`
+	// Kind is sqlite, postgres, mysql, ssh, smtp, grpc or mcp.
+	Kind string `yaml:"kind"`
+	// DSN is a database's DSN. DSNEnv names the variable that holds it.
+	DSN    string `yaml:"dsn,omitempty"`
+	DSNEnv string `yaml:"dsn_env,omitempty"`
+	// Write allows changes.
+	Write bool   `yaml:"write,omitempty"`
+	Host  string `yaml:"host,omitempty"`
+	Port  int    `yaml:"port,omitempty"`
+	User  string `yaml:"user,omitempty"`
+	// PasswordEnv names the variable that holds the password, PasswordFile the
+	// file.
+	PasswordEnv  string `yaml:"password_env,omitempty"`
+	PasswordFile string `yaml:"password_file,omitempty"`
+	KeyFile      string `yaml:"key_file,omitempty"`
 	// PassphraseEnv names the variable with the key file's passphrase.
-	PassphraseEnv string `yaml:"passphrase_env,omitempty" koanf:"passphrase_env"`
-	KnownHosts    string `yaml:"known_hosts,omitempty" koanf:"known_hosts"`
-	// Jump names the connection of kind ssh that this one goes through.
-	Jump string `yaml:"jump,omitempty" koanf:"jump"`
-	// TLS is starttls (default), tls or none for smtp, tls (default) or none
-	// for grpc.
-	TLS string `yaml:"tls,omitempty" koanf:"tls"`
+	PassphraseEnv string `yaml:"passphrase_env,omitempty"`
+	KnownHosts    string `yaml:"known_hosts,omitempty"`
+	// Jump names a connection of kind ssh to connect through.
+	Jump string `yaml:"jump,omitempty"`
+	// TLS is starttls (the default), tls or none for smtp, and tls (the default)
+	// or none for grpc.
+	TLS string `yaml:"tls,omitempty"`
 	// From is the sender's address, for smtp.
-	From string `yaml:"from,omitempty" koanf:"from"`
-	// URL is where a server of kind mcp is.
-	URL string `yaml:"url,omitempty" koanf:"url"`
-	// CAFile holds the certificates by which a server of kind grpc or mcp is
-	// known; the machine's where it is empty.
-	CAFile string `yaml:"ca_file,omitempty" koanf:"ca_file"`
-	// TokenEnv and TokenFile say where the bearer token for grpc and mcp is.
-	TokenEnv  string `yaml:"token_env,omitempty" koanf:"token_env"`
-	TokenFile string `yaml:"token_file,omitempty" koanf:"token_file"`
-	// HeadersEnv names, for headers (metadata) of grpc and mcp, the variables
-	// that hold their values.
-	HeadersEnv map[string]string `yaml:"headers_env,omitempty" koanf:"headers_env"`
+	From string `yaml:"from,omitempty"`
+	// URL is the address of a server of kind mcp.
+	URL string `yaml:"url,omitempty"`
+	// CAFile holds the CA certificates for a server of kind grpc or mcp. The
+	// default is the machine's.
+	CAFile string `yaml:"ca_file,omitempty"`
+	// TokenEnv names the variable that holds the bearer token for grpc and mcp,
+	// TokenFile the file.
+	TokenEnv  string `yaml:"token_env,omitempty"`
+	TokenFile string `yaml:"token_file,omitempty"`
+	// HeadersEnv maps headers (metadata) of grpc and mcp to the variables that
+	// hold their values.
+	HeadersEnv map[string]string `yaml:"headers_env,omitempty"`
+	// AllowShort accepts tokens and headers of 4 to 7 bytes, and redacts passwords
+	// of that length. Callers can find such values by guessing.
+	AllowShort bool `yaml:"allow_short,omitempty"`
 }
 
-// Secret is a value that callers may name but never read. It is bound to
-// hosts, to executors, or to both.
+// Secret is a value that callers may name but can't read. It is bound to hosts,
+// to executors or to both.
 type Secret struct {
-	// Env names the variable, File the file that holds the value.
-	Env  string `yaml:"env,omitempty" koanf:"env"`
-	File string `yaml:"file,omitempty" koanf:"file"`
-	// Hosts it may be sent to ("api.github.com", "*.example.com",
-	// "127.0.0.1:8081"). Without any it is only for calls that go nowhere.
-	Hosts []string `yaml:"hosts,omitempty" koanf:"hosts"`
-	// Executors that may use it. Without any, all that go to its hosts may.
-	Executors []string `yaml:"executors,omitempty" koanf:"executors"`
+	// Env names the variable that holds the value, File the file.
+	Env  string `yaml:"env,omitempty"`
+	File string `yaml:"file,omitempty"`
+	// Hosts lists where it may be sent, such as "api.github.com",
+	// "*.example.com" and "127.0.0.1:8081". An entry allows encrypted connections
+	// to hosts that prove their name. Without encryption it must name a port of
+	// this machine or the scheme: "http://10.0.0.5:8080". If Hosts is empty, only
+	// calls that go to no host may use the secret.
+	Hosts []string `yaml:"hosts,omitempty"`
+	// Executors lists who may use it. If it is empty, every executor that calls
+	// one of its hosts may.
+	Executors []string `yaml:"executors,omitempty"`
+	// AllowShort accepts a value of 4 to 7 bytes. Callers can find it by guessing.
+	AllowShort bool `yaml:"allow_short,omitempty"`
 }
 
-// Limits are caps; zero means the default.
+// Limits are upper limits. Zero means the default.
 type Limits struct {
-	// OutputBytes caps what one call may give back; 10 MiB by default.
-	OutputBytes int64 `yaml:"output_bytes,omitempty" koanf:"output_bytes"`
-	// FileBytes caps what is read from or written to one file; 10 MiB by default.
-	FileBytes int64 `yaml:"file_bytes,omitempty" koanf:"file_bytes"`
-	// MaxParallel bounds the tasks in flight in the process.
-	MaxParallel int `yaml:"max_parallel,omitempty" koanf:"max_parallel"`
-	// Principal bounds what each of those who ask may have done.
-	Principal PrincipalLimits `yaml:"principal,omitempty" koanf:"principal"`
-	// Executors holds bounds for single executors by id.
-	Executors map[string]ExecutorLimits `yaml:"executors,omitempty" koanf:"executors"`
+	// OutputBytes limits the output of one call; 10 MiB by default.
+	OutputBytes int64 `yaml:"output_bytes,omitempty"`
+	// FileBytes limits what is read from or written to one file; 10 MiB by default.
+	FileBytes int64 `yaml:"file_bytes,omitempty"`
+	// MaxParallel limits the tasks in flight in the process.
+	MaxParallel int `yaml:"max_parallel,omitempty"`
+	// Principal limits each principal.
+	Principal PrincipalLimits `yaml:"principal,omitempty"`
+	// Executors limits single executors, by id.
+	Executors map[string]ExecutorLimits `yaml:"executors,omitempty"`
 }
 
-// PrincipalLimits bound the work of one who asks; zero means no bound of
-// their own. All who use a local transport, or no token, are one.
+// PrincipalLimits limit the work of one principal. Zero means no limit. All
+// callers without a token are one principal.
 type PrincipalLimits struct {
-	// MaxParallel bounds their tasks and calls in flight.
-	MaxParallel int `yaml:"max_parallel,omitempty" koanf:"max_parallel"`
-	// PerSecond is how many of them may begin in a second.
-	PerSecond float64 `yaml:"per_second,omitempty" koanf:"per_second"`
+	// MaxParallel limits its tasks and calls in flight.
+	MaxParallel int `yaml:"max_parallel,omitempty"`
+	// PerSecond is how many of them may start in a second.
+	PerSecond float64 `yaml:"per_second,omitempty"`
 }
 
-// ExecutorLimits are the caps of one executor; zero means the default.
+// ExecutorLimits limit one executor. Zero means the default.
 type ExecutorLimits struct {
-	MaxParallel int `yaml:"max_parallel,omitempty" koanf:"max_parallel"`
-	// PerSecond is how many calls may begin in a second; any number where it
-	// is zero.
-	PerSecond   float64       `yaml:"per_second,omitempty" koanf:"per_second"`
-	Timeout     time.Duration `yaml:"timeout,omitempty" koanf:"timeout"`
-	OutputBytes int64         `yaml:"output_bytes,omitempty" koanf:"output_bytes"`
+	MaxParallel int `yaml:"max_parallel,omitempty"`
+	// PerSecond is how many calls may start in a second. Zero means no limit.
+	PerSecond   float64       `yaml:"per_second,omitempty"`
+	Timeout     time.Duration `yaml:"timeout,omitempty"`
+	OutputBytes int64         `yaml:"output_bytes,omitempty"`
 }
 
-// Breaker says when a destination that can't be reached is left alone for a
-// while, so that calls to it fail at once.
+// Breaker sets the circuit breaker: after failed connects to a destination,
+// calls to it fail at once for a while.
 type Breaker struct {
-	// Failures is how many attempts to connect must fail in a row; 10 by default.
-	Failures int `yaml:"failures,omitempty" koanf:"failures"`
-	// Longest is for how long it is left alone at most; 30 s by default. At
-	// first it is a second, which each attempt that fails again doubles.
-	Longest time.Duration `yaml:"longest,omitempty" koanf:"longest"`
-	// Off has every destination dialled, always.
-	Off bool `yaml:"off,omitempty" koanf:"off"`
+	// Failures is how many connects must fail in a row; 10 by default.
+	Failures int `yaml:"failures,omitempty"`
+	// Longest is the longest pause; 30 s by default. The first pause is one
+	// second, and each failed attempt after a pause doubles it.
+	Longest time.Duration `yaml:"longest,omitempty"`
+	// Off turns the circuit breaker off.
+	Off bool `yaml:"off,omitempty"`
 }
 
-// Audit is where the audit trail goes.
+// Audit sets where the audit trail is written.
 type Audit struct {
-	// Path of the file; none is written where it is empty.
-	Path string `yaml:"path,omitempty" koanf:"path"`
-	// Off turns the trail off, also where the program has a default path.
-	Off bool `yaml:"off,omitempty" koanf:"off"`
+	// Path is the file. If it is empty, no trail is written.
+	Path string `yaml:"path,omitempty"`
+	// Off turns the trail off, even if the program has a default path.
+	Off bool `yaml:"off,omitempty"`
 	// MaxBytes is the size at which the file is rotated; 10 MiB by default.
-	MaxBytes int64 `yaml:"max_bytes,omitempty" koanf:"max_bytes"`
+	MaxBytes int64 `yaml:"max_bytes,omitempty"`
 	// Keep is how many rotated files are kept; 3 by default.
-	Keep int `yaml:"keep,omitempty" koanf:"keep"`
+	Keep int `yaml:"keep,omitempty"`
 }

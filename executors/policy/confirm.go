@@ -8,13 +8,13 @@ import (
 
 // The values of policy.confirm.
 const (
-	// ConfirmNever asks nobody.
+	// ConfirmNever never asks.
 	ConfirmNever = "never"
-	// ConfirmDestructive asks the person behind the caller before each call
-	// that may destroy something. Where nobody can be asked, nothing is done.
+	// ConfirmDestructive asks the user before each call that may destroy
+	// something. If the client can't ask, the call is refused.
 	ConfirmDestructive = "destructive"
-	// ConfirmWherePossible asks likewise, and goes on with a warning where
-	// nobody can be asked.
+	// ConfirmWherePossible asks too, but if the client can't ask, the call goes
+	// on with a warning.
 	ConfirmWherePossible = "where_possible"
 )
 
@@ -26,5 +26,5 @@ func (p *Policy) checkConfirm(bad *problems) {
 	}
 }
 
-// Confirm says when a person is asked before a call: one of the values above.
+// Confirm returns when the user is asked before a call: one of the values above.
 func (p *Policy) Confirm() string { return cmp.Or(p.config.Confirm, ConfirmNever) }

@@ -7,8 +7,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// Given a setting of when a person is asked, it holds and is shown; without
-// one nobody is, and one that there is not is refused.
+// A valid setting of confirm is used and described. The default is never, and an
+// unknown value is refused.
 func TestConfirm(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{

@@ -25,17 +25,17 @@ func (p *Policy) checkConnections(bad *problems) {
 		case database && c.DSN == "" && c.DSNEnv == "":
 			bad.add(key, "needs dsn or dsn_env (a variable)")
 		case c.DSN != "" && c.DSNEnv != "":
-			bad.add(key, "has both dsn and dsn_env; one is meant")
+			bad.add(key, "has both dsn and dsn_env; set only one")
 		case (c.Kind == "ssh" || c.Kind == "smtp") && c.Host == "":
 			bad.add(key+".host", "is required")
 		case c.Kind == "ssh" && c.User == "":
 			bad.add(key+".user", "is required")
 		}
 		if c.PasswordEnv != "" && c.PasswordFile != "" {
-			bad.add(key, "has both password_env and password_file; one is meant")
+			bad.add(key, "has both password_env and password_file; set only one")
 		}
 		if jump, ok := p.config.Connections[c.Jump]; c.Jump != "" && (!ok || jump.Kind != "ssh" || jump.Jump != "" || c.Kind != "ssh") {
-			bad.add(key+".jump", "must name a connection of kind ssh that has no jump of its own; got %q", c.Jump)
+			bad.add(key+".jump", "must name a connection of kind ssh without a jump; got %q", c.Jump)
 		}
 		if c.Port < 0 || c.Port > 65535 {
 			bad.add(key+".port", "must be from 1 to 65535; got %d", c.Port)
@@ -63,8 +63,8 @@ func (p *Policy) checkConnections(bad *problems) {
 	}
 }
 
-// knowConnection redacts what a connection's DSN and password hold, as far as
-// they are there already.
+// knowConnection makes the redactor find the secrets of a connection that are
+// already set.
 func (p *Policy) knowConnection(name string, c Connection) {
 	dsn := c.DSN
 	if dsn == "" {
@@ -72,31 +72,33 @@ func (p *Policy) knowConnection(name string, c Connection) {
 	}
 	p.knowDSN(name, c.Kind, dsn)
 	if c.PasswordEnv != "" || c.PasswordFile != "" {
-		if password, err := p.readValue(c.PasswordEnv, c.PasswordFile); err == nil && len(password) >= minSecret {
+		if password, err := p.readValue(c.PasswordEnv, c.PasswordFile); err == nil && len(password) >= shortest(c.AllowShort) {
 			p.redactor.know(name, password)
 		}
 	}
 	if slices.Contains(peerKinds, c.Kind) {
-		_, _ = p.Headers(name) // what is not there yet is known when it is used
+		_, _ = p.Headers(name) // a missing value is reported when it is used
 	}
 }
 
-// knowDSN redacts the password in a DSN, and the DSN as a whole where it has
-// one.
+// knowDSN makes the redactor find the password in a DSN, and the whole DSN if it
+// has a password.
 func (p *Policy) knowDSN(name, kind, dsn string) {
-	if kind == "sqlite" { // a path, which may hold @ and :
+	if kind == "sqlite" { // a path, which may contain @ and :
 		return
 	}
 	for _, password := range dsnPasswords(dsn) {
-		if len(password) >= minSecret {
+		if len(password) >= shortest(p.config.Connections[name].AllowShort) {
 			p.redactor.know(name, password)
+		}
+		if password != "" {
 			p.redactor.know(name, dsn)
 		}
 	}
 }
 
-// dsnPasswords finds the password in the forms of DSN that drivers take:
-// scheme://user:password@host, user:password@tcp(host), key=value pairs.
+// dsnPasswords returns the passwords in a DSN. Drivers accept these forms:
+// scheme://user:password@host, user:password@tcp(host) and key=value pairs.
 func dsnPasswords(dsn string) []string {
 	var found []string
 	if u, err := url.Parse(dsn); err == nil && u.User != nil {
@@ -125,13 +127,14 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// Connection returns what the operator set under a name, with ~ expanded.
+// Connection returns the connection of that name, with ~ expanded. If there is
+// none, the error is a *Denied.
 func (p *Policy) Connection(name string) (Connection, error) {
 	c, ok := p.connections[name]
 	if !ok {
-		known := "there are none"
+		known := "no connections are configured"
 		if names := sortedKeys(p.connections); len(names) > 0 {
-			known = "known are " + strings.Join(names, ", ")
+			known = "the connections are " + strings.Join(names, ", ")
 		}
 		return Connection{}, &Denied{
 			Message: fmt.Sprintf("there is no connection %q; %s", name, known),
@@ -141,8 +144,8 @@ func (p *Policy) Connection(name string) (Connection, error) {
 	return c, nil
 }
 
-// Connections lists the names of the connections of the given kinds, or of
-// all, in order.
+// Connections returns the sorted names of the connections of the given kinds,
+// or of all kinds.
 func (p *Policy) Connections(kinds ...string) []string {
 	names := sortedKeys(p.connections)
 	if len(kinds) == 0 {
@@ -151,8 +154,8 @@ func (p *Policy) Connections(kinds ...string) []string {
 	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(kinds, p.connections[name].Kind) })
 }
 
-// DSN returns the DSN of a named connection, from its variable where it has
-// one. Its password is redacted from then on.
+// DSN returns the DSN of a connection, from its variable if it has one. The
+// password in it is redacted from then on.
 func (p *Policy) DSN(name string) (string, error) {
 	c, err := p.Connection(name)
 	if err != nil {
@@ -174,8 +177,7 @@ func (p *Policy) DSN(name string) (string, error) {
 	return dsn, nil
 }
 
-// Password returns the password of a named connection; empty where none is
-// configured.
+// Password returns the password of a connection, or "" if none is configured.
 func (p *Policy) Password(name string) (string, error) {
 	c, err := p.Connection(name)
 	if err != nil || c.PasswordEnv == "" && c.PasswordFile == "" {
@@ -188,14 +190,14 @@ func (p *Policy) Password(name string) (string, error) {
 	if password == "" {
 		return "", &Denied{Message: fmt.Sprintf("the connection %s has no password: %s is not set", name, sourceOf(c.PasswordEnv, c.PasswordFile))}
 	}
-	if len(password) >= minSecret {
+	if len(password) >= shortest(c.AllowShort) {
 		p.redactor.know(name, password)
 	}
 	return password, nil
 }
 
-// Passphrase returns the passphrase of a named connection's key file; empty
-// where none is configured.
+// Passphrase returns the passphrase of a connection's key file, or "" if none
+// is configured.
 func (p *Policy) Passphrase(name string) (string, error) {
 	c, err := p.Connection(name)
 	if err != nil || c.PassphraseEnv == "" {
@@ -205,25 +207,25 @@ func (p *Policy) Passphrase(name string) (string, error) {
 	if passphrase == "" {
 		return "", &Denied{Message: fmt.Sprintf("the connection %s has no passphrase: the variable %s is not set", name, c.PassphraseEnv)}
 	}
-	if len(passphrase) >= minSecret {
+	if len(passphrase) >= shortest(c.AllowShort) {
 		p.redactor.know(name, passphrase)
 	}
 	return passphrase, nil
 }
 
-// CallerDSN refuses DSNs of callers' own unless the operator opened them.
+// CallerDSN returns a *Denied unless the operator allows DSNs from callers.
 func (p *Policy) CallerDSN() error {
 	if p.config.Databases.CallerDSN {
 		return nil
 	}
 	return &Denied{
 		Field:   "dsn",
-		Message: "a DSN is not allowed: databases are used by the name of a connection",
-		Hint:    "name a connection of policy.connections, or set policy.databases.caller_dsn: true",
+		Message: "a DSN is not allowed: use the name of a connection",
+		Hint:    "use a connection of policy.connections, or set policy.databases.caller_dsn: true",
 	}
 }
 
-// SSHHost refuses a host that is not open.
+// SSHHost returns a *Denied unless the host is allowed.
 func (p *Policy) SSHHost(name string) error {
 	if slices.Contains(p.config.SSH.Hosts, name) {
 		return nil
@@ -235,7 +237,7 @@ func (p *Policy) SSHHost(name string) error {
 	}
 }
 
-// DockerImage refuses an image that is not open.
+// DockerImage returns a *Denied unless the image is allowed.
 func (p *Policy) DockerImage(image string) error {
 	if slices.Contains(p.config.Docker.Images, image) {
 		return nil
@@ -247,30 +249,30 @@ func (p *Policy) DockerImage(image string) error {
 	}
 }
 
-// DockerNetwork refuses containers a network unless the operator opened it.
+// DockerNetwork returns a *Denied unless containers may have a network.
 func (p *Policy) DockerNetwork() error {
 	if p.config.Docker.Network {
 		return nil
 	}
 	return &Denied{
 		Field:   "network",
-		Message: "a network is not allowed for containers: nothing would guard which addresses they reach",
+		Message: "a network is not allowed for containers: the policy could not check which addresses they reach",
 		Hint:    "to allow it, set policy.docker.network: true",
 	}
 }
 
-// DockerHost is where the operator says the engine is; empty for the usual.
+// DockerHost returns the engine's address, or "" for the default.
 func (p *Policy) DockerHost() string { return p.config.Docker.Host }
 
 func (p *Policy) checkNames(bad *problems) {
 	for i, host := range p.config.SSH.Hosts {
 		if h, _ := splitHost(host); !validHostName(h) && net.ParseIP(h) == nil {
-			bad.add(fmt.Sprintf("ssh.hosts[%d]", i), "%q is no host name, address or connection", host)
+			bad.add(fmt.Sprintf("ssh.hosts[%d]", i), "%q is not a host name, an address or a connection", host)
 		}
 	}
 	for i, image := range p.config.Docker.Images {
 		if image == "" || strings.ContainsAny(image, " \t\n") {
-			bad.add(fmt.Sprintf("docker.images[%d]", i), "%q is no image name", image)
+			bad.add(fmt.Sprintf("docker.images[%d]", i), "%q is not an image name", image)
 		}
 	}
 }

@@ -7,30 +7,30 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
 
-// maxAuthority bounds a file with certificates.
+// maxAuthority limits a file with certificates, in bytes.
 const maxAuthority = 1 << 20
 
-// peerKinds are the connections to servers that take a token or headers.
+// peerKinds are the kinds of connections that take a token or headers.
 var peerKinds = []string{"grpc", "mcp"}
 
-// checkPeer checks what only those connections have, or what they don't.
+// checkPeer checks the settings of connections of these kinds, and that other
+// connections don't have them.
 func (p *Policy) checkPeer(key string, c Connection, bad *problems) {
 	if !slices.Contains(peerKinds, c.Kind) {
 		if c.URL != "" || c.CAFile != "" || c.TokenEnv != "" || c.TokenFile != "" || len(c.HeadersEnv) > 0 {
-			bad.add(key, "has url, ca_file, token_env, token_file or headers_env, which a connection of kind %s does not take", c.Kind)
+			bad.add(key, "has url, ca_file, token_env, token_file or headers_env, which connections of kind %s don't have", c.Kind)
 		}
 		return
 	}
 	switch {
 	case c.Kind == "grpc" && c.URL != "":
-		bad.add(key+".url", "is not for grpc; give host and port")
+		bad.add(key+".url", "is not allowed for grpc; set host and port")
 	case c.Kind == "grpc" && c.Host == "":
 		bad.add(key+".host", "is required")
 	case c.Kind == "mcp":
@@ -39,11 +39,11 @@ func (p *Policy) checkPeer(key string, c Connection, bad *problems) {
 			bad.add(key+".url", "must be an http:// or https:// address without a user")
 		}
 		if c.Host != "" || c.Port != 0 || c.TLS != "" {
-			bad.add(key, "has host, port or tls; url says it all for mcp")
+			bad.add(key, "has host, port or tls; for mcp, set only url")
 		}
 	}
 	if c.TokenEnv != "" && c.TokenFile != "" {
-		bad.add(key, "has both token_env and token_file; one is meant")
+		bad.add(key, "has both token_env and token_file; set only one")
 	}
 	if c.TLS == "starttls" {
 		bad.add(key+".tls", "must be tls or none for grpc")
@@ -51,18 +51,18 @@ func (p *Policy) checkPeer(key string, c Connection, bad *problems) {
 	for _, name := range sortedKeys(c.HeadersEnv) {
 		switch {
 		case !httpguts.ValidHeaderFieldName(name):
-			bad.add(key+".headers_env", "%q is no name of a header", name)
+			bad.add(key+".headers_env", "%q is not a header name", name)
 		case strings.EqualFold(name, "authorization") && c.TokenEnv+c.TokenFile != "":
-			bad.add(key+".headers_env", "has %s beside a token, which is sent in it", name)
+			bad.add(key+".headers_env", "has %s in addition to a token, which is sent in this header; set only one", name)
 		case c.HeadersEnv[name] == "":
-			bad.add(key+".headers_env."+name, "names no variable")
+			bad.add(key+".headers_env."+name, "must name a variable")
 		}
 	}
 }
 
-// Headers are what goes along with every call to a connection of kind grpc or
-// mcp: its token, and the headers of its own. They are read anew each time,
-// and redacted from then on.
+// Headers returns the headers of every call to a connection of kind grpc or mcp:
+// its token and its own headers. They are read again each time, and redacted
+// from then on.
 func (p *Policy) Headers(name string) (http.Header, error) {
 	c, err := p.Connection(name)
 	if err != nil {
@@ -76,10 +76,10 @@ func (p *Policy) Headers(name string) (http.Header, error) {
 			return fmt.Errorf("%s of the connection %s: %w", header, name, err)
 		case value == "":
 			return &Denied{Message: fmt.Sprintf("the connection %s has no value for %s: %s is not set", name, header, sourceOf(env, file))}
-		case len(value) < minSecret:
-			return &Denied{Message: fmt.Sprintf("the connection %s can't be used: %s holds fewer than %d characters, which can't be redacted safely", name, sourceOf(env, file), minSecret)}
+		case len(value) < shortest(c.AllowShort):
+			return &Denied{Message: fmt.Sprintf("the connection %s can't be used: %s", name, tooShort(c.AllowShort, env, file))}
 		case !httpguts.ValidHeaderFieldValue(value):
-			return &Denied{Message: fmt.Sprintf("the connection %s can't be used: what %s holds can't be sent in a header", name, sourceOf(env, file))}
+			return &Denied{Message: fmt.Sprintf("the connection %s can't be used: the value of %s can't be sent in a header", name, sourceOf(env, file))}
 		}
 		p.redactor.know(name, value)
 		headers.Set(header, prefix+value)
@@ -98,21 +98,21 @@ func (p *Policy) Headers(name string) (http.Header, error) {
 	return headers, nil
 }
 
-// Authority are the certificates by which a connection's server is known, as
-// PEM; empty where they are the machine's.
+// Authority returns the CA certificates of a connection as PEM, or "" for the
+// machine's.
 func (p *Policy) Authority(name string) (string, error) {
 	c, err := p.Connection(name)
 	if err != nil || c.CAFile == "" {
 		return "", err
 	}
-	file, err := os.Open(c.CAFile)
+	file, err := p.OpenTrusted(Trusted{Setting: "policy.connections." + name + ".ca_file", Path: c.CAFile})
 	if err != nil {
-		return "", fmt.Errorf("ca_file of the connection %s: %w", name, cause(err))
+		return "", err
 	}
 	defer file.Close()
 	pem, err := io.ReadAll(io.LimitReader(file, maxAuthority))
 	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
-		err = errors.New("it holds no certificate")
+		err = errors.New("it contains no certificate")
 	}
 	if err != nil {
 		return "", fmt.Errorf("ca_file of the connection %s: %w", name, err)

@@ -4,18 +4,20 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Needs lists every need that a definition can name.
+// Needs returns every need that a definition can have.
 func Needs() []string {
 	return []string{NeedCommand, NeedFilesRead, NeedFilesWrite, NeedDatabases, NeedSSH, NeedDocker, NeedEmail, NeedMCPStdio}
 }
 
-// Open reports whether a need of a definition is open, and the setting that
-// opens it, written as it stands in the configuration file. An unknown need
-// is never open.
+// Open reports whether the policy allows a need of a definition, and returns the
+// setting that allows it, as written in the configuration file. An unknown need
+// is never allowed.
 func (p *Policy) Open(need string) (setting string, open bool) {
 	programs := len(p.programs) > 0
 	switch need {
@@ -38,34 +40,34 @@ func (p *Policy) Open(need string) (setting string, open bool) {
 	case NeedEmail:
 		return "policy.connections: {mail: {kind: smtp, host: mail.example.com}}", len(p.Connections("smtp")) > 0
 	}
-	return fmt.Sprintf("nothing opens %q", need), false
+	return fmt.Sprintf("no setting allows %q", need), false
 }
 
-// Setting is one line of what is in force: a key of the configuration, its
-// value in words, and what it opens.
+// Setting is one setting in force: its key in the configuration, its value in
+// words, and what it allows.
 type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Opens string `json:"opens,omitempty"`
 }
 
-// Describe lists what is in force, for people. Values of secrets and DSNs are
-// not in it.
+// Describe returns the settings in force, for people. It leaves out the values of
+// secrets and DSNs.
 func (p *Policy) Describe() []Setting {
 	return []Setting{
 		{"policy.read_only", yesNo(p.config.ReadOnly), "only calls that change nothing"},
-		{"policy.confirm", p.Confirm(), "when a person is asked before a call"},
-		{"policy.command.shell", yesNo(p.config.Command.Shell), "any command, through the shell"},
+		{"policy.confirm", p.Confirm(), "when the user is asked before a call"},
+		{"policy.command.shell", yesNo(p.config.Command.Shell), "any command, run by the shell"},
 		{"policy.command.programs", list(p.describePrograms()), "programs that may be started"},
 		{"policy.files.roots", list(p.describeRoots()), "folders whose files may be used"},
-		{"policy.network.allow", list(p.config.Network.Allow), "addresses beside the public ones"},
+		{"policy.network.allow", list(p.config.Network.Allow), "addresses allowed in addition to public ones"},
 		{"policy.ssh.hosts", list(p.config.SSH.Hosts), "hosts for ssh"},
 		{"policy.docker.images", list(p.config.Docker.Images), "images that may be run"},
 		{"policy.databases.caller_dsn", yesNo(p.config.Databases.CallerDSN), "any database that a caller names"},
 		{"policy.connections", list(p.describeConnections()), "databases, hosts and servers by name"},
 		{"policy.secrets", list(p.describeSecrets()), "secrets that callers may name"},
 		{"policy.limits", p.describeLimits(), ""},
-		{"policy.breaker", p.describeBreaker(), "when what can't be reached is left alone"},
+		{"policy.breaker", p.describeBreaker(), "when calls to an unreachable address are paused"},
 		{"policy.audit", p.describeAudit(), ""},
 	}
 }
@@ -139,7 +141,9 @@ func (p *Policy) describeAudit() string {
 	if p.trail == nil {
 		return "off"
 	}
-	return p.trail.path
+	size := func(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
+	return fmt.Sprintf("%s (%s, %d older files); all but reading calls also in %s (kept for %d days, up to %s, then calls are refused)",
+		p.trail.path, size(p.trail.maxBytes), p.trail.keep, filepath.Base(p.kept.path), p.kept.retain/(24*time.Hour), size(auditReserve))
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// nameServer is a real DNS server on loopback, for a few names.
+// nameServer is a real DNS server on loopback.
 type nameServer struct {
 	conn net.PacketConn
 

@@ -4,5 +4,5 @@ package policy
 
 import "os"
 
-// onDisk refuses nothing here: only Linux shows the kernel as files.
+// onDisk allows every file: only Linux shows the kernel as files.
 func onDisk(string, *os.File) error { return nil }

@@ -12,8 +12,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// folders makes a root "work" (writable), a root "docs" (for reading), and a
-// folder beside them that is not open.
+// folders creates a writable root "work", a read-only root "docs", and a folder
+// outside of them.
 func folders(t *testing.T) (p *policy.Policy, work, docs, outside string) {
 	t.Helper()
 	base, err := filepath.EvalSymlinks(t.TempDir())

@@ -10,10 +10,6 @@ import (
 	"syscall"
 )
 
-// openFlags keep opening from waiting for a pipe's other end, and from
-// taking a terminal.
-const openFlags = syscall.O_NONBLOCK | syscall.O_NOCTTY
-
 func linkCount(info fs.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(stat.Nlink) //nolint:unconvert // narrower on some systems
@@ -21,11 +17,10 @@ func linkCount(info fs.FileInfo) uint64 {
 	return 1
 }
 
-// plainName refuses nothing here: every character is just a character.
+// plainName allows every name, because no character is special on Unix.
 func plainName(string) bool { return true }
 
-// kernelPath reports whether a path is in one of the trees in which the
-// system shows itself.
+// kernelPath reports whether a path is on a file system of the kernel.
 func kernelPath(path string) bool {
 	if strings.HasPrefix(path, "/dev/shm/") {
 		return false
@@ -38,15 +33,15 @@ func kernelPath(path string) bool {
 	return false
 }
 
-// syncDir makes a file's name durable.
+// syncDir flushes a folder to the disk, so that a new name survives a crash.
 func syncDir(root *os.Root, dir string) error {
 	f, err := root.Open(dir)
 	if err != nil {
-		return fmt.Errorf("open the folder to write it to the disk: %w", cause(err))
+		return fmt.Errorf("open the folder to flush it to the disk: %w", cause(err))
 	}
 	defer f.Close()
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("write the folder to the disk: %w", cause(err))
+		return fmt.Errorf("flush the folder to the disk: %w", cause(err))
 	}
 	return nil
 }

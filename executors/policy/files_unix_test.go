@@ -15,14 +15,14 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// quick fails the test when fn hangs.
+// quick fails the test if fn blocks.
 func quick(t *testing.T, what string, fn func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); fn() }()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s hangs", what)
 	}
 }
@@ -94,8 +94,8 @@ func TestLinksInsideTheRootAreFollowed(t *testing.T) {
 	}
 }
 
-// A name that is swapped between looking and opening gives the inner file or
-// an error, and never the one outside.
+// If a name is swapped between the check and the open, the result is the inner
+// file or an error, never the outer file.
 func TestSwappedDuringOpen(t *testing.T) {
 	t.Parallel()
 	p, work, _, outside := folders(t)

@@ -9,22 +9,17 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// openFlags: opening does not wait on Windows, and os.Root refuses the names
-// of devices.
-const openFlags = 0
-
-// linkCount is not part of what Windows gives with a file's information:
-// onDisk asks for it.
+// linkCount returns 1, because FileInfo has no count on Windows. onDisk checks it.
 func linkCount(fs.FileInfo) uint64 { return 1 }
 
-// onDisk refuses files with further hard links.
+// onDisk refuses files with several hard links.
 func onDisk(path string, f *os.File) error {
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &info); err != nil {
-		return fmt.Errorf("look at %q: %w", path, err)
+		return fmt.Errorf("check %q: %w", path, err)
 	}
 	if info.NumberOfLinks > 1 {
-		return &Denied{Message: fmt.Sprintf("%q is not allowed: it is a file with several hard links, of which some may be outside", path)}
+		return &Denied{Message: fmt.Sprintf("%q is not allowed: it is a file with several hard links, and some may be outside the folder", path)}
 	}
 	return nil
 }
@@ -36,6 +31,6 @@ func kernelPath(path string) bool {
 	return strings.HasPrefix(path, `\\.\`) || strings.HasPrefix(path, `\\?\`)
 }
 
-// syncDir does nothing: folders can't be synced on Windows, and NTFS writes
-// names ahead in its journal.
+// syncDir does nothing: folders can't be flushed on Windows, and NTFS keeps names
+// in its journal.
 func syncDir(*os.Root, string) error { return nil }

@@ -15,7 +15,7 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// Whatever the path is, what is read is a file inside the root.
+// OpenRead opens only files inside the root, for any path.
 func FuzzPath(f *testing.F) {
 	base, err := filepath.EvalSymlinks(f.TempDir())
 	if err != nil {
@@ -51,7 +51,7 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
-// Whatever the host is, nothing on this machine is reached.
+// DialContext never reaches this machine, for any host.
 func FuzzHost(f *testing.F) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -71,7 +71,7 @@ func FuzzHost(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, host string) {
 		if ip, err := netip.ParseAddr(host); err == nil && !ip.Unmap().IsLoopback() {
-			return // a real address, which tests leave alone
+			return // a public address, which tests must not dial
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		conn, err := p.DialContext(ctx, "tcp", net.JoinHostPort(host, port))

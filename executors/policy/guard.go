@@ -13,9 +13,9 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// neverByName are ranges that an allowed host name does not open: whoever
-// controls the name's records must not reach a cloud's metadata service or
-// the neighbours on the link. They can be allowed as addresses.
+// neverByName are ranges that an allowed host name does not allow: the owner of
+// the name must not reach a cloud's metadata service or the local link. They
+// can be allowed as addresses.
 var neverByName = []netip.Prefix{
 	netip.MustParsePrefix("169.254.0.0/16"),
 	netip.MustParsePrefix("168.63.129.16/32"),
@@ -26,11 +26,11 @@ var neverByName = []netip.Prefix{
 	netip.MustParsePrefix("ff00::/8"),
 }
 
-// azureWire serves metadata and secrets from a public-looking address.
+// azureWire is a public-looking address at which Azure serves metadata and secrets.
 var azureWire = netip.MustParsePrefix("168.63.129.16/32")
 
-// allowance is one entry of policy.network.allow. Either host or prefix is
-// set; port 0 stands for any.
+// allowance is one entry of policy.network.allow. Either host or prefix is set.
+// Port 0 means any port.
 type allowance struct {
 	host   string
 	prefix netip.Prefix
@@ -84,7 +84,7 @@ func parseAllowance(entry string) (allowance, error) {
 }
 
 func notAllowable(entry string) error {
-	return fmt.Errorf("%q is no address, network (10.0.0.0/8), host name or host:port", entry)
+	return fmt.Errorf("%q is not an address, a network (10.0.0.0/8), a host name or host:port", entry)
 }
 
 func exactly(ip netip.Addr, port uint16) allowance {
@@ -92,8 +92,9 @@ func exactly(ip netip.Addr, port uint16) allowance {
 	return allowance{prefix: netip.PrefixFrom(ip, ip.BitLen()), port: port}
 }
 
-// check refuses to dial ip. The name is the one that the caller gave, and
-// that ip was resolved from in this dial; it is empty for a literal address.
+// check returns a *Denied if the address must not be dialled. name is the
+// caller's host name that resolved to the address in this dial, or "" if the
+// caller gave an address.
 func (g *guard) check(name string, to netip.AddrPort) error {
 	ip := to.Addr().Unmap()
 	for _, a := range g.allow {
@@ -148,9 +149,9 @@ func refuseAddress(name string, to netip.AddrPort) error {
 	}
 }
 
-// dialer returns a dialler whose every connection attempt is checked on the
-// resolved address. Made for each dial, since a name's allowance holds for
-// the addresses that this one dial resolved it to.
+// dialer returns a dialer that checks every address before it connects. Each dial
+// needs its own, because a name's allowance is valid only for the addresses that
+// this dial resolved it to.
 func (p *Policy) dialer(name string) *net.Dialer {
 	return &net.Dialer{
 		Timeout:   30 * time.Second,
@@ -166,10 +167,9 @@ func (p *Policy) dialer(name string) *net.Dialer {
 	}
 }
 
-// DialContext dials a TCP address that a caller gave. Every address that the
-// host resolves to is checked when it is dialled, so a name that resolves to
-// another address the second time gains nothing. The error wraps a *Denied
-// where the policy refused.
+// DialContext dials a caller's TCP address. It checks every resolved address when
+// it is dialled, so a name that resolves to another address the second time is
+// checked too. If the policy refuses, the error wraps a *Denied.
 func (p *Policy) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	switch network {
 	case "tcp", "tcp4", "tcp6":
@@ -189,8 +189,8 @@ func (p *Policy) DialContext(ctx context.Context, network, address string) (net.
 	})
 }
 
-// checkHost refuses what is no clear host, and returns the name to resolve,
-// empty for a literal address.
+// checkHost refuses ambiguous hosts. It returns the name to resolve, or "" for a
+// literal address.
 func (p *Policy) checkHost(host string) (name string, err error) {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return "", nil
@@ -202,18 +202,19 @@ func (p *Policy) checkHost(host string) (name string, err error) {
 		}
 	}
 	if !validHostName(host) {
-		return "", &Denied{Message: fmt.Sprintf("%q is no host name or address", host)}
+		return "", &Denied{Message: fmt.Sprintf("%q is not a host name or an address", host)}
 	}
 	return canonicalHost(host), nil
 }
 
-// canonicalHost is how host names are compared: lower case, no final dot.
+// canonicalHost returns the form in which host names are compared: lower case,
+// without a final dot.
 func canonicalHost(host string) string {
 	return strings.TrimSuffix(strings.ToLower(host), ".")
 }
 
-// validHostName accepts what resolvers take as a name: letters, digits, dots,
-// hyphens and underscores, and letters beyond ASCII.
+// validHostName reports whether resolvers accept the name: letters (ASCII or
+// not), digits, dots, hyphens and underscores.
 func validHostName(host string) bool {
 	host = strings.TrimSuffix(host, ".")
 	if host == "" || len(host) > 253 || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
@@ -230,9 +231,9 @@ func validHostName(host string) bool {
 	return true
 }
 
-// legacyIPv4 reads the forms of IPv4 addresses that inet_aton takes and
-// others don't: 2130706433, 0x7f.1, 0177.0.0.1, 127.1. Resolvers differ in
-// what they make of them, so they are told apart from names and refused.
+// legacyIPv4 reads the forms of IPv4 addresses that only inet_aton accepts, such
+// as 2130706433, 0x7f.1, 0177.0.0.1 and 127.1. Resolvers read them differently,
+// so they are refused.
 func legacyIPv4(host string) (netip.Addr, bool) {
 	parts := strings.Split(canonicalHost(host), ".")
 	if len(parts) > 4 {
@@ -242,7 +243,7 @@ func legacyIPv4(host string) (netip.Addr, bool) {
 	for i, part := range parts {
 		n, err := strconv.ParseUint(part, 0, 64)
 		if err != nil && part != "" && strings.Trim(part, "0123456789") == "" {
-			n, err = strconv.ParseUint(part, 10, 64) // 08 is no octal, yet some read it
+			n, err = strconv.ParseUint(part, 10, 64) // 08 is not octal, but some resolvers read it
 		}
 		if err != nil || strings.ContainsAny(part, "_ob") && !strings.HasPrefix(part, "0x") || strings.Contains(part, "_") {
 			return netip.Addr{}, false

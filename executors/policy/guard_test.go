@@ -41,7 +41,7 @@ func denied(t *testing.T, err error) *policy.Denied {
 	return d
 }
 
-// loopback is a server that fails the test when anything reaches it.
+// loopback is a server that fails the test if it gets a connection.
 func loopback(t *testing.T) (url, address string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -168,7 +168,7 @@ func TestRebindingGainsNothing(t *testing.T) {
 	_, port, _ := net.SplitHostPort(address)
 	names := startNameServer(t, map[string][]string{"rebind.test": {"127.0.0.2", "127.0.0.1"}})
 	p := open(t, allowing("127.0.0.2"), policy.WithResolver(names))
-	// The first answer is allowed (and refuses the connection), the second is not.
+	// The first address is allowed (and refuses the connection), the second is not.
 	_, err := p.DialContext(context.Background(), "tcp", "rebind.test:"+port)
 	var d *policy.Denied
 	if err == nil || errors.As(err, &d) {
@@ -278,7 +278,7 @@ func TestCheckURL(t *testing.T) {
 		if !ok {
 			denied(t, err)
 			if u != nil {
-				t.Errorf("%q: got a URL beside the refusal", raw)
+				t.Errorf("%q: got a URL and an error", raw)
 			}
 		}
 	}

@@ -1,8 +1,8 @@
 package policy
 
-// Know redacts a value from now on that is secret without standing in the
-// policy, such as the key of a model's endpoint. Values too short to be told
-// from ordinary text are left alone.
+// Know redacts from now on a secret that is not part of the policy, such as the
+// key of a model's endpoint. It ignores values that are too short to tell from
+// ordinary text.
 func (p *Policy) Know(name, value string) {
 	if len(value) >= minSecret {
 		p.redactor.know(name, value)

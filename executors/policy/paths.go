@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// absolute expands ~ and refuses paths that depend on the working directory.
+// absolute expands ~ and refuses relative paths.
 func absolute(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("is required")
@@ -30,8 +30,7 @@ func absolute(path string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// cause takes the reason out of a path error, where the path is named
-// already.
+// cause returns the reason of a path error, for messages that have the path.
 func cause(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

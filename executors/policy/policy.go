@@ -1,22 +1,23 @@
-// Package policy says what may be done. A caller may be an assistant that was
-// talked into mischief, so everything is closed until the operator opens it
-// by name, and every refusal names the setting that would open it.
+// Package policy decides what calls may do. A caller may be an assistant that
+// was tricked, so nothing is allowed until the operator allows it by name, and
+// every refusal names the setting that would allow it.
 //
-// One Policy is made from the configuration at the start and shared by all
-// executors. It holds the guarded dialler, the file roots, the allowed
-// programs, the secrets with their redaction, and the audit trail.
+// One Policy is created from the configuration at the start and shared by all
+// executors. It holds the checking dialer, the file roots, the allowed programs,
+// the secrets and their redaction, and the audit trail.
 package policy
 
 import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/chainwright/chainwright/executors/policy/breaker"
 )
 
-// Needs are the switches that an executor's definition can ask for.
+// The needs that an executor's definition can name.
 const (
 	NeedCommand    = "command"
 	NeedFilesRead  = "files.read"
@@ -28,8 +29,8 @@ const (
 	NeedMCPStdio   = "mcp"
 )
 
-// Denied is a refusal: what was refused, for which input where that is known,
-// and in Hint the setting that opens it.
+// Denied is a refusal. Field is the input, if it is known, and Hint is the
+// setting that would allow it.
 type Denied struct {
 	Field   string
 	Message string
@@ -39,47 +40,60 @@ type Denied struct {
 // Error returns the message without the hint.
 func (d *Denied) Error() string { return d.Message }
 
-// Policy is what may be done. It is safe for concurrent use; the zero value
-// is not usable, New(Config{}) is the closed default.
+// Policy decides what calls may do. It is safe for concurrent use. The zero value
+// is not usable; New(Config{}) allows nothing.
 type Policy struct {
 	config      Config
 	guard       *guard
-	breaker     *breaker.Breaker // nil: it is off
+	breaker     *breaker.Breaker // nil: off
 	programs    []program
 	roots       []root
 	connections map[string]Connection // with ~ expanded
 	redactor    redactor
-	trail       *trail // nil where no trail is kept
+	trail       *trail // nil: no audit trail
+	kept        *trail // its notable lines
 
 	verified, unverified *Pool
 
 	resolver *net.Resolver
 	lookup   func(string) (string, bool)
 	report   func(error)
+	// protected are configuration files in roots, held by the digest of their
+	// approval.
+	protected []string
+	trusted   []Trusted
+
+	digesting sync.Once
+	digest    string
 
 	closing  sync.Once
 	closeErr error
 }
 
-// Option changes what New takes from the machine.
+// Option changes what New uses from the machine.
 type Option func(*Policy)
 
-// WithResolver makes the dialler resolve names with r instead of the
-// machine's resolver.
+// WithResolver resolves names with r instead of the machine's resolver.
 func WithResolver(r *net.Resolver) Option { return func(p *Policy) { p.resolver = r } }
 
-// WithEnvironment makes secrets and connections read variables through
-// lookup instead of the process's environment.
+// WithEnvironment reads the variables of secrets and connections with lookup
+// instead of from the process's environment.
 func WithEnvironment(lookup func(string) (string, bool)) Option {
 	return func(p *Policy) { p.lookup = lookup }
 }
 
-// WithReport makes failures that no caller sees, such as a full disk under
-// the audit trail, go to report.
+// WithReport sends failures that no caller sees to report, such as a full disk
+// while the audit trail is written.
 func WithReport(report func(error)) Option { return func(p *Policy) { p.report = report } }
 
-// New checks the whole configuration and opens what it names. All problems
-// are reported at once, each with the key at fault.
+// WithProtected keeps callers from writing the files at these paths, although a
+// writable root contains them.
+func WithProtected(paths ...string) Option {
+	return func(p *Policy) { p.protected = append(p.protected, paths...) }
+}
+
+// New checks the whole configuration and opens its files. The error lists all
+// problems, each with its key.
 func New(cfg Config, opts ...Option) (*Policy, error) {
 	p := &Policy{config: cfg, connections: map[string]Connection{}, lookup: os.LookupEnv}
 	for _, opt := range opts {
@@ -95,10 +109,15 @@ func New(cfg Config, opts ...Option) (*Policy, error) {
 	p.checkLimits(&bad)
 	p.breaker = newBreaker(cfg.Breaker, &bad)
 	p.checkConfirm(&bad)
+	if err := p.Trust(p.named()...); err != nil {
+		bad = append(bad, strings.Split(err.Error(), "\n")...)
+	}
 	p.verified, p.unverified = p.newTransport(false), p.newTransport(true)
 	if len(bad) == 0 && cfg.Audit.Path != "" && !cfg.Audit.Off {
 		var err error
-		if p.trail, err = openTrail(cfg.Audit, p.report); err != nil {
+		if p.trail, err = p.openTrail(cfg.Audit); err != nil {
+			bad.add("audit.path", "%v", err)
+		} else if p.kept, err = p.openKept(cfg.Audit); err != nil {
 			bad.add("audit.path", "%v", err)
 		}
 	}
@@ -108,8 +127,8 @@ func New(cfg Config, opts ...Option) (*Policy, error) {
 	return p, nil
 }
 
-// Close writes what the audit trail still holds and gives back folders and
-// idle connections. Calls after the first do nothing but return the same.
+// Close flushes the audit trail and closes folders and idle connections. Later
+// calls return the same error and do nothing.
 func (p *Policy) Close() error {
 	p.closing.Do(func() {
 		p.verified.CloseIdleConnections()
@@ -121,6 +140,9 @@ func (p *Policy) Close() error {
 		if p.trail != nil {
 			errs = append(errs, p.trail.close())
 		}
+		if p.kept != nil {
+			errs = append(errs, p.kept.close())
+		}
 		p.closeErr = errors.Join(errs...)
 	})
 	return p.closeErr
@@ -129,6 +151,6 @@ func (p *Policy) Close() error {
 // ReadOnly reports whether only calls that change nothing are allowed.
 func (p *Policy) ReadOnly() bool { return p.config.ReadOnly }
 
-// Limits are the caps that the operator set; zero values mean the defaults of
-// whoever applies them.
+// Limits returns the operator's limits. Zero values mean the defaults of the
+// packages that apply them.
 func (p *Policy) Limits() Limits { return p.config.Limits }

@@ -3,7 +3,6 @@ package policy_test
 import (
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func TestEverythingIsClosedByDefault(t *testing.T) {
 	denied(t, p.DockerImage("python:3.11"))
 }
 
-// The settings that refusals name must really open what they say.
+// The setting that a refusal names must allow what was refused.
 func TestSettingsOpenWhatTheyName(t *testing.T) {
 	t.Parallel()
 	for _, need := range policy.Needs() {
@@ -55,7 +54,7 @@ func TestSettingsOpenWhatTheyName(t *testing.T) {
 	}
 }
 
-// testProgram is a real program: this test itself.
+// testProgram returns a real program: this test binary.
 func testProgram(t *testing.T) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -96,12 +95,12 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"policy.connections.mail.tls: must be one of",
 		"policy.connections.mail.port: must be from",
 		"policy.connections.lost.host: is required",
-		"policy.connections.torn.url: is not for grpc",
+		"policy.connections.torn.url: is not allowed for grpc",
 		"policy.connections.torn.tls: must be tls or none",
 		"policy.connections.torn: has both token_env and token_file",
-		"policy.connections.twofold.headers_env: has Authorization beside a token",
-		`policy.connections.twofold.headers_env: "a b" is no name`,
-		"policy.connections.twofold.headers_env.X-Team: names no variable",
+		"policy.connections.twofold.headers_env: has Authorization in addition to a token",
+		`policy.connections.twofold.headers_env: "a b" is not a header name`,
+		"policy.connections.twofold.headers_env.X-Team: must name a variable",
 		"policy.connections.nowhere.url: must be an http:// or https:// address",
 		"policy.connections.open_door.url: must be an http:// or https:// address without a user",
 		"policy.connections.open_door: has host, port or tls",
@@ -109,7 +108,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		"policy.breaker.failures: must not be negative",
 		"policy.breaker.longest: must not be negative",
 		"policy.secrets.UNBOUND: must be bound",
-		"policy.secrets.SHORT: the value of the variable SHORT is shorter than 4 characters",
+		"policy.secrets.SHORT: the variable SHORT holds fewer than 8 bytes",
 		"policy.secrets.NOWHERE: needs env",
 		"policy.secrets.BOTH: has both",
 		"policy.secrets.WRONG.hosts[0]:",
@@ -122,32 +121,9 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 		}
 	}
 	if strings.Contains(err.Error(), "abc") {
-		t.Error("the report gives a secret away")
+		t.Error("the report contains a secret")
 	}
 	t.Log(err)
-}
-
-// The two decoders of the configuration must agree on every key.
-func TestTagsAgree(t *testing.T) {
-	t.Parallel()
-	var check func(reflect.Type)
-	check = func(typ reflect.Type) {
-		switch typ.Kind() {
-		case reflect.Map, reflect.Slice:
-			check(typ.Elem())
-		case reflect.Struct:
-			for i := range typ.NumField() {
-				f := typ.Field(i)
-				name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-				if name == "" || name != f.Tag.Get("koanf") || name != strings.ToLower(name) {
-					t.Errorf("%s.%s: yaml %q, koanf %q", typ.Name(), f.Name, name, f.Tag.Get("koanf"))
-				}
-				check(f.Type)
-			}
-		default:
-		}
-	}
-	check(reflect.TypeFor[policy.Config]())
 }
 
 func TestDescribe(t *testing.T) {
@@ -184,7 +160,7 @@ func TestTheExampleOpensEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	var cfg policy.Config
-	decoder := yaml.NewDecoder(strings.NewReader(strings.NewReplacer("FOLDER", t.TempDir(), "PROGRAM", testProgram(t)).Replace(string(data))))
+	decoder := yaml.NewDecoder(strings.NewReader(strings.NewReplacer("FOLDER/audit.jsonl", filepath.Join(t.TempDir(), "audit.jsonl"), "FOLDER", t.TempDir(), "PROGRAM", testProgram(t)).Replace(string(data))))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&cfg); err != nil {
 		t.Fatal(err)
@@ -205,6 +181,6 @@ func TestTheExampleOpensEverything(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if got := p.Limits().Executors["command_executor"].Timeout; got != 90*time.Second {
-		t.Errorf("the time-out reads as %v", got)
+		t.Errorf("the timeout reads as %v", got)
 	}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// A host whose request got no answer is asked over another connection next;
-// what still runs on the old one is left alone, and so are other hosts.
-func TestPoolDoubtsConnections(t *testing.T) {
+// After a timeout, the next request to the host uses a new connection. Requests
+// in flight on the old one go on, and other hosts are not affected.
+func TestPoolReplacesConnections(t *testing.T) {
 	t.Parallel()
 	var connections atomic.Int64
 	begun, release := make(chan struct{}), make(chan struct{})
@@ -92,6 +92,6 @@ func TestPoolDoubtsConnections(t *testing.T) {
 	}
 	close(release)
 	if got := <-running; got != "HTTP/2.0<nil>" {
-		t.Errorf("what ran on the old connection gave %s", got)
+		t.Errorf("a request on the old connection returned %s", got)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// problems collects what is wrong with a configuration, each with its key.
+// problems collects the problems of a configuration, each with its key.
 type problems []string
 
 func (p *problems) add(key, format string, args ...any) {

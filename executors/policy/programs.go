@@ -12,14 +12,14 @@ import (
 	"sync"
 )
 
-// program is an allowed program: what is started, what it really is, and the
-// rules for its arguments.
+// program is an allowed program and the rules for its arguments.
 type program struct {
 	name string
-	// path is what is started: the configured path, since some programs look
-	// at the name they were started by (a venv's python, busybox).
+	// path is the configured path, which is started: some programs behave
+	// according to the name they were started by (a venv's python, busybox).
 	path string
-	// real is what path led to when the policy was made, and file that file.
+	// real is path without links when the policy was created, and file is
+	// that file.
 	real string
 	file fs.FileInfo
 	args []*regexp.Regexp
@@ -27,8 +27,8 @@ type program struct {
 	key  string
 }
 
-// interpreters run what their arguments say. A link to one under another name
-// would open them without being seen, so they must be listed as themselves.
+// interpreters run code from their arguments. They must be listed under their own
+// name, so that a link with another name can't allow one unnoticed.
 var interpreters = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(sh|bash|dash|ash|zsh|ksh|mksh|fish|csh|tcsh|pwsh|powershell|cmd|` +
 		`python|pypy|perl|ruby|node|nodejs|deno|bun|php|lua|luajit|tclsh|wish|expect|awk|gawk|mawk|osascript|cscript|wscript)[0-9.]*$`)
@@ -81,11 +81,11 @@ func newProgram(key string, entry Program, bad *problems) program {
 	return prog
 }
 
-// programName is what a program is called by: no folders and, on Windows, no
-// ".exe" and no upper case.
+// programName returns the name of a program: without folders and, on Windows, in
+// lower case without ".exe".
 func programName(path string) string { return foldProgramName(filepath.Base(path)) }
 
-// executable returns the file that path leads to, which must be a program.
+// executable returns the program that a path leads to.
 func executable(path string) (string, fs.FileInfo, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -96,13 +96,13 @@ func executable(path string) (string, fs.FileInfo, error) {
 		return "", nil, fmt.Errorf("%s: %w", path, cause(err))
 	}
 	if !info.Mode().IsRegular() || !isProgram(real, info) {
-		return "", nil, fmt.Errorf("%s is no program", path)
+		return "", nil, fmt.Errorf("%s is not a program", path)
 	}
 	return real, info, nil
 }
 
-// unchanged reports whether the path still leads to the program that it led
-// to at the start, which may have been updated in its place.
+// unchanged reports whether the path leads to the same program as at the start.
+// An update in place counts as the same.
 func (prog program) unchanged() bool {
 	if info, err := os.Stat(prog.path); err != nil || os.SameFile(info, prog.file) {
 		return err == nil
@@ -111,25 +111,43 @@ func (prog program) unchanged() bool {
 	return err == nil && real == prog.real
 }
 
-// Program returns what may be started for a program's name or absolute path
-// and its arguments. A name is looked for among the allowed programs only,
-// never in PATH; a path counts as the program that it leads to.
-func (p *Policy) Program(name string, args []string) (path string, err error) {
+func (prog program) trusted() Trusted {
+	return Trusted{Setting: "policy." + prog.key + ".path", Path: prog.path, Program: true}
+}
+
+// Program returns the path to start for a program's name or absolute path. It
+// looks for a name among the allowed programs only, not in PATH, and resolves
+// the links of a path. variables are the names of the variables that the caller
+// sets. It returns a *Denied unless one entry allows the program, all arguments
+// and all variables.
+func (p *Policy) Program(name string, args []string, variables ...string) (path string, err error) {
 	if strings.ContainsRune(name, 0) || slices.ContainsFunc(args, func(a string) bool { return strings.ContainsRune(a, 0) }) {
 		return "", &Denied{Field: "command", Message: "a NUL byte is not allowed in a command"}
+	}
+	if err := CheckVariables(variables); err != nil {
+		return "", err
 	}
 	matches := p.programsFor(name)
 	if len(matches) == 0 {
 		return "", p.refuseProgram(name)
 	}
 	var refused string
+	var unnamed *Denied
 	for _, prog := range matches {
 		bad, ok := prog.accepts(args)
 		if !ok {
 			refused = cmp.Or(refused, bad)
 			continue
 		}
-		// The link may have been turned since; what was looked at is what runs.
+		if variable, ok := prog.takes(variables); !ok {
+			unnamed = &Denied{
+				Field:   "env",
+				Message: fmt.Sprintf("the variable %s is not allowed for %s: it could change what the program does", variable, prog.path),
+				Hint:    fmt.Sprintf("to allow it, set policy.%s.env: [%s]", prog.key, variable),
+			}
+			continue
+		}
+		// The link may lead elsewhere since the start.
 		if !prog.unchanged() {
 			return "", &Denied{
 				Field:   "command",
@@ -137,7 +155,10 @@ func (p *Policy) Program(name string, args []string) (path string, err error) {
 				Hint:    "restart the server if the program was updated",
 			}
 		}
-		return prog.path, nil
+		return prog.path, p.CheckTrusted(prog.trusted())
+	}
+	if unnamed != nil {
+		return "", unnamed
 	}
 	return "", &Denied{
 		Field:   "command",
@@ -167,8 +188,8 @@ func (p *Policy) programsFor(name string) []program {
 	return found
 }
 
-// accepts reports whether every argument matches a rule, else the first that
-// does not.
+// accepts reports whether every argument matches a rule, and returns the first
+// that does not.
 func (prog program) accepts(args []string) (refused string, ok bool) {
 	if len(prog.args) == 0 {
 		return "", true
@@ -197,13 +218,13 @@ func (p *Policy) refuseProgram(name string) error {
 			names[i] = prog.name
 		}
 		slices.Sort(names)
-		denied.Message += "; allowed are " + strings.Join(slices.Compact(names), ", ")
+		denied.Message += "; the allowed programs are " + strings.Join(slices.Compact(names), ", ")
 	}
 	return denied
 }
 
-// Shell returns the machine's shell and the option that makes it read a
-// command from the next argument, where the operator opened it.
+// Shell returns the machine's shell and its option for a command. ok is false
+// unless the operator allows the shell.
 func (p *Policy) Shell() (path, option string, ok bool) {
 	if !p.config.Command.Shell {
 		return "", "", false

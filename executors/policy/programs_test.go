@@ -11,7 +11,7 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// toolbox makes a folder with a few programs and links to them.
+// toolbox creates a folder with some programs and links to them.
 func toolbox(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -75,7 +75,7 @@ func TestProgram(t *testing.T) {
 		{".", "", "", "is not allowed"},
 		{"git\x00", "status", "", "NUL"},
 		{"git", "status\x00", "", "NUL"},
-		{"GIT", "status", "", "allowed are git, python, sh"},
+		{"GIT", "status", "", "the allowed programs are git, python, sh"},
 	} {
 		got, err := p.Program(c.name, strings.Fields(c.args))
 		if c.want != "" {
@@ -95,8 +95,8 @@ func TestProgramsThatAreRefusedAtTheStart(t *testing.T) {
 	dir := toolbox(t)
 	for name, says := range map[string]string{
 		"sneaky": "is " + filepath.Join(dir, "bash") + " under another name",
-		"plain":  "is no program",
-		"":       "is no program",
+		"plain":  "is not a program",
+		"":       "is not a program",
 	} {
 		_, err := policy.New(programs(policy.Program{Path: filepath.Join(dir, name)}))
 		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "policy.command.programs[0].path") {
@@ -170,43 +170,74 @@ func BenchmarkProgram(b *testing.B) {
 	}
 }
 
-func TestVariablesThatSteerAreRefused(t *testing.T) {
+// TestOnlyNamedVariables: many more variables steer a program than a list could
+// hold, so an entry names those that callers may set.
+func TestOnlyNamedVariables(t *testing.T) {
 	t.Parallel()
 	dir := toolbox(t)
 	git, other := filepath.Join(dir, "git"), filepath.Join(dir, "other")
-	p := open(t, programs(policy.Program{Path: git, Env: []string{"GIT_DIR"}}, policy.Program{Path: other}))
+	p := open(t, programs(
+		policy.Program{Path: git, Args: []string{"^log$"}, Env: []string{"CITY", "GIT_WORK"}}, policy.Program{Path: git, Args: []string{"^status$"}}, policy.Program{Path: other},
+	))
 	for _, c := range []struct {
-		path, name string
-		ok         bool
+		program, arg string
+		variables    []string
+		ok           bool
 	}{
-		{git, "GIT_DIR", true},
-		{git, "CITY", true},
-		{other, "token", true},
-		{other, "GIT_DIR", false},
-		{git, "GIT_EXTERNAL_DIFF", false},
-		{git, "LD_PRELOAD", false},
-		{git, "DYLD_INSERT_LIBRARIES", false},
-		{git, "PATH", false},
-		{git, "path", false},
-		{git, "BASH_ENV", false},
-		{git, "PYTHONPATH", false},
-		{git, "NODE_OPTIONS", false},
-		{git, "HTTPS_PROXY", false},
-		{git, "", false},
-		{git, "A=B", false},
-		{git, "A\x00", false},
-		{git, "1A", false},
+		{"git", "log", nil, true},
+		{"git", "log", []string{"CITY"}, true},
+		{git, "log", []string{"CITY", "GIT_WORK"}, true},
+		{"git", "status", nil, true},
+		{"git", "status", []string{"GIT_WORK"}, false}, // another entry of the same program names it
+		{"git", "log", []string{"CITY", "X"}, false},
+		{"git", "log", []string{"city"}, false},
+		{"other", "x", nil, true},
+		{"other", "x", []string{"CITY"}, false},
+		{"git", "log", []string{""}, false},
+		{"git", "log", []string{"A=B"}, false},
+		{"git", "log", []string{"CITY\x00"}, false},
+		{"git", "log", []string{"CITY=x"}, false},
+		{"git", "log", []string{"1A"}, false},
 	} {
-		err := p.Environment(c.path, []string{"FINE", c.name})
+		_, err := p.Program(c.program, []string{c.arg}, c.variables...)
 		if c.ok && err != nil {
-			t.Errorf("%s for %s: %v", c.name, c.path, err)
+			t.Errorf("%v for %s %s: %v", c.variables, c.program, c.arg, err)
 		}
 		if !c.ok && denied(t, err).Field != "env" {
-			t.Errorf("%s for %s: %v", c.name, c.path, err)
+			t.Errorf("%v for %s %s: %v", c.variables, c.program, c.arg, err)
 		}
 	}
-	shell := open(t, policy.Config{Command: policy.Command{Shell: true}})
-	if err := shell.Environment("/bin/sh", []string{"PATH"}); err != nil {
-		t.Errorf("with the shell open: %v", err)
+	for _, name := range steering {
+		for _, program := range []struct{ name, arg string }{{"git", "status"}, {"git", "log"}, {"other", "x"}} {
+			_, err := p.Program(program.name, []string{program.arg}, name)
+			if d := denied(t, err); d.Field != "env" || !strings.Contains(d.Hint, ".env: ["+name+"]") {
+				t.Errorf("%s for %s: %+v", name, program.name, d)
+			}
+		}
+	}
+}
+
+// steering are variables that make some program run code, read other files or
+// change its options.
+var steering = strings.Fields(`
+	LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT DYLD_INSERT_LIBRARIES GLIBC_TUNABLES GCONV_PATH PATH BASH_ENV ENV IFS SHELLOPTS PS4 HOME XDG_CONFIG_HOME TMPDIR
+	ZIPOPT ZIP UNZIP UNZIPOPT GZIP BZIP BZIP2 XZ_OPT XZ_DEFAULTS ZSTD_CLEVEL TAR_OPTIONS TAPE CPIO_OPTIONS APT_CONFIG DPKG_ROOT KUBECONFIG KUBE_EDITOR
+	HELM_PLUGINS PSQLRC PSQL_EDITOR PGSERVICEFILE PGPASSFILE PGSYSCONFDIR PGOPTIONS PGHOST MYSQL_HOME MYSQL_TEST_LOGIN_FILE SQLITE_HISTORY AWS_CONFIG_FILE
+	CLOUDSDK_CONFIG DOCKER_CONFIG DOCKER_HOST TF_CLI_ARGS TF_CLI_CONFIG_FILE ANSIBLE_CONFIG MAVEN_OPTS GRADLE_OPTS JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS SBT_OPTS
+	PYTHONPATH PYTHONSTARTUP PYTHONINSPECT PERL5OPT PERL5LIB RUBYOPT NODE_OPTIONS NODE_PATH PHPRC PHP_INI_SCAN_DIR LUA_INIT R_PROFILE_USER JULIA_LOAD_PATH
+	GIT_DIR GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_CONFIG_GLOBAL GIT_CONFIG_COUNT GIT_PAGER SSH_ASKPASS HGRCPATH HGEDITOR SVN_SSH CVS_RSH RSYNC_RSH
+	EDITOR VISUAL PAGER LESS LESSOPEN MANPAGER BROWSER SYSTEMD_PAGER DELTA_PAGER BAT_CONFIG_PATH RIPGREP_CONFIG_PATH ACKRC GREP_OPTIONS VIMINIT EXINIT INPUTRC TERMINFO
+	CURL_HOME WGETRC http_proxy HTTPS_PROXY ALL_PROXY SSLKEYLOGFILE SSL_CERT_FILE OPENSSL_CONF OPENSSL_MODULES NETRC NIX_PATH CARGO_HOME RUSTC_WRAPPER GOFLAGS CC
+	MAKEFLAGS CMAKE_TOOLCHAIN_FILE CFLAGS GCC_EXEC_PREFIX COMPILER_PATH FONTCONFIG_FILE MAGICK_CONFIGURE_PATH GS_OPTIONS FFREPORT POSTGRES_CONF LOCPATH NLSPATH MALLOC_TRACE`)
+
+func TestShellLinesTakeAnyVariable(t *testing.T) {
+	t.Parallel()
+	if err := policy.CheckVariables([]string{"PATH", "a_1"}); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"", "A=B", "A\x00", "1A", "A B"} {
+		if denied(t, policy.CheckVariables([]string{name})).Field != "env" {
+			t.Errorf("%q is allowed", name)
+		}
 	}
 }

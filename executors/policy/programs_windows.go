@@ -11,8 +11,8 @@ func foldProgramName(base string) string {
 	return strings.TrimSuffix(strings.ToLower(base), ".exe")
 }
 
-// isProgram takes real programs only: batch files are run by cmd.exe, which
-// reads their arguments as commands.
+// isProgram accepts .exe and .com files only. Batch files are run by cmd.exe, which
+// can interpret their arguments as commands.
 func isProgram(path string, _ fs.FileInfo) bool {
 	ext := strings.ToLower(filepath.Ext(path))
 	return ext == ".exe" || ext == ".com"

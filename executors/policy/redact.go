@@ -1,26 +1,30 @@
 package policy
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// redactor knows the values of secrets in all the spellings in which they
-// turn up, and takes them out of what leaves the server.
+// redactor finds the values of secrets in every spelling that encoders give
+// them, and replaces them in everything that leaves the server.
+//
+// It is written by hand: libraries replace given strings, and don't find values
+// that were escaped, encoded, broken into lines or cut off.
 type redactor struct {
 	mu     sync.Mutex // held while a value is added
 	values map[string]map[string]bool
-	finder atomic.Pointer[finder] // nil while nothing is known
+	finder atomic.Pointer[finder] // nil: no values yet
 }
 
-// know adds a value. Earlier values of the same secret stay known: they may
-// still be in flight.
+// know adds a value. Earlier values of the same secret stay, because they may
+// still be in use.
 func (r *redactor) know(name, value string) {
 	if f := r.finder.Load(); f != nil {
 		for _, s := range f.known {
-			if s.mark == markOf(name) && string(s.text) == value {
+			if s.name == name && string(s.text) == value {
 				return
 			}
 		}
@@ -37,21 +41,24 @@ func (r *redactor) know(name, value string) {
 	var all []spelling
 	for name, values := range r.values {
 		for value := range values {
-			all = append(all, spellings(value, markOf(name))...)
+			all = append(all, spellings(value, name)...)
 		}
 	}
 	r.finder.Store(newFinder(all))
 }
 
-func markOf(name string) string { return "[secret " + name + "]" }
+// mark replaces a secret. It is the same for all of them, so that it does not tell
+// which one a caller has guessed.
+const mark = "[secret]"
 
-// span is a part of a text that gives a secret away.
+// span is a part of a text that reveals a secret.
 type span struct {
 	from, to int
-	mark     string
+	name     string
 }
 
-// find returns the parts to take out, in order, those that overlap as one.
+// find returns the parts to replace, in order. Overlapping parts are merged and
+// keep the name of the first.
 func (r *redactor) find(b []byte) []span {
 	f := r.finder.Load()
 	if f == nil {
@@ -61,7 +68,7 @@ func (r *redactor) find(b []byte) []span {
 	if len(spans) < 2 {
 		return spans
 	}
-	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, b.to-a.to, cmp.Compare(a.mark, b.mark)) })
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, b.to-a.to) })
 	merged := spans[:1]
 	for _, s := range spans[1:] {
 		if last := &merged[len(merged)-1]; s.from < last.to {
@@ -73,15 +80,24 @@ func (r *redactor) find(b []byte) []span {
 	return merged
 }
 
-// deepest is how many times over a text's escapes are undone: a page with a
-// secret in it, as a text in JSON, in JSON.
+// deepest is how often escapes are decoded: a page with a secret may be a string
+// in JSON inside JSON.
 const deepest = 3
 
-// findAll looks for every spelling in a text, in its plain views, and for those
-// that are broken into lines in the last of these without the line breaks.
+// findAll looks for every spelling in a text and in its decoded views. It looks
+// for spellings with line breaks in the last view, joined to one line.
 func (f *finder) findAll(b []byte) []span {
-	spans := f.find(b, false)
-	text := b
+	spans := append(f.find(b, false), f.findDecoded(b, plainView)...)
+	if bytes.Contains(b, twoBackslashes) {
+		spans = append(spans, f.findDecoded(b, jsonView)...)
+	}
+	return spans
+}
+
+// twoBackslashes are in every text that the two decoders read differently.
+var twoBackslashes = []byte(`\\`)
+
+func (f *finder) findDecoded(b []byte, decode func([]byte) *view) (spans []span) {
 	var views []*view
 	back := func(found []span) {
 		for _, v := range slices.Backward(views) {
@@ -90,25 +106,23 @@ func (f *finder) findAll(b []byte) []span {
 		spans = append(spans, found...)
 	}
 	for range deepest {
-		plain := plainView(text)
-		if plain == nil {
+		decoded := decode(b)
+		if decoded == nil {
 			break
 		}
-		views, text = append(views, plain), plain.text
-		back(f.find(text, false))
+		views, b = append(views, decoded), decoded.text
+		back(f.find(b, false))
 	}
-	if whole := wholeView(text); whole != nil {
+	if whole := wholeView(b); whole != nil {
 		views = append(views, whole)
 		back(f.find(whole.text, true))
 	}
 	return spans
 }
 
-// Redact replaces every value of a secret in b, in all its usual spellings
-// (as it is, URL-, HTML- and JSON-escaped, in base64 also inside longer encoded
-// text and over several lines), by a mark that names the secret; so too the
-// larger part of one that was cut off at the end of a text. It returns b itself,
-// untouched, where there is nothing to take out.
+// Redact replaces every secret value in b with a mark. It finds plain values, URL, HTML and JSON escapes, and base64, also inside longer
+// encoded text and across line breaks, and the larger part of a value that was
+// cut off at the end of a text. If there is nothing to replace, it returns b.
 func (p *Policy) Redact(b []byte) []byte {
 	spans := p.redactor.find(b)
 	if len(spans) == 0 {
@@ -117,7 +131,7 @@ func (p *Policy) Redact(b []byte) []byte {
 	out := make([]byte, 0, len(b)+len(spans)*16)
 	at := 0
 	for _, s := range spans {
-		out = append(append(out, b[at:s.from]...), s.mark...)
+		out = append(append(out, b[at:s.from]...), mark...)
 		at = s.to
 	}
 	return append(out, b[at:]...)

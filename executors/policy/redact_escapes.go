@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// escapes are what escapes begin with.
+// escapes are the bytes that escapes start with.
 const escapes = `%&\`
 
-// readEscape appends what an escape stands for, and gives its length. What is
-// none stands for itself.
+// readEscape appends the decoded escape and returns what it read. Bytes that are
+// not an escape are copied.
 func readEscape(b, into []byte) ([]byte, int) {
 	switch b[0] {
 	case '%':
@@ -34,15 +34,16 @@ func readEscape(b, into []byte) ([]byte, int) {
 	return append(into, b[0]), 1
 }
 
-// readBackslash reads what begins with a backslash, or with several: each time
-// that a text is put into another, there are twice as many.
+// readBackslash reads an escape that starts with one or more backslashes: each
+// time a text is quoted in another, they double. Backslashes that are no escape
+// are left out, in secrets too: before an escape nothing tells them from its own.
 func readBackslash(b, into []byte) ([]byte, int) {
 	n := 0
 	for n < len(b) && b[n] == '\\' {
 		n++
 	}
 	if n == len(b) {
-		return append(into, '\\'), n
+		return into, n
 	}
 	switch c := b[n]; c {
 	case '"', '\'', '/':
@@ -58,10 +59,18 @@ func readBackslash(b, into []byte) ([]byte, int) {
 			return utf8.AppendRune(into, r), n + length
 		}
 	}
-	return append(into, '\\'), n
+	return into, n
 }
 
-// readUnits reads u0041, and the second half of a character in two halves.
+// readJSONEscape reads an escape of a JSON string.
+func readJSONEscape(b, into []byte) ([]byte, int) {
+	if len(b) > 1 && b[1] == '\\' {
+		return append(into, '\\'), 2
+	}
+	return readBackslash(b, into)
+}
+
+// readUnits reads u0041, and both parts of a surrogate pair.
 func readUnits(b []byte) (r rune, n int) {
 	first, ok := readUnit(b)
 	if !ok {

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// keyLength is how many bytes of a spelling are looked for, with all others at
-// one time; the rest is compared where they are found.
-const keyLength = minSecret - 1
+// keyLength is how many bytes of each spelling are in the index. Where they are
+// found, the rest is compared.
+const keyLength = leastSecret - 1
 
-// finder finds spellings in texts.
+// finder finds spellings in a text.
 type finder struct {
 	known  []spelling
 	filter [1 << 10]uint64 // a bit for each hash of a key
 	keys   map[uint32][]anchor
 }
 
-// anchor is one end of a spelling, by which it is found.
+// anchor is one end of a spelling. The index holds anchors.
 type anchor struct {
 	*spelling
 	text []byte
@@ -51,8 +51,8 @@ func keyOf(b []byte) uint32 { return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2
 
 func hashOf(key uint32) uint32 { return key * 0x9E3779B1 >> 16 }
 
-// find adds the places of all spellings in b, or only of those that are broken
-// into lines.
+// find returns the places of all spellings in b, or only of those with line
+// breaks.
 func (f *finder) find(b []byte, onlyWrapped bool) (spans []span) {
 	var key uint32
 	for i, c := range b {
@@ -75,42 +75,42 @@ func (f *finder) find(b []byte, onlyWrapped bool) (spans []span) {
 	return spans
 }
 
-// shortestCut is the length from which a spelling is known by a part of it:
-// by half of it, but by no fewer than ten characters, or all but two, and no
-// more than sixteen. Words that are in every text are shorter.
+// shortestCut is the length from which a part of a spelling is enough to find it:
+// half of it, but at least ten characters, or all but two, and at most sixteen.
+// Ordinary words are shorter.
 const shortestCut, leastPart, leastLess, mostPart = 10, 10, 2, 16
 
-// part is how much of a text is enough: all of it where it is short.
+// part returns how many bytes of a text are enough: all of them if it is short.
 func part(text []byte) int {
 	if len(text) < shortestCut {
 		return len(text)
 	}
-	return min(mostPart, max((len(text)+1)/2, min(leastPart, len(text)-leastLess)))
+	return min(mostPart, max(len(text)/2, min(leastPart, len(text)-leastLess)))
 }
 
-// at gives the place of the spelling whose key is at i. Outputs are cut off at
-// some length, which callers may choose: a part of it is enough where b, or
-// something that is quoted in it, begins or ends with that.
+// at returns the place of the spelling whose key is at i. Callers can choose where
+// an output is cut off, so a part of a spelling is enough where b, or a quoted
+// text in it, starts or ends.
 func (a anchor) at(b []byte, i int) (span, bool) {
 	nearly := 0
 	if a.wraps {
-		nearly = 3 // the last characters of base64 depend on what was cut off
+		nearly = 3 // the last characters of base64 depend on the missing bytes
 	}
 	least := part(a.text)
 	if a.tail {
 		to := i + keyLength
 		from := to - sameEnd(b[:to], a.text)
 		if to-from == len(a.text) || to-from < least {
-			return span{}, false // where it is whole, its beginning finds it
+			return span{}, false // if it is complete, its beginning finds it
 		}
-		if !beginsAt(b, from, nearly) { // it may have a quote of its own
+		if !beginsAt(b, from, nearly) { // it may contain a quote
 			from += bytes.IndexAny(b[from:to-least], quotes) + 1
 		}
-		return span{from, to, a.mark}, beginsAt(b, from, nearly)
+		return span{from, to, a.name}, beginsAt(b, from, nearly)
 	}
 	to := i + same(b[i:], a.text)
 	if to-i == len(a.text) {
-		return span{i, to, a.mark}, true
+		return span{i, to, a.name}, true
 	}
 	if to-i < least {
 		return span{}, false
@@ -118,10 +118,10 @@ func (a anchor) at(b []byte, i int) (span, bool) {
 	if quote := bytes.LastIndexAny(b[i+least:to], quotes); quote >= 0 && !endsAt(b, to, nearly) {
 		to = i + least + quote
 	}
-	return span{i, to, a.mark}, endsAt(b, to, nearly)
+	return span{i, to, a.name}, endsAt(b, to, nearly)
 }
 
-// same is how far two texts are the same from their beginning.
+// same returns the length of the common beginning of two texts.
 func same(a, b []byte) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {
@@ -130,7 +130,7 @@ func same(a, b []byte) int {
 	return n
 }
 
-// sameEnd is how far two texts are the same from their end.
+// sameEnd returns the length of the common end of two texts.
 func sameEnd(a, b []byte) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
@@ -139,8 +139,8 @@ func sameEnd(a, b []byte) int {
 	return n
 }
 
-// endsAt reports whether a text ends at i, or nearly: with its last byte, a
-// quote, or what says that there was more.
+// endsAt reports whether a text ends at i or close to it: at the last byte, a
+// quote or an ellipsis.
 func endsAt(b []byte, i, nearly int) bool {
 	for k := i; k <= i+nearly; k++ {
 		if k >= len(b) || strings.IndexByte(quotes, b[k]) >= 0 || bytes.HasPrefix(b[k:], ellipsis) || bytes.HasPrefix(b[k:], dots) {
@@ -150,7 +150,7 @@ func endsAt(b []byte, i, nearly int) bool {
 	return false
 }
 
-// beginsAt reports whether a text begins at i, or nearly.
+// beginsAt reports whether a text starts at i or close to it.
 func beginsAt(b []byte, i, nearly int) bool {
 	for k := i; k >= i-nearly; k-- {
 		if k <= 0 || strings.IndexByte(quotes, b[k-1]) >= 0 || bytes.HasSuffix(b[:k], ellipsis) || bytes.HasSuffix(b[:k], dots) {
@@ -160,7 +160,7 @@ func beginsAt(b []byte, i, nearly int) bool {
 	return false
 }
 
-// quotes are what texts in texts stand in.
+// quotes are the bytes that enclose quoted texts.
 const quotes = "\"'`"
 
 var ellipsis, dots = []byte("…"), []byte("...")

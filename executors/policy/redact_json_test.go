@@ -11,19 +11,19 @@ import (
 func TestRedactedJSONIsJSON(t *testing.T) {
 	t.Parallel()
 	p := open(t, policy.Config{Secrets: map[string]policy.Secret{
-		"PIN": {Env: "PIN", Hosts: []string{"h"}}, "WORD": {Env: "WORD", Hosts: []string{"h"}}, "ODD": {Env: "ODD", Hosts: []string{"h"}},
+		"PIN": {Env: "PIN", Hosts: []string{"h"}, AllowShort: true}, "WORD": {Env: "WORD", Hosts: []string{"h"}, AllowShort: true}, "ODD": {Env: "ODD", Hosts: []string{"h"}, AllowShort: true},
 	}}, environment(map[string]string{"PIN": "271828", "WORD": "true", "ODD": `a\"b`}))
 	for raw, want := range map[string]string{
-		`{"n": 271828}`:                  `{"n": "[secret PIN]"}`,
-		`{"n": -1271828.5e3, "m": 1}`:    `{"n": "[secret PIN]", "m": 1}`,
-		`[271828271828,271828]`:          `["[secret PIN]","[secret PIN]"]`,
-		`{"271828": true}`:               `{"[secret PIN]": "[secret WORD]"}`,
-		`{"s": "x\"271828", "b": false}`: `{"s": "x\"[secret PIN]", "b": false}`,
-		`{"s": "x\\", "n": 271828}`:      `{"s": "x\\", "n": "[secret PIN]"}`,
-		`{"s": "it is true"}`:            `{"s": "it is [secret WORD]"}`,
-		`"a\"b a\\\"b"`:                  `"[secret ODD] [secret ODD]"`,
+		`{"n": 271828}`:                  `{"n": "[secret]"}`,
+		`{"n": -1271828.5e3, "m": 1}`:    `{"n": "[secret]", "m": 1}`,
+		`[271828271828,271828]`:          `["[secret]","[secret]"]`,
+		`{"271828": true}`:               `{"[secret]": "[secret]"}`,
+		`{"s": "x\"271828", "b": false}`: `{"s": "x\"[secret]", "b": false}`,
+		`{"s": "x\\", "n": 271828}`:      `{"s": "x\\", "n": "[secret]"}`,
+		`{"s": "it is true"}`:            `{"s": "it is [secret]"}`,
+		`"a\"b a\\\"b"`:                  `"[secret] [secret]"`,
 		`{"a": 1}`:                       `{"a": 1}`,
-		`271828`:                         `"[secret PIN]"`,
+		`271828`:                         `"[secret]"`,
 	} {
 		got := string(p.RedactJSON([]byte(raw)))
 		if got != want {
@@ -33,7 +33,7 @@ func TestRedactedJSONIsJSON(t *testing.T) {
 }
 
 func FuzzRedactJSON(f *testing.F) {
-	p, err := policy.New(policy.Config{Secrets: map[string]policy.Secret{"A": {Env: "A", Hosts: []string{"h"}}, "B": {Env: "B", Hosts: []string{"h"}}}},
+	p, err := policy.New(policy.Config{Secrets: map[string]policy.Secret{"A": {Env: "A", Hosts: []string{"h"}, AllowShort: true}, "B": {Env: "B", Hosts: []string{"h"}, AllowShort: true}}},
 		environment(map[string]string{"A": "1234", "B": `":["`}))
 	if err != nil {
 		f.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// knowing is a policy that knows one secret.
+// knowing returns a policy with one secret.
 func knowing(t testing.TB, value string) *policy.Policy {
 	t.Helper()
 	p, err := policy.New(policy.Config{Secrets: map[string]policy.Secret{"KEY": {Env: "KEY", Hosts: []string{"h"}}}}, environment(map[string]string{"KEY": value}))
@@ -23,7 +23,7 @@ func knowing(t testing.TB, value string) *policy.Policy {
 	return p
 }
 
-// What other languages' encoders make of a value.
+// The forms that encoders of other languages give a value.
 func TestRedactsWhatOthersWrite(t *testing.T) {
 	t.Parallel()
 	const value = `tök/en+🔑<a&b>'c'"d"\e`
@@ -57,7 +57,7 @@ func TestRedactsWhatOthersWrite(t *testing.T) {
 		} else {
 			got = p.RedactString(text)
 		}
-		if !strings.Contains(got, "[secret KEY]") || strings.Contains(got, "en+") || strings.Contains(got, "002B") {
+		if !strings.Contains(got, "[secret]") || strings.Contains(got, "en+") || strings.Contains(got, "002B") {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -97,8 +97,8 @@ func quote(text string) []byte {
 	return raw
 }
 
-// Whoever chooses where an output is cut off does not get a secret but for
-// its last character.
+// A caller that chooses where an output is cut off can't get a secret without its
+// last character.
 func TestRedactsWhatWasCutOff(t *testing.T) {
 	t.Parallel()
 	const value = "abcdefghij0123456789KLMN"
@@ -114,17 +114,17 @@ func TestRedactsWhatWasCutOff(t *testing.T) {
 			"in the middle":    "… " + `"` + value[len(value)-kept:] + " is it",
 		} {
 			got := p.RedactString(text)
-			if !strings.Contains(got, "[secret KEY]") || strings.Contains(got, value[10:13]) {
+			if !strings.Contains(got, "[secret]") || strings.Contains(got, value[10:13]) {
 				t.Errorf("%d of it at %s: %s", kept, name, got)
 			}
 		}
 		raw := string(p.RedactJSON([]byte(`{"a": "x ` + value[:kept] + `", "b": ["` + value[len(value)-kept:] + `\n"], "c": 1}`)))
-		if want := `{"a": "x [secret KEY]", "b": ["[secret KEY]\n"], "c": 1}`; raw != want {
+		if want := `{"a": "x [secret]", "b": ["[secret]\n"], "c": 1}`; raw != want {
 			t.Errorf("%s, want %s", raw, want)
 		}
 	}
 	for kept := len(encoded) * 2 / 3; kept < len(encoded); kept++ {
-		if got := p.RedactString("Basic " + encoded[:kept]); !strings.Contains(got, "[secret KEY]") || len(got) > 40 {
+		if got := p.RedactString("Basic " + encoded[:kept]); !strings.Contains(got, "[secret]") || len(got) > 40 {
 			t.Errorf("%s", got)
 		}
 	}

@@ -5,20 +5,19 @@ import (
 	"sort"
 )
 
-// view is a text as it was before somebody escaped it or broke it into lines,
-// and where its bytes are in what it was made of.
+// view is a text without escapes or line breaks, and the places of its bytes in
+// the original.
 type view struct {
 	text   []byte
 	shifts []shift
-	joined bool // what is left out belongs to nothing
+	joined bool // line breaks were removed, and belong to no byte
 }
 
-// shift says that what comes from a place on is by bytes further in what the
-// view was made of.
+// shift says that from a place on, bytes are further back in the original.
 type shift struct{ at, by int }
 
-// plainView undoes the escapes of URLs, HTML and JSON. It gives nil where there
-// are none.
+// plainView decodes the escapes of URLs, HTML and JSON. It returns nil if b has
+// no escapes.
 func plainView(b []byte) *view {
 	if !bytes.ContainsAny(b, escapes) {
 		return nil
@@ -29,7 +28,16 @@ func plainView(b []byte) *view {
 	return nil
 }
 
-// wholeView puts the lines of a text together; nil where there is only one.
+// jsonView decodes one level of JSON's escapes, exactly. It returns nil if there
+// are none.
+func jsonView(b []byte) *view {
+	if v := newView(b, `\`, readJSONEscape); len(v.shifts) > 0 {
+		return v
+	}
+	return nil
+}
+
+// wholeView joins the lines of a text. It returns nil if there is only one.
 func wholeView(b []byte) *view {
 	if bytes.IndexByte(b, '\n') < 0 {
 		return nil
@@ -39,8 +47,8 @@ func wholeView(b []byte) *view {
 	return v
 }
 
-// newView copies a text, but for what begins with one of the signs: read
-// appends what that stands for, and gives its length.
+// newView copies a text. At each of the given bytes it calls read, which appends
+// the decoded bytes and returns what it read.
 func newView(b []byte, signs string, read func(b, into []byte) ([]byte, int)) *view {
 	v := &view{text: make([]byte, 0, len(b))}
 	for i := 0; i < len(b); {
@@ -60,19 +68,19 @@ func newView(b []byte, signs string, read func(b, into []byte) ([]byte, int)) *v
 	return v
 }
 
-// back gives where parts of the view were.
+// back returns the places in the original of parts of the view.
 func (v *view) back(spans []span) []span {
 	for i, s := range spans {
-		last := s.to // an escape that ends there belongs to the part
+		last := s.to // includes an escape that ends there
 		if v.joined {
-			last-- // a line break that comes next does not
+			last-- // excludes a line break that follows
 		}
 		spans[i].from, spans[i].to = s.from+v.by(s.from), s.to+v.by(last)
 	}
 	return spans
 }
 
-// by is how much further a byte was.
+// by returns how much further back a byte was.
 func (v *view) by(i int) int {
 	n := sort.Search(len(v.shifts), func(n int) bool { return v.shifts[n].at > i })
 	if n == 0 {

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,17 +11,18 @@ import (
 	"strings"
 )
 
-// root is one open folder. Everything below it is reached through dir, which
-// does not follow links out of it.
+// root is one allowed folder. Its files are opened through dir, which does not
+// follow links out of it.
 type root struct {
 	name  string
 	path  string // as configured, absolute
 	real  string // without links
 	write bool
 	dir   *os.Root
+	info  fs.FileInfo // of the folder
 }
 
-// rootName keeps names apart from Windows drives and from paths.
+// rootName matches names that can't be a Windows drive or a path.
 var rootName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]+$`)
 
 func newRoots(configured map[string]Root, bad *problems) []root {
@@ -42,7 +44,7 @@ func newRoots(configured map[string]Root, bad *problems) []root {
 			continue
 		}
 		if kernelPath(real) {
-			bad.add(key+".path", "%s shows the system itself, not files", path)
+			bad.add(key+".path", "%s is on a file system of the kernel", path)
 			continue
 		}
 		dir, err := os.OpenRoot(real)
@@ -50,23 +52,28 @@ func newRoots(configured map[string]Root, bad *problems) []root {
 			bad.add(key+".path", "%s: %v", path, cause(err))
 			continue
 		}
-		roots = append(roots, root{name: name, path: path, real: real, write: configured[name].Write, dir: dir})
+		info, err := dir.Stat(".")
+		if err != nil {
+			bad.add(key+".path", "%s: %v", path, errors.Join(cause(err), dir.Close()))
+			continue
+		}
+		roots = append(roots, root{name: name, path: path, real: real, write: configured[name].Write, dir: dir, info: info})
 	}
 	return roots
 }
 
-// located is a caller's path, taken apart: a root and the path below it.
+// located is a caller's path as a root and the path inside it.
 type located struct {
 	root *root
 	rel  string
 }
 
-// absolute is the path as a person would look for it.
+// absolute returns the absolute path.
 func (l located) absolute() string { return filepath.Join(l.root.path, l.rel) }
 
-// locate finds the root of a path that a caller gave. Three forms are known:
-// an absolute path inside a root, name:path with a root's name, and a plain
-// relative path where there is exactly one root.
+// locate finds the root of a caller's path. The path may be an absolute path
+// inside a root, name:path with a root's name, or, if there is exactly one root,
+// a relative path.
 func (p *Policy) locate(path string, write bool) (located, error) {
 	if err := checkPath(path); err != nil {
 		return located{}, err
@@ -81,7 +88,7 @@ func (p *Policy) locate(path string, write bool) (located, error) {
 	}
 	if write && !l.root.write {
 		return located{}, &Denied{
-			Message: fmt.Sprintf("writing %q is not allowed: the root %s is for reading", path, l.root.name),
+			Message: fmt.Sprintf("writing %q is not allowed: the root %s is read-only", path, l.root.name),
 			Hint:    fmt.Sprintf("to allow it, set policy.files.roots.%s.write: true", l.root.name),
 		}
 	}
@@ -91,7 +98,7 @@ func (p *Policy) locate(path string, write bool) (located, error) {
 	return l, nil
 }
 
-// checkPath refuses what is never a path inside a root.
+// checkPath refuses paths that can't be inside a root.
 func checkPath(path string) error {
 	switch {
 	case path == "":
@@ -103,7 +110,7 @@ func checkPath(path string) error {
 	}
 	for _, part := range strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == filepath.Separator || r == ':' }) {
 		if part == ".." {
-			return &Denied{Message: fmt.Sprintf("%q is not allowed: a path must not hold \"..\"", path)}
+			return &Denied{Message: fmt.Sprintf("%q is not allowed: a path must not contain \"..\"", path)}
 		}
 		if len(part) > 255 {
 			return &Denied{Message: "a name in the path is too long: at most 255 bytes are allowed"}
@@ -112,7 +119,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// inSomeRoot makes a path of any of the three forms absolute.
+// inSomeRoot returns the absolute path for any of the three forms.
 func (p *Policy) inSomeRoot(path string) (string, error) {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path), nil
@@ -138,8 +145,9 @@ func (p *Policy) below(path string, r *root, rel string) (string, error) {
 	return filepath.Join(r.path, rel), nil
 }
 
-// innermost finds the root that a path is in; of nested ones the deepest, so
-// that a read-only folder inside a writable one stays so by any spelling.
+// innermost finds the root that contains a path. If roots are nested it returns
+// the innermost, so that a read-only folder inside a writable one stays
+// read-only.
 func (p *Policy) innermost(abs string) (located, bool) {
 	var best located
 	length := -1
@@ -162,7 +170,7 @@ func (p *Policy) innermost(abs string) (located, bool) {
 func (p *Policy) refusePath(path string) error {
 	if len(p.roots) == 0 {
 		return &Denied{
-			Message: fmt.Sprintf("the path %q is not allowed: no folders are open", path),
+			Message: fmt.Sprintf("the path %q is not allowed: no folders are allowed", path),
 			Hint:    "to allow it, set policy.files.roots: {work: {path: /path/to/folder}}",
 		}
 	}
@@ -171,8 +179,8 @@ func (p *Policy) refusePath(path string) error {
 		names[i] = fmt.Sprintf("%s: (%s)", r.name, r.path)
 	}
 	return &Denied{
-		Message: fmt.Sprintf("the path %q is not allowed: it is not inside an open folder", path),
-		Hint:    "open folders are " + strings.Join(names, ", ") + "; more are opened by policy.files.roots",
+		Message: fmt.Sprintf("the path %q is not allowed: it is not inside an allowed folder", path),
+		Hint:    "the allowed folders are " + strings.Join(names, ", ") + "; to allow more, add them to policy.files.roots",
 	}
 }
 
@@ -187,15 +195,15 @@ func (p *Policy) Dir(path string) (string, error) {
 		return "", describe(path, err)
 	}
 	if !info.IsDir() {
-		return "", fmt.Errorf("%q is no folder", path)
+		return "", fmt.Errorf("%q is not a folder", path)
 	}
 	return p.settled(l, path)
 }
 
-// FilePath returns the absolute path of a file inside a root, without links,
-// for libraries that open files by name themselves. The file need not exist
-// where it is to be written, but its folder must. Prefer OpenRead and
-// OpenWrite: they leave no moment between looking and opening.
+// FilePath returns the absolute path of a file inside a root, without links, for
+// libraries that open files by name. A file to write need not exist, but its
+// folder must. Prefer OpenRead and OpenWrite, which leave no time between the
+// check and the open.
 func (p *Policy) FilePath(path string, write bool) (string, error) {
 	l, err := p.locate(path, write)
 	if err != nil {
@@ -206,27 +214,37 @@ func (p *Policy) FilePath(path string, write bool) (string, error) {
 		if err := ordinary(path, info); err != nil {
 			return "", err
 		}
-		return p.settled(l, path)
+		if err := p.notSecret(path, info); err != nil {
+			return "", err
+		}
+		real, err := p.settled(l, path)
+		if err == nil && write {
+			err = p.mayWrite(filepath.Dir(real), path)
+		}
+		return real, err
 	}
 	if !write || !errors.Is(err, os.ErrNotExist) {
 		return "", describe(path, err)
 	}
 	if _, err := l.root.dir.Lstat(l.rel); err == nil {
-		return "", &Denied{Message: fmt.Sprintf("%q is not allowed: it is a link to nothing", path)}
+		return "", &Denied{Message: fmt.Sprintf("%q is not allowed: it is a link whose target does not exist", path)}
 	}
 	parent := located{root: l.root, rel: filepath.Dir(l.rel)}
 	if _, err := l.root.dir.Stat(parent.rel); err != nil {
 		return "", describe(path, err)
 	}
 	dir, err := p.settled(parent, path)
+	if err == nil {
+		err = p.mayWrite(dir, path)
+	}
 	if err != nil {
 		return "", err
 	}
 	return filepath.Join(dir, filepath.Base(l.rel)), nil
 }
 
-// settled follows the links of a path that exists and checks that the end is
-// still inside its root.
+// settled resolves the links of an existing path and checks that the result is
+// inside its root.
 func (p *Policy) settled(l located, path string) (string, error) {
 	real, err := filepath.EvalSymlinks(filepath.Join(l.root.real, l.rel))
 	if err != nil {
@@ -238,8 +256,8 @@ func (p *Policy) settled(l located, path string) (string, error) {
 	return real, nil
 }
 
-// OnlyRoot returns the absolute path of the root where there is exactly one:
-// the folder that relative paths start from.
+// OnlyRoot returns the absolute path of the root if there is exactly one.
+// Relative paths start there.
 func (p *Policy) OnlyRoot() (path string, ok bool) {
 	if len(p.roots) != 1 {
 		return "", false

@@ -6,17 +6,25 @@ import (
 	"io/fs"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// minSecret is the length below which a value can't be told from ordinary
-// text, so that redacting it would garble everything.
-const minSecret = 4
+// minSecret is the shortest value that is accepted without allow_short: what is
+// redacted shows a caller which of its guesses are right. leastSecret is the
+// shortest that can be redacted; shorter values occur in ordinary text.
+const minSecret, leastSecret = 8, 4
 
-// maxSecretFile bounds the files that secrets are read from.
+// shortest returns the shortest value that is accepted.
+func shortest(allowShort bool) int {
+	if allowShort {
+		return leastSecret
+	}
+	return minSecret
+}
+
+// maxSecretFile limits the files that hold secrets, in bytes.
 const maxSecretFile = 64 << 10
 
 var secretName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -32,15 +40,15 @@ func (p *Policy) checkSecrets(bad *problems) {
 			bad.add(key, "needs env (a variable) or file")
 			continue
 		case s.Env != "" && s.File != "":
-			bad.add(key, "has both env and file; one is meant")
+			bad.add(key, "has both env and file; set only one")
 			continue
 		}
 		if len(s.Hosts) == 0 && len(s.Executors) == 0 {
 			bad.add(key, "must be bound: set hosts, executors or both")
 		}
 		for i, host := range s.Hosts {
-			if h, _ := splitHost(host); strings.Contains(host, "/") || !validHostName(strings.TrimPrefix(h, "*.")) && net.ParseIP(h) == nil {
-				bad.add(fmt.Sprintf("%s.hosts[%d]", key, i), "%q is no host name, *.host name, address or host:port", host)
+			if _, err := parseBinding(host); err != nil {
+				bad.add(fmt.Sprintf("%s.hosts[%d]", key, i), "%v", err)
 			}
 		}
 		if s.File != "" {
@@ -49,13 +57,13 @@ func (p *Policy) checkSecrets(bad *problems) {
 				continue
 			}
 		}
-		// A value that is there now is redacted from the start; one that is
-		// missing is missed when it is used.
+		// A value that is set is redacted from the start. A missing value is
+		// reported when it is used.
 		value, err := p.readValue(s.Env, s.File)
 		switch {
 		case err != nil || value == "":
-		case len(value) < minSecret:
-			bad.add(key, "the value of %s is shorter than %d characters and can't be redacted safely", sourceOf(s.Env, s.File), minSecret)
+		case len(value) < shortest(s.AllowShort):
+			bad.add(key, "%v", tooShort(s.AllowShort, s.Env, s.File))
 		default:
 			p.redactor.know(name, value)
 		}
@@ -69,53 +77,67 @@ func sourceOf(env, file string) string {
 	return "the file " + file
 }
 
-// readValue reads a value from its variable or file. Missing is empty.
+// readValue reads a value from its variable or file. It returns "" if it is not
+// set.
 func (p *Policy) readValue(env, file string) (string, error) {
 	if env != "" {
 		value, _ := p.lookup(env)
 		return value, nil
 	}
-	path, err := absolute(file)
-	if err != nil {
-		return "", err
-	}
-	info, err := os.Stat(path)
+	opened, err := p.OpenTrusted(Trusted{Setting: "the file of a secret", Path: file})
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", file, cause(err))
+		return "", err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxSecretFile {
-		return "", fmt.Errorf("read %s: no regular file of at most %d bytes", file, maxSecretFile)
-	}
-	data, err := os.ReadFile(path)
+	data, err := ReadAllRegular(opened, maxSecretFile)
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", file, cause(err))
+		return "", fmt.Errorf("read %s: %w", file, err)
 	}
 	return strings.TrimRight(string(data), "\r\n"), nil
 }
 
-// SecretNames lists the names of the secrets, in order.
+// tooShort returns the reason why a value is refused.
+func tooShort(allowShort bool, env, file string) string {
+	if allowShort {
+		return fmt.Sprintf("%s holds fewer than %d bytes, which can't be redacted", sourceOf(env, file), leastSecret)
+	}
+	return fmt.Sprintf("%s holds fewer than %d bytes, which callers could guess: what is redacted shows that a guess is right. Use a longer value, or set allow_short: true",
+		sourceOf(env, file), minSecret)
+}
+
+// SecretNames returns the sorted names of the secrets.
 func (p *Policy) SecretNames() []string { return sortedKeys(p.config.Secrets) }
 
-// Secret returns a secret's value for an executor and the host that its call
-// goes to: a URL, a host or host:port, empty where the call goes nowhere. The
-// value is read anew each time, so that a rotated one is taken up, and is
-// redacted from then on.
+// Secret is SecretFor for the destination of a URL, host:port or host, or "" if
+// the call goes to no host.
 func (p *Policy) Secret(name, executor, host string) (string, error) {
+	return p.SecretFor(name, executor, DestinationOf(host))
+}
+
+// SecretFor returns a secret's value for an executor's call to a destination. The
+// value is read each time, so that a new one is used, and redacted from then on.
+// If the call may not use the secret, the error is a *Denied.
+func (p *Policy) SecretFor(name, executor string, to Destination) (string, error) {
 	s, ok := p.config.Secrets[name]
 	if !ok {
-		known := "there are none"
+		known := "no secrets are configured"
 		if names := p.SecretNames(); len(names) > 0 {
-			known = "known are " + strings.Join(names, ", ")
+			known = "the secrets are " + strings.Join(names, ", ")
 		}
 		return "", &Denied{
 			Message: fmt.Sprintf("there is no secret %q; %s", name, known),
 			Hint:    fmt.Sprintf("secrets are set in policy.secrets: {%s: {env: %s, hosts: [...], executors: [...]}}", name, name),
 		}
 	}
-	if err := s.allows(name, executor, host); err != nil {
+	if len(s.Executors) > 0 && !slices.Contains(s.Executors, executor) {
+		return "", &Denied{
+			Message: fmt.Sprintf("the secret %s is bound to %s; %s may not use it", name, strings.Join(s.Executors, ", "), executor),
+			Hint:    fmt.Sprintf("to allow it, add %s to policy.secrets.%s.executors", executor, name),
+		}
+	}
+	if err := s.allows(name, to); err != nil {
 		return "", err
 	}
 	value, err := p.readValue(s.Env, s.File)
@@ -128,44 +150,14 @@ func (p *Policy) Secret(name, executor, host string) (string, error) {
 			Hint:    fmt.Sprintf("set %s for the server's process", sourceOf(s.Env, s.File)),
 		}
 	}
-	if len(value) < minSecret {
-		return "", &Denied{Message: fmt.Sprintf("the secret %s can't be used: %s holds fewer than %d characters, which can't be redacted safely", name, sourceOf(s.Env, s.File), minSecret)}
+	if len(value) < shortest(s.AllowShort) {
+		return "", &Denied{Message: fmt.Sprintf("the secret %s can't be used: %s", name, tooShort(s.AllowShort, s.Env, s.File))}
 	}
 	p.redactor.know(name, value)
 	return value, nil
 }
 
-// allows refuses uses beyond what the secret is bound to.
-func (s Secret) allows(name, executor, host string) error {
-	if len(s.Executors) > 0 && !slices.Contains(s.Executors, executor) {
-		return &Denied{
-			Message: fmt.Sprintf("the secret %s is bound to %s; %s may not use it", name, strings.Join(s.Executors, ", "), executor),
-			Hint:    fmt.Sprintf("to allow it, add %s to policy.secrets.%s.executors", executor, name),
-		}
-	}
-	if host == "" {
-		if len(s.Hosts) > 0 {
-			return &Denied{Message: fmt.Sprintf("the secret %s is bound to %s, and this call of %s goes to no host", name, strings.Join(s.Hosts, ", "), executor)}
-		}
-		return nil
-	}
-	h, port := splitHost(host)
-	for _, bound := range s.Hosts {
-		if boundHost, boundPort := splitHost(bound); matchHost(boundHost, h) && (boundPort == "" || boundPort == port) {
-			return nil
-		}
-	}
-	bound := "no host"
-	if len(s.Hosts) > 0 {
-		bound = strings.Join(s.Hosts, ", ")
-	}
-	return &Denied{
-		Message: fmt.Sprintf("the secret %s is bound to %s; it may not be sent to %s", name, bound, h),
-		Hint:    fmt.Sprintf("to allow it, add %q to policy.secrets.%s.hosts", h, name),
-	}
-}
-
-// splitHost takes a URL, host:port or host apart.
+// splitHost splits a URL, host:port or host.
 func splitHost(s string) (host, port string) {
 	if strings.Contains(s, "://") {
 		u, err := url.Parse(s)
@@ -184,8 +176,8 @@ func splitHost(s string) (host, port string) {
 	return canonicalHost(strings.Trim(s, "[]")), ""
 }
 
-// matchHost compares a bound host, which may start with *. for every name
-// below it, with the one that a call goes to.
+// matchHost reports whether a call's host matches a bound host. A bound host may
+// start with *. and then matches every name below it.
 func matchHost(bound, host string) bool {
 	if host == "" {
 		return false

@@ -2,7 +2,9 @@ package policy_test
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -81,17 +83,18 @@ func TestRedactsEverySpelling(t *testing.T) {
 		"plain": value, "query": url.QueryEscape(value), "path": url.PathEscape(value),
 		"json twice": string(twice),
 		"base64":     base64.StdEncoding.EncodeToString([]byte(value)), "raw base64": base64.RawStdEncoding.EncodeToString([]byte(value)),
+		"hex": hex.EncodeToString([]byte(value)), "upper-case hex": fmt.Sprintf("%X", value),
 		"url base64": base64.URLEncoding.EncodeToString([]byte(value)), "raw url base64": base64.RawURLEncoding.EncodeToString([]byte(value)),
 	}
 	for name, text := range texts {
 		for _, around := range []string{"", "before ", "x"} {
 			got := p.RedactString(around + text + " after")
-			if !strings.Contains(got, "[secret KEY]") || strings.Contains(got, text) || !strings.HasSuffix(got, " after") || !strings.HasPrefix(got, around) {
+			if !strings.Contains(got, "[secret]") || strings.Contains(got, text) || !strings.HasSuffix(got, " after") || !strings.HasPrefix(got, around) {
 				t.Errorf("%s: %q", name, got)
 			}
 		}
 	}
-	if got := string(p.Redact([]byte(value + value))); got != "[secret KEY][secret KEY]" {
+	if got := string(p.Redact([]byte(value + value))); got != "[secret][secret]" {
 		t.Errorf("twice: %q", got)
 	}
 }
@@ -106,8 +109,8 @@ func TestRedactsInsideLongerBase64(t *testing.T) {
 			for after := range 4 {
 				text := enc.EncodeToString([]byte(strings.Repeat("u", before) + value + strings.Repeat("z", after)))
 				got := p.RedactString(text)
-				left, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("[secret KEY]", "", "-", "+", "_", "/").Replace(got), "="))
-				if !strings.Contains(got, "[secret KEY]") || strings.Contains(string(left), "cr3t") {
+				left, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.NewReplacer("[secret]", "", "-", "+", "_", "/").Replace(got), "="))
+				if !strings.Contains(got, "[secret]") || strings.Contains(string(left), "cr3t") {
 					t.Errorf("%d before, %d after: %q", before, after, got)
 				}
 			}
@@ -118,12 +121,12 @@ func TestRedactsInsideLongerBase64(t *testing.T) {
 func TestOverlappingSecretsGoWhole(t *testing.T) {
 	t.Parallel()
 	p := open(t, policy.Config{Secrets: map[string]policy.Secret{
-		"SHORT": {Env: "A", Hosts: []string{"h"}}, "LONG": {Env: "B", Hosts: []string{"h"}}, "NEXT": {Env: "C", Hosts: []string{"h"}},
+		"SHORT": {Env: "A", Hosts: []string{"h"}, AllowShort: true}, "LONG": {Env: "B", Hosts: []string{"h"}, AllowShort: true}, "NEXT": {Env: "C", Hosts: []string{"h"}, AllowShort: true},
 	}}, environment(map[string]string{"A": "abcd", "B": "abcdefgh", "C": "ghij"}))
 	for text, want := range map[string]string{
-		"xabcdefghx":   "x[secret LONG]x",
-		"xabcdefghijx": "x[secret LONG]x",
-		"abcd ghij":    "[secret SHORT] [secret NEXT]",
+		"xabcdefghx":   "x[secret]x",
+		"xabcdefghijx": "x[secret]x",
+		"abcd ghij":    "[secret] [secret]",
 		"nothing here": "nothing here",
 	} {
 		if got := p.RedactString(text); got != want {
@@ -141,13 +144,13 @@ func TestRotatedValuesAreRedactedToo(t *testing.T) {
 	if got, err := p.Secret("KEY", "x", "h"); err != nil || got != "new-value" {
 		t.Fatalf("%q, %v", got, err)
 	}
-	if got := p.RedactString("old-value new-value"); got != "[secret KEY] [secret KEY]" {
+	if got := p.RedactString("old-value new-value"); got != "[secret] [secret]" {
 		t.Error(got)
 	}
 	put(t, file, "abc")
 	_, err := p.Secret("KEY", "x", "h")
 	if d := denied(t, err); strings.Contains(d.Message, "abc") {
-		t.Error("the refusal gives the value away")
+		t.Error("the refusal contains the value")
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -183,7 +186,7 @@ func TestConnections(t *testing.T) {
 	if password, err := p.Password("mail"); err != nil || password != "mail-password" {
 		t.Errorf("%q, %v", password, err)
 	}
-	if got := p.RedactString("hunter22 toorpass mail-password " + env["ORDERS_DSN"]); got != "[secret orders] [secret old] [secret mail] [secret orders]" {
+	if got := p.RedactString("hunter22 toorpass mail-password " + env["ORDERS_DSN"]); got != "[secret] [secret] [secret] [secret]" {
 		t.Error(got)
 	}
 	_, err := p.DSN("unset")

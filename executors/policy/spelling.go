@@ -1,29 +1,31 @@
 package policy
 
 import (
-	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// spelling is one form of one secret. Forms that differ only in how single
-// characters are escaped are one.
+// spelling is one encoded form of a secret. Forms that differ only in the escapes
+// of single characters are one spelling.
 type spelling struct {
-	text  []byte // as it is
-	plain []byte // as it is in a plain view, where that is something else
-	mark  string
-	wraps bool // its encoders break lines
+	text  []byte // the encoded form
+	plain []byte // its form in a decoded view, if that differs
+	name  string // of the secret
+	wraps bool   // its encoders break lines
 }
 
-// spellings lists the forms that encoders give a value.
-func spellings(value, mark string) []spelling {
+// spellings returns the forms that encoders give a value.
+func spellings(value, name string) []spelling {
 	var all []spelling
 	add := func(form string, wraps bool) {
-		if len(form) >= minSecret && !slices.ContainsFunc(all, func(s spelling) bool { return string(s.text) == form }) {
-			one := spelling{text: []byte(form), mark: mark, wraps: wraps}
+		if len(form) >= leastSecret && !slices.ContainsFunc(all, func(s spelling) bool { return string(s.text) == form }) {
+			one := spelling{text: []byte(form), name: name, wraps: wraps}
 			if plain := plainView(one.text); plain != nil && len(plain.text) >= keyLength {
 				one.plain = plain.text
 			}
@@ -35,10 +37,13 @@ func spellings(value, mark string) []spelling {
 	for _, quote := range []string{"'", `"`} {      // in SQL and CSV
 		add(strings.ReplaceAll(value, quote, quote+quote), false)
 	}
+	add(hex.EncodeToString([]byte(value)), true) // as databases show bytes
+	add(strings.ToUpper(hex.EncodeToString([]byte(value))), true)
+	plain, forHTML := jsonEscaped(value)
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		add(enc.EncodeToString([]byte(value)), true)
 		add(enc.WithPadding(base64.NoPadding).EncodeToString([]byte(value)), true)
-		for _, form := range []string{value, url.QueryEscape(value), jsonEscaped(value, false), jsonEscaped(value, true), strings.ReplaceAll(value, `"`, `""`)} {
+		for _, form := range []string{value, url.QueryEscape(value), plain, forHTML, strings.ReplaceAll(value, `"`, `""`)} {
 			for shift := range 3 {
 				add(insideBase64(enc, form, shift), true)
 			}
@@ -47,25 +52,26 @@ func spellings(value, mark string) []spelling {
 	return all
 }
 
-// insideBase64 returns the characters that a value gives wherever it stands
-// in a longer encoded text ("user:" before it, say), with shift bytes of
-// the first group of three taken: those that depend on the value alone.
+// insideBase64 returns the base64 characters that depend on the value alone when
+// it is inside a longer text, such as "user:" before it. shift is how many bytes
+// of the first group of three are before the value.
 func insideBase64(enc *base64.Encoding, value string, shift int) string {
 	encoded := enc.WithPadding(base64.NoPadding).EncodeToString(append(make([]byte, shift), value...))
 	first := (shift*8 + 5) / 6
 	last := (shift + len(value)) * 8 / 6
-	if last-first < 5 { // too short to be told from any other text
+	if last-first < 5 { // too short to tell from other text
 		return ""
 	}
 	return encoded[first:last]
 }
 
-func jsonEscaped(value string, escapeHTML bool) string {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(escapeHTML)
-	if err := enc.Encode(value); err != nil {
-		return value
+// jsonEscaped returns value in the form that it has inside a JSON string, and in
+// the form of encoders that escape for HTML too.
+func jsonEscaped(value string) (plain, forHTML string) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		raw = plainjson.AppendString(nil, value)
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
+	inner := func(quoted []byte) string { return string(quoted[1 : len(quoted)-1]) }
+	return inner(plainjson.AppendString(nil, value)), inner(raw)
 }

@@ -12,26 +12,35 @@ import (
 	"time"
 )
 
-// TransportOptions choose one of the shared transports.
+// TransportOptions select one of the shared transports.
 type TransportOptions struct {
 	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
 }
 
-// idlePerHost is how many idle connections to one host are kept: as many as
-// requests to one host run at a time in a wide fan-out, so that the next wave
-// dials nothing.
+// idlePerHost is how many idle connections to one host are kept: as many as a wide
+// fan-out uses at a time, so that the next requests need not dial.
 const idlePerHost = 1024
 
-// Transport returns the shared transport for addresses that callers give:
-// pooled, guarded at dial time, without the environment's proxy (a proxy
-// would dial for us, unguarded). It neither follows redirects nor bounds the
-// whole exchange; that is for the http.Client around it.
+// Transport returns the shared transport for callers' URLs. It pools connections
+// and checks addresses when it dials. It ignores the environment's proxy, which
+// would dial without the checks. Redirects and the time limit of the whole
+// exchange are up to the http.Client.
 func (p *Policy) Transport(opts TransportOptions) http.RoundTripper {
 	if opts.InsecureSkipVerify {
 		return p.unverified
 	}
 	return p.verified
+}
+
+// TunnelProxy returns the environment's proxy for requests that stay encrypted
+// through it. A proxy would read the secrets in any other request, so that goes
+// directly to its server.
+func TunnelProxy(req *http.Request) (*url.URL, error) {
+	if req.URL.Scheme != "https" {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(req)
 }
 
 func (p *Policy) newTransport(insecure bool) *Pool {
@@ -50,14 +59,13 @@ func (p *Policy) newTransport(insecure bool) *Pool {
 	})
 }
 
-// CheckURL parses a URL that a caller gave and refuses what is refused at
-// dial time anyway, where that shows without resolving a name: schemes other
-// than the given ones (http and https without any), addresses, and hosts that
-// are none.
+// CheckURL parses a caller's URL. Without resolving names it refuses what a dial
+// would refuse: invalid hosts, addresses that are not allowed, and schemes other
+// than the given ones (http and https by default).
 func (p *Policy) CheckURL(raw string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, &Denied{Message: fmt.Sprintf("%q is no URL: %v", raw, unwrapURL(err))}
+		return nil, &Denied{Message: fmt.Sprintf("%q is not a URL: %v", raw, unwrapURL(err))}
 	}
 	if len(schemes) == 0 {
 		schemes = []string{"http", "https"}
@@ -66,7 +74,7 @@ func (p *Policy) CheckURL(raw string, schemes ...string) (*url.URL, error) {
 		return nil, &Denied{Message: fmt.Sprintf("the URL must begin with %s://; got %q", strings.Join(schemes, ":// or "), raw)}
 	}
 	if u.Hostname() == "" {
-		return nil, &Denied{Message: fmt.Sprintf("the URL %q names no host", raw)}
+		return nil, &Denied{Message: fmt.Sprintf("the URL %q has no host", raw)}
 	}
 	port := uint64(defaultPort(u.Scheme))
 	if u.Port() != "" {
@@ -89,6 +97,12 @@ func defaultPort(scheme string) uint16 {
 	switch scheme {
 	case "https", "wss", "grpcs":
 		return 443
+	case "ssh":
+		return 22
+	case "postgres", "postgresql":
+		return 5432
+	case "mysql":
+		return 3306
 	}
 	return 80
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// A wide fan-out to one host dials each connection once, and the next one
-// dials none.
+// A wide fan-out to one host dials each connection once, and the next fan-out
+// reuses them.
 func TestConnectionsAreReused(t *testing.T) {
 	t.Parallel()
 	const wide = 200
@@ -59,8 +59,8 @@ func fetch(t testing.TB, client *http.Client, url string) {
 	}
 }
 
-// BenchmarkTransport compares the guarded transport with a bare one of the
-// same size, with many requests to one host in flight. The two take turns.
+// BenchmarkTransport compares the checking transport with a plain one of the same
+// size, with many requests to one host in flight. The two take turns.
 func BenchmarkTransport(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, `{"ok": true}`) }))
 	defer server.Close()

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
 type auth struct {
@@ -19,11 +19,11 @@ type auth struct {
 	Location string `json:"location"`
 }
 
-// inQuery reports whether the credential is a query parameter.
+// inQuery reports whether the credential is sent as a query parameter.
 func (a *auth) inQuery() bool { return a.Type == "apikey" && a.Location == "query" }
 
-// apply checks the credentials and adds them to the headers. One that goes in
-// the query is only checked against it.
+// apply validates the credentials and adds them to the headers. An API key for
+// the query is validated only; newRequest adds it.
 func (a *auth) apply(header http.Header, query url.Values) error {
 	switch a.Type {
 	case "bearer":
@@ -36,7 +36,7 @@ func (a *auth) apply(header http.Header, query url.Values) error {
 			return web.Invalid("auth.username", "auth.username is required with auth.type basic")
 		}
 		if strings.Contains(a.Username, ":") {
-			return web.Invalid("auth.username", "auth.username holds a colon, which basic authentication can't carry")
+			return web.Invalid("auth.username", "auth.username must not contain a colon: basic authentication can't send one")
 		}
 		pair := base64.StdEncoding.EncodeToString([]byte(a.Username + ":" + a.Password))
 		return setCredential(header, "auth", "Authorization", "Basic "+pair)
@@ -46,13 +46,13 @@ func (a *auth) apply(header http.Header, query url.Values) error {
 		}
 		if a.inQuery() {
 			if query.Has(a.Key) {
-				return web.Invalid("auth.key", "auth.key: the query has a parameter %q already", a.Key)
+				return web.Invalid("auth.key", "auth.key: the query already has a parameter %q", a.Key)
 			}
 			return nil
 		}
 		named, err := web.ReadHeaders(map[string]any{a.Key: a.Value})
 		if err != nil {
-			return web.Invalid("auth.key", "auth.key and auth.value must make a header that may be given; got the name %q", a.Key)
+			return web.Invalid("auth.key", "auth.key and auth.value must form a valid header; got the name %q", a.Key)
 		}
 		for name, values := range named {
 			return setCredential(header, "auth.value", name, values[0])
@@ -63,7 +63,7 @@ func (a *auth) apply(header http.Header, query url.Values) error {
 
 func setCredential(header http.Header, field, name, value string) error {
 	if _, given := header[name]; given {
-		return web.Invalid(field, "%s and headers.%s both set the header %s; give one", field, name, name)
+		return web.Invalid(field, "%s and headers.%s both set the header %s; use one of them", field, name, name)
 	}
 	checked, err := web.HeaderValue(field, value)
 	if err != nil {

@@ -17,11 +17,10 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// BenchmarkThousandParallel sends 1,000 requests at once to a local nginx: by
-// the executor behind its door, and by a bare client with the same guarded
-// transport, which reads and checks the same JSON. The two take turns, so that
-// whatever else the machine does falls on both; of-bare is how many of the
-// bare client's requests the executor makes, by the median of the turns.
+// BenchmarkThousandParallel sends 1,000 parallel requests to a local nginx, in
+// turns through the executor and through a bare client with the same transport
+// that parses the same JSON. of-bare is the executor's throughput relative to
+// the bare client, as the median of the turns.
 func BenchmarkThousandParallel(b *testing.B) {
 	const parallel = 1000
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in a server
@@ -31,7 +30,7 @@ func BenchmarkThousandParallel(b *testing.B) {
 		Workers: 2,
 	})
 	url := "http://" + n.Addr + "/rows.json"
-	d := newDoor(b, policy.Config{Network: policy.Network{Allow: []string{n.Addr}}})
+	d := newCaller(b, policy.Config{Network: policy.Network{Allow: []string{n.Addr}}})
 	d.registry.CheckOutputs(false) // as in a server
 
 	all := func(one func() error) time.Duration {
@@ -76,7 +75,7 @@ func BenchmarkThousandParallel(b *testing.B) {
 	var turns []float64
 	for b.Loop() {
 		before, after := all(executor), all(bare)
-		between := all(executor) // whoever goes first pays for what the other left
+		between := all(executor) // the first one is slowed by the garbage of the other
 		again := all(bare)
 		theirs, ours = theirs+after+again, ours+before+between
 		turns = append(turns, float64(after+again)/float64(before+between))

@@ -2,18 +2,18 @@ package rest
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"mime/multipart"
 	"net/textproto"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// newBody makes the body of the input, of which there may be one, and its
-// content type; nil where the request has none.
+// newBody encodes the request body and returns its content type. Both are
+// empty if the request has no body. It fails if the input has more than one.
 func newBody(call *executors.Call, in input) (content []byte, contentType string, err error) {
 	var given []string
 	for _, name := range []string{"json", "data", "body", "files"} {
@@ -27,18 +27,16 @@ func newBody(call *executors.Call, in input) (content []byte, contentType string
 	case len(in.Files) > 0 && (len(given) == 1 || len(given) == 2 && given[0] == "data"):
 		return multipartBody(call, in)
 	case len(given) > 1:
-		return nil, "", web.Invalid(given[1], "%s are given together; a request has one body: one of json, data and body, or files with or without data",
+		return nil, "", web.Invalid(given[1], "%s can't be combined; use one of json, data and body, or files with or without data",
 			strings.Join(given, " and "))
 	}
 	switch given[0] {
 	case "json":
-		var encoded bytes.Buffer
-		encoder := json.NewEncoder(&encoded)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(in.JSON); err != nil {
-			return nil, "", web.Invalid("json", "json can't be encoded: %w", err)
+		encoded, err := plainjson.Marshal(in.JSON)
+		if err != nil {
+			return nil, "", web.Invalid("json", "json could not be encoded: %w", err)
 		}
-		return bytes.TrimSuffix(encoded.Bytes(), []byte("\n")), "application/json", nil
+		return encoded, "application/json", nil
 	case "data":
 		return []byte(formValues(in.Data).Encode()), "application/x-www-form-urlencoded", nil
 	case "body":

@@ -7,21 +7,23 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// form is how a body is given to the caller.
+// form is how a response body is returned.
 type form int
 
 const (
 	asFile form = iota
 	asText
 	asJSON
-	guess // there is no content type
+	guess // no content type
 )
 
-// textTypes are text, though they are not text/*.
+// textTypes are text formats outside text/*.
 var textTypes = map[string]bool{
 	"application/xml": true, "application/javascript": true, "application/ecmascript": true, "application/x-javascript": true,
 	"application/yaml": true, "application/x-yaml": true, "application/toml": true, "application/graphql": true,
@@ -30,8 +32,8 @@ var textTypes = map[string]bool{
 	"application/x-pem-file": true, "application/pem-certificate-chain": true, "application/jwt": true,
 }
 
-// readType splits a content type. One that can't be parsed whole still
-// counts by what is before its parameters.
+// readType parses a Content-Type header. If only the parameters are invalid,
+// the media type is used without them.
 func readType(header string) (mediaType, charset string, as form) {
 	mediaType, params, err := mime.ParseMediaType(header)
 	if err != nil {
@@ -50,8 +52,9 @@ func readType(header string) (mediaType, charset string, as form) {
 	return mediaType, charset, asFile
 }
 
-// decodeInto puts the body into the output as what its content type says, or
-// as what it can be given as where it is not that, with a warning.
+// decodeInto sets the body in the output as JSON, text or file, by its content
+// type. A body that does not match its type is returned in a form that fits,
+// with a warning.
 func (c content) decodeInto(out *output, header string) {
 	out.Size, out.Truncated = int64(len(c.data)), c.cut
 	mediaType, charset, as := readType(header)
@@ -59,7 +62,7 @@ func (c content) decodeInto(out *output, header string) {
 	case c.none, len(c.data) == 0 && as != asText:
 		return
 	case c.encoding != "":
-		out.warn("the body is given as it came, since its content-encoding %q is not known here", c.encoding)
+		out.warn("the body was not decoded: unknown content-encoding %q", c.encoding)
 		c.setFile(out, mediaType)
 		return
 	case as == guess && !c.readsAsText(), as == asFile:
@@ -79,34 +82,33 @@ func (c content) decodeInto(out *output, header string) {
 			return
 		}
 		if as == asJSON && !c.cut {
-			warning = fmt.Sprintf("the body is given as text, since it is not the JSON that its content type says: %v", err)
+			warning = fmt.Sprintf("the body is returned as text: its content type is JSON, but it is not valid JSON: %v", err)
 		}
 	}
 	if warning != "" {
 		out.warn("%s", warning)
 	}
-	c.setText(out, text)
+	c.setText(out, string(text))
 }
 
-// readsAsText guesses about a body without a content type.
+// readsAsText reports whether a body without a content type is UTF-8 text.
 func (c content) readsAsText() bool {
 	data := c.data
 	if c.cut {
-		data = web.WholeCharacters(data)
+		data = shorten.Whole(data)
 	}
 	return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0
 }
 
-// setText gives a text, as much of it as fits.
-func (c content) setText(out *output, text []byte) {
-	if end := web.EscapedEnd(text, c.room); end < len(text) {
+// setText returns the body as text, cut to the room in the output.
+func (c content) setText(out *output, text string) {
+	if end := plainjson.Fit(text, c.room); end < len(text) {
 		text, out.Truncated = text[:end], true
 	}
-	whole := string(text)
-	out.Text = &whole
+	out.Text = &text
 }
 
-// setFile gives bytes, as many as fit in base64.
+// setFile returns the body as a file, cut to what fits in base64.
 func (c content) setFile(out *output, mediaType string) {
 	data := c.data
 	if most := c.room / 4 * 3; len(data) > most {
@@ -117,6 +119,9 @@ func (c content) setFile(out *output, mediaType string) {
 	}
 	out.File = &file{ContentBase64: data, ContentType: mediaType, Size: int64(len(data))}
 }
+
+// Warned implements executors.Warner.
+func (out *output) Warned() string { return out.Warning }
 
 func (out *output) warn(format string, args ...any) {
 	if out.Warning != "" {

@@ -8,23 +8,23 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/bind"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// Endpoint is a server that an operator named, in a file of their own: it may
-// be dialled wherever it is, and the environment's proxy counts for it. What
-// leads away from it, such as a redirect, is guarded like an address of a
-// caller's.
+// Endpoint is a server from an operator's file. It may be at a private address
+// and is reached through the environment's proxy if it is an https address.
+// Requests to other hosts, such
+// as redirects, are checked like a caller's.
 type Endpoint struct {
 	origin *url.URL
 	direct *policy.Pool
 }
 
-// NewEndpoint is the endpoint with the scheme, host and port of an address.
+// NewEndpoint returns the endpoint with the scheme, host and port of origin.
 func NewEndpoint(pol *policy.Policy, origin *url.URL) *Endpoint {
 	return &Endpoint{origin: origin, direct: policy.NewPool(&http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  policy.TunnelProxy,
 		DialContext:            pol.DialTrusted,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    64,
@@ -34,15 +34,15 @@ func NewEndpoint(pol *policy.Policy, origin *url.URL) *Endpoint {
 	})}
 }
 
-// Close gives back the idle connections.
+// Close closes the idle connections.
 func (e *Endpoint) Close() error {
 	e.direct.CloseIdleConnections()
 	return nil
 }
 
-// Do makes a request of the inputs that rest_executor takes. They must be
-// valid: see executors.Definition.Complete. The output beside an error is the
-// failed answer.
+// Do sends a request with the inputs of rest_executor, which must be valid:
+// see executors.Definition.Complete. After an error, the output is the failed
+// response, if there was one.
 func (e *Endpoint) Do(ctx context.Context, call *executors.Call, inputs map[string]any) (any, error) {
 	var in input
 	if err := bind.Into(&in, inputs); err != nil {
@@ -57,16 +57,18 @@ func (e *Endpoint) Do(ctx context.Context, call *executors.Call, inputs map[stri
 	return out, err
 }
 
-// check is web.CheckURL, but for the endpoint itself. A nil endpoint is none.
+// check calls web.CheckURL for URLs outside the endpoint. A nil endpoint
+// contains no URL.
 func (e *Endpoint) check(pol *policy.Policy, raw string) (*url.URL, error) {
-	if target, err := url.Parse(raw); e != nil && err == nil && target.User == nil && web.SameHost(e.origin, target) {
+	if target, err := web.ParseURL(raw); e != nil && err == nil && target.User == nil && web.SameHost(e.origin, target) {
 		target.Fragment, target.RawFragment = "", ""
 		return target, nil
 	}
 	return web.CheckURL(pol, raw)
 }
 
-// transport goes to the endpoint directly, and everywhere else guarded.
+// transport returns a transport that connects directly to the endpoint, and
+// through guarded to other hosts.
 func (e *Endpoint) transport(guarded http.RoundTripper) http.RoundTripper {
 	if e == nil {
 		return guarded
@@ -79,7 +81,7 @@ type branch struct {
 	guarded  http.RoundTripper
 }
 
-// RoundTrip chooses by where the request goes.
+// RoundTrip sends the request through the transport for its host.
 func (b *branch) RoundTrip(req *http.Request) (*http.Response, error) {
 	if web.SameHost(b.endpoint.origin, req.URL) {
 		return b.endpoint.direct.RoundTrip(req)

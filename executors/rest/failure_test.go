@@ -33,7 +33,7 @@ func TestStatusesAreFailuresWithTheirOutput(t *testing.T) {
 			_, _ = io.WriteString(w, `{"message": "said the server"}`)
 		}
 	})
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	inAMinute := time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)
 	for _, c := range []struct {
 		path, expect string
@@ -90,11 +90,11 @@ func TestStatusesAreFailuresWithTheirOutput(t *testing.T) {
 	}
 }
 
-func TestAddressesThatAreClosed(t *testing.T) {
+func TestRefusedAddresses(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the server was reached") })
 	port := server.URL[strings.LastIndexByte(server.URL, ':'):]
-	d := newDoor(t, policy.Config{})
+	d := newCaller(t, policy.Config{})
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "169.254.169.254", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "0.0.0.0", "2130706433", "0x7f.1"} {
 		_, failure := d.call(fmt.Sprintf(`{"url": "http://%s%s/"}`, host, port))
 		if failure == nil || failure.Type != executors.PermissionDenied || failure.Field != "url" || failure.Hint == "" || failure.Retryable {
@@ -119,14 +119,14 @@ func TestNetworkFailures(t *testing.T) {
 	plain := serve(t, echo)
 	for _, c := range []struct{ name, url, message string }{
 		{"refused", "http://" + refused, "no connection"},
-		{"closed without an answer", "http://" + silent, "closed before the answer was whole"},
+		{"closed without an answer", "http://" + silent, "closed before the response was complete"},
 		{"not HTTP", "http://" + garbage, "malformed HTTP"},
 		{"no such name", "http://no-such-name.invalid/", "can't be resolved"},
 		{"no TLS there", strings.Replace(plain.URL, "http://", "https://", 1), "does not speak TLS"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			out, failure := newDoor(t, local).call(fmt.Sprintf(`{"url": %q}`, c.url))
+			out, failure := newCaller(t, local).call(fmt.Sprintf(`{"url": %q}`, c.url))
 			if out != nil || failure == nil || failure.Type != executors.NetworkError || !strings.Contains(failure.Message, c.message) {
 				t.Fatalf("failure = %+v; want a network_error with %q", failure, c.message)
 			}
@@ -143,7 +143,7 @@ func TestCertificates(t *testing.T) {
 		name, message string
 		certificate   *peers.Certificate
 	}{
-		{"self-signed", "not from an authority", peers.NewCertificate(t)},
+		{"self-signed", "not from a trusted authority", peers.NewCertificate(t)},
 		{"expired", "certificate", peers.NewCertificateFor(t, time.Now().Add(-time.Hour), "localhost")},
 		{"for another host", "certificate", peers.NewCertificateFor(t, time.Now().Add(time.Hour), "other.example")},
 	} {
@@ -154,7 +154,7 @@ func TestCertificates(t *testing.T) {
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.StartTLS()
 			defer server.Close()
-			d := newDoor(t, local)
+			d := newCaller(t, local)
 			out, failure := d.call(fmt.Sprintf(`{"url": %q}`, server.URL))
 			if out != nil || failure == nil || failure.Type != executors.NetworkError || failure.Retryable ||
 				!strings.Contains(failure.Message, c.message) || !strings.Contains(failure.Hint, "verify: false") {
@@ -176,7 +176,7 @@ func TestCancelReachesTheSocket(t *testing.T) {
 		<-r.Context().Done()
 		close(left)
 	})
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-arrived

@@ -24,25 +24,25 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, New())
 }
 
-// local is the policy that lets tests reach their own servers.
+// local is a policy that allows the tests' own servers.
 var local = policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}}
 
-// door is rest_executor behind a policy, as the runner calls it.
-type door struct {
+// caller calls rest_executor through a registry with a policy.
+type caller struct {
 	tb       testing.TB
 	registry *executors.Registry
 	timeout  time.Duration
 }
 
-func newDoor(tb testing.TB, cfg policy.Config) *door {
+func newCaller(tb testing.TB, cfg policy.Config) *caller {
 	tb.Helper()
 	registry := executortest.Registry(tb, executortest.Policy(tb, cfg), New())
-	return &door{tb: tb, registry: registry, timeout: 20 * time.Second}
+	return &caller{tb: tb, registry: registry, timeout: 20 * time.Second}
 }
 
-// call sends inputs through validation and the door. The output must fit its
-// schema; it is nil where there is none.
-func (d *door) call(inputs string) (*output, *executors.Error) {
+// call validates the inputs and calls the executor. It checks the output
+// against the output schema and returns nil if there is none.
+func (d *caller) call(inputs string) (*output, *executors.Error) {
 	d.tb.Helper()
 	resolved, refused := d.registry.ResolveInputs("rest_executor", json.RawMessage(inputs))
 	if refused != nil {
@@ -66,8 +66,8 @@ func (d *door) call(inputs string) (*output, *executors.Error) {
 	return &out, outcome.Err
 }
 
-// get is call with only a URL, which must succeed.
-func (d *door) get(url string) *output {
+// get calls the executor with a URL only; the call must succeed.
+func (d *caller) get(url string) *output {
 	d.tb.Helper()
 	out, failure := d.call(fmt.Sprintf(`{"url": %q}`, url))
 	if failure != nil {
@@ -83,7 +83,7 @@ func serve(tb testing.TB, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// received is what the echo server says it got.
+// received is the request as the echo server received it.
 type received struct {
 	Method, URI, Body string
 	Headers           http.Header

@@ -2,8 +2,8 @@ package rest
 
 import "strings"
 
-// nextLink finds the target of rel="next" in Link headers (RFC 8288), as it
-// was written; "" where there is none. Text that is no link is passed over.
+// nextLink returns the target of rel="next" in Link headers (RFC 8288), not
+// resolved, or "" if there is none. Invalid links are skipped.
 func nextLink(headers []string) string {
 	for _, rest := range headers {
 		for rest != "" {
@@ -25,8 +25,8 @@ func nextLink(headers []string) string {
 	return ""
 }
 
-// linkParams reads the parameters after a target up to the comma that ends
-// the link, and reports whether rel holds "next". Only the first rel counts.
+// linkParams reads the parameters of a link up to the comma that ends it, and
+// reports whether rel contains "next". Only the first rel counts.
 func linkParams(text string) (next bool, rest string) {
 	seen := false
 	for {
@@ -57,7 +57,7 @@ func linkParams(text string) (next bool, rest string) {
 	}
 }
 
-// linkValue reads a token or a quoted string with its escapes.
+// linkValue reads a token or a quoted string.
 func linkValue(text string) (value, rest string) {
 	if !strings.HasPrefix(text, `"`) {
 		end := strings.IndexAny(text, ";,")

@@ -37,7 +37,7 @@ func TestAgainstNginx(t *testing.T) {
 			location = /none { return 204; }
 			location /upload { client_max_body_size 1k; proxy_pass http://127.0.0.1:9/; }`,
 	})
-	d := newDoor(t, policy.Config{Network: policy.Network{Allow: []string{n.Addr, n.TLSAddr}}})
+	d := newCaller(t, policy.Config{Network: policy.Network{Allow: []string{n.Addr, n.TLSAddr}}})
 	base := "http://" + n.Addr
 	for _, c := range []struct {
 		name, inputs string
@@ -45,7 +45,7 @@ func TestAgainstNginx(t *testing.T) {
 		kind         executors.ErrorType
 		check        func(*testing.T, *output, *executors.Error)
 	}{
-		{name: "JSON, compressed on the way", inputs: `"url": "BASE/rows.json"`, status: 200, check: func(t *testing.T, out *output, _ *executors.Error) {
+		{name: "JSON, compressed on the reply", inputs: `"url": "BASE/rows.json"`, status: 200, check: func(t *testing.T, out *output, _ *executors.Error) {
 			if string(out.JSON) != string(raw) || out.Headers["content-encoding"] != "gzip" || out.Size != int64(len(raw)) {
 				t.Errorf("%d of %d bytes, headers %v", len(out.JSON), len(raw), out.Headers)
 			}
@@ -78,7 +78,7 @@ func TestAgainstNginx(t *testing.T) {
 		{name: "no content", inputs: `"url": "BASE/none"`, status: 204},
 		{name: "moved", inputs: `"url": "BASE/moved"`, status: 200, check: func(t *testing.T, out *output, _ *executors.Error) {
 			if out.URL != base+"/rows.json" || len(out.Redirects) != 1 {
-				t.Errorf("url %s by way of %v", out.URL, out.Redirects)
+				t.Errorf("url %s by reply of %v", out.URL, out.Redirects)
 			}
 		}},
 		{name: "a folder", inputs: `"url": "BASE/dir"`, status: 200},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,8 +13,8 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// list serves the numbers from 0 up to total in pages of ten, in each of the
-// three ways that APIs have.
+// list serves the numbers 0 to total-1 in pages of ten, by Link header, cursor
+// and page number.
 func list(total int, pageParam string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
@@ -46,7 +47,7 @@ func list(total int, pageParam string) http.HandlerFunc {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	server := serve(t, list(25, "p"))
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	const header, query = `{"type": "apikey", "value": "k"}`, `{"type": "apikey", "key": "key", "value": "k", "location": "query"}`
 	for _, c := range []struct {
 		name, path, auth, paginate string
@@ -93,14 +94,14 @@ func TestPages(t *testing.T) {
 			if next := strings.ReplaceAll(c.next, "URL", server.URL); out.NextPage != next || out.Truncated != (next != "") {
 				t.Errorf("next_page %q, truncated %v; want %q", out.NextPage, out.Truncated, next)
 			}
-			if (out.Warning != "") != strings.Contains(c.name, "ignores") {
+			if (out.Warning != "") != (strings.Contains(c.name, "ignores") || out.Truncated) {
 				t.Errorf("warning = %q", out.Warning)
 			}
 		})
 	}
 }
 
-func TestPagesThatGoWrong(t *testing.T) {
+func TestFailedPages(t *testing.T) {
 	t.Parallel()
 	other := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Secret") != "" {
@@ -136,7 +137,7 @@ func TestPagesThatGoWrong(t *testing.T) {
 			_, _ = io.WriteString(w, `{"items": [1], "next": "n"}`)
 		}
 	})
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	const cursor = `"type": "cursor", "items": "items", "cursor_field": "next", "cursor_param": "c"`
 	for _, c := range []struct {
 		name, path, paginate, more string
@@ -153,8 +154,8 @@ func TestPagesThatGoWrong(t *testing.T) {
 		{name: "no answer", path: "/gone", paginate: cursor, json: "[1]", pages: 1, kind: executors.NetworkError, next: "n"},
 		{name: "over max_bytes at the first page", path: "/", paginate: cursor, more: `, "max_bytes": 5`, json: "[]", kind: executors.ExecutionError, text: `{"ite`},
 		{name: "over max_bytes later", path: "/long", paginate: cursor, more: `, "max_bytes": 100`, json: "[1]", pages: 1, next: "n"},
-		{name: "the same cursor again", path: "/circle", paginate: cursor, json: "[1,1]", pages: 2},
-		{name: "the same link again", path: "/circle", paginate: `"type": "link", "items": "items"`, json: "[1]", pages: 1},
+		{name: "the same cursor again", path: "/circle", paginate: cursor, json: "[1,1]", pages: 2, kind: executors.ExecutionError},
+		{name: "the same link again", path: "/circle", paginate: `"type": "link", "items": "items"`, json: "[1]", pages: 1, kind: executors.ExecutionError},
 		{name: "a link to another host", path: "/elsewhere?to=" + other.URL, paginate: `"type": "link", "items": "items"`,
 			json: "[1]", pages: 1, kind: executors.ExecutionError, text: "other", next: other.URL},
 		{name: "a link to a closed address", path: "/elsewhere?to=http://10.0.0.1/", paginate: `"type": "link", "items": "items"`,
@@ -178,6 +179,81 @@ func TestPagesThatGoWrong(t *testing.T) {
 			}
 			if c.name == "a status" && (!failure.Retryable || failure.RetryAfter.Seconds() != 3) {
 				t.Errorf("failure = %+v; want it retryable in 3 s", failure)
+			}
+		})
+	}
+}
+
+// TestCursors covers what servers put into the field of the next page. Every page
+// is read once, or the call fails; the items so far are kept.
+func TestCursors(t *testing.T) {
+	t.Parallel()
+	d := newCaller(t, local)
+	for _, c := range []struct {
+		name, form, last, more string
+		json                   string
+		kind                   executors.ErrorType
+		next, warning          string
+	}{
+		{name: "a URL", form: `"URL/v1/list?c=NEXT&kind=a%20b"`, last: "null", json: "[0,1,2]"},
+		{name: "a path with a query", form: `"/v1/list?c=NEXT&kind=a%20b"`, last: "null", json: "[0,1,2]"},
+		{name: "a query", form: `"?c=NEXT&kind=a%20b"`, last: "null", json: "[0,1,2]"},
+		{name: "a relative address", form: `"list?page=NEXT&kind=a%20b"`, last: "null", json: "[0,1,2]"},
+		{name: "a URL with a space", form: `"URL/v1/list?c=NEXT&kind=a%20b&x=New York ü"`, last: "null", json: "[0,1,2]"},
+		{name: "a URL, two pages", form: `"URL/v1/list?c=NEXT&kind=a%20b"`, last: "null", more: `, "max_pages": 2`, json: "[0,1]", warning: "max_pages 2", next: "URL/v1/list?c=2&"},
+		{name: "a URL as the start", form: `"URL/v1/list?c=NEXT&kind=a%20b"`, last: "null", more: `, "start": "URL/v1/list?c=1&kind=a%20b"`, json: "[1,2]"},
+		{name: "text", form: `"NEXT"`, last: "null", json: "[0,1,2]"},
+		{name: "a number", form: `NEXT`, last: `""`, json: "[0,1,2]"},
+		{name: "false at the end", form: `"NEXT"`, last: "false", json: "[0,1,2]"},
+		{name: "nothing at the end", form: `"NEXT"`, last: "", json: "[0,1,2]"},
+		{name: "nothing at all", json: "[0]", warning: "misspelt"},
+
+		{name: "a repeated cursor", form: `"NEXT"`, last: `"1"`, json: "[0,1,2]", kind: executors.ExecutionError},
+		{name: "the same cursor", form: `"NEXT"`, last: `"2"`, json: "[0,1,2]", kind: executors.ExecutionError},
+		{name: "the same cursor after an empty page", form: `"NEXT"`, last: `"2"`, json: "[0,1]"},
+		{name: "a repeated URL", form: `"URL/v1/list?c=NEXT&kind=a%20b"`, last: `"URL/v1/list?c=1&kind=a%20b"`, json: "[0,1,2]", kind: executors.ExecutionError},
+		{name: "the same URL", form: `"URL/v1/list?c=0&kind=a%20b"`, last: "null", json: "[0,0]", kind: executors.ExecutionError},
+		{name: "an object", form: `{"after": NEXT}`, last: "null", json: "[0]", kind: executors.ExecutionError},
+		{name: "an array", form: `[]`, last: "null", json: "[0]", kind: executors.ExecutionError},
+		{name: "true", form: `true`, last: "null", json: "[0]", kind: executors.ExecutionError},
+		{name: "a closed address", form: `"http://10.0.0.1/v1/list?c=NEXT"`, last: "null", json: "[0]", kind: executors.PermissionDenied},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var server *httptest.Server
+			server = serve(t, func(w http.ResponseWriter, r *http.Request) {
+				q := r.URL.Query()
+				if q.Get("kind") != "a b" {
+					w.WriteHeader(http.StatusBadRequest)
+				}
+				from, _ := strconv.Atoi(q.Get("c") + q.Get("page"))
+				items, next := strconv.Itoa(from), c.form
+				if from == 2 {
+					next = c.last
+				}
+				if from == 2 && strings.Contains(c.name, "empty page") {
+					items = ""
+				}
+				next = strings.NewReplacer("URL", server.URL, "NEXT", strconv.Itoa(from+1)).Replace(next)
+				if next != "" {
+					next = `, "next": ` + next
+				}
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = fmt.Fprintf(w, `{"items": [%s]%s}`, items, next)
+			})
+			out, failure := d.call(fmt.Sprintf(`{"url": %q, "paginate": {"type": "cursor", "items": "items", "cursor_field": "next", "cursor_param": "c"%s}}`,
+				server.URL+"/v1/list?kind=a b", strings.ReplaceAll(c.more, "URL", server.URL)))
+			if (failure == nil) != (c.kind == "") || failure != nil && failure.Type != c.kind {
+				t.Fatalf("failure = %+v; want %q", failure, c.kind)
+			}
+			if out == nil || string(out.JSON) != c.json || out.Success != (c.kind == "") {
+				t.Fatalf("output = %+v; want %s", out, c.json)
+			}
+			if next := strings.ReplaceAll(c.next, "URL", server.URL); !strings.HasPrefix(out.NextPage, next) || out.Truncated != (next != "") {
+				t.Errorf("next_page %q, truncated %v; want %q", out.NextPage, out.Truncated, next)
+			}
+			if (out.Warning != "") != (c.warning != "") || !strings.Contains(out.Warning, c.warning) {
+				t.Errorf("warning = %q; want %q", out.Warning, c.warning)
 			}
 		})
 	}

@@ -48,7 +48,7 @@ func FuzzNextLink(f *testing.F) {
 	})
 }
 
-func TestQueriesKeepTheirSpelling(t *testing.T) {
+func TestQueryOrder(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ raw, want string }{
 		{"http://a/", "http://a/?p=2"},

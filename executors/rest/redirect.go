@@ -6,45 +6,45 @@ import (
 	"net/http"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
-// maxRedirects is how many redirects are followed.
+// maxRedirects is the number of redirects that are followed.
 const maxRedirects = 5
 
-// hops is an answer and the way to it.
+// hops is a response and the requests that led to it.
 type hops struct {
 	*http.Response
 	last    *request
-	visited []string // the addresses before the last
+	visited []string // URLs before the last
 }
 
-// send sends a request and follows redirects. Every hop is checked like an
-// address that the caller gave. Where a redirect is refused the answer that
-// asked for it comes beside the error.
+// send sends a request and follows redirects. Each URL is checked like a
+// caller's. After a refused redirect, it returns the redirect response and an
+// error.
 func (c *client) send(ctx context.Context, req *request) (hops, error) {
-	way := hops{last: req}
+	reply := hops{last: req}
 	for {
-		resp, err := way.last.send(ctx, c.transport)
+		resp, err := reply.last.send(ctx, c.transport)
 		if err != nil {
-			return way, err
+			return reply, err
 		}
-		way.Response = resp
+		reply.Response = resp
 		location := resp.Header.Get("Location")
 		if !c.follow || location == "" || !isRedirect(resp.StatusCode) {
-			return way, nil
+			return reply, nil
 		}
-		if len(way.visited) == maxRedirects {
-			return way, executors.Errorf(executors.ExecutionError, "%s: more than %d redirects", req.name(), maxRedirects)
+		if len(reply.visited) == maxRedirects {
+			return reply, executors.Errorf(executors.ExecutionError, "%s: more than %d redirects", req.name(), maxRedirects)
 		}
-		next, err := c.redirect(way.last, resp.StatusCode, location)
+		next, err := c.redirect(reply.last, resp.StatusCode, location)
 		if err != nil {
-			return way, err
+			return reply, err
 		}
 		discard(resp)
-		way.Response = nil
-		way.visited = append(way.visited, way.last.shown())
-		way.last = next
+		reply.Response = nil
+		reply.visited = append(reply.visited, reply.last.shown())
+		reply.last = next
 	}
 }
 
@@ -57,13 +57,12 @@ func isRedirect(status int) bool {
 	return false
 }
 
-// redirect is the next hop. As browsers have it, 303 turns everything but
-// HEAD into GET, 301 and 302 turn POST into GET, and 307 and 308 change
-// nothing.
+// redirect returns the next request. As in browsers, 303 turns every method but
+// HEAD into GET, 301 and 302 turn POST into GET, and 307 and 308 keep the method.
 func (c *client) redirect(from *request, status int, location string) (*request, error) {
-	target, err := from.url.Parse(location)
+	target, err := web.Resolve(from.url, location)
 	if err != nil {
-		return nil, executors.Errorf(executors.ExecutionError, "%s: the redirect's address can't be read", from.name())
+		return nil, executors.Errorf(executors.ExecutionError, "%s: the redirect has an invalid Location", from.name())
 	}
 	if target, err = c.trusted.check(c.policy, target.String()); err != nil {
 		return nil, web.FromServer("the redirect", err)
@@ -78,11 +77,11 @@ func (c *client) redirect(from *request, status int, location string) (*request,
 			changed.header.Del(name)
 		}
 	}
-	return changed.to(target)
+	return changed.to(c.policy, target)
 }
 
-// discard reads a little of a body that nobody wants, so that the connection
-// can be used again, and closes it.
+// discard reads up to 4 KiB of an unused body, so that the connection can be
+// reused, and closes it.
 func discard(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()

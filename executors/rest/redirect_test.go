@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// redirecting sends /CODE?to=TARGET on to TARGET with that status; anything
-// else is echoed.
+// redirecting redirects /CODE?to=TARGET to TARGET with that status and echoes
+// any other request.
 func redirecting(w http.ResponseWriter, r *http.Request) {
 	to := r.URL.Query().Get("to")
 	var code int
@@ -28,7 +28,7 @@ func redirecting(w http.ResponseWriter, r *http.Request) {
 func TestMethodsOnRedirects(t *testing.T) {
 	t.Parallel()
 	server := serve(t, redirecting)
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	for _, c := range []struct {
 		code         int
 		method, want string
@@ -49,7 +49,7 @@ func TestMethodsOnRedirects(t *testing.T) {
 			continue
 		}
 		if out.Method != c.want || out.URL != server.URL+"/end?q=1" || len(out.Redirects) != 1 {
-			t.Errorf("%d %s ended as %s %s by way of %v; want %s", c.code, c.method, out.Method, out.URL, out.Redirects, c.want)
+			t.Errorf("%d %s ended as %s %s by reply of %v; want %s", c.code, c.method, out.Method, out.URL, out.Redirects, c.want)
 		}
 		if c.want == "HEAD" {
 			continue
@@ -65,7 +65,7 @@ func TestCredentialsStayWithTheirHost(t *testing.T) {
 	t.Parallel()
 	other := serve(t, echo)
 	server := serve(t, redirecting)
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	const headers = `"headers": {"X-Secret": "s", "Cookie": "c=1", "Accept": "text/x", "Accept-Language": "fr"}`
 	for _, auth := range []string{`{"type": "bearer", "token": "t"}`, `{"type": "apikey", "value": "k"}`, `{"type": "apikey", "key": "key", "value": "k", "location": "query"}`} {
 		out, failure := d.call(fmt.Sprintf(`{"url": "%s/302?to=%s/end", %s, "auth": %s}`, server.URL, other.URL, headers, auth))
@@ -92,7 +92,7 @@ func TestABodyDoesNotGoToAnotherHost(t *testing.T) {
 	t.Parallel()
 	other := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the other host was asked") })
 	server := serve(t, redirecting)
-	out, failure := newDoor(t, local).call(fmt.Sprintf(`{"url": "%s/307?to=%s/end", "method": "POST", "json": {"secret": 1}}`, server.URL, other.URL))
+	out, failure := newCaller(t, local).call(fmt.Sprintf(`{"url": "%s/307?to=%s/end", "method": "POST", "json": {"secret": 1}}`, server.URL, other.URL))
 	if failure == nil || failure.Type != executors.PermissionDenied || out == nil || out.StatusCode != 307 || out.Success {
 		t.Errorf("failure = %+v, output %+v; want it refused, and the answer kept", failure, out)
 	}
@@ -102,7 +102,7 @@ func TestEveryHopIsChecked(t *testing.T) {
 	t.Parallel()
 	hidden := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a closed address was reached by a redirect") })
 	server := serve(t, redirecting)
-	d := newDoor(t, policy.Config{Network: policy.Network{Allow: []string{strings.TrimPrefix(server.URL, "http://")}}})
+	d := newCaller(t, policy.Config{Network: policy.Network{Allow: []string{strings.TrimPrefix(server.URL, "http://")}}})
 	port := hidden.URL[strings.LastIndexByte(hidden.URL, ':'):]
 	const closed, unreadable = executors.PermissionDenied, executors.ExecutionError
 	for to, kind := range map[string]executors.ErrorType{
@@ -139,7 +139,7 @@ func TestRedirectsEnd(t *testing.T) {
 		}
 		echo(w, r)
 	})
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	if out := d.get(server.URL + "/5"); len(out.Redirects) != 5 || out.URL != server.URL+"/0" {
 		t.Errorf("five redirects: %+v", out)
 	}

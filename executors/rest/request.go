@@ -9,22 +9,23 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// request is what one hop sends. The body is in memory, so that a redirect
-// can send it again.
+// request is one HTTP request of a chain of redirects. The body is in memory,
+// so that a redirect can send it again.
 type request struct {
 	method string
 	url    *url.URL
 	header http.Header
 	body   []byte
-	// key and keyValue are an API key that goes in the query, "" where none does.
+	// key and keyValue are an API key in the query; "": none.
 	key, keyValue string
 }
 
-// newRequest checks everything of the input that the schema can't, and puts
-// the request together. Nothing has been sent when it fails.
+// newRequest validates what the schema can't and builds the request. It sends
+// nothing.
 func newRequest(call *executors.Call, in input, trusted *Endpoint) (*request, error) {
 	target, err := trusted.check(call.Policy, in.URL)
 	if err != nil {
@@ -54,19 +55,18 @@ func newRequest(call *executors.Call, in input, trusted *Endpoint) (*request, er
 		web.SetDefault(header, "Content-Type", contentType)
 	}
 	if strings.HasPrefix(contentType, "multipart/") {
-		header["Content-Type"] = []string{contentType} // it names the boundary
+		header["Content-Type"] = []string{contentType} // contains the boundary
 	}
 	web.SetDefault(header, "Accept", "*/*")
 	if _, part := header["Range"]; part {
-		web.SetDefault(header, "Accept-Encoding", "identity") // a part of something compressed can't be read
+		web.SetDefault(header, "Accept-Encoding", "identity") // a range of compressed data can't be decoded
 	}
 	web.SetDefault(header, "Accept-Encoding", "gzip, deflate")
 	web.SetDefault(header, "User-Agent", "chainwright")
 	return req, nil
 }
 
-// addQuery adds parameters behind those that are there, whose order and
-// spelling stay as they are.
+// addQuery appends parameters and keeps the existing ones unchanged.
 func addQuery(target *url.URL, values url.Values) {
 	switch added := values.Encode(); {
 	case added == "":
@@ -77,13 +77,13 @@ func addQuery(target *url.URL, values url.Values) {
 	}
 }
 
-// setQuery replaces one parameter, wherever it is.
+// setQuery replaces one parameter.
 func setQuery(target *url.URL, name, value string) {
 	dropQuery(target, name)
 	addQuery(target, url.Values{name: {value}})
 }
 
-// dropQuery removes one parameter and leaves the others as they are.
+// dropQuery removes one parameter and keeps the others unchanged.
 func dropQuery(target *url.URL, name string) {
 	var kept []string
 	for pair := range strings.SplitSeq(target.RawQuery, "&") {
@@ -111,29 +111,51 @@ func (r *request) send(ctx context.Context, transport http.RoundTripper) (*http.
 	return transport.RoundTrip(hop.WithContext(ctx))
 }
 
-// to is the request for another address that a server named. Credentials and
-// a body go along only where it is the same host.
-func (r *request) to(target *url.URL) (*request, error) {
+// to returns the request for another URL that a server named. For another host
+// it has no credentials, and fails if there is a body. No secret goes where it
+// is not bound, whatever carries it.
+func (r *request) to(pol *policy.Policy, target *url.URL) (*request, error) {
 	next := *r
 	next.url = target
+	if r.url.Scheme == target.Scheme && web.SameHost(r.url, target) {
+		return &next, nil
+	}
+	place := policy.URLDestination(target)
+	carried := []string{target.String()}
+	if web.SameHost(r.url, target) { // the same host, now encrypted
+		carried = append(carried, string(r.body))
+		for _, values := range r.header {
+			carried = append(carried, values...)
+		}
+	}
+	for _, text := range carried {
+		if err := pol.MaySend(place, text); err != nil {
+			return nil, web.FromServer("the redirect", web.Denied(err))
+		}
+	}
 	if web.SameHost(r.url, target) {
 		return &next, nil
 	}
 	if len(r.body) > 0 {
 		return nil, executors.Errorf(executors.PermissionDenied,
-			"%s leads to another host, %s, and would take the body there", r.url.Host, target.Host).
-			WithField("url").WithHint("send it to that address directly, if you trust it")
+			"%s redirects to another host, %s, which would receive the body", r.url.Host, target.Host).
+			WithField("url").WithHint("if you trust that host, send the request to it directly")
 	}
 	next.header = web.WithoutUnsafe(r.header)
+	for name, values := range next.header {
+		if pol.MaySend(place, values[0]) != nil {
+			delete(next.header, name)
+		}
+	}
 	next.key, next.keyValue = "", ""
 	return &next, nil
 }
 
-// name is what the request is called in messages: the query may hold what
-// should not be in a log.
+// name returns the request for error messages, without its query, which may
+// contain secrets.
 func (r *request) name() string { return r.method + " " + web.WithoutQuery(r.url) }
 
-// shown is an address for the output: without an API key.
+// shown returns the URL for the output, without an API key.
 func (r *request) shown() string { return withoutKey(r.url, r.key) }
 
 func withoutKey(target *url.URL, key string) string {

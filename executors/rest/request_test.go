@@ -16,10 +16,10 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-func TestWhatIsSent(t *testing.T) {
+func TestRequest(t *testing.T) {
 	t.Parallel()
 	server := serve(t, echo)
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	for _, c := range []struct {
 		name, inputs      string // without the url, which is the echo server's with "/a%20b?x=1&y=%2F"
 		method, uri, body string
@@ -74,38 +74,38 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestInvalidInputs(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("something was sent") })
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	const url = `"url": "URL", `
 	for _, c := range []struct{ inputs, field, message string }{
 		{`"method": "GET"`, "url", "required"},
 		{`"url": "ftp://127.0.0.1/x"`, "url", `must begin with http:// or https://; got the scheme "ftp"`},
 		{`"url": "127.0.0.1"`, "url", "must begin with http"},
-		{`"url": "http://"`, "url", "names no host"},
+		{`"url": "http://"`, "url", "has no host"},
 		{`"url": "http://[::1"`, "url", "can't be read"},
-		{`"url": "http://ada:secret@127.0.0.1/"`, "url", "give them in auth"},
+		{`"url": "http://ada:secret@127.0.0.1/"`, "url", "set them in auth"},
 		{url + `"method": "get"`, "method", "GET"},
-		{url + `"json": {}, "data": {}`, "data", "json and data are given together"},
-		{url + `"data": {}, "body": ""`, "body", "data and body are given together"},
-		{url + `"json": null, "files": {"f": {"content": ""}}`, "files", "json and files are given together"},
+		{url + `"json": {}, "data": {}`, "data", "json and data can't be combined"},
+		{url + `"data": {}, "body": ""`, "body", "data and body can't be combined"},
+		{url + `"json": null, "files": {"f": {"content": ""}}`, "files", "json and files can't be combined"},
 		{url + `"headers": {"X-A": "1\r\nX-Evil: 2"}`, "headers.X-A", "control character"},
 		{url + `"headers": {"X-A": "1\u0000"}`, "headers.X-A", "control character"},
 		{url + `"headers": {"X A": "1"}`, "headers", `header name "X A"`},
 		{url + `"headers": {"X-A:": "1"}`, "headers", "header name"},
 		{url + `"headers": {"": "1"}`, "headers", "header name"},
-		{url + `"headers": {"Host": "evil.example"}`, "headers.Host", "can't be given"},
-		{url + `"headers": {"transfer-encoding": "chunked"}`, "headers.transfer-encoding", "can't be given"},
-		{url + `"headers": {"Content-Length": "5"}`, "headers.Content-Length", "can't be given"},
-		{url + `"headers": {"Accept": "a", "accept": "b"}`, "headers.accept", "given twice"},
+		{url + `"headers": {"Host": "evil.example"}`, "headers.Host", "can't be set"},
+		{url + `"headers": {"transfer-encoding": "chunked"}`, "headers.transfer-encoding", "can't be set"},
+		{url + `"headers": {"Content-Length": "5"}`, "headers.Content-Length", "can't be set"},
+		{url + `"headers": {"Accept": "a", "accept": "b"}`, "headers.accept", "set twice"},
 		{url + `"auth": {"type": "bearer"}`, "auth.token", "required with auth.type bearer"},
 		{url + `"auth": {"type": "bearer", "token": "a\nb"}`, "auth.token", "control character"},
 		{url + `"auth": {"type": "basic"}`, "auth.username", "required"},
 		{url + `"auth": {"type": "basic", "username": "a:b"}`, "auth.username", "colon"},
 		{url + `"auth": {"type": "apikey"}`, "auth.value", "required"},
 		{url + `"auth": {"type": "apikey", "key": "Host", "value": "x"}`, "auth.key", "Host"},
-		{url + `"params": {"k": 1}, "auth": {"type": "apikey", "key": "k", "value": "x", "location": "query"}`, "auth.key", `"k" already`},
+		{url + `"params": {"k": 1}, "auth": {"type": "apikey", "key": "k", "value": "x", "location": "query"}`, "auth.key", `already has a parameter "k"`},
 		{url + `"headers": {"authorization": "x"}, "auth": {"type": "bearer", "token": "t"}`, "auth.token", "both set the header Authorization"},
 		{url + `"expect_status": ["9xx"]`, "expect_status[0]", ""},
 		{url + `"expect_status": ["204-200"]`, "expect_status[0]", "range"},
@@ -117,9 +117,9 @@ func TestWhatIsRefused(t *testing.T) {
 		{url + `"files": {"f": {"content": "a", "path": "b"}}`, "files.f", "got 2"},
 		{url + `"files": {"f": {"content_base64": "!"}}`, "files.f", "not base64"},
 		{url + `"files": {"f": {"content": "a", "content_type": "a\nb"}}`, "files.f.content_type", "control character"},
-		{url + `"method": "POST", "paginate": {"type": "page"}`, "paginate", "needs the method GET"},
+		{url + `"method": "POST", "paginate": {"type": "page"}`, "paginate", "requires method GET"},
 		{url + `"paginate": {"type": "cursor"}`, "paginate.cursor_field", "required with type cursor"},
-		{url + `"paginate": {"type": "link", "start": "x"}`, "paginate.start", "no meaning"},
+		{url + `"paginate": {"type": "link", "start": "x"}`, "paginate.start", "not used with type link"},
 		{url + `"paginate": {"type": "page", "start": "x"}`, "paginate.start", "whole number"},
 		{url + `"paginate": {"type": "page", "items": "a..b"}`, "paginate.items", "key is missing"},
 	} {
@@ -159,7 +159,7 @@ func TestUploads(t *testing.T) {
 	})
 	cfg := local
 	cfg.Files.Roots = map[string]policy.Root{"work": {Path: folder}}
-	_, failure := newDoor(t, cfg).call(fmt.Sprintf(`{"url": %q, "method": "POST", "data": {"note": ["x", 2]},
+	_, failure := newCaller(t, cfg).call(fmt.Sprintf(`{"url": %q, "method": "POST", "data": {"note": ["x", 2]},
 		"headers": {"Content-Type": "text/ignored"},
 		"files": {"a": "report.csv", "b": {"content": "héllo", "filename": "q\"uote.txt"},
 		          "c": {"content_base64": "AAEC", "content_type": "image/x-odd"}, "d": {"path": "work:report.csv", "filename": "other"}}}`, server.URL))
@@ -193,7 +193,7 @@ func TestUploadsStayInTheRoots(t *testing.T) {
 	opened := local
 	opened.Files.Roots = map[string]policy.Root{"work": {Path: t.TempDir()}}
 	for _, cfg := range []policy.Config{local, opened} {
-		_, failure := newDoor(t, cfg).call(fmt.Sprintf(`{"url": %q, "method": "POST", "files": {"f": %q}}`, server.URL, outside))
+		_, failure := newCaller(t, cfg).call(fmt.Sprintf(`{"url": %q, "method": "POST", "files": {"f": %q}}`, server.URL, outside))
 		if failure == nil || failure.Type != executors.PermissionDenied || failure.Field != "files.f" {
 			t.Errorf("failure = %+v; want permission_denied for files.f", failure)
 		}

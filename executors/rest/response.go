@@ -3,27 +3,27 @@ package rest
 import (
 	"net/http"
 
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
-// content is what was read of a body.
+// content is the part of a body that was read.
 type content struct {
 	data []byte
-	cut  bool // there is more
-	none bool // the answer can have no body
-	// encoding is a content encoding that is not undone, "" for none.
+	cut  bool // the body is longer
+	none bool // the response can't have a body
+	// encoding is an unknown content encoding; "": the body is decoded.
 	encoding string
-	// room is how many bytes the body may take as JSON in the output.
+	// room is the limit of the body as JSON in the output, in bytes.
 	room int
 }
 
-// readBody reads a body up to limit bytes, decompressed. What came is given
-// beside an error too.
-func readBody(way hops, limit int64, room int) (content, error) {
-	if way.last.method == http.MethodHead || way.StatusCode == http.StatusNoContent ||
-		way.StatusCode == http.StatusResetContent || way.StatusCode == http.StatusNotModified {
+// readBody reads and decompresses a body, up to limit bytes. After an error, it
+// returns what was read.
+func readBody(reply hops, limit int64, room int) (content, error) {
+	if reply.last.method == http.MethodHead || reply.StatusCode == http.StatusNoContent ||
+		reply.StatusCode == http.StatusResetContent || reply.StatusCode == http.StatusNotModified {
 		return content{none: true}, nil
 	}
-	got, err := web.ReadBody(way.Response, limit)
+	got, err := web.ReadBody(reply.Response, limit)
 	return content{data: got.Data, cut: got.Cut, encoding: got.Encoding, room: room}, err
 }

@@ -20,7 +20,7 @@ func TestBodiesAreDecodedByTheirType(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, contentType, body string
-		json, text, file        string // what is expected; "-" in text: an empty one
+		json, text, file        string // the expected values; "-" in text: an empty text
 		warning                 string
 	}{
 		{name: "json", contentType: "application/json", body: ` {"n": 12345678901234567890.123e5, "b": 1, "a": [ ] } `,
@@ -29,10 +29,10 @@ func TestBodiesAreDecodedByTheirType(t *testing.T) {
 		{name: "json with a byte order mark", contentType: "application/json", body: "\xef\xbb\xbf{}", json: `{}`},
 		{name: "json in UTF-16", contentType: "application/json", body: "\xff\xfe[\x001\x00]\x00", json: `[1]`},
 		{name: "json in latin-1", contentType: "application/json; charset=iso-8859-1", body: "\"\xe9\"", json: `"é"`},
-		{name: "broken json", contentType: "application/json", body: `{"a": 1,}`, text: `{"a": 1,}`, warning: "not the JSON that its content type says"},
+		{name: "broken json", contentType: "application/json", body: `{"a": 1,}`, text: `{"a": 1,}`, warning: "not valid JSON"},
 		{name: "json with a key twice", contentType: "application/json", body: `{"a": 1, "a": 2}`, text: `{"a": 1, "a": 2}`, warning: "a"},
-		{name: "json nested too deep", contentType: "application/json", body: strings.Repeat("[", 100000), text: strings.Repeat("[", 100000), warning: "not the JSON"},
-		{name: "json with a huge exponent", contentType: "application/json", body: `1e100000000`, text: `1e100000000`, warning: "not the JSON"},
+		{name: "json nested too deep", contentType: "application/json", body: strings.Repeat("[", 100000), text: strings.Repeat("[", 100000), warning: "not valid JSON"},
+		{name: "json with a huge exponent", contentType: "application/json", body: `1e100000000`, text: `1e100000000`, warning: "not valid JSON"},
 		{name: "empty json", contentType: "application/json", body: ``},
 		{name: "many lines of json", contentType: "application/x-ndjson", body: "{}\n{}\n", text: "{}\n{}\n"},
 		{name: "text", contentType: "text/plain", body: "héllo \x01", text: "héllo \x01"},
@@ -59,7 +59,7 @@ func TestBodiesAreDecodedByTheirType(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, c.body)
 			})
-			out := newDoor(t, local).get(server.URL)
+			out := newCaller(t, local).get(server.URL)
 			if string(out.JSON) != c.json {
 				t.Errorf("json = %.200s; want %s", out.JSON, c.json)
 			}
@@ -82,7 +82,7 @@ func TestBodiesAreDecodedByTheirType(t *testing.T) {
 	}
 }
 
-func TestBodiesThatAreNone(t *testing.T) {
+func TestNoBody(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Many", "a")
@@ -96,7 +96,7 @@ func TestBodiesThatAreNone(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	for method, status := range map[string]int{"HEAD": 200, "DELETE": 204} {
 		out, failure := d.call(fmt.Sprintf(`{"url": %q, "method": %q}`, server.URL, method))
 		if failure != nil || out.StatusCode != status || out.JSON != nil || out.Text != nil || out.File != nil || out.Size != 0 {
@@ -152,7 +152,7 @@ func TestCompressedBodies(t *testing.T) {
 				w.Header().Set("Content-Encoding", c.encoding)
 				_, _ = io.WriteString(w, c.body)
 			})
-			out, failure := newDoor(t, local).call(fmt.Sprintf(`{"url": %q}`, server.URL))
+			out, failure := newCaller(t, local).call(fmt.Sprintf(`{"url": %q}`, server.URL))
 			if c.failure != "" {
 				if failure == nil || string(failure.Type) != c.failure || out == nil || out.StatusCode != 200 || out.Success {
 					t.Errorf("failure = %+v, output %+v; want a kept output and %s", failure, out, c.failure)
@@ -175,7 +175,7 @@ func TestADecompressionBombIsCut(t *testing.T) {
 		w.Header().Set("Content-Type", "application/octet-stream")
 		_, _ = w.Write(bomb)
 	})
-	out, failure := newDoor(t, local).call(fmt.Sprintf(`{"url": %q, "max_bytes": 100000}`, server.URL))
+	out, failure := newCaller(t, local).call(fmt.Sprintf(`{"url": %q, "max_bytes": 100000}`, server.URL))
 	if failure != nil || !out.Truncated || out.Size != 100000 || len(out.File.ContentBase64) != 100000 {
 		t.Errorf("size %d, truncated %v, %v", out.Size, out.Truncated, failure)
 	}
@@ -194,7 +194,7 @@ func TestLongBodiesAreCut(t *testing.T) {
 			}
 		}
 	})
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	for _, c := range []struct{ name, query, max string }{
 		{"text", "type=text/plain&unit=a", `, "max_bytes": 1000`},
 		{"json", "type=application/json&unit=[", `, "max_bytes": 1000`},
@@ -229,7 +229,7 @@ func TestAHundredMegabytes(t *testing.T) {
 			}
 		}
 	})
-	out := newDoor(t, local).get(server.URL)
+	out := newCaller(t, local).get(server.URL)
 	if !out.Truncated || out.Size != 10_000_000 || len(*out.Text) < 9_000_000 || out.Headers["content-length"] != "104857600" {
 		t.Errorf("size %d, truncated %v, headers %v", out.Size, out.Truncated, out.Headers)
 	}
@@ -249,7 +249,7 @@ func TestSlowAndBrokenBodiesKeepWhatCame(t *testing.T) {
 		panic(http.ErrAbortHandler) // closes the connection
 	})
 	t.Cleanup(func() { close(release) })
-	d := newDoor(t, local)
+	d := newCaller(t, local)
 	d.timeout = 200 * time.Millisecond
 	for path, kind := range map[string]executors.ErrorType{"/slow": executors.TimeoutError, "/cut": executors.NetworkError} {
 		out, failure := d.call(fmt.Sprintf(`{"url": %q}`, server.URL+path))
@@ -269,8 +269,8 @@ func TestTooManyHeadersAreLeftOut(t *testing.T) {
 			w.Header().Set(fmt.Sprintf("X-%03d", i), strings.Repeat("v", 1000))
 		}
 	})
-	out := newDoor(t, local).get(server.URL)
-	if len(out.Headers) < 50 || len(out.Headers) > 70 || !strings.Contains(out.Warning, "headers are left out") {
+	out := newCaller(t, local).get(server.URL)
+	if len(out.Headers) < 50 || len(out.Headers) > 70 || !strings.Contains(out.Warning, "headers are omitted") {
 		t.Errorf("%d headers, warning %q", len(out.Headers), out.Warning)
 	}
 }

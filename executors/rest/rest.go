@@ -1,6 +1,6 @@
-// Package rest is rest_executor: one HTTP request, or the pages of one list.
-// It retries nothing itself; what is worth another attempt is marked so for
-// the runner.
+// Package rest implements rest_executor. It is not a stable API.
+// The executor sends one HTTP request, or collects the pages of a list. It does
+// not retry; it marks retryable errors for the runner.
 package rest
 
 import (
@@ -8,47 +8,72 @@ import (
 	"embed"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/bind"
+	"github.com/chainwright/chainwright/executors/delimited"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
 //go:embed definition.yaml
 var files embed.FS
 
-// Definition is that of rest_executor.
-var Definition = sync.OnceValue(func() *executors.Definition { return executors.MustLoad(files) })
+// Definition returns the definition of rest_executor.
+var Definition = sync.OnceValue(func() *executors.Definition {
+	def := executors.MustLoad(files)
+	def.BuiltIn = true // before anyone shares it
+	return def
+})
 
-// New makes rest_executor. It holds no connections of its own: they are
-// pooled by the policy's transports.
+// New returns rest_executor. Connections are pooled by the policy's transports.
 func New() executors.Executor {
-	return executors.New(Definition(), execute)
+	return executors.New(Definition(), execute, check)
+}
+
+// check returns the errors in literal expect_status and paginate.
+func check(inputs map[string]any) []*executors.Error {
+	var found []*executors.Error
+	if given, ok := inputs["expect_status"].([]any); ok && executors.Known(given) {
+		if _, err := readStatuses(given); err != nil {
+			found = append(found, executors.AsError(err))
+		}
+	}
+	var p paginate
+	given, ok := inputs["paginate"].(map[string]any)
+	if method, known := inputs["method"].(string); ok && known && executors.Known(given) && bind.Into(&p, given) == nil {
+		if _, err := newPager(&request{method: method, url: &url.URL{}}, p); err != nil {
+			found = append(found, executors.AsError(err))
+		}
+	}
+	return found
 }
 
 type input struct {
-	URL             string         `json:"url"`
-	Method          string         `json:"method"`
-	Headers         map[string]any `json:"headers"`
-	Params          map[string]any `json:"params"`
-	JSON            any            `json:"json"`
-	Data            map[string]any `json:"data"`
-	Body            string         `json:"body"`
-	Files           map[string]any `json:"files"`
-	Auth            *auth          `json:"auth"`
-	Timeout         float64        `json:"timeout"` // applied by the door
-	Verify          bool           `json:"verify"`
-	FollowRedirects bool           `json:"follow_redirects"`
-	ExpectStatus    []any          `json:"expect_status"`
-	MaxBytes        int64          `json:"max_bytes"`
-	Paginate        *paginate      `json:"paginate"`
+	URL             string              `json:"url"`
+	Method          string              `json:"method"`
+	Headers         map[string]any      `json:"headers"`
+	Params          map[string]any      `json:"params"`
+	JSON            any                 `json:"json"`
+	Data            map[string]any      `json:"data"`
+	Body            string              `json:"body"`
+	Files           map[string]any      `json:"files"`
+	Auth            *auth               `json:"auth"`
+	Timeout         float64             `json:"timeout"` // applied by the registry
+	Verify          bool                `json:"verify"`
+	FollowRedirects bool                `json:"follow_redirects"`
+	ExpectStatus    []any               `json:"expect_status"`
+	MaxBytes        int64               `json:"max_bytes"`
+	Paginate        *paginate           `json:"paginate"`
+	CSV             *delimited.Settings `json:"csv"`
 }
 
-// output is one answer. At most one of JSON, Text and File is there, but for
-// pagination that failed: JSON then holds the items so far, and Text the page
-// that went wrong.
+// output is one response. At most one of JSON, Text and File is set, except
+// after failed pagination: then JSON is the items so far and Text the failed
+// page.
 type output struct {
 	Success    bool              `json:"success"`
 	StatusCode int               `json:"status_code"`
@@ -64,6 +89,7 @@ type output struct {
 	Redirects  []string          `json:"redirects,omitempty"`
 	Pages      int               `json:"pages,omitempty"`
 	NextPage   string            `json:"next_page,omitempty"`
+	Columns    []string          `json:"columns,omitempty"`
 	DurationMS float64           `json:"duration_ms"`
 }
 
@@ -74,14 +100,14 @@ type file struct {
 	Size          int64  `json:"size"`
 }
 
-// client does the requests of one call.
+// client sends the requests of one call.
 type client struct {
 	policy    *policy.Policy
-	trusted   *Endpoint // nil: there is none
+	trusted   *Endpoint // nil: none
 	transport http.RoundTripper
 	follow    bool
 	maxBytes  int64
-	room      int // for the body in the output
+	room      int // bytes for the body in the output
 	expect    statuses
 }
 
@@ -89,10 +115,14 @@ func execute(ctx context.Context, call *executors.Call, in input) (*output, erro
 	return perform(ctx, call, in, nil)
 }
 
-// perform has the failed answer's output beside the error, where there was one.
+// perform sends the request. After an error, the output is the failed
+// response, if there was one.
 func perform(ctx context.Context, call *executors.Call, in input, trusted *Endpoint) (*output, error) {
 	expect, err := readStatuses(in.ExpectStatus)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkCSV(&in); err != nil {
 		return nil, err
 	}
 	req, err := newRequest(call, in, trusted)
@@ -114,6 +144,9 @@ func perform(ctx context.Context, call *executors.Call, in input, trusted *Endpo
 		out, err = c.pages(ctx, call, req, *in.Paginate)
 	} else {
 		_, out, err = c.exchange(ctx, req)
+		if err == nil && in.CSV != nil {
+			err = out.setRows(in.CSV, c.room)
+		}
 	}
 	if out != nil {
 		out.DurationMS = float64(time.Since(started).Microseconds()) / 1000
@@ -121,31 +154,31 @@ func perform(ctx context.Context, call *executors.Call, in input, trusted *Endpo
 	return out, err
 }
 
-// exchange sends a request, follows where it leads, and reads the answer.
-// There is an output wherever there was an answer, failed or not.
+// exchange sends a request, follows redirects and reads the response. The
+// output is nil only if there was no response.
 func (c *client) exchange(ctx context.Context, req *request) (hops, *output, error) {
-	way, err := c.send(ctx, req)
-	if way.Response == nil {
-		return way, nil, web.Failure(ctx, way.last.name(), err)
+	reply, err := c.send(ctx, req)
+	if reply.Response == nil {
+		return reply, nil, web.Failure(ctx, reply.last.name(), err)
 	}
-	defer way.Body.Close()
-	body, readErr := readBody(way, c.maxBytes, c.room)
+	defer reply.Body.Close()
+	body, readErr := readBody(reply, c.maxBytes, c.room)
 	if err == nil {
 		err = readErr
 	}
 	out := &output{
-		StatusCode: way.StatusCode,
-		URL:        way.last.shown(),
-		Method:     way.last.method,
-		Redirects:  way.visited,
+		StatusCode: reply.StatusCode,
+		URL:        reply.last.shown(),
+		Method:     reply.last.method,
+		Redirects:  reply.visited,
 	}
 	var cut bool
-	if out.Headers, cut = web.Flatten(way.Header); cut {
-		out.warn("some headers are left out, there are too many")
+	if out.Headers, cut = web.Flatten(reply.Header); cut {
+		out.warn("some headers are omitted: there are too many")
 	}
-	body.decodeInto(out, way.Header.Get("Content-Type"))
+	body.decodeInto(out, reply.Header.Get("Content-Type"))
 	if err != nil {
-		return way, out, web.Failure(ctx, way.last.name(), err)
+		return reply, out, web.Failure(ctx, reply.last.name(), err)
 	}
-	return way, out, c.judge(way, out)
+	return reply, out, c.checkStatus(reply, out)
 }

@@ -10,10 +10,9 @@ import (
 	"testing"
 
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// parrot says again what it was told, where the path says.
+// parrot echoes the secret in the part of the response that the path names.
 func parrot(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	given := r.Header.Get("X-Key") + r.URL.Query().Get("key")
@@ -61,10 +60,10 @@ func parrot(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestSecretsThatComeBack(t *testing.T) {
+func TestEchoedSecretsAreRedacted(t *testing.T) {
 	t.Parallel()
 	server := serve(t, parrot)
-	vault := executortest.NewVault(t, local, policy.Secret{Hosts: []string{"127.0.0.1"}}, New())
+	vault := executortest.NewVault(t, local, executortest.BoundTo(server.URL), New())
 	for _, path := range []string{"/text", "/json", "/escaped", "/header", "/file", "/compressed", "/away", "/closed", "/status", "/broken"} {
 		for name, more := range map[string]map[string]any{
 			"a header":    {"headers": map[string]any{"X-Key": executortest.Hole}},
@@ -82,14 +81,15 @@ func TestSecretsThatComeBack(t *testing.T) {
 	}
 }
 
-// Who chooses where an answer is cut off does not get at the secret in it.
-func TestSecretsThatAreCutOff(t *testing.T) {
+// TestTruncatedSecretsAreRedacted checks that no limit on the body can reveal a
+// part of a secret.
+func TestTruncatedSecretsAreRedacted(t *testing.T) {
 	t.Parallel()
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		_, _ = io.WriteString(w, "{ "+r.Header.Get("X-Key")+" }"+strings.Repeat(" ", 1000))
 	})
-	vault := executortest.NewVault(t, local, policy.Secret{Hosts: []string{"127.0.0.1"}}, New())
+	vault := executortest.NewVault(t, local, executortest.BoundTo(server.URL), New())
 	for _, kind := range []string{"text/plain", "application/json", "image/png"} {
 		for most := len("{ ") + 20; most <= len(executortest.Secret)+3; most++ {
 			vault.Call("rest_executor", map[string]any{

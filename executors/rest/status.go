@@ -6,16 +6,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
-// statuses are ranges of codes that count as success, both ends included.
+// statuses are ranges of status codes that count as success, both ends
+// included.
 type statuses struct {
 	ranges [][2]int
 	text   string
 }
 
-// readStatuses reads expect_status: 404, "404", "2xx", "200-204".
+// readStatuses parses expect_status: 404, "404", "2xx", "200-204".
 func readStatuses(given []any) (statuses, error) {
 	var all statuses
 	var texts []string
@@ -41,8 +42,8 @@ func readStatuses(given []any) (statuses, error) {
 	return all, nil
 }
 
-// accept reports whether a status is a success: what was asked for, or else
-// everything under 400.
+// accept reports whether a status is a success: one in expect_status, or
+// without expect_status any below 400.
 func (s statuses) accept(code int) bool {
 	if len(s.ranges) == 0 {
 		return code < 400
@@ -55,23 +56,24 @@ func (s statuses) accept(code int) bool {
 	return false
 }
 
-// judge marks the output and gives the failure that its status is, if any.
-func (c *client) judge(way hops, out *output) error {
-	code := way.StatusCode
+// checkStatus sets out.Success and returns the error for a status that is not a
+// success.
+func (c *client) checkStatus(reply hops, out *output) error {
+	code := reply.StatusCode
 	if out.Success = c.expect.accept(code); out.Success {
 		return nil
 	}
-	message := fmt.Sprintf("%s answered %s", way.last.name(), strings.TrimSpace(strconv.Itoa(code)+" "+http.StatusText(code)))
+	message := fmt.Sprintf("%s returned %s", reply.last.name(), strings.TrimSpace(strconv.Itoa(code)+" "+http.StatusText(code)))
 	if len(c.expect.ranges) > 0 {
 		message += ", expected " + c.expect.text
 	}
 	if said := excerpt(out); said != "" {
 		message += ": " + said
 	}
-	return web.StatusError(code, way.Header, message)
+	return web.StatusError(code, reply.Header, message)
 }
 
-// excerpt is the beginning of what the server said, on one line.
+// excerpt returns the beginning of the body on one line.
 func excerpt(out *output) string {
 	if out.Text != nil {
 		return web.Excerpt(*out.Text)

@@ -5,11 +5,10 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
-// formValues reads the fields of params or data: an array repeats its name,
-// null leaves it out.
+// formValues converts params or data: an array repeats its name, null omits it.
 func formValues(given map[string]any) url.Values {
 	values := make(url.Values, len(given))
 	for name, v := range given {

@@ -13,30 +13,30 @@ import (
 	"golang.org/x/net/html/charset"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
 const (
-	// maxPage is how much of a page is read, decompressed.
+	// maxPage is the limit of a decompressed page in bytes.
 	maxPage = 5 << 20
-	// parsing is how long making a tree of it may take.
+	// parsing is the time limit to parse it.
 	parsing = 3 * time.Second
-	// maxRedirects is how many redirects are followed.
+	// maxRedirects is the number of redirects that are followed.
 	maxRedirects = 5
 )
 
-// page is what an address answered, as UTF-8.
+// page is a fetched page as UTF-8.
 type page struct {
-	url     *url.URL // where it came from in the end
+	url     *url.URL // after redirects
 	text    string
 	html    bool
-	cut     bool // there is more
+	cut     bool // the page is longer
 	warning string
 }
 
-// parse makes a tree of a page, or of as much of it as can be parsed in the
-// time there is: some pages take time by the square of their size.
+// parse parses the page, or as much of it as the time limit allows: some pages
+// need time quadratic in their size.
 func (p *page) parse(ctx context.Context) (*html.Node, error) {
 	limited, cancel := context.WithTimeout(ctx, parsing)
 	defer cancel()
@@ -46,7 +46,7 @@ func (p *page) parse(ctx context.Context) (*html.Node, error) {
 	return root, err
 }
 
-// timed is a text that ends when its context does.
+// timed is a reader that ends with its context.
 type timed struct {
 	ctx  context.Context
 	from *strings.Reader
@@ -61,8 +61,8 @@ func (t *timed) Read(into []byte) (int, error) {
 	return t.from.Read(into[:min(len(into), 4<<10)])
 }
 
-// fetch gets a page through the guard. Every redirect's address is checked as
-// if the caller had given it.
+// fetch downloads a page through the policy's guard. Redirects are checked like a
+// caller's URL.
 func fetch(ctx context.Context, pol *policy.Policy, target *url.URL) (*page, error) {
 	name := web.WithoutQuery(target)
 	client := &http.Client{
@@ -71,16 +71,22 @@ func fetch(ctx context.Context, pol *policy.Policy, target *url.URL) (*page, err
 			if len(via) > maxRedirects {
 				return executors.Errorf(executors.ExecutionError, "%s: more than %d redirects", name, maxRedirects)
 			}
-			next.Header.Del("Referer") // where we come from is nobody's business
-			if _, err := web.CheckURL(pol, next.URL.String()); err != nil {
+			next.Header.Del("Referer") // do not reveal the previous URL
+			// The library would send the Location as the server wrote it.
+			to, err := web.Resolve(via[len(via)-1].URL, next.Response.Header.Get("Location"))
+			if err == nil {
+				to, err = web.CheckURL(pol, to.String())
+			}
+			if err != nil {
 				return web.FromServer("the redirect", err)
 			}
+			next.URL = to
 			return nil
 		},
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), http.NoBody)
 	if err != nil {
-		return nil, web.Invalid("url", "url can't be asked for: %w", err)
+		return nil, web.Invalid("url", "url is not usable: %w", err)
 	}
 	req.Header = http.Header{
 		"Accept":          {"text/html, application/xhtml+xml;q=0.9, text/*;q=0.8, */*;q=0.1"},
@@ -94,7 +100,7 @@ func fetch(ctx context.Context, pol *policy.Policy, target *url.URL) (*page, err
 	defer resp.Body.Close()
 	body, err := web.ReadBody(resp, maxPage)
 	if resp.StatusCode >= http.StatusBadRequest {
-		return nil, web.StatusError(resp.StatusCode, resp.Header, name+" answered "+resp.Status)
+		return nil, web.StatusError(resp.StatusCode, resp.Header, name+" returned "+resp.Status)
 	}
 	if err != nil {
 		return nil, web.Failure(ctx, name, err)
@@ -102,7 +108,7 @@ func fetch(ctx context.Context, pol *policy.Policy, target *url.URL) (*page, err
 	return decode(resp, body)
 }
 
-// decode turns a body into text, and refuses what is none.
+// decode converts a body to text. It fails if the body is not text.
 func decode(resp *http.Response, body web.Body) (*page, error) {
 	got := &page{url: resp.Request.URL, cut: body.Cut}
 	header := resp.Header.Get("Content-Type")
@@ -126,17 +132,17 @@ func decode(resp *http.Response, body web.Body) (*page, error) {
 	}
 	_, label, _ := charset.DetermineEncoding(body.Data[:min(len(body.Data), 1024)], header)
 	if label == "windows-1252" && !strings.Contains(strings.ToLower(header), "charset") {
-		label = "" // that is its word for not knowing
+		label = "" // the library returns it for an unknown encoding
 	}
 	text, warning, ok := web.ToUTF8(body.Data, label, body.Cut)
 	if !ok {
-		return nil, notPage(got.url, "in a charset that can't be read")
+		return nil, notPage(got.url, "in an unknown charset")
 	}
 	got.text, got.warning = string(text), warning
 	return got, nil
 }
 
 func notPage(at *url.URL, what string) error {
-	return executors.Errorf(executors.ExecutionError, "%s is no page to read: it is %s", web.WithoutQuery(at), what).
-		WithHint("rest_executor gives any content")
+	return executors.Errorf(executors.ExecutionError, "%s is not a readable page: it is %s", web.WithoutQuery(at), what).
+		WithHint("use rest_executor for other content")
 }

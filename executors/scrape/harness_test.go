@@ -21,10 +21,10 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, New())
 }
 
-// local is the policy that lets tests reach their own servers.
+// local is a policy that allows the tests' own servers.
 var local = policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}}
 
-// serve answers everything with one body.
+// serve starts a server that always returns the same body.
 func serve(tb testing.TB, kind string, body []byte) (address string) {
 	tb.Helper()
 	return handle(tb, func(w http.ResponseWriter, _ *http.Request) {
@@ -40,7 +40,7 @@ func handle(tb testing.TB, handler http.HandlerFunc) (address string) {
 	return server.URL
 }
 
-// read scrapes an address, with more inputs as JSON members.
+// read scrapes a URL, with additional inputs as JSON members.
 func read(tb testing.TB, cfg policy.Config, address, more string) (*output, *executors.Error) {
 	tb.Helper()
 	outcome := executortest.Run(tb, New(), fmt.Sprintf(`{"url": %q%s}`, address, more), executortest.Policy(tb, cfg))
@@ -54,7 +54,7 @@ func read(tb testing.TB, cfg policy.Config, address, more string) (*output, *exe
 	return &out, outcome.Err
 }
 
-// must scrapes what can't fail.
+// must scrapes a URL; the call must succeed.
 func must(tb testing.TB, address, more string) *output {
 	tb.Helper()
 	out, failure := read(tb, local, address, more)

@@ -6,6 +6,9 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 const (
@@ -13,16 +16,16 @@ const (
 	maxMetaValue = 1000
 )
 
-// plainMeta are the names of meta elements that say something to a reader;
-// beside them all of og:, article: and twitter: do.
+// plainMeta are the names of meta elements that are returned, in addition to all
+// og:, article: and twitter: names.
 var plainMeta = map[string]bool{
 	"description": true, "keywords": true, "author": true, "generator": true, "robots": true, "date": true, "publisher": true,
 }
 
-// meta is what a page says about itself.
+// meta is the metadata of a page.
 type meta struct {
 	title  string
-	base   *url.URL // what its links are relative to
+	base   *url.URL // base URL of its links
 	values map[string]string
 }
 
@@ -38,10 +41,10 @@ func readMeta(root *html.Node, at *url.URL) meta {
 			m.set("lang", attribute(n, "lang"))
 		case atom.Title:
 			if m.title == "" {
-				m.title = shorten(inline(n), maxMetaValue)
+				m.title = shorten.First(inline(n), maxMetaValue)
 			}
 		case atom.Base:
-			if u, err := at.Parse(attribute(n, "href")); err == nil && !based && (u.Scheme == "http" || u.Scheme == "https") {
+			if u, err := web.Resolve(at, attribute(n, "href")); err == nil && !based && (u.Scheme == "http" || u.Scheme == "https") {
 				m.base, based = u, true
 			}
 		case atom.Link:
@@ -71,7 +74,7 @@ func (m *meta) readElement(n *html.Node) {
 
 // set keeps the first value of a name.
 func (m *meta) set(name, value string) {
-	value = shorten(clean(strings.Join(strings.Fields(value), " ")), maxMetaValue)
+	value = shorten.First(clean(strings.Join(strings.Fields(value), " ")), maxMetaValue)
 	if _, there := m.values[name]; there || value == "" || len(m.values) == maxMeta || len(name) > 100 {
 		return
 	}

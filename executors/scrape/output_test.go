@@ -11,8 +11,8 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest"
 )
 
-// Pages without end, and what is none: what is made of them is bounded, is
-// text, and the connection is given up.
+// TestOutputs covers endless and binary pages: the result is limited and is text,
+// and the connection is closed.
 func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	var sent atomic.Int64
 	for name, c := range map[string]struct {

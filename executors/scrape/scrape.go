@@ -1,6 +1,6 @@
-// Package scrape is scrape_executor: a web page as something to read. Pages
-// are hostile: their size, the depth of their trees and the work that they
-// make are bounded.
+// Package scrape implements scrape_executor. It is not a stable API.
+// The executor returns a web page as text. Pages are not trusted: their size, the
+// depth of their trees and the processing time are limited.
 package scrape
 
 import (
@@ -10,15 +10,25 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
 //go:embed definition.yaml
 var files embed.FS
 
-// New makes scrape_executor. Its connections are pooled by the policy.
+// New returns scrape_executor. The policy pools its connections.
 func New() executors.Executor {
-	return executors.New(executors.MustLoad(files), execute)
+	return executors.New(executors.MustLoad(files), execute, check)
+}
+
+// check returns the error of a literal selector.
+func check(inputs map[string]any) []*executors.Error {
+	if text, ok := inputs["selector"].(string); ok && text != "" {
+		if _, err := parseSelector(text); err != nil {
+			return []*executors.Error{executors.AsError(err)}
+		}
+	}
+	return nil
 }
 
 type input struct {
@@ -39,6 +49,9 @@ type output struct {
 	Warning   string            `json:"warning,omitempty"`
 }
 
+// Warned implements executors.Warner.
+func (out *output) Warned() string { return out.Warning }
+
 func execute(ctx context.Context, call *executors.Call, in input) (*output, error) {
 	target, err := web.CheckURL(call.Policy, in.URL)
 	if err != nil {
@@ -57,21 +70,21 @@ func execute(ctx context.Context, call *executors.Call, in input) (*output, erro
 	out := &output{URL: got.url.String(), Warning: got.warning}
 	if !got.html {
 		if in.Selector != "" {
-			return nil, web.Invalid("selector", "%s is plain text, in which a selector finds nothing", web.WithoutQuery(got.url))
+			return nil, web.Invalid("selector", "%s is plain text: selector needs an HTML page", web.WithoutQuery(got.url))
 		}
 		out.setContent(got.text, in.MaxChars, got.cut)
 		return out, nil
 	}
 	root, err := got.parse(ctx)
-	if err != nil { // nested deeper than the parser goes
-		out.Warning = "the page is nested too deep to be read as one; this is its bare text"
+	if err != nil { // nested deeper than the parser supports
+		out.Warning = "the page is nested too deeply to be parsed; the content is its bare text"
 		out.setContent(bareText(got.text), in.MaxChars, got.cut)
 		return out, nil
 	}
 	return out, out.read(ctx, root, got, wanted, in)
 }
 
-// read fills the output from a page's tree.
+// read sets the output from the tree of a page.
 func (out *output) read(ctx context.Context, root *html.Node, got *page, wanted selector, in input) error {
 	meta := readMeta(root, got.url)
 	out.Title = meta.title
@@ -91,17 +104,18 @@ func (out *output) read(ctx context.Context, root *html.Node, got *page, wanted 
 	if in.ExtractMetadata {
 		out.Links = readLinks(article)
 	}
+	new(tables).prepare(article)
 	content := text(article)
 	if in.Format == "markdown" {
 		if content, err = markdown(ctx, article); err != nil {
-			return executors.Errorf(executors.ExecutionError, "the page can't be written as markdown: %w", err).WithHint("ask for format text")
+			return executors.Errorf(executors.ExecutionError, "converting the page to markdown failed: %w", err).WithHint("use format text")
 		}
 	}
 	out.setContent(content, in.MaxChars, got.cut)
 	return nil
 }
 
-// setContent gives as many characters as were asked for.
+// setContent sets the content, cut to most characters.
 func (out *output) setContent(content string, most int, cut bool) {
 	content = clean(content)
 	out.Content, out.Truncated = content, cut

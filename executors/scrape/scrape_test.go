@@ -38,7 +38,7 @@ a
 
 What | Price
 Tea | 9.50
-12
+| 12
 
 A picture again mail`
 	if out.Content != want || out.Truncated {
@@ -165,7 +165,7 @@ func TestCharsets(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoHTML(t *testing.T) {
+func TestNonHTML(t *testing.T) {
 	t.Parallel()
 	for kind, body := range map[string]string{"text/plain": "a < b", "application/json": `{"a": 1}`, "application/feed+json": "{}", "text/markdown": "# a"} {
 		if out := must(t, serve(t, kind, []byte(body)), ""); out.Content != body {

@@ -8,10 +8,9 @@ import (
 	"testing"
 
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// No caller can send a secret to a page, and still one may be on it.
+// TestSecretsOnPages checks that a secret on a page is redacted.
 func TestSecretsOnPages(t *testing.T) {
 	t.Parallel()
 	said := html.EscapeString(executortest.Echo(executortest.Secret))
@@ -24,7 +23,7 @@ func TestSecretsOnPages(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `<title>%[1]s</title><meta name="description" content="%[1]s"><p>%[1]s<a href="/x?key=%[1]s">%[1]s</a><pre>`, said)
 		_, _ = io.WriteString(w, said)
 	})
-	vault := executortest.NewVault(t, local, policy.Secret{Hosts: []string{"127.0.0.1"}}, New())
+	vault := executortest.NewVault(t, local, executortest.BoundTo(address), New())
 	for _, path := range []string{"/", "/away"} {
 		for _, format := range []string{"text", "markdown"} {
 			if outcome := vault.Call("scrape_executor", map[string]any{"url": address + path, "format": format}); outcome.Err != nil {

@@ -7,22 +7,21 @@ import (
 	"github.com/andybalholm/cascadia"
 	"golang.org/x/net/html"
 
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
-// selector is a list of alternatives, each a chain of steps. The library
-// matches what stands in one step; the way from step to step is walked here,
-// once over the page for each, since going back and forth takes hostile pages
-// and selectors to any time at all.
+// selector is a list of alternatives, each a chain of steps. The library matches
+// single steps; walk follows the combinators in one pass per step, because
+// backtracking would take unlimited time on hostile pages and selectors.
 type selector [][]step
 
-// step is one compound of a selector and how it follows the one before.
+// step is one compound selector with the combinator before it.
 type step struct {
 	matches    cascadia.Sel
 	combinator byte // ' ', '>', '+', '~'; 0 for the first
 }
 
-// parseSelector reads a CSS selector.
+// parseSelector parses a CSS selector.
 func parseSelector(text string) (selector, error) {
 	var parsed selector
 	alternatives, err := split(text)
@@ -34,7 +33,7 @@ func parseSelector(text string) (selector, error) {
 		for _, compound := range each {
 			sel, err := cascadia.Parse(compound.text)
 			if err != nil {
-				return nil, web.Invalid("selector", "selector is no CSS selector at %q: %w", compound.text, err)
+				return nil, web.Invalid("selector", "selector is invalid at %q: %w", compound.text, err)
 			}
 			chain = append(chain, step{sel, compound.combinator})
 		}
@@ -43,13 +42,17 @@ func parseSelector(text string) (selector, error) {
 	return parsed, nil
 }
 
+// errPattern refuses the library's regular expressions: matching one to a long
+// text can't be interrupted.
+var errPattern = web.Invalid("selector", "regular expressions (#=, :matches) and escapes before a parenthesis are not supported in selector")
+
 type compound struct {
 	text       string
 	combinator byte
 }
 
-// split cuts a selector at its commas and combinators. Inside parentheses
-// there may be only one compound more: nesting is what takes time.
+// split divides a selector at commas and combinators. Parentheses may contain one
+// compound only, because nested selectors can take unlimited time.
 func split(text string) ([][]compound, error) {
 	var (
 		all     [][]compound
@@ -84,13 +87,19 @@ func split(text string) ([][]compound, error) {
 			inside++
 		case c == ']':
 			inside--
+		case inside > 0 && strings.HasPrefix(text[i:], "#="):
+			return nil, errPattern
 		case inside > 0:
 		case c == '(':
 			if parens++; parens > 1 {
-				return nil, web.Invalid("selector", "selector has parentheses inside parentheses, which is not supported")
+				return nil, web.Invalid("selector", "nested parentheses are not supported in selector")
 			}
-			if name := text[strings.LastIndexByte(text[:i], ':')+1 : i]; !strings.HasPrefix(name, "nth-") && strings.ContainsAny(argument(text[i+1:]), " >+~") {
-				return nil, web.Invalid("selector", "selector has more than one step inside :%s(), which is not supported", name)
+			name := text[strings.LastIndexByte(text[:i], ':')+1 : i]
+			if strings.ContainsRune(name, '\\') || strings.HasPrefix(strings.ToLower(name), "matches") {
+				return nil, errPattern
+			}
+			if !strings.HasPrefix(name, "nth-") && strings.ContainsAny(argument(text[i+1:]), " >+~") {
+				return nil, web.Invalid("selector", "combinators inside :%s() are not supported in selector", name)
 			}
 		case c == ')':
 			parens--
@@ -99,7 +108,7 @@ func split(text string) ([][]compound, error) {
 			had := len(chain)
 			if !add(i) {
 				if !isSpace(c) {
-					return nil, web.Invalid("selector", "selector has %q where a name should be", c)
+					return nil, web.Invalid("selector", "selector has %q instead of a name", c)
 				}
 				start = i + 1
 				continue
@@ -122,21 +131,21 @@ func split(text string) ([][]compound, error) {
 		}
 	}
 	if !add(len(text)) || len(chain) == 0 || quote != 0 || parens != 0 || inside != 0 {
-		return nil, web.Invalid("selector", "selector does not end as it should")
+		return nil, web.Invalid("selector", "selector is incomplete")
 	}
 	return append(all, chain), nil
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' }
 
-// argument is what stands in parentheses that were just opened.
+// argument returns the text up to the closing parenthesis.
 func argument(text string) string {
 	inside, _, _ := strings.Cut(text, ")")
 	return strings.TrimSpace(inside)
 }
 
-// find gives what a selector matches, in the page's order, without what is
-// inside another match.
+// find returns the matching elements in document order, without matches inside
+// other matches.
 func (s selector) find(ctx context.Context, root *html.Node) ([]*html.Node, error) {
 	matched := map[*html.Node]bool{}
 	for _, chain := range s {
@@ -167,11 +176,11 @@ func (s selector) find(ctx context.Context, root *html.Node) ([]*html.Node, erro
 	return found, nil
 }
 
-// walk puts the elements that match a step into now; below says that one
-// above matched the step before.
+// walk adds the elements that match a step to now. below says that an ancestor
+// matched the previous step.
 func (s step) walk(ctx context.Context, n *html.Node, before, now map[*html.Node]bool, below bool) error {
 	below = below || before[n]
-	earlier, last := false, false // whether a sibling before, or the one just before, matched
+	earlier, last := false, false // a previous sibling, or the last one, matched
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if c.Type != html.ElementNode {
 			continue

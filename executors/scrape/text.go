@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// breaks is how many line ends stand around an element.
+// breaks is the number of line breaks around an element.
 var breaks = map[atom.Atom]int{
 	atom.P: 2, atom.H1: 2, atom.H2: 2, atom.H3: 2, atom.H4: 2, atom.H5: 2, atom.H6: 2, atom.Blockquote: 2, atom.Pre: 2, atom.Ul: 2,
 	atom.Ol: 2, atom.Dl: 2, atom.Table: 2, atom.Hr: 2, atom.Figure: 2, atom.Article: 2, atom.Section: 2, atom.Main: 2, atom.Header: 2,
@@ -17,8 +17,8 @@ var breaks = map[atom.Atom]int{
 	atom.Figcaption: 1, atom.Caption: 1,
 }
 
-// text writes a tree as plain text: paragraphs apart, list items with a dash,
-// cells of a table with a bar between them.
+// text renders a tree as plain text: an empty line between paragraphs, a dash
+// before list items, a bar between table cells, also for empty ones.
 func text(article *html.Node) string {
 	w := &writer{}
 	for part := article.FirstChild; part != nil; part = part.NextSibling {
@@ -28,14 +28,16 @@ func text(article *html.Node) string {
 	return w.String()
 }
 
-// writer joins pieces of text, and knows what has to stand before the next.
+// writer joins pieces of text and keeps what must precede the next one.
 type writer struct {
 	strings.Builder
-	lines int    // line ends
-	space bool   // a space
-	joint string // what stands there whatever else would
-	pre   int    // inside pre
-	row   int    // where the last row of a table began
+	lines int    // pending line breaks
+	space bool   // a pending space
+	joint string // pending text that replaces both
+	pre   int    // depth of pre elements
+	row   int    // start of the last table row
+	bars  int    // pending bars between cells
+	cells int    // depth of cells
 }
 
 func (w *writer) end(lines int) { w.lines = max(w.lines, lines) }
@@ -55,11 +57,14 @@ func (w *writer) write(n *html.Node) {
 		w.add("-")
 		w.joint = " "
 	case atom.Tr:
-		w.row = w.Len()
+		w.row, w.bars = w.Len(), 0
+		defer w.endRow()
 	case atom.Td, atom.Th:
-		if earlier(n) && w.Len() > w.row {
-			w.joint = " | "
+		if earlier(n) {
+			w.bars++
 		}
+		w.cells++
+		defer func() { w.cells-- }()
 	case atom.Img:
 		if alt := attribute(n, "alt"); alt != "" {
 			w.add(alt)
@@ -71,6 +76,14 @@ func (w *writer) write(n *html.Node) {
 	w.end(around)
 }
 
+// endRow writes the bars of empty cells at the end of a row that has text.
+func (w *writer) endRow() {
+	if w.Len() > w.row {
+		w.WriteString(strings.Repeat(" |", w.bars))
+	}
+	w.bars = 0
+}
+
 func earlier(n *html.Node) bool {
 	for p := n.PrevSibling; p != nil; p = p.PrevSibling {
 		if p.Type == html.ElementNode {
@@ -80,15 +93,17 @@ func earlier(n *html.Node) bool {
 	return false
 }
 
-// add appends a text with its white space as one space each, or as it is
-// inside pre.
+// add appends a text and collapses its white space, except inside pre.
 func (w *writer) add(piece string) {
 	for _, r := range piece {
 		if unicode.IsSpace(r) && w.pre == 0 {
 			w.space = true
 			continue
 		}
+		between := w.bars > 0 && w.Len() > w.row
 		switch {
+		case between:
+			w.WriteString(strings.Repeat(" |", w.bars) + " ")
 		case w.Len() == 0:
 		case w.joint != "":
 			w.WriteString(w.joint)
@@ -97,12 +112,18 @@ func (w *writer) add(piece string) {
 		case w.space:
 			w.WriteByte(' ')
 		}
-		w.lines, w.space, w.joint = 0, false, ""
+		if w.bars > 0 && !between {
+			w.WriteString(strings.Repeat("| ", w.bars)) // the row begins with empty cells
+		}
+		w.lines, w.space, w.joint, w.bars = 0, false, "", 0
+		if r == '|' && w.cells > 0 {
+			w.WriteByte('\\')
+		}
 		w.WriteRune(r)
 	}
 }
 
-// clean drops what is no text to read: control characters.
+// clean removes control characters.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
@@ -112,20 +133,23 @@ func clean(text string) string {
 	}, text)
 }
 
-// inline is the text of one element on one line.
+// inline returns the text of an element on one line.
 func inline(n *html.Node) string {
 	const most = 8 << 10
 	var b strings.Builder
 	for d := range n.Descendants() {
-		if d.Type == html.TextNode && b.Len() < most {
+		switch {
+		case d.Type == html.TextNode && b.Len() < most:
 			b.WriteString(d.Data[:min(len(d.Data), most)])
+		case breaks[d.DataAtom] > 0 || isCell(d):
+			b.WriteByte(' ')
 		}
 	}
 	return clean(strings.Join(strings.Fields(strings.ToValidUTF8(b.String(), "")), " "))
 }
 
-// bareText is the text of a page that is no tree, without what is between
-// scripts' and styles' tags.
+// bareText returns the text of a page that could not be parsed, without scripts
+// and styles.
 func bareText(page string) string {
 	w := &writer{}
 	tokens := html.NewTokenizer(strings.NewReader(page))
@@ -141,6 +165,7 @@ func bareText(page string) string {
 				skip = tag
 			}
 			w.end(breaks[tag])
+			w.space = w.space || tag == atom.Td || tag == atom.Th
 		case html.EndTagToken:
 			name, _ := tokens.TagName()
 			tag := atom.Lookup(name)

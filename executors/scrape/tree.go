@@ -8,19 +8,22 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// maxNodes bounds the part of a page that is rendered.
+// maxNodes is the largest number of nodes that are rendered.
 const maxNodes = 100_000
 
-// unread holds what is in a page and not to be read.
+// unread are elements that are not rendered.
 var unread = map[atom.Atom]bool{
 	atom.Script: true, atom.Style: true, atom.Template: true, atom.Svg: true, atom.Iframe: true, atom.Object: true, atom.Head: true,
 	atom.Embed: true, atom.Canvas: true, atom.Audio: true, atom.Video: true, atom.Math: true, atom.Noframes: true, atom.Noscript: true,
 }
 
-// choose gives what is to be read of a page: what the selector matches, or
-// the part that the page marks as its main one, or its body.
+// choose returns the parts to render: the matches of the selector, or else the
+// only main or article element, or else the body.
 func choose(ctx context.Context, root *html.Node, wanted selector) ([]*html.Node, error) {
 	if wanted != nil {
 		return wanted.find(ctx, root)
@@ -69,9 +72,8 @@ func detach(parts []*html.Node) *html.Node {
 	return article
 }
 
-// strip removes what is not to be read, and everything behind the point at
-// which most characters are full, so that rendering takes no longer than its
-// result is worth.
+// strip removes elements that are not rendered, and everything after the first
+// most characters, to limit the rendering time.
 func strip(article *html.Node, most int) {
 	nodes := maxNodes
 	var visit func(*html.Node)
@@ -94,8 +96,8 @@ func strip(article *html.Node, most int) {
 	visit(article)
 }
 
-// fill takes a text for as long as there is room, and gives the room left.
-// White space takes none, up to a point.
+// fill cuts a text to the room and returns the room left. White space does not
+// count, up to a limit.
 func fill(data string, room int) (string, int) {
 	spaces := 2*room + 1000
 	for at, r := range data {
@@ -126,8 +128,8 @@ func hidden(n *html.Node) bool {
 	return false
 }
 
-// absolute makes every link of a tree one that can be followed from
-// anywhere, and drops those that lead nowhere on the web.
+// absolute makes links absolute and removes those that are not web or mail
+// addresses.
 func absolute(article *html.Node, base *url.URL) {
 	for n := range article.Descendants() {
 		if n.Type != html.ElementNode {
@@ -144,18 +146,18 @@ func absolute(article *html.Node, base *url.URL) {
 		}
 		n.Attr = kept
 		if n.DataAtom == atom.A && attribute(n, "href") == "" {
-			n.Data, n.DataAtom = "span", atom.Span // a link to nowhere is only its text
+			n.Data, n.DataAtom = "span", atom.Span // keep only the text of a link without a target
 		}
 	}
 }
 
-// resolve gives an http, https or mailto address; empty where it is none.
+// resolve returns an absolute http, https or mailto URL, or "".
 func resolve(base *url.URL, reference string) string {
 	const longest = 4096
 	if len(reference) > longest {
 		return ""
 	}
-	u, err := base.Parse(strings.TrimSpace(reference))
+	u, err := web.Resolve(base, strings.TrimSpace(reference))
 	if err != nil {
 		return ""
 	}
@@ -181,7 +183,7 @@ type link struct {
 	Text string `json:"text"`
 }
 
-// readLinks gives the links of a tree, each address once.
+// readLinks returns up to maxLinks links of a tree, each URL once.
 func readLinks(article *html.Node) []link {
 	var links []link
 	seen := map[string]bool{}
@@ -194,20 +196,10 @@ func readLinks(article *html.Node) []link {
 			continue
 		}
 		seen[address] = true
-		links = append(links, link{address, shorten(inline(n), maxLinkText)})
+		links = append(links, link{address, shorten.First(inline(n), maxLinkText)})
 		if len(links) == maxLinks {
 			break
 		}
 	}
 	return links
-}
-
-// shorten cuts a text between characters.
-func shorten(text string, most int) string {
-	for at := range text {
-		if most--; most < 0 {
-			return text[:at]
-		}
-	}
-	return text
 }

@@ -12,15 +12,14 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/mariadb"
-	"github.com/chainwright/chainwright/executors/executortest/postgres"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/sql"
 )
 
-// faulty is a database for the table of faults, in which each way to it has an
-// account of its own, so that what it has left can be told.
+// faulty is a database for the table of faults, with an account for each
+// connection path, so that the connections left by each can be counted.
 type faulty struct {
 	*databasesql.DB
 	kind, address string
@@ -29,7 +28,7 @@ type faulty struct {
 	write         string
 }
 
-func postgresFaults(t *testing.T, server *postgres.Server) {
+func postgresFaults(t *testing.T, server *peers.Postgres) {
 	faults(t, faulty{
 		DB: connect(t, "pgx", server.Superuser(), "create table notes (v text); grant all on notes to public"), kind: "postgres", address: server.Addr,
 		dsn: func(account, address string) string {
@@ -41,7 +40,7 @@ func postgresFaults(t *testing.T, server *postgres.Server) {
 	})
 }
 
-func mysqlFaults(t *testing.T, server *mariadb.Server) {
+func mysqlFaults(t *testing.T, server *peers.MariaDB) {
 	faults(t, faulty{
 		DB: connect(t, "mysql", server.DSN("root", "", "test"), "create table notes (v text)"), kind: "mysql", address: server.Addr,
 		dsn:     func(account, address string) string { return account + ":hidden-word@tcp(" + address + ")/test" },

@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// client calls the executor as the registry does: checked inputs, JSON out.
+// client calls the executor as the registry does: validated inputs, JSON
+// output.
 type client struct {
 	executor *sql.Executor
 	policy   *policy.Policy
@@ -76,7 +77,7 @@ func (c *client) call(ctx context.Context, t testing.TB, inputs map[string]any) 
 	return result, nil
 }
 
-// answer is an output, taken apart.
+// answer is a decoded output.
 type answer struct {
 	Rows    []json.RawMessage
 	Columns []struct{ Name, Type string }
@@ -110,7 +111,7 @@ func (c *client) do(t testing.TB, inputs map[string]any) (a answer, err error) {
 	return a, nil
 }
 
-// rows are the rows as one text.
+// rows returns the rows as one text.
 func rows(a answer) string {
 	raw, _ := json.Marshal(a.Rows)
 	return string(raw)

@@ -13,13 +13,12 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/mariadb"
-	"github.com/chainwright/chainwright/executors/executortest/postgres"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/sql"
 )
 
-// Rows that are too large, too many, or no text, of each kind of database.
+// Rows that are too large, too many, or not text, in each kind of database.
 func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	const many = 1_000_000_000
 	t.Run("sqlite", func(t *testing.T) {
@@ -37,16 +36,19 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
-		server := postgres.Start(t)
+		server := peers.StartPostgres(t)
 		admin, err := pgx.Connect(context.Background(), server.Superuser())
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.Exec(context.Background(), "create role reader login; "); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := admin.Exec(context.Background(), "create database bytes encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'"); err != nil {
 			t.Fatal(err)
 		}
 		_ = admin.Close(context.Background())
-		outputs(t, policy.Connection{Kind: "postgres", DSN: server.Superuser()}, []output{
+		outputs(t, policy.Connection{Kind: "postgres", DSN: server.DSN("reader", "postgres")}, []output{
 			{query: "select repeat('x', 100000000) as x", fails: "larger than"},
 			{query: "select convert_to(repeat('x', 100000000), 'UTF8') as x", fails: "larger than"},
 			{query: fmt.Sprintf("select generate_series(1, %d) as i", many), count: 1000, cut: true},
@@ -55,12 +57,12 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 			{query: "select array_fill(1, array[1000000]) as x", count: 1},
 			{query: "select ('[' || repeat('[', 5000) || repeat(']', 5000) || ']')::json as x", count: 1, has: `"[[[`},
 		})
-		outputs(t, policy.Connection{Kind: "postgres", DSN: server.DSN("postgres", "bytes")}, []output{
+		outputs(t, policy.Connection{Kind: "postgres", DSN: server.DSN("reader", "bytes")}, []output{
 			{query: "select convert_from('\\xfc626572', 'SQL_ASCII') as x", fails: "invalid byte sequence"},
 		})
 	})
 	t.Run("mysql", func(t *testing.T) {
-		server := mariadb.Start(t)
+		server := peers.StartMariaDB(t)
 		admin, err := databasesql.Open("mysql", server.DSN("root", "", "test"))
 		if err != nil {
 			t.Fatal(err)
@@ -68,12 +70,13 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 		defer admin.Close()
 		for _, each := range []string{
 			"set global max_allowed_packet = 1073741824", "create table latin (x varchar(10) character set latin1)", "insert into latin values (x'fc626572')",
+			"create user writer@'%'", "grant all on test.* to writer@'%'",
 		} {
 			if _, err := admin.Exec(each); err != nil {
 				t.Fatal(err)
 			}
 		}
-		outputs(t, policy.Connection{Kind: "mysql", DSN: server.DSN("root", "", "test"), Write: true}, []output{
+		outputs(t, policy.Connection{Kind: "mysql", DSN: server.DSN("writer", "", "test"), Write: true}, []output{
 			{query: "select repeat('x', 100000000) as x", fails: "larger than"},
 			{query: "select cast(repeat('x', 100000000) as binary) as x", fails: "larger than"},
 			{query: "select repeat('x', 100000000) as x", write: true, fails: "larger than"},

@@ -8,15 +8,15 @@ import (
 	"sync"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/sql/backend"
-	"github.com/chainwright/chainwright/executors/sql/mysql"
-	"github.com/chainwright/chainwright/executors/sql/postgres"
-	"github.com/chainwright/chainwright/executors/sql/sqlite"
+	"github.com/chainwright/chainwright/executors/sql/internal/backend"
+	"github.com/chainwright/chainwright/executors/sql/internal/mysql"
+	"github.com/chainwright/chainwright/executors/sql/internal/postgres"
+	"github.com/chainwright/chainwright/executors/sql/internal/sqlite"
 )
 
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// pools keeps the databases that the operator named open between calls.
+// pools keeps the operator's databases open between calls.
 type pools struct {
 	mu     sync.Mutex
 	open   map[place]backend.Database
@@ -25,7 +25,8 @@ type pools struct {
 
 func newPools() *pools { return &pools{open: map[place]backend.Database{}} }
 
-// database gives what a target is, and what to call when it is done with.
+// database returns the database of a target, and the function to call when it
+// is no longer used.
 func (p *pools) database(t target) (backend.Database, func(), error) {
 	if t.callers {
 		database, err := open(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/executortest/postgres"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
@@ -24,16 +24,18 @@ create procedure quiet() language plpgsql as $$ begin commit; insert into orders
 create table lobs as select lo_from_bytea(0, '\x41') as id;
 create role reader login;
 create role writer login;
+create role maker login;
+grant create on schema public to maker;
 create role locked login password 'secret-password';
 grant select on all tables in schema public to reader;
 grant all on all tables in schema public to writer;
 grant all on all sequences in schema public to writer, reader;
 `
 
-// postgresClient starts a server with some rows, and a client of it.
-func postgresClient(t *testing.T) (*client, *postgres.Server, *pgx.Conn) {
+// postgresClient starts a server with some rows, and returns a client of it.
+func postgresClient(t *testing.T) (*client, *peers.Postgres, *pgx.Conn) {
 	t.Helper()
-	server := postgres.Start(t)
+	server := peers.StartPostgres(t)
 	admin, err := pgx.Connect(context.Background(), server.Superuser())
 	if err != nil {
 		t.Fatal(err)
@@ -43,9 +45,12 @@ func postgresClient(t *testing.T) (*client, *postgres.Server, *pgx.Conn) {
 		t.Fatal(err)
 	}
 	return newClient(t, connections(map[string]policy.Connection{
-		"orders":  {Kind: "postgres", DSN: server.DSN("writer", "postgres"), Write: true},
-		"reading": {Kind: "postgres", DSN: server.DSN("reader", "postgres")},
+		"orders":  {Kind: "postgres", DSN: server.DSN("writer", "postgres") + "&timezone=UTC", Write: true},
+		"reading": {Kind: "postgres", DSN: server.DSN("reader", "postgres") + "&timezone=UTC"},
 		"super":   {Kind: "postgres", DSN: server.Superuser(), Write: true},
+		"maker":   {Kind: "postgres", DSN: server.DSN("maker", "postgres"), Write: true},
+		"role":    {Kind: "postgres", DSN: server.DSN("locked", "postgres")},
+		"zoned":   {Kind: "postgres", DSN: server.DSN("writer", "postgres") + "&timezone=Europe/Oslo"},
 		"nodb":    {Kind: "postgres", DSN: server.DSN("reader", "nothing")},
 		"norole":  {Kind: "postgres", DSN: server.DSN("nobody", "postgres")},
 		"refused": {Kind: "postgres", DSN: "postgres://a:hidden-word@127.0.0.1:1/x"},
@@ -58,6 +63,10 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("reads", func(t *testing.T) { postgresReads(t, c) })
 	t.Run("values", func(t *testing.T) { postgresValues(t, c) })
 	t.Run("params", func(t *testing.T) { postgresParams(t, c) })
+	t.Run("round trips", func(t *testing.T) { postgresRoundTrips(t, c) })
+	t.Run("arrays", func(t *testing.T) { arrays(t, c, "maker") })
+	t.Run("reads by effect", func(t *testing.T) { postgresReadsByEffect(t, c) })
+	t.Run("zones", func(t *testing.T) { postgresZones(t, c) })
 	t.Run("writes", func(t *testing.T) { postgresWrites(t, c) })
 	t.Run("attacks", func(t *testing.T) { postgresAttacks(t, c, server, admin) })
 	t.Run("bounds", func(t *testing.T) { postgresBounds(t, c, admin) })
@@ -85,9 +94,9 @@ func postgresReads(t *testing.T, c *client) {
 		{"explain select 1", nil, ""},
 		{"with x as (select 1 as a) select a, a, a as a_2 from x", nil, `[{"a":1,"a_3":1,"a_2":1}]`},
 		{"select 1;", nil, `[{"?column?":1}]`},
-		{"select current_setting('transaction_read_only') as ro, current_setting('TimeZone') as tz", nil, `[{"ro":"on","tz":"UTC"}]`},
+		{"select current_setting('transaction_read_only') as ro", nil, `[{"ro":"on"}]`},
 	} {
-		for _, connection := range []string{"reading", "super"} {
+		for _, connection := range []string{"reading", "orders"} {
 			a, err := c.query(t, connection, each.query, each.params)
 			if err != nil {
 				t.Errorf("%s: %s: %+v", connection, each.query, failure(t, err))
@@ -119,8 +128,8 @@ func postgresValues(t *testing.T, c *client) {
 		`'{"b": 1.10, "a": [1]}'::json`:                `{"b":1.10,"a":[1]}`,
 		`'{"b": 1.10}'::jsonb`:                         `{"b":1.10}`,
 		`'{"a":1,"a":2}'::json`:                        `"{\"a\":1,\"a\":2}"`,
-		`'\x00ff'::bytea`:                              `"AP8="`,
-		"timestamp '2026-01-02 03:04:05.678'":          `"2026-01-02T03:04:05.678Z"`,
+		`'\x00ff'::bytea`:                              `{"base64":"AP8="}`,
+		"timestamp '2026-01-02 03:04:05.678'":          `"2026-01-02T03:04:05.678"`,
 		"timestamptz '2026-01-02 03:04:05+05:30'":      `"2026-01-01T21:34:05Z"`,
 		"date '2026-01-02'":                            `"2026-01-02"`,
 		"time '03:04:05'":                              `"03:04:05"`,
@@ -168,7 +177,8 @@ func postgresParams(t *testing.T, c *client) {
 		{"select $1::int[] as v", []any{[]any{1, nil, 3}}, `[1,null,3]`},
 		{"select $1::text[] as v", []any{[]any{`a"b`, `c\`, "{}", "NULL"}}, `["a\"b","c\\","{}","NULL"]`},
 		{"select $1::int[] as v", []any{[]any{[]any{1, 2}, []any{3, 4}}}, `[[1,2],[3,4]]`},
-		{"select $1::bytea as v", []any{"AP8="}, `"AP8="`},
+		{"select $1::bytea as v", []any{"AP8="}, `{"base64":"AP8="}`},
+		{"select $1::bytea as v", []any{map[string]any{"base64": "AP8="}}, `{"base64":"AP8="}`},
 		{"select $1::timestamptz as v", []any{"2026-01-02T03:04:05Z"}, `"2026-01-02T03:04:05Z"`},
 		{"select count(*) as v from orders where id = any($1)", []any{[]any{1, 2}}, `2`},
 		{"select 'x''; drop table orders; --' as v where $1 = 1", []any{1}, `"x'; drop table orders; --"`},
@@ -191,6 +201,9 @@ func postgresParams(t *testing.T, c *client) {
 		{"select $1::int4", []any{"x"}, "params"},
 		{"select $1::int4", []any{99999999999}, "params"},
 		{"select $1::bytea", []any{"not base64!"}, "params[0]"},
+		{"select $1::bytea", []any{map[string]any{"base64": "not base64!"}}, "params[0]"},
+		{"select $1::text", []any{[]any{1}}, "params[0]"},
+		{"select $1::int", []any{map[string]any{"a": 1}}, "params[0]"},
 		{"select :a", map[string]any{"b": 1}, "params.b"},
 		{"select :a, :b", map[string]any{"b": 1}, "params.a"},
 	} {
@@ -212,7 +225,7 @@ func postgresWrites(t *testing.T, c *client) {
 	if a.Changed != 1000 || a.Count != 1 || !a.Cut {
 		t.Errorf("insert: %+v", a)
 	}
-	if a := check(c.query(t, "super", "select count(*) as n from written", nil)); rows(a) != `[{"n":1000}]` {
+	if a := check(c.query(t, "orders", "select count(*) as n from written", nil)); rows(a) != `[{"n":1000}]` {
 		t.Errorf("after it: %s", rows(a))
 	}
 	if a := check(c.write(t, "orders", "update written set x = $1 where id <= $2", []any{"y", 10})); a.Changed != 10 {
@@ -225,7 +238,7 @@ func postgresWrites(t *testing.T, c *client) {
 	if e := failure(t, err); e.Type != executors.ValidationError || e.Field != "query" {
 		t.Errorf("two statements: %+v", e)
 	}
-	check(c.write(t, "orders", "begin", nil)) // is over when the call is
+	check(c.write(t, "orders", "begin", nil)) // ends with the call
 	check(c.write(t, "orders", "set default_transaction_read_only = on", nil))
 	check(c.write(t, "orders", "insert into written (x) values ('after')", nil))
 	_, err = c.write(t, "reading", "insert into written (x) values ('a')", nil)

@@ -14,8 +14,7 @@ import (
 	"github.com/chainwright/chainwright/executors/sql"
 )
 
-// TestThroughTheRegistry: the one door closes what policy closes, and ends a
-// call in time.
+// TestThroughTheRegistry checks that the registry applies policy and timeouts.
 func TestThroughTheRegistry(t *testing.T) {
 	t.Parallel()
 	file := sqliteFile(t)

@@ -9,20 +9,19 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/mariadb"
-	"github.com/chainwright/chainwright/executors/executortest/postgres"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/sql"
 )
 
-// Connections are used again, as the databases count them: one for calls one
-// after the other, no more than a few for many at a time.
+// Connections are reused, as the databases count them: one for sequential
+// calls, and only a few for many concurrent calls.
 func TestConnectionsAreShared(t *testing.T) {
 	t.Parallel()
 	const counted = "select count(*) from pg_stat_activity where usename = 'caller'"
 	for kind, start := range map[string]func(t *testing.T) (policy.Connection, func() int){
 		"postgres": func(t *testing.T) (policy.Connection, func() int) {
-			server := postgres.Start(t)
+			server := peers.StartPostgres(t)
 			admin, err := pgx.Connect(context.Background(), server.Superuser())
 			if err != nil {
 				t.Fatal(err)
@@ -39,7 +38,7 @@ func TestConnectionsAreShared(t *testing.T) {
 			}
 		},
 		"mariadb": func(t *testing.T) (policy.Connection, func() int) {
-			server := mariadb.Start(t)
+			server := peers.StartMariaDB(t)
 			admin, err := databasesql.Open("mysql", server.DSN("root", "", "test"))
 			if err != nil {
 				t.Fatal(err)
@@ -53,8 +52,13 @@ func TestConnectionsAreShared(t *testing.T) {
 				}
 				return n
 			}
+			for _, each := range []string{"create user caller@'%'", "grant select on test.* to caller@'%'"} {
+				if _, err := admin.Exec(each); err != nil {
+					t.Fatal(err)
+				}
+			}
 			before := count()
-			return policy.Connection{Kind: "mysql", DSN: server.DSN("root", "", "test")}, func() int { return count() - before }
+			return policy.Connection{Kind: "mysql", DSN: server.DSN("caller", "", "test")}, func() int { return count() - before }
 		},
 	} {
 		t.Run(kind, func(t *testing.T) {
@@ -63,7 +67,7 @@ func TestConnectionsAreShared(t *testing.T) {
 			registry := executortest.Registry(t, executortest.Policy(t, connections(map[string]policy.Connection{"db": connection})), sql.New())
 			who := map[string]string{"postgres": "select pg_backend_pid() as x", "mariadb": "select connection_id() as x"}[kind]
 			var mu sync.Mutex
-			seen := map[string]bool{} // what the server calls the connections
+			seen := map[string]bool{} // the server's ids of the connections
 			call := func() {
 				out := executortest.Call(t, registry, "db_query", `{"connection": "db", "query": "`+who+`"}`)
 				if out.Err != nil {

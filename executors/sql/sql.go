@@ -1,6 +1,7 @@
-// Package sql is db_query: one SQL statement on SQLite, PostgreSQL or MySQL.
-// That reading changes nothing is held by the database itself, in a way of
-// its own for each: see the packages sqlite, postgres and mysql.
+// Package sql implements db_query. It is not a stable API.
+// The executor runs one SQL statement on SQLite, PostgreSQL or MySQL. The
+// database itself enforces read mode, each in its own way: see the packages
+// sqlite, postgres and mysql.
 package sql
 
 import (
@@ -9,20 +10,20 @@ import (
 	"encoding/json"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/sql/backend"
+	"github.com/chainwright/chainwright/executors/sql/internal/backend"
 )
 
 //go:embed definition.yaml
 var definition embed.FS
 
-// maxBytes bounds the rows of an answer, as JSON. The output as a whole is
-// held to 10 MiB where executors are called.
+// maxBytes is the most bytes of rows in a result, as JSON. The registry limits
+// the whole output to 10 MiB.
 const maxBytes = 9 << 20
 
-// DefaultRows is how many rows come back where a call does not say.
+// DefaultRows is the most rows of a result if a call sets no max_rows.
 const DefaultRows = 1000
 
-// Executor is db_query. It keeps connections; Close ends them.
+// Executor is db_query. It keeps connections open; Close closes them.
 type Executor struct {
 	executors.Executor
 	open *pools
@@ -35,10 +36,10 @@ func New() *Executor {
 	return e
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (e *Executor) Close() error { return e.open.close() }
 
-// Input is what a call gives.
+// Input holds the arguments of a call.
 type Input struct {
 	Connection string  `json:"connection"`
 	DSN        string  `json:"dsn"`
@@ -49,7 +50,7 @@ type Input struct {
 	Timeout    float64 `json:"timeout"`
 }
 
-// Output is what a call gives back.
+// Output is the result of a call.
 type Output struct {
 	Rows         []json.RawMessage `json:"rows"`
 	Columns      []backend.Column  `json:"columns"`

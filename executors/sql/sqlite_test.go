@@ -14,10 +14,11 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// sqliteFile makes a database file with some rows.
+// sqliteFile creates a database file with some rows.
 func sqliteFile(t testing.TB, statements ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "te st?#%41.db")
@@ -60,10 +61,10 @@ func TestSQLiteReads(t *testing.T) {
 		{"select id from orders where city = :city and id > @id", map[string]any{"city": "Oslo", "id": 1}, `[{"id":3}]`},
 		{"select ?2 as b, ?1 as a", []any{1, "x"}, `[{"b":"x","a":1}]`},
 		{"select * from orders where id = 1", nil,
-			`[{"id":1,"city":"Oslo","total":12.5,"at":"2026-01-02T03:04:05Z","day":"2026-01-02","ok":true,"extra":{"b":1.10,"a":[]},"raw":"AP8="}]`},
+			`[{"id":1,"city":"Oslo","total":12.5,"at":"2026-01-02 03:04:05","day":"2026-01-02","ok":true,"extra":{"b":1.10,"a":[]},"raw":{"base64":"AP8="}}]`},
 		{"select ok, extra, day from orders where id > 1", nil, `[{"ok":false,"extra":"no json","day":null},{"ok":null,"extra":null,"day":"someday"}]`},
 		{"select 9223372036854775807 as big, 1e300 as far, 3.0 as whole, 'a' as a, 'b' as a", nil, `[{"big":9223372036854775807,"far":1e+300,"whole":3.0,"a":"a","a_2":"b"}]`},
-		{"select ? as a, ? as b, ? as c, ? as d", []any{true, nil, []any{1, "x"}, 1.5}, `[{"a":1,"b":null,"c":"[1,\"x\"]","d":1.5}]`},
+		{"select ? as a, ? as b, json(?) as c, ? as d", []any{true, nil, []any{1, "x"}, 1.5}, `[{"a":1,"b":null,"c":"[1,\"x\"]","d":1.5}]`},
 		{"select cast(x'ff41' as text) as broken", nil, `[{"broken":"�A"}]`},
 		{"with recursive n(i) as (select 1 union all select i + 1 from n where i < 3) select sum(i) as s from n", nil, `[{"s":6}]`},
 		{"select count(*) as n, max(total) as most from orders", nil, `[{"n":3,"most":12.5}]`},
@@ -127,17 +128,16 @@ func TestSQLiteStops(t *testing.T) {
 		"after the first row":  "with recursive n(i) as (select 1 union all select i + 1 from n) select i from n where i = 1 or i < 0",
 	} {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-		start := time.Now()
-		_, err := c.call(ctx, t, map[string]any{"connection": "reading", "query": query})
+		var err error
+		executortest.Ends(t, "an endless query whose time is over", func() {
+			_, err = c.call(ctx, t, map[string]any{"connection": "reading", "query": query})
+		})
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%s: it took %v", name, took)
-		}
 	}
-	must(t)(c.query(t, "reading", "select 1", nil)) // the connections that are left work
+	must(t)(c.query(t, "reading", "select 1", nil)) // the remaining connections work
 }
 
 func TestSQLiteWrites(t *testing.T) {
@@ -171,7 +171,7 @@ func TestSQLiteWrites(t *testing.T) {
 	}
 }
 
-// attacks on read mode, and on what write mode does not open.
+// attacks in read mode, and on features that write mode does not open.
 var sqliteAttacks = []string{
 	"insert into orders (city) values ('x')",
 	"update orders set city = 'x'",
@@ -206,13 +206,42 @@ var sqliteAttacks = []string{
 	"pragma database_list",
 	"pragma optimize",
 	"pragma trusted_schema = on",
+	"pragma journal_mode(off)",
+	"pragma locking_mode = exclusive",
+	"pragma temp_store = file",
+	"pragma data_store_directory = '/tmp'",
+	"pragma hard_heap_limit = 1",
+	"pragma soft_heap_limit = 1",
+	"pragma mmap_size = 1000000000",
+	"pragma cache_size = -1000000",
+	"pragma cache_spill = off",
+	"pragma foreign_keys = off",
+	"pragma synchronous = off",
+	"pragma page_size = 512",
+	"pragma encoding = 'UTF-16'",
+	"pragma busy_timeout = 1",
+	"pragma shrink_memory",
+	"select * from pragma_journal_mode('off')",
 	"select * from pragma_database_list",
 	"select * from pragma_wal_checkpoint",
 	"select * from pragma_user_version(7)",
 	"attach 'SECOND' as x",
 	"attach ':memory:' as x",
 	"attach '' as x",
+	"attach database 'file:SECOND?mode=rwc' as x",
 	"detach main",
+	"detach database temp",
+	"vacuum main into 'SECOND'",
+	"rollback",
+	"end",
+	"release x",
+	"drop index by_city",
+	"create temp view x as select 1",
+	"create temp trigger x after insert on orders begin select 1; end",
+	"select edit('x', 'touch SECOND')",
+	"select * from fsdir('.')",
+	"select * from zipfile('SECOND')",
+	"select fts3_tokenizer('simple')",
 	"vacuum",
 	"vacuum into 'SECOND'",
 	"select load_extension('x')",
@@ -240,7 +269,7 @@ func TestSQLiteReadModeChangesNothing(t *testing.T) {
 			a, err := c.query(t, connection, query, nil)
 			if err == nil {
 				t.Errorf("%s: %s gave %+v", connection, query, a)
-			} else if e := failure(t, err); e.Type != executors.PermissionDenied && e.Type != executors.ValidationError {
+			} else if e := failure(t, err); e.Type != executors.PermissionDenied && e.Type != executors.ValidationError || e.Field != "query" || e.Message == "" {
 				t.Errorf("%s: %s: %+v", connection, query, e)
 			}
 		}
@@ -315,8 +344,8 @@ func TestSQLiteErrors(t *testing.T) {
 		{"orders", `select "nowhere" from orders`, nil, executors.ValidationError, "query", "SQLITE_ERROR", "no such column"},
 		{"orders", "select * from nowhere", nil, executors.ValidationError, "query", "SQLITE_ERROR", "no such table"},
 		{"orders", "", nil, executors.ValidationError, "query", "", "must be one statement; got 0"},
-		{"orders", "select ?", nil, executors.ValidationError, "params", "", "takes 1 parameters; got 0"},
-		{"orders", "select ?", []any{1, 2}, executors.ValidationError, "params", "", "takes 1 parameters; got 2"},
+		{"orders", "select ?", nil, executors.ValidationError, "params", "", "has 1 parameters; got 0"},
+		{"orders", "select ?", []any{1, 2}, executors.ValidationError, "params", "", "has 1 parameters; got 2"},
 		{"orders", "select :a", map[string]any{}, executors.ValidationError, "params.a", "", "is required"},
 		{"orders", "select 1", map[string]any{"b": 1}, executors.ValidationError, "params.b", "", "is not used"},
 		{"missing", "select 1", nil, executors.NotFound, "", "", "there is no database file missing.db"},

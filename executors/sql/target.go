@@ -6,34 +6,36 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/sql/backend"
+	"github.com/chainwright/chainwright/executors/sql/internal/backend"
 )
 
-// place is where a database is.
+// place is the address of a database.
 type place struct {
 	kind string // sqlite, postgres, mysql
 	dsn  string // for sqlite: the path
 }
 
-// target is a database that may be used.
+// target is a database that the call may use.
 type target struct {
 	place
 	name string // for messages
 	dial dialer
-	// callers says that the DSN came from the caller: no connection is kept.
+	// callers is whether the DSN came from the caller: then no connection is
+	// kept.
 	callers bool
 }
 
-// aim finds what a call means to query, and whether it may.
+// aim resolves the database of a call and checks that the call may use it.
 func aim(pol *policy.Policy, in Input) (target, error) {
 	write := in.Mode == "write"
 	switch {
 	case in.Connection != "" && in.DSN != "":
-		return target{}, backend.Invalid("dsn", "is given beside connection; one is meant")
+		return target{}, backend.Invalid("dsn", "is set in addition to connection; set only one")
 	case in.Connection != "":
 		return named(pol, in.Connection, write)
 	case in.DSN != "":
@@ -41,7 +43,7 @@ func aim(pol *policy.Policy, in Input) (target, error) {
 	}
 	known := "the operator has configured none"
 	if names := pol.Connections("sqlite", "postgres", "mysql"); len(names) > 0 {
-		known = "known are " + strings.Join(names, ", ")
+		known = "the connections are " + strings.Join(names, ", ")
 	}
 	return target{}, backend.Invalid("connection", "is required").WithHint("name a configured connection; " + known)
 }
@@ -54,12 +56,12 @@ func named(pol *policy.Policy, name string, write bool) (target, error) {
 	switch c.Kind {
 	case "sqlite", "postgres", "mysql":
 	default:
-		return target{}, backend.Invalid("connection", "%s is of kind %s, which is no database", name, c.Kind)
+		return target{}, backend.Invalid("connection", "%s is of kind %s, which is not a database", name, c.Kind)
 	}
 	if write && !c.Write {
 		return target{}, &policy.Denied{
 			Field:   "mode",
-			Message: fmt.Sprintf("the connection %s may only read", name),
+			Message: fmt.Sprintf("the connection %s is read-only", name),
 			Hint:    fmt.Sprintf("set policy.connections.%s.write: true", name),
 		}
 	}
@@ -76,7 +78,8 @@ func named(pol *policy.Policy, name string, write bool) (target, error) {
 	return target{place: place{c.Kind, dsn}, name: "the connection " + name, dial: pol.DialTrusted}, nil
 }
 
-// named says in an error of the network whose it is: libraries rarely do.
+// named adds the name of the connection to a network error: libraries rarely
+// do.
 func (t target) named(err error) error {
 	var failed *executors.Error
 	if errors.As(err, &failed) && failed.Type == executors.NetworkError {
@@ -85,7 +88,7 @@ func (t target) named(err error) error {
 	return err
 }
 
-// about puts the field into a refusal that names none.
+// about sets the field of a refusal that names none.
 func about(field string, err error) error {
 	var denied *policy.Denied
 	if errors.As(err, &denied) && denied.Field == "" {
@@ -94,8 +97,9 @@ func about(field string, err error) error {
 	return err
 }
 
-// callers is a DSN of the caller's own: off unless the operator opened it,
-// for reading only, through the address guard, files inside the roots.
+// callers resolves a DSN from the caller. It is closed unless the operator
+// opened it; it is read-only, passes the address guard, and files must be
+// inside the roots.
 func callers(pol *policy.Policy, dsn string, write bool) (target, error) {
 	if err := pol.CallerDSN(); err != nil {
 		return target{}, err
@@ -103,7 +107,7 @@ func callers(pol *policy.Policy, dsn string, write bool) (target, error) {
 	if write {
 		return target{}, &policy.Denied{
 			Field:   "mode",
-			Message: "a database that a caller names by DSN may only be read",
+			Message: "a database that a caller names by DSN is read-only",
 			Hint:    "name a connection that is configured with write: true",
 		}
 	}
@@ -134,8 +138,8 @@ func callers(pol *policy.Policy, dsn string, write bool) (target, error) {
 	return t, nil
 }
 
-// sqlitePath takes the path out of a DSN: PATH, sqlite:PATH, sqlite://PATH or
-// file:PATH. Options are not taken: they could open another file.
+// sqlitePath returns the path of a DSN: PATH, sqlite:PATH, sqlite://PATH or
+// file:PATH. Options are refused: they could open another file.
 func sqlitePath(dsn string) (string, error) {
 	path := dsn
 	for _, prefix := range []string{"sqlite://", "sqlite:", "file://", "file:"} {
@@ -144,13 +148,13 @@ func sqlitePath(dsn string) (string, error) {
 			continue
 		}
 		if strings.Contains(rest, "?") {
-			return "", errors.New("options in the DSN of an SQLite file are not taken; give the path alone")
+			return "", errors.New("options are not allowed in the DSN of an SQLite file; use the path alone")
 		}
 		path = rest
 		if strings.HasPrefix(prefix, "file") {
 			unescaped, err := url.PathUnescape(rest)
 			if err != nil {
-				return "", fmt.Errorf("the path has a broken escape: %w", err)
+				return "", fmt.Errorf("the path has an invalid escape: %w", err)
 			}
 			path = unescaped
 		}
@@ -158,7 +162,7 @@ func sqlitePath(dsn string) (string, error) {
 	}
 	switch {
 	case path == "" || path == ":memory:":
-		return "", errors.New("a database in memory holds nothing to query; name a file")
+		return "", errors.New("a database in memory has nothing to query; name a file")
 	case strings.HasPrefix(path, "~/"):
 		home, err := os.UserHomeDir()
 		if err != nil {
@@ -169,12 +173,12 @@ func sqlitePath(dsn string) (string, error) {
 	return path, nil
 }
 
-// plainURL reads scheme://user:password@host:port/database?option=value with
-// the few options that concern nothing on this machine.
+// plainURL parses scheme://user:password@host:port/database?option=value. It
+// allows only the options that use nothing of this machine.
 func plainURL(dsn string) (*url.URL, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {
-		return nil, errors.New("is no address of the form scheme://user:password@host:port/database")
+		return nil, errors.New("must have the form scheme://user:password@host:port/database")
 	}
 	if u.Hostname() == "" || strings.ContainsAny(u.Hostname(), "/,") {
 		return nil, errors.New("must name one host")
@@ -183,14 +187,14 @@ func plainURL(dsn string) (*url.URL, error) {
 		switch name {
 		case "sslmode", "tls", "connect_timeout":
 		default:
-			return nil, fmt.Errorf("the option %s is not taken; only sslmode, tls and connect_timeout are", name)
+			return nil, fmt.Errorf("the option %s is not allowed; allowed are sslmode, tls and connect_timeout", name)
 		}
 	}
 	return u, nil
 }
 
-// plainPostgres writes a caller's address with everything said that the
-// library would else take from this process's environment and files.
+// plainPostgres returns a caller's address with every setting that the library
+// would otherwise read from this process's environment and files.
 func plainPostgres(dsn string) (string, error) {
 	u, err := plainURL(dsn)
 	if err != nil {
@@ -204,7 +208,7 @@ func plainPostgres(dsn string) (string, error) {
 	settings := [][2]string{
 		{"host", u.Hostname()}, {"port", port}, {"user", u.User.Username()}, {"password", password},
 		{"dbname", strings.TrimPrefix(u.Path, "/")}, {"passfile", os.DevNull}, {"servicefile", os.DevNull},
-		{"sslcert", ""}, {"sslkey", ""}, {"sslpassword", ""}, {"options", ""}, {"application_name", "chainwright"}, {"target_session_attrs", "any"},
+		{"sslcert", ""}, {"sslkey", ""}, {"sslpassword", ""}, {"options", ""}, {"application_name", "chainwright"}, {"timezone", "UTC"}, {"target_session_attrs", "any"},
 		{"sslmode", "prefer"}, {"sslrootcert", ""}, {"krbsrvname", ""},
 	}
 	for _, name := range []string{"sslmode", "connect_timeout"} {
@@ -221,4 +225,28 @@ func plainPostgres(dsn string) (string, error) {
 		fmt.Fprintf(&out, "%s='%s' ", s[0], value)
 	}
 	return out.String(), nil
+}
+
+// placeholder matches what stands for a secret in a DSN.
+var placeholder = regexp.MustCompile(`\$+\{\{[^}]*\}\}`)
+
+// Destination implements executors.Sender: the host of a caller's DSN. Named
+// connections and files are no host.
+func (e *Executor) Destination(_ *policy.Policy, inputs map[string]any) policy.Destination {
+	dsn, _ := inputs["dsn"].(string)
+	scheme, _, isURL := strings.Cut(dsn, "://")
+	if !isURL || scheme == "sqlite" || scheme == "file" {
+		return policy.Destination{}
+	}
+	u, err := url.Parse(placeholder.ReplaceAllString(dsn, "x"))
+	if err != nil {
+		return policy.DestinationOf("://")
+	}
+	to, verified := policy.DestinationOf(scheme+"://"+u.Host), "verify-full"
+	option := u.Query().Get("sslmode")
+	if scheme == "mysql" {
+		option, verified = u.Query().Get("tls"), "true"
+	}
+	to.Plain = option != verified
+	return to
 }

@@ -31,12 +31,12 @@ func TestCallersDSNIsRefused(t *testing.T) {
 		{"postgres://a@%2Fvar%2Frun/db", "dsn", "", executors.ValidationError},
 		{"postgres://a@example.com,10.0.0.1/db", "dsn", "", executors.ValidationError},
 		{"postgres://example.com/db", "dsn", "must name a user", executors.ValidationError},
-		{"postgres://a@example.com/db?host=/var/run", "dsn", "the option host is not taken", executors.ValidationError},
-		{"postgres://a@example.com/db?sslkey=/etc/shadow", "dsn", "the option sslkey is not taken", executors.ValidationError},
-		{"postgres://a@example.com/db?passfile=/etc/shadow", "dsn", "the option passfile is not taken", executors.ValidationError},
-		{"postgres://a@example.com/db?servicefile=/x&service=y", "dsn", "is not taken", executors.ValidationError},
+		{"postgres://a@example.com/db?host=/var/run", "dsn", "the option host is not allowed", executors.ValidationError},
+		{"postgres://a@example.com/db?sslkey=/etc/shadow", "dsn", "the option sslkey is not allowed", executors.ValidationError},
+		{"postgres://a@example.com/db?passfile=/etc/shadow", "dsn", "the option passfile is not allowed", executors.ValidationError},
+		{"postgres://a@example.com/db?servicefile=/x&service=y", "dsn", "is not allowed", executors.ValidationError},
 		{"postgres://a@example.com/db?sslmode=x", "dsn", "sslmode", executors.ValidationError},
-		{"mysql://a@example.com/db?allowAllFiles=true", "dsn", "the option allowAllFiles is not taken", executors.ValidationError},
+		{"mysql://a@example.com/db?allowAllFiles=true", "dsn", "the option allowAllFiles is not allowed", executors.ValidationError},
 		{"mysql:///db", "dsn", "must name one host", executors.ValidationError},
 		{"postgres://a@127.0.0.1:1/db", "", "", executors.PermissionDenied},
 		{"postgres://a@localhost:1/db", "", "", executors.PermissionDenied},
@@ -66,8 +66,8 @@ func TestCallersDSNIsRefused(t *testing.T) {
 	}
 }
 
-// TestCallersDSNTakesNothingAlong: a server that a caller names gets nothing
-// of this process's environment.
+// TestCallersDSNTakesNothingAlong checks that a server that a caller names
+// receives nothing from this process's environment.
 func TestCallersDSNTakesNothingAlong(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -89,7 +89,8 @@ func TestCallersDSNTakesNothingAlong(t *testing.T) {
 		buf := make([]byte, 4096)
 		n, _ := conn.Read(buf)
 		first := string(buf[:n])
-		// Ask for a password in the clear, and see what comes.
+		// The server asks for a password in plain text; the test reads the
+		// reply.
 		_, _ = conn.Write([]byte{'R', 0, 0, 0, 8, 0, 0, 0, 3})
 		n, _ = conn.Read(buf)
 		seen <- first + string(buf[:n])
@@ -122,7 +123,7 @@ func TestConnectionIsNamed(t *testing.T) {
 		text   string
 	}{
 		{map[string]any{}, executors.ValidationError, "connection", "is required"},
-		{map[string]any{"connection": "orders", "dsn": "sqlite:x"}, executors.ValidationError, "dsn", "beside connection"},
+		{map[string]any{"connection": "orders", "dsn": "sqlite:x"}, executors.ValidationError, "dsn", "set only one"},
 		{map[string]any{"connection": "unset"}, executors.PermissionDenied, "connection", "CHAINWRIGHT_TEST_NOT_SET is not set"},
 		{map[string]any{"connection": "mail"}, executors.ValidationError, "connection", "is of kind smtp"},
 		{map[string]any{"connection": "broken"}, executors.ExecutionError, "", "DSN"},

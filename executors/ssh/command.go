@@ -12,8 +12,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/chainwright/chainwright/executors/internal/process"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/printed"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 var (
@@ -24,12 +25,12 @@ var (
 )
 
 const (
-	// maxOutput is what is kept of each output, unless the policy says less.
+	// maxOutput is the limit of each output in bytes, unless policy sets a lower one.
 	maxOutput = 4 << 20
-	// stopFor bounds the ending of a remote command.
+	// stopFor is the time to stop a remote command.
 	stopFor = 4 * time.Second
-	// spare is what the remote bound is above ours: it is there for the case
-	// that this server or the way to the host is gone.
+	// spare is added to the remote time limit, which is needed only if this
+	// server or the connection fails.
 	spare = 10 * time.Second
 )
 
@@ -43,23 +44,23 @@ func outputCap(limits policy.Limits) int {
 	return int(limit)
 }
 
-// command is one that is run on a host.
+// command is a command to run on a host.
 type command struct {
 	line      string
-	variables string // lines that set them
+	variables string // lines that set the variables
 	stdin     string
 	limit     int
 }
 
 var (
-	// errConnection says that the way to the host broke while it was needed.
-	errConnection = errors.New("the connection broke off")
-	// errNotBegun says that it did before anything was done there.
-	errNotBegun = errors.New("the host gave no session")
+	// errConnection reports a connection that broke during a call.
+	errConnection = errors.New("the connection broke")
+	// errNotBegun reports that nothing was run on the host.
+	errNotBegun = errors.New("the host opened no session")
 )
 
-// run runs the command under a bound of its own there, and ends it when the
-// context does: closing the connection would leave it running.
+// run runs the command with a time limit on the host. When the context ends, it
+// stops the command: closing the connection would leave it running.
 func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -70,8 +71,8 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	}
 	defer session.Close()
 	mark := "run-" + rand.Text()
-	stdout := &marked{mark: mark, Buffer: printed.Buffer{Limit: c.limit}, seen: make(chan struct{})}
-	stderr := &printed.Buffer{Limit: c.limit}
+	stdout := &marked{mark: mark, Buffer: process.Buffer{Limit: c.limit}, seen: make(chan struct{})}
+	stderr := &process.Buffer{Limit: c.limit}
 	session.Stdout, session.Stderr = stdout, stderr
 	stdin, err := session.StdinPipe()
 	if err != nil {
@@ -87,7 +88,7 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	}
 	ended := make(chan error, 1)
 	go func() {
-		_, _ = io.WriteString(stdin, input) // a command may end without reading it
+		_, _ = io.WriteString(stdin, input) // an error is expected: a command may end without reading its input
 		_ = stdin.Close()
 	}()
 	go func() { ended <- session.Wait() }()
@@ -96,17 +97,18 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	case <-ctx.Done():
 		stop(to, stdout)
 		select {
-		case <-ended: //nolint:errcheck // it was stopped: that is the error
+		case <-ended: //nolint:errcheck // the context's error counts
 		case <-time.After(time.Second):
 			_ = session.Close()
-			_ = to.Close() // it does not even answer that: nobody can use it
-			<-ended        //nolint:errcheck // it was stopped: that is the error
+			_ = to.Close() // the host does not respond, so the connection is not used again
+			<-ended        //nolint:errcheck // the context's error counts
 		}
 		err = ctx.Err()
 	}
 	out.Stdout, out.Stderr = stdout.Text(), stderr.Text()
 	out.Truncated = stdout.Truncated() || stderr.Truncated()
-	return c.judge(err, out)
+	out.Warnings = process.NotUTF8(stdout, stderr)
+	return c.result(err, out)
 }
 
 func (c *connection) session(ctx context.Context) (*ssh.Session, error) {
@@ -122,10 +124,9 @@ func (c *connection) session(ctx context.Context) (*ssh.Session, error) {
 	return <-got, nil
 }
 
-// bounded waits for what the host has to answer, and a little longer than the
-// context. A host that does not answer at all loses the connection. The
-// library may wait for ever where the connection ends at just that moment, so
-// nobody waits for the library.
+// bounded waits for a response of the host, up to a second longer than the
+// context, and then closes the connection. It runs ask in a goroutine, because
+// the library can block forever if the connection ends at the wrong moment.
 func (c *connection) bounded(ctx context.Context, ask func() error) error {
 	answer := make(chan error, 1)
 	go func() { answer <- ask() }()
@@ -147,7 +148,7 @@ func (c *connection) bounded(ctx context.Context, ask func() error) error {
 	return io.EOF
 }
 
-// notBegun tells a connection that is gone from a host that refuses.
+// notBegun adds errNotBegun, unless the host refused the channel.
 func notBegun(err error) error {
 	var refused *ssh.OpenChannelError
 	if errors.As(err, &refused) {
@@ -156,22 +157,22 @@ func notBegun(err error) error {
 	return errors.Join(errNotBegun, errConnection, err)
 }
 
-// seconds is the bound that the command gets there.
+// seconds returns the remote time limit.
 func seconds(ctx context.Context) string {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return "0" // none
+		return "0" // no limit
 	}
 	return strconv.Itoa(int(math.Ceil((time.Until(deadline) + spare).Seconds())))
 }
 
-// stop ends the command's processes by a session of its own.
+// stop kills the command's processes through a second session.
 func stop(to *connection, stdout *marked) {
 	timer := time.NewTimer(stopFor)
 	defer timer.Stop()
 	select {
 	case <-stdout.seen:
-	case <-timer.C: // it has not begun, and has no input to begin with
+	case <-timer.C: // the command has not started and gets no input
 		return
 	}
 	done := make(chan struct{})
@@ -194,8 +195,8 @@ func stop(to *connection, stdout *marked) {
 	}
 }
 
-// judge reads how the command ended.
-func (c command) judge(err error, out *Output) error {
+// result sets the exit code and returns the error of a command.
+func (c command) result(err error, out *Output) error {
 	var exit *ssh.ExitError
 	out.ReturnCode = -1
 	switch {
@@ -206,12 +207,12 @@ func (c command) judge(err error, out *Output) error {
 		if out.ReturnCode = exit.ExitStatus(); exit.Signal() != "" {
 			out.ReturnCode = 128 + signals[exit.Signal()]
 		}
-		return &exitError{code: out.ReturnCode, said: printed.LastLine(out.Stderr)}
+		return &exitError{code: out.ReturnCode, last: shorten.LastLine(out.Stderr, 300)}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	}
 	return errors.Join(errConnection, err)
 }
 
-// signals are the numbers of those that end commands.
+// signals are the numbers of signals that end commands.
 var signals = map[string]int{"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9, "SEGV": 11, "PIPE": 13, "ALRM": 14, "TERM": 15}

@@ -20,12 +20,12 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// credentials are how a user shows who he is.
+// credentials authenticate a user.
 type credentials struct {
 	password string
 	signer   ssh.Signer // from a key file
-	agent    string     // the agent's socket, where there is neither
-	// fingerprint tells credentials apart without holding them.
+	agent    string     // the agent's socket; "": a key or a password is set
+	// fingerprint identifies the credentials without containing them.
 	fingerprint string
 }
 
@@ -34,7 +34,7 @@ const maxKeyFile = 64 << 10
 func callersCredentials(pol *policy.Policy, in Input) (credentials, error) {
 	c := credentials{password: in.Password}
 	if in.KeyFile != "" {
-		file, info, err := pol.OpenRead(in.KeyFile)
+		file, info, err := pol.OpenKey(in.KeyFile)
 		if err != nil {
 			return c, about("key_file", err)
 		}
@@ -57,14 +57,14 @@ func connectionCredentials(pol *policy.Policy, name string, connection policy.Co
 		if err != nil {
 			return c, err
 		}
-		file, err := os.Open(connection.KeyFile)
+		file, err := pol.OpenTrusted(policy.Trusted{Setting: "policy.connections." + name + ".key_file", Path: connection.KeyFile})
 		if err != nil {
-			return c, fmt.Errorf("the key of the connection %s: %w", name, err)
+			return c, fmt.Errorf("reading the key of the connection %s: %w", name, err)
 		}
 		defer file.Close()
 		info, err := file.Stat()
 		if err != nil {
-			return c, fmt.Errorf("the key of the connection %s: %w", name, err)
+			return c, fmt.Errorf("reading the key of the connection %s: %w", name, err)
 		}
 		if err := c.readKey(file, info, connection.KeyFile, passphrase); err != nil {
 			return c, err
@@ -73,15 +73,15 @@ func connectionCredentials(pol *policy.Policy, name string, connection policy.Co
 	return c.complete()
 }
 
-// readKey reads a private key, which nobody but its owner may read.
+// readKey reads a private key. It fails if other users can read the file.
 func (c *credentials) readKey(file io.Reader, info fs.FileInfo, path, passphrase string) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return executors.Errorf(executors.PermissionDenied, "the key file %s is open to other users of the machine: its mode is %04o", path, mode).
+		return executors.Errorf(executors.PermissionDenied, "other users of this machine can read the key file %s: its mode is %04o", path, mode).
 			WithField("key_file").WithHint("chmod 600 " + path)
 	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
 	if err != nil {
-		return fmt.Errorf("read the key file %s: %w", path, err)
+		return fmt.Errorf("reading the key file %s: %w", path, err)
 	}
 	if len(text) > maxKeyFile {
 		return invalid("key_file", "%s is too long for a private key", path)
@@ -91,11 +91,11 @@ func (c *credentials) readKey(file io.Reader, info fs.FileInfo, path, passphrase
 	switch {
 	case errors.As(err, &locked):
 		return executors.Errorf(executors.AuthenticationError, "the key file %s is encrypted", path).
-			WithField("key_passphrase").WithHint("give key_passphrase, or passphrase_env for a connection")
+			WithField("key_passphrase").WithHint("set key_passphrase, or passphrase_env of the connection")
 	case errors.Is(err, x509.IncorrectPasswordError):
-		return executors.Errorf(executors.AuthenticationError, "the passphrase does not fit the key file %s", path).WithField("key_passphrase")
+		return executors.Errorf(executors.AuthenticationError, "wrong passphrase for the key file %s", path).WithField("key_passphrase")
 	case err != nil:
-		return invalid("key_file", "%s is no private key", path)
+		return invalid("key_file", "%s is not a private key", path)
 	}
 	return nil
 }
@@ -109,7 +109,8 @@ func parseKey(text []byte, passphrase string) (ssh.Signer, error) {
 	return signer, err
 }
 
-// complete turns to the agent where nothing else was given.
+// complete selects the SSH agent if there is neither a key nor a password, and
+// sets the fingerprint.
 func (c credentials) complete() (credentials, error) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%d:%s", len(c.password), c.password)
@@ -118,8 +119,8 @@ func (c credentials) complete() (credentials, error) {
 		sum.Write(c.signer.PublicKey().Marshal())
 	case c.password == "":
 		if c.agent = os.Getenv("SSH_AUTH_SOCK"); c.agent == "" {
-			return c, executors.Errorf(executors.AuthenticationError, "there is no key, no password and no SSH agent to log in with").
-				WithHint("give key_file or password, or name a connection that the operator has configured")
+			return c, executors.Errorf(executors.AuthenticationError, "no key, no password and no SSH agent to log in with").
+				WithHint("set key_file or password, or use a connection of the operator as host")
 		}
 		fmt.Fprint(sum, c.agent)
 	}
@@ -127,7 +128,8 @@ func (c credentials) complete() (credentials, error) {
 	return c, nil
 }
 
-// methods are the ways to log in. The closer ends what they opened.
+// methods returns the authentication methods and a function that closes the
+// connection to the agent.
 func (c *credentials) methods() ([]ssh.AuthMethod, func(), error) {
 	var methods []ssh.AuthMethod
 	if c.signer != nil {
@@ -141,13 +143,13 @@ func (c *credentials) methods() ([]ssh.AuthMethod, func(), error) {
 	}
 	conn, err := net.Dial("unix", c.agent)
 	if err != nil {
-		return nil, nil, executors.Errorf(executors.AuthenticationError, "the SSH agent does not answer: %w", err)
+		return nil, nil, executors.Errorf(executors.AuthenticationError, "connecting to the SSH agent failed: %w", err)
 	}
 	return append(methods, ssh.PublicKeysCallback(agent.NewClient(conn).Signers)), func() { _ = conn.Close() }, nil
 }
 
-// answer gives the password to the one question that is not to be seen, which
-// is how many servers ask for it.
+// answer returns the password to a single hidden prompt, which is how many
+// servers ask for it.
 func (c *credentials) answer(_, _ string, questions []string, echos []bool) ([]string, error) {
 	switch {
 	case len(questions) == 0:
@@ -155,11 +157,10 @@ func (c *credentials) answer(_, _ string, questions []string, echos []bool) ([]s
 	case len(questions) == 1 && !echos[0]:
 		return []string{c.password}, nil
 	}
-	return nil, errors.New("the host asks for more than a password")
+	return nil, errors.New("the host requires more than a password")
 }
 
-// systemKnownHosts are the files that ssh itself looks into, as far as they
-// are there.
+// systemKnownHosts returns the existing files that ssh itself reads.
 func systemKnownHosts() []string {
 	paths := []string{"/etc/ssh/ssh_known_hosts"}
 	if home, err := os.UserHomeDir(); err == nil {

@@ -8,20 +8,26 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// dialer opens a connection: the machine's own, or a jump host's.
+// dialer opens a connection, directly or through a jump host.
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// handshake connects and logs in. The library bounds the dial alone, so the
-// connection is closed under it when the context ends.
+// handshake connects and logs in. The library limits the time of the dial only,
+// so the connection is closed when the context ends.
 func handshake(ctx context.Context, t *target, dial dialer) (*ssh.Client, error) {
 	if len(t.knownHosts) == 0 {
 		return nil, unknownHost(t.address, "there is no known_hosts file")
 	}
+	for _, path := range t.knownHosts {
+		if err := t.trusted(policy.Trusted{Setting: "known_hosts", Path: path}); err != nil {
+			return nil, err
+		}
+	}
 	known, err := knownhosts.NewDB(t.knownHosts...)
 	if err != nil {
-		return nil, executors.Errorf(executors.ExecutionError, "the file with known hosts: %w", err).WithField("known_hosts")
+		return nil, executors.Errorf(executors.ExecutionError, "reading the known_hosts file: %w", err).WithField("known_hosts")
 	}
 	methods, done, err := t.methods()
 	if err != nil {
@@ -37,7 +43,7 @@ func handshake(ctx context.Context, t *target, dial dialer) (*ssh.Client, error)
 		User: t.user, Auth: methods,
 		HostKeyAlgorithms: known.HostKeyAlgorithms(t.address),
 		HostKeyCallback: func(address string, remote net.Addr, key ssh.PublicKey) error {
-			return judge(address, key, known.HostKeyCallback()(address, remote, key))
+			return checkHostKey(address, key, known.HostKeyCallback()(address, remote, key))
 		},
 	})
 	if !stop() && err == nil {
@@ -51,15 +57,15 @@ func handshake(ctx context.Context, t *target, dial dialer) (*ssh.Client, error)
 	return ssh.NewClient(channel, news, requests), nil
 }
 
-// judge says what is wrong with a host's key. There is no way around it.
-func judge(address string, key ssh.PublicKey, err error) error {
+// checkHostKey checks a host key. No option skips this check.
+func checkHostKey(address string, key ssh.PublicKey, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case knownhosts.IsHostKeyChanged(err):
 		return executors.Errorf(executors.AuthenticationError,
-			"the key of %s is not the one that is known: it was changed, or somebody is in between (now %s)", address, ssh.FingerprintSHA256(key)).
-			WithField("host").WithHint("only the operator can say whether the new key is right, and replace the old one in known_hosts")
+			"the key of %s has changed (now %s): the host has a new key, or the connection is intercepted", address, ssh.FingerprintSHA256(key)).
+			WithField("host").WithHint("ask the operator to verify the new key and to replace the old one in known_hosts")
 	case knownhosts.IsHostUnknown(err):
 		return unknownHost(address, "its key is "+ssh.FingerprintSHA256(key))
 	}
@@ -68,5 +74,5 @@ func judge(address string, key ssh.PublicKey, err error) error {
 
 func unknownHost(address, detail string) error {
 	return executors.Errorf(executors.AuthenticationError, "the host %s is not known: %s", address, detail).
-		WithField("host").WithHint("the operator adds it to known_hosts once he has checked its key: ssh-keyscan shows it")
+		WithField("host").WithHint("ask the operator to verify its key (ssh-keyscan prints it) and to add it to known_hosts")
 }

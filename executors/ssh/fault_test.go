@@ -16,7 +16,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/ssh"
 )
@@ -72,7 +72,7 @@ func TestAgent(t *testing.T) {
 	}
 }
 
-// through is a policy in which web01 is reached by way of an address.
+// through is a policy that reaches web01 through an address.
 func (l *lab) through(tb testing.TB, address string) *policy.Policy {
 	tb.Helper()
 	host, port, _ := net.SplitHostPort(address)
@@ -133,7 +133,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A command whose connection broke ends there too, in time.
+// TestCutWhileACommandRuns checks that a command ends on the host after its
+// connection has broken.
 func TestCutWhileACommandRuns(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -182,7 +183,7 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 }
 
-// peersAddress is one that nobody listens at.
+// peersAddress returns an address without a listener.
 func peersAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

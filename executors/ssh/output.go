@@ -3,21 +3,21 @@ package ssh
 import (
 	"bytes"
 
-	"github.com/chainwright/chainwright/executors/printed"
+	"github.com/chainwright/chainwright/executors/internal/process"
 )
 
-// marked is the standard output, which begins with the line that names the
-// command's process. What a login shell says before it is dropped.
+// marked is the standard output of the remote script. Its first line names the
+// process of the command; output of a login shell before that is dropped.
 type marked struct {
-	printed.Buffer
+	process.Buffer
 	mark   string
 	before []byte
 	number string
-	seen   chan struct{} // closed once the process is known
+	seen   chan struct{} // closed when the process is known
 	passed bool
 }
 
-// beforeMark is how much may come before the line.
+// beforeMark is the limit of output before the marked line, in bytes.
 const beforeMark = 64 << 10
 
 func (m *marked) Write(b []byte) (int, error) {
@@ -39,14 +39,14 @@ func (m *marked) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// flush keeps what came where no line was among it.
+// flush keeps the output if there is no marked line.
 func (m *marked) flush() {
 	m.passed = true
 	_, _ = m.Buffer.Write(m.before)
 	m.before = nil
 }
 
-// Text is what came after the line; all of it where there was none.
+// Text returns the output after the marked line, or all output without one.
 func (m *marked) Text() string {
 	if !m.passed {
 		m.flush()
@@ -54,5 +54,5 @@ func (m *marked) Text() string {
 	return m.Buffer.Text()
 }
 
-// process is the number, to be read once it was seen.
+// process returns the process number after seen is closed.
 func (m *marked) process() string { return m.number }

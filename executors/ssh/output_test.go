@@ -15,8 +15,8 @@ import (
 	"github.com/chainwright/chainwright/executors/ssh"
 )
 
-// Outputs without end, of bytes, and files that have none: what is kept is
-// bounded, is text, and nothing goes on there.
+// TestOutputs covers endless and binary outputs and endless files: the result is
+// limited, is text, and no process is left on the host.
 func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	const most = 256 << 10
 	l := newLab(t, func(_ *lab, cfg *policy.Config) { cfg.Limits.OutputBytes = most })
@@ -50,6 +50,9 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 					t.Errorf("%d bytes: %.100q", len(text), text)
 				}
 			}
+			if (len(out.Warnings) > 0) != (name == "bytes") {
+				t.Errorf("warnings: %q", out.Warnings)
+			}
 			if peak > 64<<20 {
 				t.Errorf("it took %d MiB", peak>>20)
 			}
@@ -60,7 +63,7 @@ func TestOutputs(t *testing.T) { // not parallel: it measures memory
 	}
 }
 
-// lines are the command lines with a word in them.
+// lines returns the command lines that contain a word.
 func lines(t *testing.T, word string) (found []string) {
 	t.Helper()
 	entries, err := filepath.Glob("/proc/[0-9]*/cmdline")

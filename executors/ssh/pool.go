@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// maxUses is how many calls share a connection: hosts allow ten sessions
-	// by default, and ending a command takes one of its own.
+	// maxUses is the number of calls per connection: hosts allow ten sessions by
+	// default, and stopping a command takes another one.
 	maxUses = 8
-	// idleFor is how long a connection that nobody uses is kept.
+	// idleFor is how long an unused connection is kept.
 	idleFor = time.Minute
-	// trustFor is how long a connection is used again without asking whether
-	// the host is still there.
+	// trustFor is how long a connection is reused without checking that the host
+	// still responds.
 	trustFor = 5 * time.Second
 )
 
-// pool keeps connections for the next call.
+// pool keeps connections for later calls.
 type pool struct {
 	mu     sync.Mutex
 	hosts  map[key]*host
@@ -29,27 +29,26 @@ type pool struct {
 	ends   sync.WaitGroup // of the connections
 }
 
-// host is what there is for one key. Whoever holds dialling is the one that
-// makes a further connection.
+// host holds the connections for one key. The holder of dialling opens another.
 type host struct {
 	dialling    chan struct{}
 	connections []*connection
 }
 
-// connection is a client with what it goes through.
+// connection is a client with its jump host.
 type connection struct {
 	*ssh.Client
 	uses    int
 	idle    *time.Timer
-	since   time.Time // when it was last given back
+	since   time.Time // end of the last use
 	ended   chan struct{}
-	dropped bool   // out of the pool
-	through func() // gives the jump host's connection back
+	dropped bool   // not in the pool
+	through func() // releases the jump host's connection
 }
 
 func newPool() *pool { return &pool{hosts: map[key]*host{}} }
 
-// acquire gives a connection and what to call when it is done with.
+// acquire returns a connection and a function that releases it.
 func (p *pool) acquire(ctx context.Context, t *target) (*connection, func(), error) {
 	k := t.key()
 	for {
@@ -58,11 +57,11 @@ func (p *pool) acquire(ctx context.Context, t *target) (*connection, func(), err
 			return nil, nil, err
 		}
 		if c != nil {
-			if c.answers(ctx, p.lastUse(c)) {
-				return c, func() { p.giveBack(k, c) }, nil
+			if c.responds(ctx, p.lastUse(c)) {
+				return c, func() { p.release(k, c) }, nil
 			}
 			p.discard(k, c)
-			p.giveBack(k, c)
+			p.release(k, c)
 			continue
 		}
 		select {
@@ -76,12 +75,12 @@ func (p *pool) acquire(ctx context.Context, t *target) (*connection, func(), err
 			return nil, nil, err
 		}
 		if c != nil {
-			return c, func() { p.giveBack(k, c) }, nil
+			return c, func() { p.release(k, c) }, nil
 		}
 	}
 }
 
-// take gives a connection that has room, if there is one.
+// take returns a connection with a free session; nil: there is none.
 func (p *pool) take(k key) (*connection, *host, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,8 +104,8 @@ func (p *pool) take(k key) (*connection, *host, error) {
 	return nil, h, nil
 }
 
-// dial makes a connection, unless one has got room meanwhile: then it gives
-// none, and the caller looks again.
+// dial opens a connection. It returns nil if another one has a free session
+// meanwhile; then the caller tries again.
 func (p *pool) dial(ctx context.Context, t *target, k key) (*connection, error) {
 	p.mu.Lock()
 	for _, c := range p.hosts[k].room() {
@@ -157,8 +156,8 @@ func (h *host) room() []*connection {
 	return h.connections
 }
 
-// giveBack ends a call's use of a connection.
-func (p *pool) giveBack(k key, c *connection) {
+// release releases a connection.
+func (p *pool) release(k key, c *connection) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.uses--
@@ -179,7 +178,7 @@ func (p *pool) giveBack(k key, c *connection) {
 	})
 }
 
-// discard ends a connection that is of no use any more.
+// discard closes a connection and removes it from the pool.
 func (p *pool) discard(k key, c *connection) {
 	p.remove(k, c)
 	_ = c.Close()
@@ -191,7 +190,7 @@ func (p *pool) remove(k key, c *connection) {
 	p.drop(k, c)
 }
 
-// drop takes a connection out of the pool, which is locked.
+// drop removes a connection from the pool. p.mu is held.
 func (p *pool) drop(k key, c *connection) {
 	c.dropped = true
 	if c.idle != nil {
@@ -218,9 +217,9 @@ func (p *pool) lastUse(c *connection) time.Time {
 	return c.since
 }
 
-// answers reports whether a host is still there: one that was cut off says
-// nothing by itself.
-func (c *connection) answers(ctx context.Context, lastUse time.Time) bool {
+// responds reports whether the host still responds. A broken connection does not
+// report that by itself.
+func (c *connection) responds(ctx context.Context, lastUse time.Time) bool {
 	if lastUse.IsZero() || time.Since(lastUse) < trustFor {
 		return true
 	}
@@ -240,7 +239,7 @@ func (c *connection) answers(ctx context.Context, lastUse time.Time) bool {
 	return false
 }
 
-// close ends all connections and waits for their end.
+// close closes all connections and waits until they have ended.
 func (p *pool) close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -250,7 +249,7 @@ func (p *pool) close() error {
 	}
 	p.mu.Unlock()
 	for _, c := range all {
-		_ = c.Close() // those that go through others end with them as well
+		_ = c.Close() // also ends connections through a jump host
 	}
 	p.ends.Wait()
 	return nil

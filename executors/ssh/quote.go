@@ -8,12 +8,12 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// quote makes a text one word of a shell, whatever is in it.
+// quote quotes a text as one word of a POSIX shell.
 func quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// quoteAll makes a list of words one line.
+// quoteAll quotes words and joins them to one line.
 func quoteAll(words ...string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
@@ -22,7 +22,7 @@ func quoteAll(words ...string) string {
 	return strings.Join(quoted, " ")
 }
 
-// commandLine is what the remote shell is given for the command input.
+// commandLine returns the line for the remote shell; "": no command.
 func commandLine(command any) (string, error) {
 	var line string
 	switch command := command.(type) {
@@ -40,12 +40,12 @@ func commandLine(command any) (string, error) {
 			words[i] = word
 		}
 		if len(words) == 0 || words[0] == "" {
-			return "", invalid("command", "names no program")
+			return "", invalid("command", "must name a program")
 		}
 		line = quoteAll(words...)
 	}
 	if strings.ContainsRune(line, 0) {
-		return "", invalid("command", "holds a NUL byte")
+		return "", invalid("command", "contains a NUL byte")
 	}
 	if strings.TrimSpace(line) == "" {
 		return "", invalid("command", "is empty")
@@ -55,16 +55,16 @@ func commandLine(command any) (string, error) {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// exports are the lines that set variables. They go there as input and not in
-// the command line, which every user of the host can see.
+// exports returns shell lines that set the variables. They are sent as input:
+// all users of the host can see a command line.
 func exports(env map[string]string) (string, error) {
 	var lines strings.Builder
 	for name, value := range env {
 		if !variableName.MatchString(name) {
-			return "", invalid("env", "%q is no name of a variable", name)
+			return "", invalid("env", "%q is not a valid variable name", name)
 		}
 		if strings.ContainsRune(value, 0) {
-			return "", invalid("env."+name, "holds a NUL byte")
+			return "", invalid("env."+name, "contains a NUL byte")
 		}
 		fmt.Fprintf(&lines, "export %s=%s\n", name, quote(value))
 	}

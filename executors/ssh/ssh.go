@@ -1,6 +1,7 @@
-// Package ssh is ssh_executor: a command on another host, and files there and
-// back. A host's key is always verified, connections are kept for the next
-// call, and what a call started there ends with it.
+// Package ssh implements ssh_executor. It is not a stable API.
+// The executor runs a command on another host and copies files in both
+// directions. It always verifies the host key, pools connections, and stops
+// remote processes when the call ends.
 package ssh
 
 import (
@@ -15,23 +16,23 @@ import (
 //go:embed definition.yaml
 var definition embed.FS
 
-// Executor is ssh_executor. It keeps connections; Close ends them.
+// Executor is ssh_executor. It pools connections; Close closes them.
 type Executor struct {
 	executors.Executor
 	pool *pool
 }
 
-// New makes the executor. Nothing is dialled before the first call.
+// New returns the executor. It connects on the first call.
 func New() *Executor {
 	e := &Executor{pool: newPool()}
 	e.Executor = executors.New(executors.MustLoad(definition), e.run)
 	return e
 }
 
-// Close ends the connections that are kept.
+// Close closes the pooled connections.
 func (e *Executor) Close() error { return e.pool.close() }
 
-// Input is what a call gives.
+// Input holds the inputs of a call.
 type Input struct {
 	Host          string            `json:"host"`
 	Port          int               `json:"port"`
@@ -46,10 +47,10 @@ type Input struct {
 	Env           map[string]string `json:"env"`
 	Upload        []upload          `json:"upload"`
 	Download      []download        `json:"download"`
-	Timeout       float64           `json:"timeout"` // applied by the door
+	Timeout       float64           `json:"timeout"` // applied by the registry
 }
 
-// Output is how the command ended, and what was copied.
+// Output is the result of the command and the copied files.
 type Output struct {
 	Success    bool         `json:"success"`
 	Command    string       `json:"command"`
@@ -60,11 +61,13 @@ type Output struct {
 	Username   string       `json:"username"`
 	DurationMS float64      `json:"duration_ms"`
 	Truncated  bool         `json:"truncated"`
+	Warnings   []string     `json:"warnings,omitempty"` // name the outputs that are not UTF-8
 	Uploaded   []uploaded   `json:"uploaded,omitempty"`
 	Downloaded []downloaded `json:"downloaded,omitempty"`
 }
 
-// run has an output as soon as there was a connection.
+// run runs one call. After an error, the output is nil only if there was no
+// connection.
 func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
 	line, err := commandLine(in.Command)
 	if err != nil {
@@ -75,13 +78,13 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 		return nil, err
 	}
 	if line == "" && len(in.Upload) == 0 && len(in.Download) == 0 {
-		return nil, invalid("command", "is required, unless there are files to copy")
+		return nil, invalid("command", "is required unless upload or download is set")
 	}
 	files, err := openFiles(call.Policy, in)
 	if err != nil {
 		return nil, err
 	}
-	defer files.abandon()
+	defer files.close()
 	to, err := aim(call.Policy, in)
 	if err != nil {
 		return nil, err
@@ -90,7 +93,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	cmd := command{line: line, variables: variables, stdin: in.Stdin, limit: outputCap(call.Policy.Limits())}
 	out := &Output{Command: line, Host: in.Host, Username: to.user, ReturnCode: -1}
 	connected, err := e.attempt(ctx, to, files, cmd, out)
-	if errors.Is(err, errNotBegun) && ctx.Err() == nil { // it was kept from before, and the host has ended it since
+	if errors.Is(err, errNotBegun) && ctx.Err() == nil { // the host had closed the pooled connection
 		connected, err = e.attempt(ctx, to, files, cmd, out)
 	}
 	out.DurationMS = float64(time.Since(begin).Microseconds()) / 1000
@@ -99,7 +102,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	}
 	failed := executors.AsError(to.failure(ctx, err))
 	if failed.Type == executors.NetworkError && (!connected || line == "" || errors.Is(err, errNotBegun)) {
-		failed.Retry(0) // no command was run: files can be copied once more
+		failed.Retry(0) // no command was run, so copying the files again is safe
 	}
 	if !connected {
 		return nil, failed
@@ -107,8 +110,8 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	return out, failed
 }
 
-// attempt does the work over a connection, which is ended where it is of no
-// use any more.
+// attempt runs the call over a pooled connection and discards the connection if
+// it is broken.
 func (e *Executor) attempt(ctx context.Context, to *target, files *files, cmd command, out *Output) (connected bool, err error) {
 	connection, release, err := e.pool.acquire(ctx, to)
 	if err != nil {
@@ -121,7 +124,7 @@ func (e *Executor) attempt(ctx context.Context, to *target, files *files, cmd co
 	return true, err
 }
 
-// work does the three steps of a call in their order.
+// work uploads, runs the command and downloads, in this order.
 func work(ctx context.Context, to *connection, files *files, cmd command, out *Output) error {
 	if err := files.send(ctx, to, out); err != nil {
 		return err

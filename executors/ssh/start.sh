@@ -1,4 +1,4 @@
-# $1 mark, $2 seconds, $3 the command, $4 whether variables come first.
+# $1 mark, $2 seconds, $3 command, $4 1: variables come first on standard input.
 if [ "$4" = 1 ]; then
 	vars=
 	while IFS= read -r line && [ "$line" != "$1" ]; do

@@ -1,4 +1,4 @@
-# $1 the number of the command's process, which is also its group's.
+# $1 number of the command's process and of its process group.
 send() { kill "-$1" -- "-$2" 2>/dev/null || kill "-$1" "$2" 2>/dev/null; }
 send TERM "$1" || exit 0
 n=0

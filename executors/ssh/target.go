@@ -3,6 +3,7 @@ package ssh
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -11,19 +12,21 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// target is a host that may be used, with all that is needed to get there.
+// target is a host that policy allows, with the data to log in.
 type target struct {
 	address string // host:port
 	user    string
 	credentials
 	knownHosts []string
-	jump       *target
-	// dial goes to hosts that the operator has opened by name, so the guard for
-	// addresses that callers make up has no part in it.
+	// trusted checks that callers can't write the known hosts.
+	trusted func(policy.Trusted) error
+	jump    *target
+	// dial skips the guard for callers' addresses, because the operator allows
+	// SSH hosts by name.
 	dial dialer
 }
 
-// key is what calls must have in common to share a connection.
+// key identifies a connection that calls can share.
 type key struct{ address, user, credentials, knownHosts, jump string }
 
 func (t *target) key() key {
@@ -34,8 +37,8 @@ func (t *target) key() key {
 	return k
 }
 
-// aim finds the host of a call: a connection of the operator's, which brings
-// everything itself, or an opened host with what the caller gives.
+// aim returns the host of a call: an operator's connection, or an allowed host
+// with the caller's credentials.
 func aim(pol *policy.Policy, in Input) (*target, error) {
 	if slices.Contains(pol.Connections("ssh"), in.Host) {
 		return aimAtConnection(pol, in)
@@ -43,15 +46,15 @@ func aim(pol *policy.Policy, in Input) (*target, error) {
 	address := net.JoinHostPort(in.Host, strconv.Itoa(in.Port))
 	open := address
 	if in.Port == defaultPort {
-		open = in.Host // an entry without a port opens the usual one
+		open = in.Host // an entry without a port allows port 22
 	}
 	if err := pol.SSHHost(open); err != nil && (open == address || pol.SSHHost(address) != nil) {
 		return nil, err
 	}
 	if in.Username == "" {
-		return nil, invalid("username", "is required, unless host is the name of a connection")
+		return nil, invalid("username", "is required unless host is a connection")
 	}
-	t := &target{address: address, user: in.Username, dial: pol.DialTrusted}
+	t := &target{trusted: pol.CheckTrusted, address: address, user: in.Username, dial: pol.DialTrusted}
 	var err error
 	if t.credentials, err = callersCredentials(pol, in); err != nil {
 		return nil, err
@@ -72,8 +75,8 @@ func aim(pol *policy.Policy, in Input) (*target, error) {
 
 const defaultPort = 22
 
-// aimAtConnection refuses what would send a connection's credentials
-// elsewhere, or put others in their place.
+// aimAtConnection fails if the inputs would replace a connection's credentials
+// or send them elsewhere.
 func aimAtConnection(pol *policy.Policy, in Input) (*target, error) {
 	t, err := named(pol, in.Host)
 	if err != nil {
@@ -84,16 +87,16 @@ func aimAtConnection(pol *policy.Policy, in Input) (*target, error) {
 		{"key_passphrase", in.KeyPassphrase}, {"known_hosts", in.KnownHosts}, {"jump", in.Jump},
 	} {
 		if own.value != "" && (own.field != "username" || own.value != t.user) {
-			return nil, invalid(own.field, "can't be given: %s is a connection that brings its own", in.Host)
+			return nil, invalid(own.field, "is not allowed: the connection %s sets it", in.Host)
 		}
 	}
 	if _, port, _ := net.SplitHostPort(t.address); in.Port != defaultPort && strconv.Itoa(in.Port) != port {
-		return nil, invalid("port", "can't be given: %s is a connection that brings its own", in.Host)
+		return nil, invalid("port", "is not allowed: the connection %s sets it", in.Host)
 	}
 	return t, nil
 }
 
-// named is a connection of the operator's, which must be open for callers.
+// named returns an operator's connection. Policy must allow it for callers.
 func named(pol *policy.Policy, name string) (*target, error) {
 	if err := pol.SSHHost(name); err != nil {
 		return nil, err
@@ -103,6 +106,7 @@ func named(pol *policy.Policy, name string) (*target, error) {
 		return nil, err
 	}
 	t := &target{
+		trusted: pol.CheckTrusted,
 		dial:    pol.DialTrusted,
 		address: net.JoinHostPort(c.Host, strconv.Itoa(cmp.Or(c.Port, defaultPort))),
 		user:    c.User, knownHosts: systemKnownHosts(),
@@ -119,7 +123,7 @@ func named(pol *policy.Policy, name string) (*target, error) {
 	return t, err
 }
 
-// jumpTo is a connection that a caller wants to go through.
+// jumpTo returns the jump host that a caller names.
 func jumpTo(pol *policy.Policy, name string) (*target, error) {
 	if !slices.Contains(pol.Connections("ssh"), name) {
 		return nil, invalid("jump", "must be the name of a connection of kind ssh; got %q", name)
@@ -129,19 +133,20 @@ func jumpTo(pol *policy.Policy, name string) (*target, error) {
 		return nil, about("jump", err)
 	}
 	if t.jump != nil {
-		return nil, invalid("jump", "can't be %s, which itself is reached through another", name)
+		return nil, invalid("jump", "can't be %s: it has its own jump host", name)
 	}
 	return t, nil
 }
 
-// jumpOf is the jump host that the operator set for a connection. It need not
-// be open for callers.
+// jumpOf returns the jump host of an operator's connection. Policy need not
+// allow it for callers.
 func jumpOf(pol *policy.Policy, name string) (*target, error) {
 	c, err := pol.Connection(name)
 	if err != nil {
 		return nil, err
 	}
 	t := &target{
+		trusted: pol.CheckTrusted,
 		dial:    pol.DialTrusted,
 		address: net.JoinHostPort(c.Host, strconv.Itoa(cmp.Or(c.Port, defaultPort))),
 		user:    c.User, knownHosts: systemKnownHosts(),
@@ -153,7 +158,7 @@ func jumpOf(pol *policy.Policy, name string) (*target, error) {
 	return t, err
 }
 
-// about puts the field into a refusal.
+// about sets the field of a policy error.
 func about(field string, err error) error {
 	var denied *policy.Denied
 	if errors.As(err, &denied) {
@@ -162,4 +167,27 @@ func about(field string, err error) error {
 		return &renamed
 	}
 	return err
+}
+
+// Destination implements executors.Sender.
+func (e *Executor) Destination(pol *policy.Policy, inputs map[string]any) policy.Destination {
+	host, _ := inputs["host"].(string)
+	if slices.Contains(pol.Connections("ssh"), host) {
+		if c, err := pol.Connection(host); err == nil {
+			return policy.Destination{Connection: host, Scheme: "ssh", Host: strings.ToLower(c.Host), Port: strconv.Itoa(cmp.Or(c.Port, defaultPort))}
+		}
+	}
+	to := policy.Destination{Scheme: "ssh", Host: strings.ToLower(host), Port: portOf(inputs["port"])}
+	if file, _ := inputs["known_hosts"].(string); file != "" {
+		to.Unverified = "known_hosts is the caller's"
+	}
+	return to
+}
+
+// portOf returns a port input as text; the schema's default applies before.
+func portOf(v any) string {
+	if v == nil {
+		return strconv.Itoa(defaultPort)
+	}
+	return fmt.Sprint(v)
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/pkg/sftp"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// upload is a file to copy there.
+// upload is a file to copy to the host.
 type upload struct {
 	Path          string  `json:"path"`
 	Content       *string `json:"content"`
@@ -27,7 +27,7 @@ type upload struct {
 	To            string  `json:"to"`
 }
 
-// download is a file to copy here.
+// download is a file to copy from the host.
 type download struct {
 	From string `json:"from"`
 	Path string `json:"path"`
@@ -47,14 +47,14 @@ type downloaded struct {
 }
 
 const (
-	// endFor is how long a host has to end an SFTP session.
+	// endFor is the time for a host to end an SFTP session.
 	endFor    = time.Second
-	maxFile   = 10 << 20 // unless the policy says otherwise
-	maxInline = 2 << 20  // of all files that come in the result
+	maxFile   = 10 << 20 // unless policy sets another limit
+	maxInline = 2 << 20  // of all files in the result
 )
 
-// files are the files of a call. Those on this machine are opened before
-// anything is dialled, so that a refusal has no effect elsewhere.
+// files are the files of a call. Local files are opened before the connection,
+// so that a refused file has no effect on the host.
 type files struct {
 	sources []source
 	sinks   []sink
@@ -69,7 +69,7 @@ type source struct {
 
 type sink struct {
 	download
-	writer *policy.FileWriter // nil: into the result
+	writer *policy.FileWriter // nil: return the content in the result
 }
 
 func openFiles(pol *policy.Policy, in Input) (_ *files, err error) {
@@ -79,7 +79,7 @@ func openFiles(pol *policy.Policy, in Input) (_ *files, err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.abandon()
+			f.close()
 		}
 	}()
 	for i, each := range in.Upload {
@@ -110,13 +110,13 @@ func (u upload) open(pol *policy.Policy, field string, limit int64) (source, err
 	}
 	switch {
 	case given != 1:
-		return source{}, invalid(field, "needs one of path, content and content_base64")
+		return source{}, invalid(field, "needs exactly one of path, content and content_base64")
 	case u.Content != nil:
 		return source{reader: strings.NewReader(*u.Content), to: u.To}, nil
 	case u.ContentBase64 != nil:
 		content, err := base64.StdEncoding.DecodeString(*u.ContentBase64)
 		if err != nil {
-			return source{}, invalid(field+".content_base64", "is no base64")
+			return source{}, invalid(field+".content_base64", "is not base64")
 		}
 		return source{reader: strings.NewReader(string(content)), to: u.To}, nil
 	}
@@ -126,13 +126,13 @@ func (u upload) open(pol *policy.Policy, field string, limit int64) (source, err
 	}
 	if info.Size() > limit {
 		_ = file.Close()
-		return source{}, invalid(field+".path", "is a file of %d bytes; at most %d are copied", info.Size(), limit)
+		return source{}, invalid(field+".path", "has %d bytes; the limit is %d", info.Size(), limit)
 	}
 	return source{reader: io.LimitReader(file, limit), closer: file, to: u.To}, nil
 }
 
-// abandon gives back what was opened; what was finished stays.
-func (f *files) abandon() {
+// close closes the local files and discards unfinished downloads.
+func (f *files) close() {
 	for _, each := range f.sources {
 		if each.closer != nil {
 			_ = each.closer.Close()
@@ -145,8 +145,8 @@ func (f *files) abandon() {
 	}
 }
 
-// over runs fn with an SFTP session, which ends with the context.
-func over(ctx context.Context, to *connection, fn func(*sftp.Client) error) error {
+// withSFTP runs fn with an SFTP session that ends with the context.
+func withSFTP(ctx context.Context, to *connection, fn func(*sftp.Client) error) error {
 	got := make(chan *sftp.Client, 1)
 	err := to.bounded(ctx, func() error {
 		client, err := sftp.NewClient(to.Client)
@@ -154,7 +154,7 @@ func over(ctx context.Context, to *connection, fn func(*sftp.Client) error) erro
 		return err
 	})
 	if err != nil {
-		return notBegun(fmt.Errorf("the host gives no SFTP session: %w", err))
+		return notBegun(fmt.Errorf("opening an SFTP session failed: %w", err))
 	}
 	client := <-got
 	done := make(chan error, 1)
@@ -165,8 +165,7 @@ func over(ctx context.Context, to *connection, fn func(*sftp.Client) error) erro
 		over = true
 	case <-ctx.Done():
 	}
-	// A host that is gone does not answer to that either, which the library
-	// would wait for.
+	// If the host does not respond, the library would block here.
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -188,7 +187,7 @@ func (f *files) send(ctx context.Context, to *connection, out *Output) error {
 	if len(f.sources) == 0 {
 		return nil
 	}
-	return over(ctx, to, func(client *sftp.Client) error {
+	return withSFTP(ctx, to, func(client *sftp.Client) error {
 		for i, each := range f.sources {
 			size, err := put(client, each)
 			if err != nil {
@@ -214,7 +213,7 @@ func (f *files) fetch(ctx context.Context, to *connection, out *Output) error {
 		return nil
 	}
 	room := int64(maxInline)
-	return over(ctx, to, func(client *sftp.Client) error {
+	return withSFTP(ctx, to, func(client *sftp.Client) error {
 		for i, each := range f.sinks {
 			got, err := f.get(client, each, room)
 			if err != nil {
@@ -239,8 +238,8 @@ func (f *files) get(client *sftp.Client, to sink, room int64) (downloaded, error
 	if err != nil {
 		return got, err
 	}
-	if !info.Mode().IsRegular() { // a pipe or a device there has no end
-		return got, errors.New("is no regular file")
+	if !info.Mode().IsRegular() { // a pipe or a device may be endless
+		return got, errors.New("is not a regular file")
 	}
 	file, err := client.Open(to.From)
 	if err != nil {
@@ -257,13 +256,13 @@ func (f *files) get(client *sftp.Client, to sink, room int64) (downloaded, error
 	case err != nil:
 		return got, err
 	case got.Size > limit:
-		return got, fmt.Errorf("is longer than the %d bytes that are copied", limit)
+		return got, fmt.Errorf("is longer than the limit of %d bytes", limit)
 	case to.writer != nil:
 		return got, to.writer.Commit()
 	}
 	text := content.String()
-	// A text of signs that JSON escapes would be longer than its bytes.
-	if utf8.ValidString(text) && web.EscapedEnd([]byte(text), 2*len(text)) == len(text) {
+	// As base64, a text that JSON escapes a lot is shorter.
+	if utf8.ValidString(text) && plainjson.Fit(text, 2*len(text)) == len(text) {
 		got.Content = &text
 	} else {
 		coded := base64.StdEncoding.EncodeToString([]byte(text))
@@ -272,13 +271,13 @@ func (f *files) get(client *sftp.Client, to sink, room int64) (downloaded, error
 	return got, nil
 }
 
-// remoteFile says which file it was.
+// remoteFile adds the file to an error.
 func remoteFile(err error, field, path string) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, sftp.ErrSSHFxConnectionLost), errors.Is(err, os.ErrClosed):
 		return errors.Join(errConnection, err)
 	case errors.Is(err, fs.ErrNotExist):
-		return executors.Errorf(executors.NotFound, "%s is not there on the host", path).WithField(field)
+		return executors.Errorf(executors.NotFound, "%s does not exist on the host", path).WithField(field)
 	case errors.Is(err, fs.ErrPermission):
 		return executors.Errorf(executors.PermissionDenied, "%s: the host's permissions do not allow it", path).WithField(field)
 	}

@@ -6,10 +6,10 @@ import (
 	"unicode/utf16"
 )
 
-// Mend replaces in a JSON text what is no character, which is refused here and
-// which others write all the same, where they cut a text in the middle of one:
-// bytes that are no UTF-8, and halves of a character as \ud83d. It gives raw
-// itself where there is nothing to mend.
+// Mend replaces invalid characters in JSON by U+FFFD: bytes that are not
+// UTF-8, and single surrogates such as \ud83d. Decode refuses them, but other
+// programs write them when they cut a text inside a character. It returns raw
+// itself if there are none.
 func Mend(raw []byte) []byte {
 	raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	if !bytes.Contains(raw, []byte(`\ud`)) && !bytes.Contains(raw, []byte(`\uD`)) {
@@ -21,7 +21,7 @@ func Mend(raw []byte) []byte {
 		switch {
 		case raw[i] != '\\':
 		case halfAt(raw[i:]) == 0:
-			n = min(2, len(raw)-i) // it may be a backslash that is escaped
+			n = min(2, len(raw)-i) // an escaped backslash takes two bytes
 		case utf16.DecodeRune(halfAt(raw[i:]), halfAt(raw[i+6:])) != '\uFFFD':
 			n = 12
 		default:
@@ -35,8 +35,7 @@ func Mend(raw []byte) []byte {
 	return out
 }
 
-// halfAt reads the half of a character that a text begins with; 0 where it
-// begins with anything else.
+// halfAt returns the surrogate that b begins with, 0 if there is none.
 func halfAt(b []byte) rune {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0

@@ -41,7 +41,7 @@ func FuzzMend(f *testing.F) {
 		if json.Unmarshal([]byte(raw), &before) != nil {
 			return
 		}
-		if !utf8.ValidString(raw) { // of several bytes that are none, one character is left
+		if !utf8.ValidString(raw) { // several invalid bytes become one character
 			raw = strings.ToValidUTF8(raw, "\uFFFD")
 			if json.Unmarshal([]byte(raw), &before) != nil {
 				return

@@ -1,20 +1,23 @@
 package strictjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"strconv"
 	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// parser reads one text. It stops at the first error, which is kept in err.
+// parser reads one text. It stops at the first error and keeps it in err.
 type parser struct {
 	raw   []byte
-	text  string // raw again, where strings share its memory
+	text  string // raw again, if strings share its memory
 	at    int
 	depth int
 	build bool
-	keys  []string // of the objects that are open, where nothing is built
+	keys  []string // of the objects that are open, if nothing is built
 	err   *SyntaxError
 }
 
@@ -31,7 +34,7 @@ func (p *parser) document() (any, error) {
 	value := p.value()
 	p.space()
 	if p.err == nil && p.at < len(p.raw) {
-		p.fail(p.at, "one value was expected, and more follows it")
+		p.fail(p.at, "text follows the value; only one value is allowed")
 	}
 	if p.err != nil {
 		return nil, p.err
@@ -39,7 +42,7 @@ func (p *parser) document() (any, error) {
 	return value, nil
 }
 
-// fail notes the first error, and moves to the end so that nothing goes on.
+// fail records the first error and moves to the end, which stops the parser.
 func (p *parser) fail(at int, format string, args ...any) {
 	if p.err != nil {
 		return
@@ -54,10 +57,10 @@ func (p *parser) fail(at int, format string, args ...any) {
 	p.at = len(p.raw)
 }
 
-// unexpected is the error of a character that can't stand where it does.
+// unexpected fails at a character that is not allowed here.
 func (p *parser) unexpected(wanted string) {
 	if p.at >= len(p.raw) {
-		p.fail(len(p.raw), "the text ends where %s was expected", wanted)
+		p.fail(len(p.raw), "the text ends, but %s was expected", wanted)
 		return
 	}
 	r, size := utf8.DecodeRune(p.raw[p.at:])
@@ -65,7 +68,10 @@ func (p *parser) unexpected(wanted string) {
 		p.fail(p.at, "byte 0x%02x is not valid UTF-8", p.raw[p.at])
 		return
 	}
-	p.fail(p.at, "%q where %s was expected", r, wanted)
+	if bytes.HasPrefix(p.raw[p.at:], []byte("${{")) {
+		wanted += `. A reference must be quoted: "${{ … }}"`
+	}
+	p.fail(p.at, "unexpected %q; expected %s", r, wanted)
 }
 
 func (p *parser) space() {
@@ -79,7 +85,7 @@ func (p *parser) space() {
 	}
 }
 
-// peek is the next character, 0 at the end.
+// peek returns the next character, 0 at the end.
 func (p *parser) peek() byte {
 	if p.at < len(p.raw) {
 		return p.raw[p.at]
@@ -121,10 +127,10 @@ func (p *parser) word(word string) {
 		p.at = end
 		return
 	}
-	p.fail(p.at, "a value was expected, such as %s", word)
+	p.fail(p.at, "unknown word; did you mean %s?", word)
 }
 
-// enter steps into an array or object, false where that is too deep.
+// enter steps into an array or object. It returns false if that is too deep.
 func (p *parser) enter() bool {
 	if p.depth == MaxDepth {
 		p.fail(p.at, "nested deeper than %d", MaxDepth)
@@ -192,7 +198,7 @@ func (p *parser) object() any {
 		size := len(object)
 		object[key] = nil
 		if len(object) == size {
-			p.fail(at, "key %s is there twice", short(key))
+			p.fail(at, "key %s appears twice", short(key))
 			return nil
 		}
 		object[key] = p.value()
@@ -211,7 +217,7 @@ func (p *parser) object() any {
 	}
 }
 
-// key reads a key and the colon behind it.
+// key reads a key and the colon after it.
 func (p *parser) key() (key string, ok bool) {
 	if p.peek() != '"' {
 		p.unexpected("a key in double quotes")
@@ -264,12 +270,12 @@ func (p *parser) number() any {
 			return nil
 		}
 		if exponent(p.raw[from:p.at]) > MaxExponent {
-			p.fail(start, "the exponent of %s is out of range; at most %d is allowed, either way", short(string(p.raw[start:p.at])), MaxExponent)
+			p.fail(start, "the exponent of %s is out of range; it must be from -%[2]d to %[2]d", short(string(p.raw[start:p.at])), MaxExponent)
 			return nil
 		}
 	}
 	if p.at-start > MaxNumber {
-		p.fail(start, "a number of %d characters; at most %d are allowed", p.at-start, MaxNumber)
+		p.fail(start, "a number has %d characters; at most %d are allowed", p.at-start, MaxNumber)
 		return nil
 	}
 	if !p.build {
@@ -278,7 +284,7 @@ func (p *parser) number() any {
 	return json.Number(p.slice(start, p.at))
 }
 
-// digits skips digits and gives their number.
+// digits skips digits and returns how many there were.
 func (p *parser) digits() int {
 	from := p.at
 	for p.at < len(p.raw) && p.raw[p.at] >= '0' && p.raw[p.at] <= '9' {
@@ -287,7 +293,7 @@ func (p *parser) digits() int {
 	return p.at - from
 }
 
-// exponent is the value of digits, or any number over MaxExponent.
+// exponent returns the value of digits, or any number over MaxExponent.
 func exponent(digits []byte) int {
 	value := 0
 	for _, c := range digits {
@@ -298,7 +304,7 @@ func exponent(digits []byte) int {
 	return value
 }
 
-// slice is a part of the text as a string.
+// slice returns a part of the text as a string.
 func (p *parser) slice(from, to int) string {
 	if p.text != "" {
 		return p.text[from:to]
@@ -308,9 +314,5 @@ func (p *parser) slice(from, to int) string {
 
 // short quotes a text for a message.
 func short(text string) string {
-	const most = 60
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return fmt.Sprintf("%q", text)
+	return strconv.Quote(shorten.Bytes(text, 60))
 }

@@ -1,10 +1,10 @@
 package strictjson
 
-// manyKeys is the number of keys from which a map finds one faster than a
-// look at each.
+// manyKeys is the number of keys from which a map is faster than comparing
+// each.
 const manyKeys = 24
 
-// skipArray reads the rest of an array that is only checked.
+// skipArray checks the rest of an array.
 func (p *parser) skipArray() {
 	if p.peek() == ']' {
 		p.at++
@@ -18,8 +18,8 @@ func (p *parser) skipArray() {
 	}
 }
 
-// skipObject reads the rest of an object that is only checked. Its keys are
-// on a stack that all objects of the text share.
+// skipObject checks the rest of an object. The keys of all open objects are on
+// one stack.
 func (p *parser) skipObject() {
 	if p.peek() == '}' {
 		p.at++
@@ -41,7 +41,7 @@ func (p *parser) skipObject() {
 			}
 		}
 		if p.repeats(seen, first, key) {
-			p.fail(at, "key %s is there twice", short(key))
+			p.fail(at, "key %s appears twice", short(key))
 			return
 		}
 		p.value()
@@ -51,8 +51,8 @@ func (p *parser) skipObject() {
 	}
 }
 
-// repeats notes a key of the object whose keys begin at first, and reports
-// whether it had it before. With many keys they are in seen.
+// repeats records a key of the object whose keys begin at first, and reports
+// whether the object had it before. Many keys are in seen.
 func (p *parser) repeats(seen map[string]struct{}, first int, key string) bool {
 	if seen != nil {
 		size := len(seen)
@@ -68,8 +68,8 @@ func (p *parser) repeats(seen map[string]struct{}, first int, key string) bool {
 	return false
 }
 
-// more steps over what stands behind an element, and reports whether another
-// one follows.
+// more steps over the separator after an element, and reports whether another
+// element follows.
 func (p *parser) more(end byte, wanted string) bool {
 	p.space()
 	switch p.peek() {

@@ -8,8 +8,8 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Check finds a repeated key by looking at each while there are few, and by a
-// map from then on; keys of other objects don't count.
+// Check finds a duplicate key by comparing with each key while there are few,
+// and with a map when there are many. Keys of other objects don't count.
 func TestCheckFindsRepeatedKeysAmongMany(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 2, 23, 24, 25, 26, 100} {
@@ -23,7 +23,7 @@ func TestCheckFindsRepeatedKeysAmongMany(t *testing.T) {
 		}
 		for _, again := range []int{0, n / 2, n - 1} {
 			text := strings.TrimSuffix(fine, "}") + fmt.Sprintf(`, "\u006b%d": 0}`, again)
-			if err := strictjson.Check([]byte(text)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`"k%d" is there twice`, again)) {
+			if err := strictjson.Check([]byte(text)); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(`"k%d" appears twice`, again)) {
 				t.Errorf("%d keys and k%d again: %v", n, again, err)
 			}
 		}

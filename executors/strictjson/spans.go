@@ -1,15 +1,15 @@
 package strictjson
 
-// Span is where an object or an array stands in a text.
+// Span is the position of an object or an array in a text.
 type Span struct {
 	Start, End int
-	// Closed is false for one that goes to the end of the text without its
-	// bracket.
+	// Closed is false for a span that reaches the end of the text without its
+	// closing bracket.
 	Closed bool
 }
 
-// Spans finds the outermost objects and arrays in a text that holds other
-// things too. Whether they are valid is another question.
+// Spans finds the outermost objects and arrays in a text with other content.
+// They need not be valid JSON.
 func Spans(text string) []Span {
 	var list []Span
 	start, depth, quoted := 0, 0, false

@@ -1,38 +1,43 @@
-// Package strictjson reads JSON as RFC 8259 has it and nothing beyond: one
-// value, valid UTF-8, no lone surrogates, no key twice in one object. It also
-// bounds what the standard decoder lets through and later readers choke on:
-// depth, and the length and the exponent of numbers.
+// Package strictjson reads JSON strictly. It is not a stable API.
+// It accepts what RFC 8259 allows and nothing else: one value, valid UTF-8, no
+// lone surrogates, no key twice in one object. It also bounds what the standard
+// decoder accepts and later readers can't handle: depth, and the length and the
+// exponent of numbers.
 //
 // Text is read once, and checked while the value is built. Numbers are kept as
 // they were written, as json.Number.
+//
+// YAML is converted from yaml.Node by hand: the library's decoder drops the
+// positions that errors need, and reads more kinds of values than JSON has.
 package strictjson
 
 import (
 	"fmt"
 )
 
-// The limits of what is read.
+// The limits of a text.
 const (
-	// MaxDepth is how many arrays and objects may be inside each other.
+	// MaxDepth is the deepest nesting of arrays and objects.
 	MaxDepth = 64
-	// MaxNumber is how many characters a number may have.
+	// MaxNumber is the largest number of characters of a number.
 	MaxNumber = 100
-	// MaxExponent is how large a number's exponent may be, either way.
+	// MaxExponent is the largest exponent of a number, and its negative the
+	// smallest.
 	MaxExponent = 400
-	// shared is the size up to which the strings of a value share the memory
-	// of the whole text. Past it each has its own, so that a small string does
-	// not keep a large text alive.
+	// shared is the largest text, in bytes, whose memory is shared by the
+	// strings of its value. In longer texts each string has its own memory, so
+	// that a short string does not keep a long text alive.
 	shared = 64 << 10
 )
 
-// SyntaxError says what is wrong with a text, and where.
+// SyntaxError is what is wrong with a text, and where.
 type SyntaxError struct {
 	Offset       int // in bytes, from 0
 	Line, Column int // from 1; columns count bytes, and are 0 where only the line is known
 	Message      string
 }
 
-// Error gives the place and the reason.
+// Error returns the place and the reason.
 func (e *SyntaxError) Error() string {
 	if e.Column == 0 {
 		return fmt.Sprintf("line %d: %s", e.Line, e.Message)
@@ -47,7 +52,7 @@ func Decode(raw []byte) (any, error) {
 	return p.document()
 }
 
-// DecodeObject reads one JSON object. No text at all is the empty object.
+// DecodeObject reads one JSON object. Empty text is the empty object.
 func DecodeObject(raw []byte) (map[string]any, error) {
 	if len(raw) == 0 {
 		return map[string]any{}, nil
@@ -63,15 +68,15 @@ func DecodeObject(raw []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// Check reads a text as Decode does, and builds nothing.
+// Check reads a text as Decode does, without building a value.
 func Check(raw []byte) error {
 	p := newParser(raw, false)
 	_, err := p.document()
 	return err
 }
 
-// Depth is how many arrays and objects are inside each other in v: 0 for a
-// scalar, 1 for an empty array.
+// Depth returns how deeply arrays and objects are nested in v: 0 for a scalar,
+// 1 for an empty array.
 func Depth(v any) int {
 	deepest := 0
 	switch v := v.(type) {
@@ -89,7 +94,7 @@ func Depth(v any) int {
 	return deepest + 1
 }
 
-// Kind says what a decoded value is, as a message to people does: "an array".
+// Kind names the type of a decoded value for a message: "an array".
 func Kind(v any) string {
 	switch v.(type) {
 	case nil:

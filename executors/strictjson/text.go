@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// plain marks the bytes that stand for themselves inside a string.
+// plain marks the bytes that need no further check inside a string.
 var plain = func() (table [256]bool) {
 	for c := 0x20; c < utf8.RuneSelf; c++ {
 		table[c] = c != '"' && c != '\\'
@@ -37,7 +37,7 @@ func (p *parser) string() string {
 			}
 		}
 	}
-	p.fail(start, "the string that begins here has no end")
+	p.fail(start, "the string that begins here does not end")
 	return ""
 }
 
@@ -45,7 +45,8 @@ func (p *parser) control(c byte) {
 	p.fail(p.at, "control character 0x%02x inside a string; write it as \\u%04x", c, c)
 }
 
-// rune skips one character of several bytes, false where it is not one.
+// rune skips one character of several bytes. It returns false if it is not
+// valid.
 func (p *parser) rune() bool {
 	r, size := utf8.DecodeRune(p.raw[p.at:])
 	if r == utf8.RuneError && size <= 1 {
@@ -56,7 +57,7 @@ func (p *parser) rune() bool {
 	return true
 }
 
-// escaped goes on with a string at its first escape.
+// escaped reads the rest of a string from its first escape.
 func (p *parser) escaped(start, from int) string {
 	buffer := append(make([]byte, 0, p.at-from+32), p.raw[from:p.at]...)
 	for p.at < len(p.raw) {
@@ -89,11 +90,11 @@ func (p *parser) escaped(start, from int) string {
 			buffer = append(buffer, p.raw[from:p.at]...)
 		}
 	}
-	p.fail(start, "the string that begins here has no end")
+	p.fail(start, "the string that begins here does not end")
 	return ""
 }
 
-// escape reads one escape, both halves of a surrogate pair included.
+// escape reads one escape, or both escapes of a surrogate pair.
 func (p *parser) escape() (rune, bool) {
 	start := p.at
 	p.at++
@@ -135,7 +136,7 @@ func (p *parser) pair(start int, high rune) (rune, bool) {
 			return r, true
 		}
 	}
-	p.fail(start, "\\u%04x is half a character; its other half is missing", high)
+	p.fail(start, "\\u%04x is half of a surrogate pair; the other half is missing", high)
 	return 0, false
 }
 

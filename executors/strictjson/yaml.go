@@ -10,28 +10,36 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// maxAliased is how many values a document's aliases may stand for.
+// maxAliased is the largest number of values that a document's aliases may
+// expand to.
 const maxAliased = 10_000
 
-// FromYAML reads one YAML document and gives what Decode gives for the same
-// value in JSON, with the same limits. Times are strings, and a key that is a
-// number is the text of it.
+// FromYAML reads one YAML document and returns what Decode returns for the
+// same value in JSON, with the same limits. Times are strings. A key that is a
+// number becomes its text. A block scalar that is one reference, ${{ … }}, is
+// without its line end.
 func FromYAML(data []byte) (any, error) {
 	node, err := ParseYAML(data)
 	if err != nil {
-		return nil, err
+		return nil, explain(data, err)
 	}
-	return Value(node)
+	value, err := Value(node)
+	if err != nil {
+		return nil, explain(data, err)
+	}
+	return value, nil
 }
 
-// ParseYAML reads one YAML document as nodes, which know their lines. An empty
-// text is null.
+// ParseYAML reads one YAML document as nodes, which have their positions.
+// Empty text is null.
 func ParseYAML(data []byte) (node *yaml.Node, err error) {
 	defer func() {
 		if trouble := recover(); trouble != nil {
-			node, err = nil, &SyntaxError{Line: 1, Message: fmt.Sprintf("not readable as YAML: %v", trouble)}
+			node, err = nil, &SyntaxError{Line: 1, Message: fmt.Sprintf("not valid YAML: %v", trouble)}
 		}
 	}()
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -48,10 +56,10 @@ func ParseYAML(data []byte) (node *yaml.Node, err error) {
 	case err != nil:
 		return nil, yamlError(err)
 	}
-	return nil, &SyntaxError{Line: second.Line, Message: "one document was expected, and another follows it"}
+	return nil, &SyntaxError{Line: second.Line, Message: "a second YAML document begins here; only one is allowed"}
 }
 
-// yamlError takes the line out of the text of the YAML library's error.
+// yamlError reads the line from an error of the YAML library.
 func yamlError(err error) *SyntaxError {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 1
@@ -65,19 +73,19 @@ func yamlError(err error) *SyntaxError {
 	return &SyntaxError{Line: line, Message: message}
 }
 
-// Value gives what a YAML node stands for, as Decode does for JSON.
+// Value returns the value of a YAML node, as Decode does for JSON.
 func Value(node *yaml.Node) (any, error) {
 	var walk walker
 	return walk.value(node)
 }
 
-// AppendJSON writes a YAML node as JSON, with the keys in their order.
+// AppendJSON appends a YAML node as JSON, with the keys in their order.
 func AppendJSON(dst []byte, node *yaml.Node) ([]byte, error) {
 	var walk walker
 	return walk.append(dst, node)
 }
 
-// walker goes over the nodes of one document, aliases followed.
+// walker converts the nodes of one document and follows aliases.
 type walker struct {
 	depth   int
 	inside  int // aliases that are being followed
@@ -88,7 +96,7 @@ func yamlFail(node *yaml.Node, format string, args ...any) error {
 	return &SyntaxError{Line: node.Line, Column: node.Column, Message: fmt.Sprintf(format, args...)}
 }
 
-// enter follows an alias and steps into a node; leave is its other half.
+// enter follows an alias and steps into a node; leave undoes it.
 func (w *walker) enter(node *yaml.Node) (target *yaml.Node, leave func(), err error) {
 	target = node
 	if node.Kind == yaml.AliasNode {
@@ -97,7 +105,7 @@ func (w *walker) enter(node *yaml.Node) (target *yaml.Node, leave func(), err er
 	}
 	if w.inside > 0 {
 		if w.aliased++; w.aliased > maxAliased {
-			return nil, nil, yamlFail(node, "aliases stand for more than %d values", maxAliased)
+			return nil, nil, yamlFail(node, "aliases expand to more than %d values", maxAliased)
 		}
 	}
 	if target.Kind != yaml.ScalarNode {
@@ -174,7 +182,7 @@ func (w *walker) append(dst []byte, node *yaml.Node) ([]byte, error) {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(appendText(dst, member.key), ':')
+			dst = append(plainjson.AppendString(dst, member.key), ':')
 			if dst, err = w.append(dst, member.value); err != nil {
 				return nil, err
 			}
@@ -187,7 +195,7 @@ func (w *walker) append(dst []byte, node *yaml.Node) ([]byte, error) {
 	}
 	switch value := value.(type) {
 	case string:
-		return appendText(dst, value), nil
+		return plainjson.AppendString(dst, value), nil
 	case json.Number:
 		return append(dst, value...), nil
 	case bool:
@@ -196,32 +204,13 @@ func (w *walker) append(dst []byte, node *yaml.Node) ([]byte, error) {
 	return append(dst, "null"...), nil
 }
 
-// appendText writes a string as JSON, without the escapes that are for HTML.
-func appendText(dst []byte, text string) []byte {
-	simple := true
-	for i := 0; simple && i < len(text); i++ {
-		simple = plain[text[i]]
-	}
-	if simple {
-		dst = append(append(dst, '"'), text...)
-		return append(dst, '"')
-	}
-	buffer := bytes.NewBuffer(dst)
-	encoder := json.NewEncoder(buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(text); err != nil {
-		panic(err) // a string can always be written
-	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n"))
-}
-
 type member struct {
 	key   string
 	value *yaml.Node
 }
 
-// members gives what is in a mapping, in order. A merge key (<<) adds what is
-// not there under the mapping's own keys.
+// members returns the members of a mapping in order. A merge key (<<) adds
+// members that the mapping does not have itself.
 func (w *walker) members(node *yaml.Node) ([]member, error) {
 	if err := checkTag(node, "!!map"); err != nil {
 		return nil, err
@@ -239,10 +228,10 @@ func (w *walker) members(node *yaml.Node) ([]member, error) {
 			key = key.Alias
 		}
 		if key.Kind != yaml.ScalarNode {
-			return nil, yamlFail(node.Content[i], "a key must be a text")
+			return nil, yamlFail(node.Content[i], "a key must be a string")
 		}
 		if line, ok := lines[key.Value]; ok {
-			return nil, yamlFail(node.Content[i], "key %s is there twice; first on line %d", short(key.Value), line)
+			return nil, yamlFail(node.Content[i], "key %s appears twice; first on line %d", short(key.Value), line)
 		}
 		lines[key.Value] = key.Line
 		list = append(list, member{key.Value, value})
@@ -262,8 +251,8 @@ func (w *walker) members(node *yaml.Node) ([]member, error) {
 	return list, nil
 }
 
-// merge gives the members that a merge key brings: those of a mapping, or of
-// a list of mappings of which the earlier win.
+// merge returns the members of a merge key: those of a mapping, or of a list
+// of mappings, of which earlier ones have priority.
 func (w *walker) merge(source *yaml.Node, lists bool) ([]member, error) {
 	target, leave, err := w.enter(source)
 	if err != nil {
@@ -274,7 +263,7 @@ func (w *walker) merge(source *yaml.Node, lists bool) ([]member, error) {
 	case target.Kind == yaml.MappingNode:
 		list, err := w.members(target)
 		if w.aliased += len(list); err == nil && w.aliased > maxAliased {
-			return nil, yamlFail(source, "aliases stand for more than %d values", maxAliased)
+			return nil, yamlFail(source, "aliases expand to more than %d values", maxAliased)
 		}
 		return list, err
 	case target.Kind == yaml.SequenceNode && lists:
@@ -288,12 +277,12 @@ func (w *walker) merge(source *yaml.Node, lists bool) ([]member, error) {
 		}
 		return list, nil
 	}
-	return nil, yamlFail(source, "<< takes a mapping, or a list of mappings")
+	return nil, yamlFail(source, "<< needs a mapping, or a list of mappings")
 }
 
 func checkTag(node *yaml.Node, want string) error {
 	if tag := node.ShortTag(); tag != want {
-		return yamlFail(node, "tag %s is not known", short(tag))
+		return yamlFail(node, "tag %s is not supported", short(tag))
 	}
 	return nil
 }

@@ -10,11 +10,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// numeric are the plain words that are numbers in YAML's core schema, and
-// those of older YAML that people still write.
+// numeric matches the plain words that are numbers in YAML's core schema, or
+// in older YAML.
 var numeric = regexp.MustCompile(`^[-+]?(0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+|(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?)$`)
 
-// scalar gives what a YAML scalar stands for.
+// scalar returns the value of a YAML scalar.
 func scalar(node *yaml.Node) (any, error) {
 	switch tag := node.ShortTag(); tag {
 	case "!!null":
@@ -26,31 +26,45 @@ func scalar(node *yaml.Node) (any, error) {
 		case "false":
 			return false, nil
 		}
-		return nil, yamlFail(node, "%s is no boolean", short(node.Value))
+		return nil, yamlFail(node, "%s is not a boolean; write true or false", short(node.Value))
 	case "!!int", "!!float":
 		return number(node)
 	case "!!str", "!!timestamp", "!!merge":
-		// A number that is out of its range is a string for the YAML library.
+		// The YAML library reads a number that is out of range as a string.
 		if node.Style == 0 && numeric.MatchString(node.Value) && tag == "!!str" && node.Tag == tag {
 			return number(node)
 		}
 		if !utf8.ValidString(node.Value) {
-			return nil, yamlFail(node, "text that is not valid UTF-8")
+			return nil, yamlFail(node, "the text is not valid UTF-8")
+		}
+		if node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+			return block(node.Value), nil
 		}
 		return node.Value, nil
 	default:
-		return nil, yamlFail(node, "tag %s is not known", short(tag))
+		return nil, yamlFail(node, "tag %s is not supported", short(tag))
 	}
 }
 
-// number gives a YAML number as JSON writes it.
+// block returns the text of a block scalar. One that consists of one reference,
+// ${{ … }}, is that reference without the line ends around it, which the writer
+// can't leave out: the value of the reference then keeps its type.
+func block(text string) string {
+	one := strings.TrimSpace(text)
+	if strings.HasPrefix(one, "${{") && strings.HasSuffix(one, "}}") && strings.Count(one, "{{") == 1 {
+		return one
+	}
+	return text
+}
+
+// number returns a YAML number in the notation of JSON.
 func number(node *yaml.Node) (any, error) {
 	text := node.Value
 	if len(text) > 4*MaxNumber {
-		return nil, yamlFail(node, "a number of %d characters; at most %d are allowed", len(text), MaxNumber)
+		return nil, yamlFail(node, "a number has %d characters; at most %d are allowed", len(text), MaxNumber)
 	}
 	if !numeric.MatchString(text) {
-		return nil, yamlFail(node, "%s is no number that JSON has; write it in quotes if it is a text", short(text))
+		return nil, yamlFail(node, "JSON has no number %s; quote it if it is a string", short(text))
 	}
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "+"), "_", "")
 	minus := strings.HasPrefix(text, "-")
@@ -59,11 +73,11 @@ func number(node *yaml.Node) (any, error) {
 	case len(text) > 1 && text[0] == '0' && strings.ContainsAny(text[1:2], "xob"):
 		whole, ok := new(big.Int).SetString(text, 0)
 		if !ok {
-			return nil, yamlFail(node, "%s is no number", short(node.Value))
+			return nil, yamlFail(node, "%s is not a number", short(node.Value))
 		}
 		text = whole.String()
 	case len(text) > 1 && text[0] == '0' && text[1] >= '0' && text[1] <= '9':
-		return nil, yamlFail(node, "%s begins with 0 and could be octal; leave the 0 out, or write it in quotes if it is a text", short(node.Value))
+		return nil, yamlFail(node, "%s begins with 0 and could be octal; remove the 0, or quote it if it is a string", short(node.Value))
 	case text[0] == '.':
 		text = "0" + text
 	}

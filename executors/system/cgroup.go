@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// controlGroup is where the kernel keeps what this process may use, under
-// either version of Linux's control groups. The zero value has no limits.
+// controlGroup reads the limits of this process from Linux control groups,
+// version 1 or 2. The zero value has no limits.
 type controlGroup struct {
 	root fs.FS // the machine's, from /
 	// groups are folders by controller, from the process's own group up to
-	// the outermost that can be seen. Limits of each hold.
+	// the outermost visible one. The limits of each apply.
 	groups map[string][]string
 	second bool
 }
@@ -31,9 +31,9 @@ type cpuLimit struct {
 
 const mounted = "sys/fs/cgroup"
 
-// readGroup finds the groups of this process. Inside a container the path
-// may lead from the machine's own root, which can't be seen; what can be seen
-// of it is taken.
+// readGroup finds the groups of this process. In a container the path may
+// start at the machine's own root, which is not visible; the visible part of
+// it is used.
 func readGroup(root fs.FS) controlGroup {
 	g := controlGroup{root: root, groups: map[string][]string{}}
 	text, err := fs.ReadFile(root, "proc/self/cgroup")
@@ -84,9 +84,8 @@ func (g controlGroup) folders(controller string) []string {
 	return g.groups[controller]
 }
 
-// memory is the tightest limit, and what is used of it. Pages of files that
-// the kernel can drop at once are not counted as used, as container engines
-// have it.
+// memory returns the lowest limit and its use in bytes. As in container
+// engines, file pages that the kernel can drop at once do not count as used.
 func (g controlGroup) memory() (limit memoryLimit, ok bool) {
 	limitFile, usedFile, inactive := "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 	if g.second {
@@ -107,7 +106,7 @@ func (g controlGroup) memory() (limit memoryLimit, ok bool) {
 	return limit, ok
 }
 
-// cpu is the tightest limit in processors' worth of time.
+// cpu returns the lowest limit in cores.
 func (g controlGroup) cpu() (limit cpuLimit, ok bool) {
 	for _, folder := range g.folders("cpu") {
 		quota, period, err := g.quota(folder)
@@ -147,8 +146,8 @@ func (g controlGroup) cpuTime(folder string) (time.Duration, error) {
 		used, err := g.keyed(folder, "cpu.stat", "usage_usec")
 		return time.Duration(used) * time.Microsecond, err
 	}
-	// The first version accounts time in a tree of its own, usually mounted
-	// with the one of the limits.
+	// Version 1 accounts time in a separate tree, usually mounted together with
+	// the tree of the limits.
 	own := strings.TrimPrefix(folder, path.Join(mounted, "cpu"))
 	used, err := g.number(path.Join(mounted, "cpuacct", own), "cpuacct.usage")
 	return time.Duration(used), err

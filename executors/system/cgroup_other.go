@@ -2,5 +2,5 @@
 
 package system
 
-// ownGroup has no limits: there are no control groups here.
+// ownGroup returns no limits: there are no control groups on this system.
 func ownGroup() controlGroup { return controlGroup{} }

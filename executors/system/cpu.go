@@ -12,7 +12,7 @@ import (
 	"github.com/shirou/gopsutil/v4/load"
 )
 
-// sampling is how long the load is measured.
+// sampling is the time over which the load is measured.
 const sampling = 150 * time.Millisecond
 
 type processors struct {
@@ -54,7 +54,8 @@ func measureProcessors(ctx context.Context, group controlGroup) (*processors, er
 	return p, err
 }
 
-// machineLoad compares the processors' times at two moments.
+// machineLoad returns the load in percent, from the processors' times at two
+// moments.
 func machineLoad(ctx context.Context) (float64, error) {
 	before, err := cpu.TimesWithContext(ctx, false)
 	if err != nil {
@@ -70,8 +71,8 @@ func machineLoad(ctx context.Context) (float64, error) {
 	return loadBetween(before[0], after[0]), nil
 }
 
-// loadBetween is the share of time that was not idle. Guest time is part of
-// user time already, and waiting for a disk leaves the processor free.
+// loadBetween returns the share of time that was not idle, in percent. User
+// time already includes guest time, and waiting for a disk is idle time.
 func loadBetween(before, after cpu.TimesStat) float64 {
 	busy := func(t cpu.TimesStat) float64 { return t.User + t.System + t.Nice + t.Irq + t.Softirq + t.Steal }
 	idle := (after.Idle + after.Iowait) - (before.Idle + before.Iowait)
@@ -79,7 +80,8 @@ func loadBetween(before, after cpu.TimesStat) float64 {
 	return percent(worked, worked+max(idle, 0))
 }
 
-// groupLoad compares the time that a container used at two moments.
+// groupLoad returns the load of a container in percent of its limit, from its
+// used time at two moments.
 func groupLoad(ctx context.Context, limit cpuLimit) (float64, error) {
 	before, err := limit.used()
 	if err != nil {

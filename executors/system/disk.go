@@ -25,7 +25,7 @@ type disks struct {
 	Filesystems []filesystem `json:"filesystems"`
 }
 
-// images are mounted read-only and always full.
+// images are the file systems that are read-only and always full.
 var images = []string{"squashfs", "iso9660", "udf", "erofs"}
 
 func measureDisks(ctx context.Context) (*disks, error) {
@@ -35,12 +35,12 @@ func measureDisks(ctx context.Context) (*disks, error) {
 		return nil, err
 	}
 	d := &disks{filesystem: main, Filesystems: []filesystem{main}}
-	// Network file systems are left out: one whose server is away would hang.
+	// Network file systems are left out: one whose server is down would hang.
 	partitions, err := disk.PartitionsWithContext(ctx, false)
 	if err != nil && len(partitions) == 0 {
 		return d, nil
 	}
-	// One device may be mounted in many places; the shortest path stands for it.
+	// A device may be mounted in many places; only the shortest path is listed.
 	slices.SortStableFunc(partitions, func(a, b disk.PartitionStat) int {
 		return cmp.Compare(len(a.Mountpoint), len(b.Mountpoint))
 	})
@@ -55,7 +55,7 @@ func measureDisks(ctx context.Context) (*disks, error) {
 		}
 		one, err := measureFilesystem(ctx, p.Mountpoint)
 		if err != nil || one.TotalBytes == 0 {
-			continue // an empty drive, or not ours to look at
+			continue // an empty drive, or one that this user may not read
 		}
 		one.Type = p.Fstype // statfs can't tell ext4 from ext2
 		seen[p.Device] = true
@@ -71,12 +71,12 @@ func measureFilesystem(ctx context.Context, path string) (filesystem, error) {
 	}
 	return filesystem{
 		Path: path, Type: usage.Fstype, TotalBytes: usage.Total, UsedBytes: usage.Used, FreeBytes: usage.Free,
-		// What is kept back for root is neither used nor free.
+		// Blocks reserved for root are neither used nor free.
 		UsagePercent: percent(float64(usage.Used), float64(usage.Used+usage.Free)),
 	}, nil
 }
 
-// systemPath is where the operating system's own file system is.
+// systemPath returns the path of the operating system's own file system.
 func systemPath() string {
 	if drive := filepath.VolumeName(os.Getenv("SystemRoot")); drive != "" {
 		return drive + `\`

@@ -21,8 +21,8 @@ type machine struct {
 	UptimeSeconds   uint64 `json:"uptime_seconds"`
 }
 
-// measureMachine asks for each figure on its own: host.Info would also count
-// processes, read the machine's unique id and guess at virtualization.
+// measureMachine reads each value separately: host.Info would also count
+// processes, read the machine's unique id and detect virtualization.
 func measureMachine(ctx context.Context) (*machine, error) {
 	name, err := os.Hostname()
 	if err != nil {

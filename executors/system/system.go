@@ -1,5 +1,6 @@
-// Package system is system_info_executor: figures of the machine that the
-// server runs on. Inside a container with limits, those count.
+// Package system implements system_info_executor. It is not a stable API.
+// The executor measures the machine that the server runs on. In a container,
+// its limits count.
 package system
 
 import (
@@ -13,14 +14,14 @@ import (
 //go:embed definition.yaml
 var files embed.FS
 
-// New makes system_info_executor.
+// New returns system_info_executor.
 func New() executors.Executor {
 	return executors.New(executors.MustLoad(files), execute)
 }
 
 type input struct {
 	Resource string  `json:"resource"`
-	Timeout  float64 `json:"timeout"` // applied by the door
+	Timeout  float64 `json:"timeout"` // applied by the registry
 }
 
 type output struct {
@@ -33,7 +34,7 @@ type output struct {
 	Unavailable map[string]string `json:"unavailable,omitempty"`
 }
 
-// resources are measured in this order.
+// resources lists what is measured, in this order.
 var resources = []struct {
 	name    string
 	measure func(context.Context, *output) error
@@ -60,8 +61,8 @@ var resources = []struct {
 	}},
 }
 
-// execute fails where the one resource that was asked for can't be measured.
-// Where all were asked for, it gives the others.
+// execute fails if the requested resource can't be measured. If all were
+// requested, it returns the others.
 func execute(ctx context.Context, _ *executors.Call, in input) (*output, error) {
 	out := &output{Resource: in.Resource}
 	for _, r := range resources {
@@ -86,7 +87,8 @@ func execute(ctx context.Context, _ *executors.Call, in input) (*output, error) 
 	return out, nil
 }
 
-// percent is a part of a whole, with one decimal, between 0 and 100.
+// percent returns part as a percentage of whole, with one decimal, between 0
+// and 100.
 func percent(part, whole float64) float64 {
 	if whole <= 0 || part <= 0 {
 		return 0

@@ -47,7 +47,7 @@ func TestEachResourceAlone(t *testing.T) {
 			}
 			for other, there := range got {
 				if there != (other == name) {
-					t.Errorf("%s is there: %v", other, there)
+					t.Errorf("the output has %s too: %v", other, there)
 				}
 			}
 		})
@@ -78,7 +78,7 @@ func TestAllAgreesWithTheMachine(t *testing.T) {
 	}
 }
 
-func TestABusyProcessorShows(t *testing.T) {
+func TestBusyProcessorIsReported(t *testing.T) {
 	stop := make(chan struct{})
 	for range runtime.NumCPU() {
 		go func() {
@@ -97,7 +97,7 @@ func TestABusyProcessorShows(t *testing.T) {
 	}
 }
 
-func TestAContainersLimitsCount(t *testing.T) {
+func TestContainerLimitsAreUsed(t *testing.T) {
 	t.Parallel()
 	group := readGroup(fstest.MapFS{
 		"proc/self/cgroup":                 {Data: []byte("0::/\n")},
@@ -136,7 +136,7 @@ func TestLoadBetween(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheCallEndsTheMeasurement(t *testing.T) {
+func TestCancelEndsTheMeasurement(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -11,21 +11,21 @@ import (
 	ws "github.com/coder/websocket"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/executors/web"
 )
 
-// closing is how long a server gets to answer a close frame.
+// closing is the time for a server to answer a close frame.
 const closing = 5 * time.Second
 
-// conn is an open WebSocket and the connection below it.
+// conn is an open WebSocket with its network connection.
 type conn struct {
 	*ws.Conn
 	below net.Conn
 }
 
-// dial opens a WebSocket through the guard. A handshake follows no redirects:
-// what leads elsewhere is an answer like any other that is no WebSocket.
+// dial opens a WebSocket through the policy's guard. It follows no redirects: a
+// redirect is a failed handshake.
 func dial(ctx context.Context, pol *policy.Policy, p *plan) (*conn, error) {
 	opened := &conn{}
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -47,43 +47,42 @@ func dial(ctx context.Context, pol *policy.Policy, p *plan) (*conn, error) {
 		return nil, refused(p.name(), resp)
 	}
 	failure := web.Failure(ctx, p.name(), err)
-	if resp != nil { // it switched, to something that is no WebSocket of ours
+	if resp != nil { // the server switched, but not to a valid WebSocket
 		failure.Retryable = false
 	}
 	return nil, failure
 }
 
-// refused is the failure of a handshake that got another answer.
+// refused returns the error of a handshake that got another response.
 func refused(name string, resp *http.Response) error {
-	message := "answered " + strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode) + " instead of opening a WebSocket"
+	message := "returned " + strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode) + " instead of opening a WebSocket"
 	if body, err := web.ReadBody(resp, 1024); err == nil && len(body.Data) > 0 {
 		message += ": " + web.Excerpt(string(body.Data))
 	}
 	failure := web.StatusError(resp.StatusCode, resp.Header, name+" "+message)
 	if location := resp.Header.Get("Location"); location != "" {
-		failure.WithHint("redirects are not followed; give the address it leads to: " + location)
+		failure.WithHint("redirects are not followed; use this URL instead: " + location)
 	}
 	return failure
 }
 
-// finish closes as the protocol has it, and does not wait long for the server
-// to do the same.
+// finish sends a close frame and waits up to closing for the server's.
 func (c *conn) finish(ctx context.Context) {
 	late := time.AfterFunc(closing, c.cut)
 	defer late.Stop()
 	defer context.AfterFunc(ctx, c.cut)()
-	_ = c.Close(ws.StatusNormalClosure, "") // everything has come: how the server parts no longer matters
+	_ = c.Close(ws.StatusNormalClosure, "") // the exchange is complete: an error has no effect
 }
 
-// drop ends the connection, whatever is still under way on it.
+// drop closes the network connection.
 func (c *conn) drop() {
 	c.cut()
-	_ = c.CloseNow() // it may be closed already
+	_ = c.CloseNow() // it may already be closed
 }
 
 func (c *conn) cut() { _ = c.below.Close() }
 
-// closeFailure is a close that came before everything had.
+// closeFailure returns the error of a close before the exchange was complete.
 func closeFailure(name string, closed ws.CloseError, responses int) error {
 	kind := executors.ExecutionError
 	switch closed.Code {
@@ -91,7 +90,7 @@ func closeFailure(name string, closed ws.CloseError, responses int) error {
 		kind = executors.PermissionDenied
 	case ws.StatusAbnormalClosure:
 		kind = executors.NetworkError
-	case 3000: // unauthorized, as registered
+	case 3000: // unauthorized, as registered with IANA
 		kind = executors.AuthenticationError
 	}
 	why := strconv.Itoa(int(closed.Code))

@@ -12,23 +12,25 @@ import (
 	ws "github.com/coder/websocket"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// exchange is what has gone over one WebSocket so far.
+// exchange is the state of one exchange.
 type exchange struct {
 	plan      *plan
 	conn      *conn
+	redact    func([]byte) []byte // removes secrets from JSON
 	progress  func(executors.Progress)
-	room      int // bytes that responses may still take in the output
+	room      int // bytes left for responses in the output
 	sent      int
 	responses []json.RawMessage
-	closed    *ws.CloseError // how the server closed, where it did
-	reading   sync.WaitGroup // what still reads until the connection ends
+	closed    *ws.CloseError // how the server closed; nil: it did not
+	reading   sync.WaitGroup // the reader that runs until the connection ends
 }
 
-// run sends and receives side by side: a server that answers before it has
-// read everything would block a client that first sends everything.
+// run sends and receives at the same time: a server that responds before it has
+// read everything would block a client that sends everything first.
 func (e *exchange) run(ctx context.Context) error {
 	if !e.plan.wait {
 		return e.lost(e.send(ctx))
@@ -40,19 +42,19 @@ func (e *exchange) run(ctx context.Context) error {
 	err := e.receive(ctx)
 	if err != nil || e.closed != nil {
 		cancel()
-		<-sending //nolint:errcheck // it was told to stop
+		<-sending //nolint:errcheck // only waits for the goroutine
 		return err
 	}
 	select {
 	case err = <-sending:
-	default: // what was waited for came early: go on reading, so that the server goes on too
+	default: // all responses arrived early: keep reading, so that the server keeps reading
 		e.reading.Go(e.discard)
 		err = <-sending
 	}
 	return e.lost(err)
 }
 
-// discard reads what nobody waits for any more, until the connection ends.
+// discard reads and drops messages until the connection ends.
 func (e *exchange) discard() {
 	e.conn.SetReadLimit(-1)
 	for {
@@ -76,7 +78,7 @@ func (e *exchange) send(ctx context.Context) error {
 	return nil
 }
 
-// receive reads until the plan has what it wants.
+// receive reads responses until the plan is satisfied.
 func (e *exchange) receive(ctx context.Context) error {
 	for e.plan.want == 0 || len(e.responses) < e.plan.want {
 		e.conn.SetReadLimit(int64(max(e.room, 1)))
@@ -84,7 +86,7 @@ func (e *exchange) receive(ctx context.Context) error {
 		if err != nil {
 			return e.ended(err)
 		}
-		value, encoded := decode(message{kind, data})
+		encoded := e.redact(decode(message{kind, data}))
 		if e.room -= len(encoded) + 1; e.room < 0 {
 			return tooMuch()
 		}
@@ -93,23 +95,29 @@ func (e *exchange) receive(ctx context.Context) error {
 		if e.plan.until == nil {
 			continue
 		}
-		met, err := e.met(ctx, value)
+		met, err := e.met(ctx, encoded)
 		if met || err != nil {
 			return err
 		}
 	}
 	if e.plan.until != nil {
-		return executors.Errorf(executors.ExecutionError, "%s: none of %d responses made until true", e.plan.name(), len(e.responses)).WithField("until")
+		return executors.Errorf(executors.ExecutionError, "%s: until was true for none of %d responses", e.plan.name(), len(e.responses)).WithField("until")
 	}
 	return nil
 }
 
 func tooMuch() error {
-	return executors.Errorf(executors.ExecutionError, "the responses are larger than what a result may hold").
-		WithHint("wait for fewer responses, or end earlier with until")
+	return executors.Errorf(executors.ExecutionError, "the responses are larger than the limit of a result").
+		WithHint("lower responses, or end earlier with until")
 }
 
-func (e *exchange) met(ctx context.Context, value any) (bool, error) {
+// met reports whether until is true for a response. Secrets are removed before,
+// because a program could read them letter by letter.
+func (e *exchange) met(ctx context.Context, response json.RawMessage) (bool, error) {
+	value, err := strictjson.Decode(response)
+	if err != nil {
+		return false, executors.Errorf(executors.ExecutionError, "reading response %d: %w", len(e.responses), err)
+	}
 	outputs, err := e.plan.until.Run(ctx, value)
 	if err != nil {
 		return false, executors.Errorf(executors.ExecutionError, "until failed on response %d: %w", len(e.responses), err).WithField("until")
@@ -121,7 +129,7 @@ func (e *exchange) met(ctx context.Context, value any) (bool, error) {
 	return last != nil && last != false, nil
 }
 
-// ended says whether the end of a WebSocket is a failure, and which.
+// ended returns the error for the end of a WebSocket; nil if it was expected.
 func (e *exchange) ended(err error) error {
 	if errors.Is(err, ws.ErrMessageTooBig) {
 		return tooMuch()
@@ -135,7 +143,7 @@ func (e *exchange) ended(err error) error {
 	return err
 }
 
-// lost reads a close frame out of an error.
+// lost records the close frame of an error.
 func (e *exchange) lost(err error) error {
 	var closed ws.CloseError
 	if !errors.As(err, &closed) {
@@ -146,20 +154,15 @@ func (e *exchange) lost(err error) error {
 	return closeFailure(e.plan.name(), closed, len(e.responses))
 }
 
-// decode gives a response as the caller sees it: binary data as {"base64"},
-// a JSON object or array decoded, all else as text.
-func decode(m message) (value any, encoded json.RawMessage) {
+// decode returns a response for the output: binary data as {"base64"}, a JSON
+// object or array decoded, anything else as text.
+func decode(m message) json.RawMessage {
 	if m.kind == ws.MessageBinary {
-		value = map[string]any{"base64": base64.StdEncoding.EncodeToString(m.data)}
-	} else {
-		text := strings.TrimSpace(string(m.data))
-		if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
-			if value, err := strictjson.Decode([]byte(text)); err == nil {
-				return value, json.RawMessage(text)
-			}
-		}
-		value = strings.ToValidUTF8(string(m.data), "\uFFFD")
+		return plainjson.Must(map[string]any{"base64": base64.StdEncoding.EncodeToString(m.data)})
 	}
-	encoded, _ = json.Marshal(value) // texts always can be
-	return value, encoded
+	text := strings.TrimSpace(string(m.data))
+	if (strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[")) && strictjson.Check([]byte(text)) == nil {
+		return json.RawMessage(text)
+	}
+	return plainjson.Must(strings.ToValidUTF8(string(m.data), "\uFFFD"))
 }

@@ -14,11 +14,12 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
-	"github.com/chainwright/chainwright/executors/executortest/toxic"
+	"github.com/chainwright/chainwright/executors/internal/toxic"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-// How a server closes is kept, and is a failure where more was waited for.
+// TestCloses checks that the close code is returned, and that a close is an error
+// if more responses were expected.
 func TestCloses(t *testing.T) {
 	t.Parallel()
 	address := serve(t, func(conn *ws.Conn, r *http.Request) {
@@ -59,7 +60,7 @@ func TestCloses(t *testing.T) {
 	}
 }
 
-func TestHandshakesThatFail(t *testing.T) {
+func TestFailedHandshakes(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, _ := strconv.Atoi(r.URL.Path[1:])
@@ -108,7 +109,7 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// A server that never stops is stopped, and what it sent is bounded.
+// TestEndlessStreams checks that an endless stream is ended and its output limited.
 func TestEndlessStreams(t *testing.T) {
 	t.Parallel()
 	left := make(chan struct{}, 10)
@@ -127,7 +128,7 @@ func TestEndlessStreams(t *testing.T) {
 		{name: "large ones", inputs: `?size=500000", "responses": 1000`, kind: executors.ExecutionError, message: "larger than", most: 10},
 		{name: "one huge one", inputs: `?size=30000000"`, kind: executors.ExecutionError, message: "larger than", most: 0},
 		{name: "what was asked for comes first", inputs: `?size=1000000", "responses": 1`, most: 1},
-		{name: "until the time is over", inputs: `?size=0", "responses": 0, "timeout": 0.3`, kind: executors.TimeoutError, message: "time-out", most: 1 << 30},
+		{name: "until the time is over", inputs: `?size=0", "responses": 0, "timeout": 0.3`, kind: executors.TimeoutError, message: "timeout", most: 1 << 30},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, failure := call(t, local, address, `{"url": "$URL/`+c.inputs+`}`)
@@ -155,7 +156,7 @@ func TestNotText(t *testing.T) {
 	}
 }
 
-func TestSecretsThatComeBack(t *testing.T) {
+func TestSecretsInErrors(t *testing.T) {
 	t.Parallel()
 	address := serve(t, func(conn *ws.Conn, r *http.Request) {
 		_ = conn.Write(r.Context(), ws.MessageText, []byte(r.Header.Get("Authorization")))
@@ -164,7 +165,7 @@ func TestSecretsThatComeBack(t *testing.T) {
 		_ = conn.Close(4000, string(data))
 	})
 	cfg := local
-	cfg.Secrets = map[string]policy.Secret{"TOKEN": {Env: "TOKEN", Hosts: []string{"127.0.0.1"}}}
+	cfg.Secrets = map[string]policy.Secret{"TOKEN": {Env: "TOKEN", Hosts: []string{strings.TrimPrefix(address, "ws://")}}}
 	pol, err := policy.New(cfg, policy.WithEnvironment(func(string) (string, bool) { return "tok-en-123456", true }))
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +176,7 @@ func TestSecretsThatComeBack(t *testing.T) {
 		t.Fatalf("%s, %+v", outcome.Result, outcome.Err)
 	}
 	for _, text := range []string{string(outcome.Result), outcome.Err.Message} {
-		if strings.Contains(text, "tok-en-123456") || strings.Contains(text, "dG9rLWVuLTEyMzQ1Ng") || !strings.Contains(text, "[secret TOKEN]") {
+		if strings.Contains(text, "tok-en-123456") || strings.Contains(text, "dG9rLWVuLTEyMzQ1Ng") || !strings.Contains(text, "[secret]") {
 			t.Errorf("the secret is in %s", text)
 		}
 	}

@@ -23,11 +23,11 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, New())
 }
 
-// local is the policy that lets tests reach their own servers.
+// local is a policy that allows the tests' own servers.
 var local = policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}}
 
-// serve opens a WebSocket on every connection and hands it to a function,
-// which says how it closes by closing it.
+// serve opens a WebSocket for each connection and passes it to a function, which
+// closes it.
 func serve(tb testing.TB, talk func(*ws.Conn, *http.Request)) (address string) {
 	tb.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func serve(tb testing.TB, talk func(*ws.Conn, *http.Request)) (address string) {
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-// echo sends back whatever comes.
+// echo sends each message back.
 func echo(conn *ws.Conn, r *http.Request) {
 	conn.SetReadLimit(-1)
 	for {
@@ -53,7 +53,7 @@ func echo(conn *ws.Conn, r *http.Request) {
 	}
 }
 
-// result is the output as a caller reads it.
+// result is the output as a caller decodes it.
 type result struct {
 	Success             bool
 	URL                 string
@@ -65,8 +65,8 @@ type result struct {
 	Code                int
 }
 
-// call sends inputs through validation and the door, with $URL in them
-// standing for the server.
+// call validates the inputs and calls the executor. $URL in the inputs is the
+// URL of the server.
 func call(tb testing.TB, cfg policy.Config, address, inputs string) (result, *executors.Error) {
 	tb.Helper()
 	outcome := executortest.Run(tb, New(), strings.ReplaceAll(inputs, "$URL", address), executortest.Policy(tb, cfg))
@@ -83,12 +83,12 @@ func read(tb testing.TB, outcome executors.Outcome) (got result, failure *execut
 	return got, outcome.Err
 }
 
-// soon fails the test when a signal does not come.
+// soon fails the test if a signal does not arrive in time.
 func soon(tb testing.TB, signal <-chan struct{}, what string) {
 	tb.Helper()
 	select {
 	case <-signal:
-	case <-time.After(10 * time.Second):
+	case <-time.After(executortest.Patience):
 		tb.Fatalf("%s did not come", what)
 	}
 }

@@ -1,9 +1,7 @@
 package websocket
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,14 +10,15 @@ import (
 	ws "github.com/coder/websocket"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/jq"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// maxUntil is how many responses are looked at for the one that ends waiting.
+// maxUntil is the largest number of responses that until is applied to.
 const maxUntil = 1000
 
-// plan is a call that was checked: nothing has been dialled yet.
+// plan is a validated call.
 type plan struct {
 	target       *url.URL
 	header       http.Header
@@ -27,11 +26,11 @@ type plan struct {
 	insecure     bool
 	messages     []message
 	wait         bool
-	want         int // responses; 0: until the server closes
+	want         int // number of responses; 0: until the server closes
 	until        *jq.Program
 }
 
-// message is one frame's worth of data, on its way out or in.
+// message is the data of one message, sent or received.
 type message struct {
 	kind ws.MessageType
 	data []byte
@@ -58,18 +57,36 @@ func newPlan(call *executors.Call, in input) (*plan, error) {
 		return p, nil
 	}
 	if !in.WaitResponse {
-		return nil, web.Invalid("until", "until is given with wait_response false, where no response is looked at")
+		return nil, web.Invalid("until", "until can't be combined with wait_response false")
 	}
-	if p.until, err = jq.Compile(in.Until); err != nil {
-		return nil, web.Invalid("until", "until is no jq program: %w", err)
+	if p.until, err = compileUntil(in.Until); err != nil {
+		return nil, err
 	}
 	p.want = maxUntil
 	return p, nil
 }
 
+func compileUntil(src string) (*jq.Program, error) {
+	program, err := jq.Compile(src)
+	if err != nil {
+		return nil, web.Invalid("until", "until is not a jq program: %w", err)
+	}
+	return program, nil
+}
+
+// check returns the error of a literal until.
+func check(inputs map[string]any) []*executors.Error {
+	if src, ok := inputs["until"].(string); ok && src != "" {
+		if _, err := compileUntil(src); err != nil {
+			return []*executors.Error{executors.AsError(err)}
+		}
+	}
+	return nil
+}
+
 func (p *plan) name() string { return web.WithoutQuery(p.target) }
 
-// readHeaders refuses the headers that make the handshake what it is.
+// readHeaders validates the headers. It fails for headers of the handshake.
 func readHeaders(given map[string]any) (http.Header, error) {
 	header, err := web.ReadHeaders(given)
 	if err != nil {
@@ -77,7 +94,7 @@ func readHeaders(given map[string]any) (http.Header, error) {
 	}
 	for name := range header {
 		if strings.HasPrefix(name, "Sec-Websocket-") {
-			return nil, web.Invalid("headers."+name, "headers.%s can't be given: the handshake sets it; subprotocols go in subprotocols", name)
+			return nil, web.Invalid("headers."+name, "headers.%s is not allowed: the handshake sets it; use subprotocols for subprotocols", name)
 		}
 	}
 	web.SetDefault(header, "User-Agent", "chainwright")
@@ -86,7 +103,7 @@ func readHeaders(given map[string]any) (http.Header, error) {
 
 func (p *plan) readMessages(in input) error {
 	if in.Message != nil && in.Messages != nil {
-		return web.Invalid("messages", "message and messages are given together; give one")
+		return web.Invalid("messages", "message and messages can't be combined; use one of them")
 	}
 	if in.Message != nil {
 		one, err := newMessage("message", in.Message)
@@ -103,8 +120,8 @@ func (p *plan) readMessages(in input) error {
 	return nil
 }
 
-// newMessage makes a text of a text, binary data of {"base64": …}, and JSON
-// of everything else.
+// newMessage encodes a string as text, {"base64": …} as binary data, and any
+// other value as JSON.
 func newMessage(field string, v any) (message, error) {
 	switch v := v.(type) {
 	case string:
@@ -120,11 +137,9 @@ func newMessage(field string, v any) (message, error) {
 		}
 		return message{ws.MessageBinary, data}, nil
 	}
-	var encoded bytes.Buffer
-	encoder := json.NewEncoder(&encoded)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return message{}, web.Invalid(field, "%s can't be encoded: %w", field, err)
+	encoded, err := plainjson.Marshal(v)
+	if err != nil {
+		return message{}, web.Invalid(field, "%s could not be encoded: %w", field, err)
 	}
-	return message{ws.MessageText, bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))}, nil
+	return message{ws.MessageText, encoded}, nil
 }

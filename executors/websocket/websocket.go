@@ -1,5 +1,5 @@
-// Package websocket is websocket_executor: one WebSocket, opened for one call
-// and closed at its end.
+// Package websocket implements websocket_executor. It is not a stable API.
+// The executor opens one WebSocket per call and closes it when the call ends.
 package websocket
 
 import (
@@ -11,15 +11,15 @@ import (
 	ws "github.com/coder/websocket"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/web"
+	"github.com/chainwright/chainwright/executors/internal/web"
 )
 
 //go:embed definition.yaml
 var files embed.FS
 
-// New makes websocket_executor. Its connections last no longer than a call.
+// New returns websocket_executor. A connection lasts no longer than its call.
 func New() executors.Executor {
-	return executors.New(executors.MustLoad(files), execute)
+	return executors.New(executors.MustLoad(files), execute, check)
 }
 
 type input struct {
@@ -29,13 +29,13 @@ type input struct {
 	WaitResponse bool           `json:"wait_response"`
 	Responses    int            `json:"responses"`
 	Until        string         `json:"until"`
-	Timeout      float64        `json:"timeout"` // applied by the door
+	Timeout      float64        `json:"timeout"` // applied by the registry
 	Headers      map[string]any `json:"headers"`
 	Subprotocols []string       `json:"subprotocols"`
 	Verify       bool           `json:"verify"`
 }
 
-// output has Response where one was asked for, and Responses otherwise.
+// output has Response if one response was requested, otherwise Responses.
 type output struct {
 	Success      bool              `json:"success"`
 	URL          string            `json:"url"`
@@ -50,7 +50,8 @@ type output struct {
 	DurationMS   float64           `json:"duration_ms"`
 }
 
-// execute has what came so far beside an error, once the WebSocket was open.
+// execute runs one exchange. After an error, the output is nil only if the
+// WebSocket could not be opened.
 func execute(ctx context.Context, call *executors.Call, in input) (*output, error) {
 	plan, err := newPlan(call, in)
 	if err != nil {
@@ -61,7 +62,7 @@ func execute(ctx context.Context, call *executors.Call, in input) (*output, erro
 	if err != nil {
 		return nil, err
 	}
-	e := &exchange{plan: plan, conn: conn, progress: call.Progress, room: web.OutputRoom(call.Policy.Limits(), "websocket_executor")}
+	e := &exchange{plan: plan, conn: conn, redact: call.Policy.RedactJSON, progress: call.Progress, room: web.OutputRoom(call.Policy.Limits(), "websocket_executor")}
 	defer e.reading.Wait()
 	defer conn.drop()
 	err = e.run(ctx)

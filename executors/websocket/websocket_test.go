@@ -90,7 +90,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-func TestWhatIsRefused(t *testing.T) {
+func TestInvalidInputs(t *testing.T) {
 	t.Parallel()
 	address := serve(t, func(*ws.Conn, *http.Request) { t.Error("the server was reached") })
 	for _, c := range []struct{ inputs, field, message string }{
@@ -100,15 +100,15 @@ func TestWhatIsRefused(t *testing.T) {
 		{`"url": "ws://a:b@127.0.0.1/"`, "url", "user name or password"},
 		{`"url": "$URL", "headers": {"a": "b\r\nX: y"}`, "headers.a", "control character"},
 		{`"url": "$URL", "headers": {"a\r\nb": "c"}`, "headers", "header name"},
-		{`"url": "$URL", "headers": {"Host": "other.example"}`, "headers.Host", "can't be given"},
-		{`"url": "$URL", "headers": {"sec-websocket-protocol": "x"}`, "headers.Sec-Websocket-Protocol", "can't be given"},
-		{`"url": "$URL", "headers": {"Upgrade": "h2c"}`, "headers.Upgrade", "can't be given"},
+		{`"url": "$URL", "headers": {"Host": "other.example"}`, "headers.Host", "can't be set"},
+		{`"url": "$URL", "headers": {"sec-websocket-protocol": "x"}`, "headers.Sec-Websocket-Protocol", "not allowed"},
+		{`"url": "$URL", "headers": {"Upgrade": "h2c"}`, "headers.Upgrade", "can't be set"},
 		{`"url": "$URL", "subprotocols": ["a", "b\r\nX: y"]`, "subprotocols[1]", "must be a name"},
 		{`"url": "$URL", "subprotocols": ["a, b"]`, "subprotocols[0]", "must be a name"},
 		{`"url": "$URL", "message": {"base64": "%"}`, "message.base64", "not base64"},
 		{`"url": "$URL", "messages": [1, {"base64": "%"}]`, "messages[1].base64", "not base64"},
-		{`"url": "$URL", "message": 1, "messages": [2]`, "messages", "together"},
-		{`"url": "$URL", "until": ".a ==="`, "until", "no jq program"},
+		{`"url": "$URL", "message": 1, "messages": [2]`, "messages", "combined"},
+		{`"url": "$URL", "until": ".a ==="`, "until", "not a jq program"},
 		{`"url": "$URL", "until": ".", "wait_response": false`, "until", "wait_response"},
 	} {
 		_, failure := call(t, local, address, `{`+c.inputs+`}`)
@@ -118,7 +118,7 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
-func TestAddressesThatAreClosed(t *testing.T) {
+func TestRefusedAddresses(t *testing.T) {
 	t.Parallel()
 	address := serve(t, func(*ws.Conn, *http.Request) { t.Error("the server was reached") })
 	port := address[strings.LastIndexByte(address, ':'):]
@@ -132,8 +132,8 @@ func TestAddressesThatAreClosed(t *testing.T) {
 	}
 }
 
-// A server that answers more than it was asked, before it reads on, would
-// block a client that first sends everything.
+// TestBothSidesSendMuch uses a server that responds before it reads on, which would
+// block a client that sends everything first.
 func TestBothSidesSendMuch(t *testing.T) {
 	t.Parallel()
 	blob := strings.Repeat("x", 1<<18)

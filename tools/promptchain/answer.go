@@ -9,7 +9,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 )
 
-// Output is what a call gives back, as far as the chain has come.
+// Output is the result of a call: the replies so far, also if the chain failed.
 type Output struct {
 	Status    string       `json:"status"`
 	Responses []string     `json:"responses"`
@@ -19,7 +19,7 @@ type Output struct {
 	RunID     string       `json:"run_id"`
 }
 
-// StepOutput is what became of one step.
+// StepOutput is the result of one step.
 type StepOutput struct {
 	Name     string          `json:"name"`
 	Content  string          `json:"content,omitempty"`
@@ -31,7 +31,7 @@ type StepOutput struct {
 	Error    string          `json:"error,omitempty"`
 }
 
-// answer makes the output of a run that has ended.
+// answer builds the output of a run that has ended.
 func (c *compiled) answer(view *chain.RunView) (*Output, error) {
 	out := &Output{Status: string(view.Status), RunID: view.RunID, Responses: []string{}, Steps: []StepOutput{}}
 	for i := range view.Tasks {
@@ -52,8 +52,8 @@ func (c *compiled) answer(view *chain.RunView) (*Output, error) {
 	return out, nil
 }
 
-// read takes a task's result: the reply of a model, or what another executor
-// gave, which is its own JSON.
+// read stores a task's result in its step: the reply of a model, or the JSON
+// output of another executor.
 func (s *StepOutput) read(result json.RawMessage, other bool) error {
 	if len(result) == 0 || string(result) == "null" {
 		return nil
@@ -75,7 +75,8 @@ func (s *StepOutput) read(result json.RawMessage, other bool) error {
 	return nil
 }
 
-// failure is the error of a chain that did not complete: that of the step.
+// failure returns the error of a chain that did not complete: that of the
+// failed step.
 func (c *compiled) failure(view *chain.RunView) error {
 	if view.Status == chain.Completed {
 		return nil
@@ -83,7 +84,7 @@ func (c *compiled) failure(view *chain.RunView) error {
 	for i := range view.Tasks {
 		if t := &view.Tasks[i]; t.Status == chain.Failed {
 			failed := executors.Errorf(t.ErrorType, "step %s failed: %s", t.ID, t.Error).WithCode(t.ErrorCode).WithField(at(i, ""))
-			return failed.WithHint(fmt.Sprintf("the replies before it are kept; retry_run with run_id %s goes on from this step", view.RunID))
+			return failed.WithHint(fmt.Sprintf("the earlier replies are kept; call retry_run with run_id %s to continue from this step", view.RunID))
 		}
 	}
 	kind := executors.ExecutionError
@@ -91,5 +92,5 @@ func (c *compiled) failure(view *chain.RunView) error {
 		kind = executors.Cancelled
 	}
 	return executors.Errorf(kind, "the run %s is %s", view.RunID, view.Status).
-		WithHint(fmt.Sprintf("the replies so far are kept; retry_run with run_id %s goes on", view.RunID))
+		WithHint(fmt.Sprintf("the replies so far are kept; call retry_run with run_id %s to continue", view.RunID))
 }

@@ -2,22 +2,25 @@ package promptchain
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/expr"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/bind"
-	"github.com/chainwright/chainwright/executors/lazyregexp"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/tools"
 )
 
-// What asks models, and how it does for steps that are a prompt alone.
+// The executor that asks models, and its settings for steps that are only a
+// prompt.
 const (
 	asking             = "llm_executor"
 	plainTemperature   = 0.7
@@ -40,16 +43,17 @@ type Step struct {
 	Executor     string         `json:"executor"`
 	Inputs       map[string]any `json:"inputs"`
 
-	plain    bool // it was a string
+	plain    bool // the step is a string
 	onFail   string
-	fallback int // index of the step to go on at, 0: none
+	fallback int // index of the step to continue at, 0: none
 }
 
-// compiled is a chain as the tree that it is.
+// compiled is a chain and its task tree.
 type compiled struct {
 	steps []Step
 	tree  *chain.Tree
-	// branches: some gate may stop the chain, or go on at a later step.
+	// branches means that a gate may stop the chain, or continue at a later
+	// step.
 	branches bool
 }
 
@@ -65,9 +69,14 @@ func at(i int, field string) string {
 	return path
 }
 
-// compile makes the tree of a chain. Everything that can be known to be wrong
-// is said here, before anything is asked.
+// compile builds the tree of a chain. It finds every mistake that can be found
+// before a model is asked.
 func (g *Generator) compile(ctx context.Context, in Input) (*compiled, *executors.Error) {
+	return g.compileWithout(slices.Concat(g.opts.Exclude, tools.CallerFrom(ctx).Narrow.Withheld(g.opts.Registry)), in)
+}
+
+// compileWithout is compile for a caller to whom some executors are closed.
+func (g *Generator) compileWithout(exclude []string, in Input) (*compiled, *executors.Error) {
 	c := &compiled{}
 	for i, each := range in.Steps {
 		s := Step{}
@@ -80,10 +89,6 @@ func (g *Generator) compile(ctx context.Context, in Input) (*compiled, *executor
 			s.Name = "step_" + strconv.Itoa(i+1)
 		}
 		c.steps = append(c.steps, s)
-	}
-	exclude := g.opts.Exclude
-	if narrow := tools.CallerFrom(ctx).Narrow; narrow != nil {
-		exclude = slices.Concat(exclude, narrow.Exclude)
 	}
 	for i := range c.steps {
 		if wrong := c.check(i, exclude); wrong != nil {
@@ -98,11 +103,11 @@ func (g *Generator) compile(ctx context.Context, in Input) (*compiled, *executor
 		}
 		tasks[i] = task
 	}
-	raw, err := json.Marshal(map[string]any{"name": "prompt chain", "tasks": tasks})
+	raw, err := plainjson.Marshal(map[string]any{"name": "prompt chain", "tasks": tasks})
 	if err != nil {
-		return nil, executors.AsError(fmt.Errorf("writing the chain as a tree: %w", err))
+		return nil, executors.AsError(fmt.Errorf("encoding the chain as a tree: %w", err))
 	}
-	tree, report := chain.Parse(raw, g.opts.Registry, chain.ParseOptions{})
+	tree, report := parse.Parse(raw, g.opts.Registry, parse.Options{})
 	if !report.Valid() {
 		return nil, c.explain(report.Problems)
 	}
@@ -110,24 +115,24 @@ func (g *Generator) compile(ctx context.Context, in Input) (*compiled, *executor
 	return c, nil
 }
 
-// check looks at what a step says, beyond its schema.
+// check checks what the schema of a step can't check.
 func (c *compiled) check(i int, exclude []string) *executors.Error {
 	s := &c.steps[i]
 	if slices.ContainsFunc(c.steps[:i], func(o Step) bool { return o.Name == s.Name }) {
-		return wrongStep(i, "name", "there are two steps named %q", s.Name)
+		return wrongStep(i, "name", "two steps have the name %q; names must be different", s.Name)
 	}
 	switch {
 	case s.Executor == "" && strings.TrimSpace(s.Prompt) == "":
 		return wrongStep(i, "prompt", "the step needs a prompt, or an executor with inputs")
 	case s.Executor == "" && s.Inputs != nil:
-		return wrongStep(i, "inputs", "inputs go with an executor")
+		return wrongStep(i, "inputs", "inputs are only allowed with an executor")
 	case s.Executor != "" && (s.Prompt != "" || s.System != "" || s.Model != "" || s.Temperature != nil || s.MaxTokens != 0 || s.OutputSchema != nil || s.Gate != nil):
-		return wrongStep(i, "executor", "a step of an executor takes inputs, name, timeout and retry alone")
+		return wrongStep(i, "executor", "a step with an executor may only have inputs, name, timeout and retry")
 	case slices.Contains(exclude, s.Executor):
-		return wrongStep(i, "executor", "%s may not be used here", s.Executor)
+		return wrongStep(i, "executor", "the executor %s is not allowed here", s.Executor)
 	}
 	if s.OutputSchema != nil {
-		raw, err := json.Marshal(s.OutputSchema)
+		raw, err := plainjson.Marshal(s.OutputSchema)
 		if err == nil {
 			_, err = llm.NewSchema("reply", raw)
 		}
@@ -141,7 +146,7 @@ func (c *compiled) check(i int, exclude []string) *executors.Error {
 	return nil
 }
 
-// gate checks a step's gate, and makes of it the gate of llm_executor.
+// gate checks a step's gate, and converts it to the gate of llm_executor.
 func (c *compiled) gate(i int) *executors.Error {
 	s := &c.steps[i]
 	s.onFail, _ = s.Gate["on_failure"].(string)
@@ -157,9 +162,9 @@ func (c *compiled) gate(i int) *executors.Error {
 	}
 	switch {
 	case s.onFail == onFallback && !named:
-		return wrongStep(i, "gate.fallback", "name the later step to go on at")
+		return wrongStep(i, "gate.fallback", "must be the name of the later step to continue at")
 	case s.onFail != onFallback && named:
-		return wrongStep(i, "gate.fallback", "it goes with on_failure: fallback")
+		return wrongStep(i, "gate.fallback", "is only allowed with on_failure: fallback")
 	case named:
 		s.fallback = slices.IndexFunc(c.steps, func(o Step) bool { return o.Name == target })
 		if s.fallback <= i {
@@ -181,7 +186,7 @@ func (c *compiled) gate(i int) *executors.Error {
 	return nil
 }
 
-// task is the task of a step.
+// task returns the task of a step.
 func (c *compiled) task(i int, in Input) (map[string]any, *executors.Error) {
 	s := &c.steps[i]
 	from := c.before(i)
@@ -216,7 +221,7 @@ func (c *compiled) task(i int, in Input) (map[string]any, *executors.Error) {
 	return task, nil
 }
 
-// ask makes the inputs of llm_executor.
+// ask returns the inputs of llm_executor.
 func (s *Step) ask(i int, r *rewriter, in Input) (map[string]any, *executors.Error) {
 	input := "\nInput:\n${{ " + r.prev + " }}"
 	inputs := map[string]any{"stream": true}
@@ -253,30 +258,19 @@ func (s *Step) ask(i int, r *rewriter, in Input) (map[string]any, *executors.Err
 	return inputs, nil
 }
 
-var taskPath = lazyregexp.New(`^tasks\[(\d+)\]\.?(.*)$`)
+var taskPath = regexp.MustCompile(`^tasks\[(\d+)\]\.?(.*)$`)
 
-// explain makes one error of the problems of a tree, in the words of chains.
+// explain builds one error from the problems of a tree, with the paths of the
+// chain.
 func (c *compiled) explain(problems []chain.Problem) *executors.Error {
 	const told = 3
-	var lines []string
-	first := ""
-	for i, p := range problems {
-		path := c.path(p.Path)
-		if i == 0 {
-			first = path
-		}
-		if i == told {
-			lines = append(lines, fmt.Sprintf("and %d more", len(problems)-told))
-			break
-		}
-		lines = append(lines, path+": "+p.Message)
-	}
-	return executors.Errorf(executors.ValidationError, "the chain is not valid: %s", strings.Join(lines, "; ")).
-		WithField(first).WithHint(problems[0].Hint)
+	list := shorten.List(problems, told, func(p chain.Problem) string { return c.path(p.Path) + ": " + p.Message })
+	return executors.Errorf(executors.ValidationError, "the chain is not valid: %s", list).
+		WithField(c.path(problems[0].Path)).WithHint(problems[0].Hint)
 }
 
 func (c *compiled) path(path string) string {
-	found := taskPath().FindStringSubmatch(path)
+	found := taskPath.FindStringSubmatch(path)
 	if found == nil {
 		return "steps"
 	}

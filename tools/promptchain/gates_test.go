@@ -7,8 +7,8 @@ import (
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// Each kind of gate lets a reply through or has it asked for again, in the
-// one task of its step, with the reason.
+// Each kind of gate accepts a reply, or requests it again with the reason,
+// within the one task of its step.
 func TestGateKinds(t *testing.T) {
 	t.Parallel()
 	for name, each := range map[string]struct{ gate, more, bad, good, reason string }{
@@ -38,8 +38,8 @@ func TestGateKinds(t *testing.T) {
 	}
 }
 
-// A model as judge is told the criterion and the reply alone; its reason goes
-// back, and what it took counts as the step's.
+// A model as judge receives only the criterion and the reply. Its reason is
+// sent back, and its usage counts for the step.
 func TestGateJudge(t *testing.T) {
 	t.Parallel()
 	b := with(t, steps("rude", `{"passed": false, "reason": "It is rude."}`, "kind", `{"passed": true, "reason": "Fine."}`, "Danke"))
@@ -65,8 +65,8 @@ func TestGateJudge(t *testing.T) {
 	b.sent(4, "Translate kind")
 }
 
-// A judge that never agrees ends the chain as the gate says, and one that
-// can't be asked fails the step; what was written is kept.
+// If a judge never accepts, the chain ends as on_failure says. If the judge
+// can't be asked, the step fails. The replies are kept.
 func TestGateJudgeFailures(t *testing.T) {
 	t.Parallel()
 	no := `{"passed": false, "reason": "It is rude."}`
@@ -104,7 +104,7 @@ func TestGateJudgeFailures(t *testing.T) {
 	})
 }
 
-// What a gate does when the reply does not pass.
+// What happens when the reply does not pass the gate.
 func TestGates(t *testing.T) {
 	t.Parallel()
 	gated := func(gate string) string {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// A chain without branches is a line: each task needs the one before. Where a
-// gate may stop the chain or go on at a later step, tasks wait for those that
-// may come before them, however they end, and each has a condition that says
-// whether its turn has come.
+// In a chain without branches each task depends on the one before. Where a gate
+// may stop the chain, or continue at a later step, each task waits for all
+// tasks that may come before it, in whatever state they end, and has a
+// condition that says whether it is the next one.
 
-// before are the steps that may come right before a step.
+// before returns the steps that may come directly before a step.
 func (c *compiled) before(i int) []int {
 	if i == 0 {
 		return nil
@@ -27,7 +27,7 @@ func (c *compiled) before(i int) []int {
 
 func (c *compiled) ref(i int) string { return "tasks[" + strconv.Quote(c.steps[i].Name) + "]" }
 
-// reply is the expression of what a step gave.
+// reply returns the expression of a step's output.
 func (c *compiled) reply(i int) string {
 	switch s := &c.steps[i]; {
 	case s.Executor != "":
@@ -38,7 +38,7 @@ func (c *compiled) reply(i int) string {
 	return c.ref(i) + ".result.content"
 }
 
-// prev is the expression of the reply that comes before a step.
+// prev returns the expression of the reply that comes before a step.
 func (c *compiled) prev(i int, from []int) string {
 	switch len(from) {
 	case 0:
@@ -57,13 +57,13 @@ func (c *compiled) prev(i int, from []int) string {
 	return b.String() + "else null end"
 }
 
-// turn is the condition under which step i follows step k.
+// turn returns the condition under which step i follows step k.
 func (c *compiled) turn(i, k int) string {
 	done := c.ref(k) + `.status == "completed"`
 	passed := c.ref(k) + ".result.gate.passed"
 	switch s := &c.steps[k]; {
 	case s.fallback == i && i == k+1:
-		return done // it follows either way
+		return done // it follows whether the gate passes or not
 	case s.fallback == i:
 		return done + " and (" + passed + " | not)"
 	case s.fallback > 0 || s.onFail == onStop:
@@ -72,7 +72,7 @@ func (c *compiled) turn(i, k int) string {
 	return done
 }
 
-// order writes into a task what it waits for, and when its turn is.
+// order sets the dependencies and the condition of a task.
 func (c *compiled) order(i int, task map[string]any, from []int, read []string) {
 	if i == 0 {
 		return

@@ -1,9 +1,9 @@
-// Package promptchain is prompt_chain: prompts that are asked one after the
-// other, each with the reply to the one before.
+// Package promptchain implements prompt_chain. It is not a stable API.
+// It sends prompts to a model in order, each with the reply to the one before.
 //
-// A chain is a task tree (compile.go): each step is one task, of llm_executor
-// or of another executor, and the one runner runs it. Progress, cancelling,
-// the record and going on after a failure are those of any tree.
+// A chain is compiled to a task tree (compile.go): each step is one task, of
+// llm_executor or of another executor, and the runner runs it. Progress,
+// cancelling, the record and retries are those of any tree.
 package promptchain
 
 import (
@@ -24,34 +24,37 @@ var definition embed.FS
 // ID is the generator's id.
 const ID = "prompt_chain"
 
-// Options are what chains are run with. Registry and Runner are required.
+// Options configure the generator. Registry and Runner are required.
 type Options struct {
 	Registry *executors.Registry
-	Runner   *chain.Runner
-	// Exclude are executors that no step may name.
+	Runner   chain.Engine
+	// Exclude are executors that no step may use.
 	Exclude []string
 }
 
-// Generator is prompt_chain. It is closed until it is given a client that has
-// a model to ask.
+// Generator is prompt_chain. It is closed until UseModels sets a client with
+// a model.
 type Generator struct {
 	executors.Executor
 	opts   Options
 	client atomic.Pointer[llm.Client]
 }
 
-// New makes the generator without a client.
+// New returns a generator without a client.
 func New(opts Options) *Generator {
 	g := &Generator{opts: opts}
-	g.Executor = executors.New(executors.MustLoad(definition), g.execute)
+	def := executors.MustLoad(definition)
+	def.BuiltIn = true
+	g.Executor = executors.New(def, g.execute)
 	return g
 }
 
-// UseModels gives it the client that steps are asked with, to know whether
-// there is a model.
+// UseModels sets the client, which tells whether a model is configured. It does
+// not send the prompts: the runner does.
 func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
 
-// Closed reports whether there is no model to ask, and what opens one.
+// Closed reports whether no model is configured, and the setting that
+// configures one.
 func (g *Generator) Closed() (opens string, closed bool) {
 	client := g.client.Load()
 	if client == nil {
@@ -60,13 +63,13 @@ func (g *Generator) Closed() (opens string, closed bool) {
 	return client.Closed()
 }
 
-// Input is what a call gives. A step is a string or an object (Step).
+// Input is the arguments of a call. A step is a string or an object (Step).
 type Input struct {
 	Input    string  `json:"input"`
 	Steps    []any   `json:"steps"`
 	Provider string  `json:"provider"`
 	Model    string  `json:"model"`
-	Timeout  float64 `json:"timeout"` // applied by the door
+	Timeout  float64 `json:"timeout"` // applied by the caller of the executor
 }
 
 func (g *Generator) execute(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
@@ -74,13 +77,13 @@ func (g *Generator) execute(ctx context.Context, call *executors.Call, in Input)
 	if wrong != nil {
 		return nil, wrong
 	}
-	started, err := g.opts.Runner.Start(ctx, c.tree, chain.RunOptions{
+	started, err := chain.Start(ctx, g.opts.Runner, c.tree, chain.RunOptions{
 		Inputs: map[string]any{"input": in.Input}, Principal: call.Principal,
 	})
 	if err != nil {
 		return nil, err
 	}
-	// The run is read afterwards, whatever the wait says.
+	// The run is read even if waiting for it failed.
 	_, _ = nested.Follow(ctx, g.opts.Runner, started.ID, call, chain.ResultsUpTo(0))
 	if ctx.Err() != nil {
 		_, err := g.opts.Runner.Cancel(context.WithoutCancel(ctx), started.ID, "", call.Principal)
@@ -89,7 +92,7 @@ func (g *Generator) execute(ctx context.Context, call *executors.Call, in Input)
 				fmt.Errorf("cancelling the run %s: %w", started.ID, err)
 		}
 	}
-	view, err := g.opts.Runner.Run(context.WithoutCancel(ctx), started.ID, call.Principal)
+	view, err := g.opts.Runner.Get(context.WithoutCancel(ctx), started.ID, call.Principal)
 	if err != nil {
 		return nil, fmt.Errorf("reading the run %s: %w", started.ID, err)
 	}

@@ -12,6 +12,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/engine"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/chain/store/memory"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
@@ -33,7 +35,7 @@ type bench struct {
 	t      *testing.T
 	model  *llmtest.Server
 	reg    *executors.Registry
-	runner *chain.Runner
+	runner chain.Engine
 }
 
 func with(t *testing.T, script llmtest.Script, exclude ...string) *bench {
@@ -44,7 +46,7 @@ func with(t *testing.T, script llmtest.Script, exclude ...string) *bench {
 	llm.Connect(client, all...)
 	b.reg = executortest.Registry(t, nil, all...)
 	kept := memory.Open(memory.Options{})
-	b.runner = chain.NewRunner(chain.RunnerOptions{Registry: b.reg, Store: kept, Log: zerolog.Nop()})
+	b.runner = engine.New(engine.Options{Registry: b.reg, Store: kept, Log: zerolog.Nop()})
 	t.Cleanup(func() {
 		if err := b.runner.Close(context.Background()); err != nil {
 			t.Error(err)
@@ -90,7 +92,7 @@ func (b *bench) call(inputs string) (promptchain.Output, *executors.Error) {
 	return read(b.t, out), out.Err
 }
 
-// completed calls it, and holds it to the replies in order.
+// completed makes a call, and checks the replies and their order.
 func (b *bench) completed(inputs string, want ...string) promptchain.Output {
 	b.t.Helper()
 	got, err := b.call(inputs)
@@ -103,7 +105,7 @@ func (b *bench) completed(inputs string, want ...string) promptchain.Output {
 	return got
 }
 
-// sent holds a request's last message to a text.
+// sent checks the last message of a request.
 func (b *bench) sent(i int, want string) {
 	b.t.Helper()
 	all := b.model.Requests()
@@ -117,7 +119,7 @@ func (b *bench) sent(i int, want string) {
 
 const sally = "Sally earns $12 an hour for babysitting. Yesterday, she just did 50 minutes of babysitting. How much did she earn?"
 
-// A chain of plain prompts sends what the published workflow sends.
+// A chain of plain prompts sends the same requests as the published workflow.
 func TestPlainPrompts(t *testing.T) {
 	t.Parallel()
 	b := with(t, llmtest.Load(t, "babysitting"))
@@ -145,7 +147,7 @@ func TestPlainPrompts(t *testing.T) {
 	}
 }
 
-// A plain prompt has no templates, and a streamed reply is told of.
+// A plain prompt has no templates, and a streamed reply reports progress.
 func TestPlainPromptIsText(t *testing.T) {
 	t.Parallel()
 	b := with(t, steps("one", "two"))
@@ -191,7 +193,7 @@ func TestSettingsAndTemplates(t *testing.T) {
 	}
 }
 
-// Wrong inputs are named before anything is asked.
+// Invalid inputs are reported before the first request.
 func TestWrongInputs(t *testing.T) {
 	t.Parallel()
 	b := with(t, llmtest.Script{}, "file_writer")
@@ -216,6 +218,8 @@ func TestWrongInputs(t *testing.T) {
 		`["a", {"executor": "rest_executr", "inputs": {}}]`:                                                                      "steps[1].executor",
 		`["a", {"executor": "rest_executor", "inputs": {"url": 3}}]`:                                                             "steps[1].inputs.url",
 		`["a", {"executor": "rest_executor", "prompt": "x"}]`:                                                                    "steps[1].executor",
+		`["a", {"executor": "rest_executor", "inputs": {"url": "https://example.com"}, "gate": {"min_length": 3}}]`:              "steps[1].executor",
+		`["a", {"executor": "data_processor", "inputs": {"data": 1, "operation": "jq", "program": ".["}}]`:                       "steps[1].inputs.program",
 		`["a", {"prompt": "x", "gate": {}}]`:                                                                                     "steps[1].gate",
 		`["a", {"prompt": "x", "gate": {"matches": "("}}]`:                                                                       "steps[1].gate.matches",
 		`["a", {"prompt": "x", "gate": {"condition": ".["}}]`:                                                                    "steps[1].gate.condition",
@@ -230,14 +234,21 @@ func TestWrongInputs(t *testing.T) {
 		if err == nil || err.Type != executors.ValidationError || err.Field != field {
 			t.Errorf("%s: %+v", steps, err)
 		}
+		if strings.Contains(steps, "file_writer") {
+			continue // which steps are allowed is not a question of validity
+		}
+		_, report := parse.Parse([]byte(`[{"name": "prompt_chain", "inputs": {"input": "${{ inputs.text }}", "steps": `+strings.ReplaceAll(steps, "${{", "$${{")+`}}]`), b.reg, parse.Options{})
+		if report.Valid() || report.Problems[0].Path != "tasks[0].inputs."+field {
+			t.Errorf("%s as a task: %+v", steps, report.Problems)
+		}
 	}
 	if b.model.Count() != 0 {
 		t.Errorf("%d requests were sent", b.model.Count())
 	}
 }
 
-// What came before a failure is kept, and a retry goes on with the step that
-// failed.
+// The replies before a failure are kept, and a retry continues with the failed
+// step.
 func TestGoesOn(t *testing.T) {
 	t.Parallel()
 	b := with(t, llmtest.Script{Steps: []llmtest.Step{{Text: "one"}, {Text: "two"}, {Status: 401, Message: "bad"}, {Text: "three"}, {Text: "four"}}})
@@ -250,7 +261,7 @@ func TestGoesOn(t *testing.T) {
 		got.Steps[2].Status != "failed" || got.Steps[2].Error == "" || got.Steps[3].Status != "skipped" {
 		t.Errorf("%+v", got)
 	}
-	if _, err := b.runner.Retry(t.Context(), got.RunID, nil, ""); err != nil {
+	if _, err := chain.Retry(t.Context(), b.runner, got.RunID, nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	view, failed := b.runner.Wait(t.Context(), got.RunID, "")
@@ -261,7 +272,7 @@ func TestGoesOn(t *testing.T) {
 	b.sent(4, "d\nInput:\nthree")
 }
 
-// A call that ends cancels the run, and keeps what there was.
+// If a call ends, its run is cancelled, and the replies so far are kept.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

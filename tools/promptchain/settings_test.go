@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// A step's time-out bounds each of its attempts, and its own alone.
+// The timeout of a step applies to each attempt of this step only.
 func TestStepTimeout(t *testing.T) {
 	t.Parallel()
 	b := with(t, llmtest.Script{Steps: []llmtest.Step{{Text: "one", Delay: 300 * time.Millisecond}, {Text: "late", Delay: time.Minute}}})
@@ -23,7 +24,7 @@ func TestStepTimeout(t *testing.T) {
 	}
 }
 
-// A step is tried again as often as it says, and no other one is.
+// The retry policy of a step applies to this step only.
 func TestStepRetry(t *testing.T) {
 	t.Parallel()
 	broken := llmtest.Step{Status: 500, Message: "it broke"}
@@ -41,24 +42,24 @@ func TestStepRetry(t *testing.T) {
 	}
 }
 
-// A chain may be a task: what its steps are to fill in has a dollar sign more
-// there, and what other tasks gave is data wherever it goes as input.
+// A chain may be a task. There, templates of its steps have one more dollar
+// sign, and results of other tasks in input are never read as templates.
 func TestInsideATree(t *testing.T) {
 	t.Parallel()
 	b := with(t, steps("one", "two"))
 	parse := func(prompt string) (*chain.Tree, chain.Report) {
-		return chain.Parse([]byte(`[
+		return parse.Parse([]byte(`[
 			{"id": "get", "name": "Get", "schemas": {"method": "data_processor"}, "inputs": {"operation": "jq", "data": "a $${{ prev }} b", "program": "."}},
 			{"id": "ask", "name": "Ask", "schemas": {"method": "prompt_chain"}, "inputs": {"input": "${{ tasks.get.result.result }}", "steps": [
 				{"name": "first", "prompt": "Say"}, {"prompt": "`+prompt+`"}]}},
 			{"id": "use", "name": "Use", "schemas": {"method": "data_processor"}, "inputs": {"operation": "jq", "data": "${{ tasks.ask.result.answer }}", "program": "."}}]`),
-			b.reg, chain.ParseOptions{})
+			b.reg, parse.Options{})
 	}
 	tree, report := parse("$${{ prev }} of $${{ steps.first | length }} for ${{ tasks.get.status }}: $${{ input }}")
 	if !report.Valid() {
 		t.Fatal(report.Problems)
 	}
-	started, err := b.runner.Start(t.Context(), tree, chain.RunOptions{})
+	started, err := chain.Start(t.Context(), b.runner, tree, chain.RunOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,18 +12,18 @@ import (
 	"github.com/chainwright/chainwright/chain/expr"
 )
 
-// rewriter turns the templates of one step into references of a task tree:
+// rewriter replaces the templates of one step by references of a task tree:
 // prev, input and steps.NAME.
 type rewriter struct {
-	prev  string            // the expression of the last reply
-	steps map[string]string // those of the earlier steps by name
-	// read are the steps that were read by name, and used says whether there
-	// was any template at all.
+	prev  string            // expression of the last reply
+	steps map[string]string // expressions of the earlier steps, by name
+	// read are the names of the steps that were read. used means that there was
+	// a template.
 	read []string
 	used bool
 }
 
-// value rewrites all texts in a value.
+// value rewrites all strings in a value.
 func (r *rewriter) value(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
@@ -52,8 +52,8 @@ func (r *rewriter) value(v any) (any, error) {
 
 func (r *rewriter) text(s string) (string, error) { return expr.Rewrite(s, r.expression) }
 
-// prompt rewrites a text that stays a text, also where it is one whole
-// reference to something else.
+// prompt rewrites a text that must remain a text, also if it is a single
+// reference to another type.
 func (r *rewriter) prompt(s string) (string, error) {
 	return expr.Rewrite(s, func(src string) (string, error) {
 		src, err := r.expression(src)
@@ -68,8 +68,8 @@ func (r *rewriter) prompt(s string) (string, error) {
 	})
 }
 
-// expression rewrites one. What does not parse stays as it is, for the
-// tree's validator to say what is wrong with it.
+// expression rewrites one expression. An expression that does not parse is
+// returned unchanged, so that the tree's validator reports it.
 func (r *rewriter) expression(src string) (string, error) {
 	r.used = true
 	query, err := gojq.Parse(src)
@@ -94,7 +94,8 @@ func (r *rewriter) expression(src string) (string, error) {
 	return " " + query.String() + " ", nil
 }
 
-// source is the expression in place of a term, "" where it stays.
+// source returns the expression that replaces a term, "" for a term that is
+// kept.
 func (r *rewriter) source(t *gojq.Term) (string, error) {
 	if t.Type != gojq.TermTypeFunc || len(t.Func.Args) > 0 {
 		return "", nil
@@ -107,11 +108,11 @@ func (r *rewriter) source(t *gojq.Term) (string, error) {
 	case "steps":
 		name, ok := key(t.SuffixList)
 		if !ok {
-			return "", errors.New("a step is read by its name: ${{ steps.NAME }}")
+			return "", errors.New("steps needs the name of a step: ${{ steps.NAME }}")
 		}
 		source, ok := r.steps[name]
 		if !ok {
-			return "", fmt.Errorf("there is no earlier step %q to read", name)
+			return "", fmt.Errorf("there is no earlier step %q", name)
 		}
 		t.SuffixList = t.SuffixList[1:]
 		if !slices.Contains(r.read, name) {
@@ -122,7 +123,7 @@ func (r *rewriter) source(t *gojq.Term) (string, error) {
 	return "", nil
 }
 
-// key is the constant name that suffixes begin with: .name or ["name"].
+// key returns the constant name that suffixes begin with: .name or ["name"].
 func key(suffixes []*gojq.Suffix) (string, bool) {
 	if len(suffixes) == 0 || suffixes[0].Index == nil {
 		return "", false

@@ -10,21 +10,22 @@ import (
 	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// Asker asks models: an llm.Client.
-type Asker interface {
+// Completer sends requests to models; llm.Client implements it.
+type Completer interface {
 	Complete(ctx context.Context, req llm.Request) (llm.Reply, error)
 }
 
-// Level is what follows from one given task.
+// Level is the tasks made from one given task.
 type Level struct {
 	Parallel   string `json:"parallel_task,omitempty"`
 	Subsequent string `json:"subsequent_task"`
 	Composed   string `json:"composition_task"`
 }
 
-// Verdict is what the judge says of a composition.
+// Verdict is the judgement of a composition.
 type Verdict struct {
 	Passed     bool   `json:"passed"`
 	Feasible   bool   `json:"feasible"`
@@ -33,8 +34,8 @@ type Verdict struct {
 	Reason     string `json:"reason"`
 }
 
-// Answer is what was made of one task, or why nothing was. It is what the
-// journal keeps.
+// Answer is the result for one task: its levels, or the error. The journal
+// stores it.
 type Answer struct {
 	Levels  []Level    `json:"levels,omitempty"`
 	Verdict *Verdict   `json:"verdict,omitempty"`
@@ -44,27 +45,31 @@ type Answer struct {
 	Usage   *llm.Usage `json:"usage,omitempty"`
 }
 
-// last is the level that counts.
+// last returns the deepest level.
 func (a *Answer) last() Level { return a.Levels[len(a.Levels)-1] }
 
-// patience is the retry policy for one request.
-var patience = executors.Retry{MaxAttempts: 5, Backoff: executors.Exponential, Initial: time.Second, Max: time.Minute}
+// patience is the retry policy for one request. A batch waits as long as ten
+// minutes for a provider that asks for it.
+var patience = executors.Retry{MaxAttempts: 5, Backoff: executors.Exponential, Initial: time.Second, Max: 10 * time.Minute}
 
-// maker makes answers.
+// maker makes the answers of one call or batch.
 type maker struct {
-	asker  Asker
+	model  Completer
 	params Params
 	meter  *llm.Meter
 	retry  executors.Retry
-	before []llm.Message // of each request, before the task
+	before []llm.Message              // of each request, before the task
+	redact func(answer []byte) []byte // nil: the caller does it
+	// refusals is set in a batch of a table.
+	refusals *refusals
 }
 
-func newMaker(asker Asker, params Params, meter *llm.Meter, policy executors.Retry) *maker {
-	return &maker{asker, params, meter, policy, params.messages(forms()[params.Mode])}
+func newMaker(model Completer, params Params, meter *llm.Meter, policy executors.Retry) *maker {
+	return &maker{model: model, params: params, meter: meter, retry: policy, before: params.messages(forms()[params.Mode])}
 }
 
-// answer makes all that is wanted of one task. What there is of it is in the
-// answer beside an error.
+// answer makes the answer to one task. After an error it holds the levels made
+// so far.
 func (m *maker) answer(ctx context.Context, task string) (Answer, *executors.Error) {
 	f := forms()[m.params.Mode]
 	var a Answer
@@ -96,10 +101,11 @@ func (a *Answer) fail(err *executors.Error) {
 	a.Error, a.Type = err.Message, string(err.Type)
 }
 
-// level makes what follows from one given task.
+// level asks for one level.
 func (m *maker) level(ctx context.Context, f *form, given string, a *Answer) (Level, *executors.Error) {
 	said, err := m.ask(ctx, llm.Request{
-		Messages: append(m.before, llm.Message{Role: llm.RoleUser, Content: "task: " + given}), Schema: f.schema, Read: f.read, Check: f.check,
+		Messages: append(m.before, llm.Message{Role: llm.RoleUser, Content: "task: " + given}), Schema: f.schema, Read: f.read,
+		Check:     func(r *llm.Reply) []string { return f.check(r, given, m.params.shown(f)) },
 		MaxTokens: m.params.MaxTokens, Temperature: m.params.Temperature, Seed: m.params.Seed,
 	}, a)
 	if err != nil {
@@ -123,7 +129,7 @@ func (m *maker) level(ctx context.Context, f *form, given string, a *Answer) (Le
 	return level, nil
 }
 
-// judge has the last composition judged.
+// judge asks for the verdict on the last composition.
 func (m *maker) judge(ctx context.Context, given string, a *Answer) *executors.Error {
 	f := forms()["verdict"]
 	last := a.last()
@@ -151,14 +157,14 @@ func (m *maker) judge(ctx context.Context, given string, a *Answer) *executors.E
 	return nil
 }
 
-// ask asks once more where that may help, adds up what it took, and keeps the
-// last reply as it came.
+// ask sends a request, retries it if it failed in transit, adds up the usage,
+// and keeps the text of the last reply in the answer.
 func (m *maker) ask(ctx context.Context, req llm.Request, a *Answer) (llm.Reply, *executors.Error) {
 	req.Provider, req.Model, req.Meter = m.params.Provider, m.params.Model, m.meter
 	var said llm.Reply
-	_, failed := retry.Do(ctx, m.retry, func(int) *executors.Error {
+	_, failed := retry.Do(ctx, m.retry, func(int) (*executors.Error, bool) {
 		var err error
-		said, err = m.asker.Complete(ctx, req)
+		said, err = m.model.Complete(ctx, req)
 		if a.Usage == nil {
 			a.Usage = &llm.Usage{}
 		}
@@ -166,13 +172,14 @@ func (m *maker) ask(ctx context.Context, req llm.Request, a *Answer) (llm.Reply,
 		if a.Raw = said.Text; a.Raw == "" {
 			a.Raw = said.Reasoning
 		}
-		return executors.AsError(err)
+		failed := executors.AsError(err)
+		return failed, failed != nil && failed.Retryable
 	}, nil)
 	return said, failed
 }
 
-// fatal reports whether a failure would be every other task's too, so that a
-// batch had better stop.
+// fatal reports whether the other tasks would fail in the same way, so that a
+// batch stops.
 func fatal(ctx context.Context, err *executors.Error) bool {
 	if ctx.Err() != nil || errors.Is(err, llm.ErrCeiling) {
 		return true
@@ -181,20 +188,28 @@ func fatal(ctx context.Context, err *executors.Error) bool {
 	case executors.AuthenticationError, executors.PermissionDenied, executors.Cancelled, executors.Interrupted, executors.NotFound:
 		return true
 	case executors.ValidationError:
-		return err.Code == "" // else the endpoint said it, of this task
+		return err.Code == "" // with a code, the endpoint refused this task only
 	}
 	return false
 }
 
-// result is an answer as a batch records it; an error stops the batch.
+// result returns the answer as a batch records it. An error stops the batch.
 func (m *maker) result(ctx context.Context, task string) ([]byte, error) {
 	a, failed := m.answer(ctx, task)
 	if failed != nil && fatal(ctx, failed) {
 		return nil, failed
 	}
-	data, err := json.Marshal(&a)
+	if m.refusals != nil {
+		if stop := m.refusals.after(failed); stop != nil {
+			return nil, stop
+		}
+	}
+	data, err := plainjson.Marshal(&a)
 	if err != nil {
 		return nil, fmt.Errorf("recording an answer: %w", err)
+	}
+	if m.redact != nil {
+		data = m.redact(data)
 	}
 	return data, nil
 }

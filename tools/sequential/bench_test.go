@@ -1,4 +1,4 @@
-package sequential_test
+package sequential
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"strings"
 	"sync"
@@ -20,14 +21,13 @@ import (
 
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
-	"github.com/chainwright/chainwright/tools/sequential"
 )
 
-// slow answers every task after a time, in this process: what is measured is
-// the batch alone.
+// slow answers every task after a delay, in this process, so that only the
+// batch is measured.
 type slow struct {
 	latency time.Duration
-	waited  atomic.Int64 // nanoseconds, of all requests together
+	waited  atomic.Int64 // nanoseconds, the sum of all requests
 }
 
 func (s *slow) Complete(ctx context.Context, req llm.Request) (llm.Reply, error) {
@@ -49,8 +49,8 @@ func (s *slow) Complete(ctx context.Context, req llm.Request) (llm.Reply, error)
 	return reply, nil
 }
 
-// table writes a file of so many rows.
-func table(t testing.TB, n int) sequential.FileOptions {
+// rowsFile writes a file of n rows, and returns the options for it.
+func rowsFile(t testing.TB, n int) tableOptions {
 	t.Helper()
 	dir := t.TempDir()
 	file, err := os.Create(filepath.Join(dir, "in.jsonl"))
@@ -67,16 +67,13 @@ func table(t testing.TB, n int) sequential.FileOptions {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return sequential.FileOptions{
-		Input: file.Name(), Output: filepath.Join(dir, "out.jsonl"), Keys: sequential.Keys{Task: "q"},
-		Meter: llm.NewMeter(llm.Ceiling{}, nil),
-	}
+	return optionsFor(file.Name(), filepath.Join(dir, "out.jsonl"))
 }
 
-// BenchmarkLatency is a batch at 50 ms a request. efficiency is the ideal time
-// by the measured one; busy is the share of the time in which the workers
-// waited for the model, which leaves out how late this machine's timers are:
-// bare goroutines that do nothing but sleep reach floor.
+// BenchmarkLatency runs a batch at 50 ms per request. efficiency is the ideal
+// time divided by the measured time. busy is the share of the time in which the
+// workers waited for the model; it does not include the delay of this machine's
+// timers. floor is the efficiency of goroutines that only sleep.
 func BenchmarkLatency(b *testing.B) {
 	const latency, rounds, few = 50 * time.Millisecond, 200, 40
 	for _, workers := range []int{10, 64, 256} {
@@ -84,19 +81,19 @@ func BenchmarkLatency(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				n := rounds * workers
-				opts := table(b, n)
+				opts := rowsFile(b, n)
 				opts.Workers = workers
 				b.StartTimer()
-				asker := &slow{latency: latency}
+				model := &slow{latency: latency}
 				start := time.Now()
-				report, err := sequential.RunFile(b.Context(), asker, opts)
+				report, err := runTable(b.Context(), model, opts)
 				took := time.Since(start)
 				if err != nil || report.Counts.OK != n {
 					b.Fatal(report, err)
 				}
 				b.StopTimer()
 				b.ReportMetric(float64(rounds*latency)/float64(took), "efficiency")
-				b.ReportMetric(float64(asker.waited.Load())/float64(workers)/float64(took), "busy")
+				b.ReportMetric(float64(model.waited.Load())/float64(workers)/float64(took), "busy")
 				b.ReportMetric(float64(few*latency)/float64(sleepers(workers, few, latency)), "floor")
 				b.StartTimer()
 				b.ReportMetric(float64(n)/took.Seconds(), "rows/s")
@@ -105,10 +102,9 @@ func BenchmarkLatency(b *testing.B) {
 	}
 }
 
-// BenchmarkHTTP is BenchmarkLatency with a model that is asked over HTTP: a
-// server in this process, which answers after 50 ms, so its work is measured
-// with that of the batch. bare is the efficiency of goroutines that make the
-// same requests of it and do nothing else.
+// BenchmarkHTTP is BenchmarkLatency with a model over HTTP: a server in this
+// process, which answers after 50 ms, so its work is measured too. bare is the
+// efficiency of goroutines that send the same requests and do nothing else.
 func BenchmarkHTTP(b *testing.B) {
 	const latency, rounds, few = 50 * time.Millisecond, 100, 40
 	for _, workers := range []int{10, 64, 256} {
@@ -122,11 +118,11 @@ func BenchmarkHTTP(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				n := rounds * workers
-				opts := table(b, n)
+				opts := rowsFile(b, n)
 				opts.Workers = workers
 				b.StartTimer()
 				start := time.Now()
-				report, err := sequential.RunFile(b.Context(), models, opts)
+				report, err := runTable(b.Context(), models, opts)
 				took := time.Since(start)
 				if err != nil || report.Counts.OK != n {
 					b.Fatal(report, err)
@@ -141,7 +137,7 @@ func BenchmarkHTTP(b *testing.B) {
 	}
 }
 
-// posters is how long goroutines take that only make requests.
+// posters returns the time of goroutines that only send requests.
 func posters(b *testing.B, url string, workers, rounds int) time.Duration {
 	b.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: workers}
@@ -175,7 +171,7 @@ func posters(b *testing.B, url string, workers, rounds int) time.Duration {
 	return time.Since(start)
 }
 
-// sleepers is how long goroutines take that only sleep.
+// sleepers returns the time of goroutines that only sleep.
 func sleepers(workers, rounds int, latency time.Duration) time.Duration {
 	start := time.Now()
 	var sleeping sync.WaitGroup
@@ -190,36 +186,39 @@ func sleepers(workers, rounds int, latency time.Duration) time.Duration {
 	return time.Since(start)
 }
 
-// BenchmarkRows is a batch whose requests take no time: what the batch itself
-// takes, and the most memory that it had in use. rows/s and peak-MB must not
+// BenchmarkRows runs a batch whose requests take no time. It measures the work
+// of the batch itself and its largest use of memory. rows/s and memory must not
 // depend on the number of rows.
 func BenchmarkRows(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint("rows=", n), func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
-				opts := table(b, n)
+				opts := rowsFile(b, n)
 				opts.Workers = 64
-				runtime.GC()
-				peak := watchHeap()
+				debug.FreeOSMemory()
+				peak := watchMemory()
 				b.StartTimer()
 				start := time.Now()
-				report, err := sequential.RunFile(b.Context(), &slow{}, opts)
+				report, err := runTable(b.Context(), &slow{}, opts)
 				took := time.Since(start)
 				if err != nil || report.Counts.OK != n {
 					b.Fatal(report, err)
 				}
 				b.ReportMetric(float64(n)/took.Seconds(), "rows/s")
-				b.ReportMetric(float64(peak())/(1<<20), "peak-MB")
+				heap, resident := peak()
+				b.ReportMetric(float64(heap)/(1<<20), "heap-MB")
+				b.ReportMetric(float64(resident)/(1<<20), "resident-MB")
 			}
 		})
 	}
 }
 
-// watchHeap gives what is asked for the most memory that objects took until
-// then.
-func watchHeap() func() uint64 {
-	stop, most := make(chan struct{}), uint64(0)
+// watchMemory returns a function that returns the largest memory in use until
+// then: of Go objects, and of the whole process including SQLite (Linux only).
+func watchMemory() func() (heap, resident uint64) {
+	stop := make(chan struct{})
+	var heap, resident uint64
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -227,7 +226,7 @@ func watchHeap() func() uint64 {
 		defer tick.Stop()
 		for {
 			metrics.Read(sample)
-			most = max(most, sample[0].Value.Uint64())
+			heap, resident = max(heap, sample[0].Value.Uint64()), max(resident, residentMemory())
 			select {
 			case <-stop:
 				return
@@ -235,36 +234,51 @@ func watchHeap() func() uint64 {
 			}
 		}
 	})
-	return func() uint64 { close(stop); watching.Wait(); return most }
+	return func() (uint64, uint64) { close(stop); watching.Wait(); return heap, resident }
 }
 
-// TestMemory holds that ten times the rows take no more memory: what each row
-// would keep is many times what is allowed.
+// residentMemory returns the resident memory of this process in bytes, 0 if it
+// is unknown.
+func residentMemory() uint64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	var size, resident uint64
+	if _, err := fmt.Sscan(string(text), &size, &resident); err != nil {
+		return 0
+	}
+	return resident * uint64(os.Getpagesize())
+}
+
+// TestMemory checks that ten times the rows need no more memory. If each row
+// stayed in memory, the limit would be exceeded many times.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("reads and writes 110,000 rows")
+		t.Skip("reads and writes 22,000 rows")
 	}
 	used := func(n int) (most uint64) {
-		opts := table(t, n)
+		opts := rowsFile(t, n)
 		opts.Workers = 16
-		opts.OnProgress = func(done, _ int, _ sequential.Counts) {
+		opts.OnProgress = func(done, _ int, _ Counts) {
 			if done%(n/10) == 0 {
 				most = max(most, live())
 			}
 		}
-		if report, err := sequential.RunFile(t.Context(), &slow{}, opts); err != nil || report.Counts.OK != n {
+		if report, err := runTable(t.Context(), &slow{}, opts); err != nil || report.Counts.OK != n {
 			t.Fatal(report, err)
 		}
 		return most
 	}
-	few, many := used(10_000), used(100_000)
-	if many > few+(12<<20) {
-		t.Errorf("10,000 rows took %d KiB and 100,000 rows %d KiB", few>>10, many>>10)
+	few, many := used(2_000), used(20_000)
+	if many > few+(2<<20) {
+		t.Errorf("2,000 rows took %d KiB and 20,000 rows %d KiB", few>>10, many>>10)
 	}
 }
 
-// live is what objects take that somebody has: the least of several looks,
-// since each counts what others ask for meanwhile.
+// live returns the memory of reachable objects: the smallest of several
+// measurements, because each one includes objects that other goroutines
+// allocate.
 func live() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	least := ^uint64(0)

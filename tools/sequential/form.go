@@ -10,10 +10,11 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/chainwright/chainwright/executors/llm"
-	"github.com/chainwright/chainwright/tools/sequential/reply"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/tools/sequential/internal/reply"
 )
 
-//go:embed definition.yaml prompts schemas
+//go:embed definition.yaml table.yaml prompts schemas
 var files embed.FS
 
 // The modes.
@@ -22,7 +23,7 @@ const (
 	modeParallel   = "parallel_then_sequential"
 )
 
-// Example shows a model what is wanted.
+// Example is a task with the answer that a model should give.
 type Example struct {
 	Task       string `json:"task" yaml:"task"`
 	Parallel   string `json:"parallel_task,omitempty" yaml:"parallel_task"`
@@ -30,7 +31,7 @@ type Example struct {
 	Composed   string `json:"composition_task" yaml:"composition_task"`
 }
 
-// form is what a mode asks for: in words, by examples, and as a schema.
+// form is the request of a mode: instructions, examples, and the reply's schema.
 type form struct {
 	names    []string
 	prompt   string
@@ -39,7 +40,7 @@ type form struct {
 	reply    *reply.Form
 }
 
-// forms are those of both modes, and the judge's, read at the first use.
+// forms returns the forms of both modes and of the judge, read at the first use.
 var forms = sync.OnceValue(func() map[string]*form {
 	var examples map[string][]Example
 	if err := yaml.Unmarshal([]byte(text("prompts/examples.yaml")), &examples); err != nil {
@@ -71,7 +72,7 @@ func text(name string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// Params are what the answers depend on, beside the task.
+// Params are the inputs that an answer depends on, except for the task.
 type Params struct {
 	Depth       int       `json:"depth"`
 	Mode        string    `json:"mode"`
@@ -86,7 +87,7 @@ type Params struct {
 	Seed        *int      `json:"seed"`
 }
 
-// complete fills in what was left out.
+// complete sets the defaults.
 func (p *Params) complete() {
 	p.Depth = max(p.Depth, 1)
 	if p.Mode == "" {
@@ -94,7 +95,7 @@ func (p *Params) complete() {
 	}
 }
 
-// messages ask for what follows from a task, which is yet to be added.
+// messages returns the request without its last message, the task.
 func (p *Params) messages(f *form) []llm.Message {
 	system := f.prompt
 	if p.Prompt != "" {
@@ -103,29 +104,33 @@ func (p *Params) messages(f *form) []llm.Message {
 	if p.Language != "" {
 		system += "\n\n" + strings.ReplaceAll(text("prompts/language.md"), "{{LANGUAGE}}", p.Language)
 	}
-	examples := f.examples
-	if p.Examples != nil {
-		examples = p.Examples
-	}
 	list := []llm.Message{{Role: llm.RoleSystem, Content: system}}
-	for _, e := range examples {
+	for _, e := range p.shown(f) {
 		list = append(list, llm.Message{Role: llm.RoleUser, Content: "task: " + e.Task}, llm.Message{Role: llm.RoleAssistant, Content: f.shown(e)})
 	}
 	return list[:len(list):len(list)]
 }
 
-// shown is an example as the reply that it stands for.
+// shown returns the examples of the prompt.
+func (p *Params) shown(f *form) []Example {
+	if p.Examples != nil {
+		return p.Examples
+	}
+	return f.examples
+}
+
+// shown returns the reply for an example.
 func (f *form) shown(e Example) string {
 	values := map[string]string{"parallel_task": e.Parallel, "subsequent_task": e.Subsequent, "composition_task": e.Composed}
 	lines := make([]string, len(f.names))
 	for i, name := range f.names {
-		lines[i] = quote(name) + ": " + quote(values[name])
+		lines[i] = string(plainjson.Must(name)) + ": " + string(plainjson.Must(values[name]))
 	}
 	return "{" + strings.Join(lines, ", ") + "}"
 }
 
-// read makes the reply of a model that wrote no JSON, or other JSON than it
-// was asked for, into what it was asked for.
+// read converts a reply that is text, or JSON that does not fit the schema, to
+// the JSON of the schema. It returns false where a value is missing.
 func (f *form) read(said string) (json.RawMessage, bool) {
 	values, err := f.reply.Parse(said)
 	if err != nil {
@@ -133,29 +138,20 @@ func (f *form) read(said string) (json.RawMessage, bool) {
 	}
 	lines := make([]string, len(values))
 	for i, value := range values {
-		lines[i] = quote(f.names[i]) + ":" + quote(value)
+		lines[i] = string(plainjson.Must(f.names[i])) + ":" + string(plainjson.Must(value))
 	}
 	return json.RawMessage("{" + strings.Join(lines, ",") + "}"), true
 }
 
-// check looks at a reply that fits the schema: what was cut off may fit too,
-// and texts may say nothing.
-func (f *form) check(r *llm.Reply) []string {
+// check lists what is wrong with a reply that fits the schema: it may have been
+// cut off, its texts may be empty, and it may repeat what it was given.
+func (f *form) check(r *llm.Reply, given string, examples []Example) []string {
 	if r.FinishReason == llm.FinishLength {
 		return []string{"it was cut off"}
 	}
-	if _, err := f.reply.ParseJSON(r.JSON); err != nil {
+	values, err := f.reply.ParseJSON(r.JSON)
+	if err != nil {
 		return []string{err.Error()}
 	}
-	return nil
-}
-
-func quote(s string) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		panic(fmt.Sprintf("sequential: a text can't be written as JSON: %v", err))
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return repeats(f.names, values, given, examples)
 }

@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/tools/sequential/rows"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/tools/sequential/internal/rows"
 )
 
-// The names that can't be set.
+// The output keys that callers can't choose.
 const (
 	keyParallel = "parallel_task"
 	keyLevels   = "levels"
@@ -19,12 +20,12 @@ const (
 	keyRaw      = "raw_reply"
 )
 
-// Keys are the names of what is read from a row and added to it.
+// Keys are the names of the columns that are read and added.
 type Keys struct {
 	Task       string
 	Subsequent string
 	Composed   string
-	// Overwrite lets the output replace what a row has already.
+	// Overwrite allows output keys that the input has.
 	Overwrite bool
 }
 
@@ -37,7 +38,7 @@ func (k *Keys) complete() {
 	}
 }
 
-// names are what may be added to a row.
+// names returns the keys that may be added to a row.
 func (k *Keys) names(p *Params) []string {
 	var list []string
 	if p.Mode == modeParallel {
@@ -53,7 +54,8 @@ func (k *Keys) names(p *Params) []string {
 	return append(list, keyError, keyType, keyRaw)
 }
 
-// check holds the names against each other and against those that rows have.
+// check refuses output keys that are equal to each other, to the task's key, or
+// to a key of the input.
 func (k *Keys) check(p *Params, has func(name string) bool) *executors.Error {
 	if k.Subsequent == k.Composed {
 		return executors.Errorf(executors.ValidationError, "output_subsequent_task_key and output_composition_task_key are both %q", k.Composed).
@@ -65,12 +67,12 @@ func (k *Keys) check(p *Params, has func(name string) bool) *executors.Error {
 		field := fields[name]
 		switch {
 		case seen[name]:
-			return executors.Errorf(executors.ValidationError, "%q is the name of another output too", name).WithField(field)
+			return executors.Errorf(executors.ValidationError, "%q is used for two outputs; choose different names", name).WithField(field)
 		case name == k.Task:
 			return executors.Errorf(executors.ValidationError, "the output %q would replace the task itself", name).WithField(field).
 				WithHint("choose another output name")
 		case has(name) && !k.Overwrite:
-			return executors.Errorf(executors.ValidationError, "the input has %q already, which the output would replace", name).WithField(field).
+			return executors.Errorf(executors.ValidationError, "the input already has the key %q, which the output would replace", name).WithField(field).
 				WithHint("choose another output name, or set overwrite")
 		}
 		seen[name] = true
@@ -78,25 +80,25 @@ func (k *Keys) check(p *Params, has func(name string) bool) *executors.Error {
 	return nil
 }
 
-// badTask says what is wrong with a row's task, "" where nothing is.
+// badTask returns what is wrong with a row's task, "" if it can be used.
 func badTask(has, isText bool, task string) string {
 	switch {
 	case !has:
-		return "is not there"
+		return "is missing"
 	case !isText:
-		return "is no text"
+		return "is not a string"
 	case strings.TrimSpace(task) == "":
 		return "is empty"
 	}
 	return ""
 }
 
-// members are what an answer adds to a row. stale says what the row has from
-// before that isn't so any more; nil where rows have nothing of the kind.
+// members returns what an answer adds to a row. stale reports whether the row
+// has a value of an earlier answer, which is then set to null; nil means never.
 func (k *Keys) members(a *Answer, stale func(name string) bool) []rows.Member {
 	var list []rows.Member
 	add := func(name, text string) {
-		list = append(list, rows.Member{Name: name, Value: json.RawMessage(quote(text))})
+		list = append(list, rows.Member{Name: name, Value: plainjson.Must(text)})
 	}
 	gone := func(names ...string) {
 		for _, name := range names {
@@ -108,7 +110,7 @@ func (k *Keys) members(a *Answer, stale func(name string) bool) []rows.Member {
 	if a.Error != "" {
 		gone(keyParallel, k.Subsequent, k.Composed, keyLevels, keyCheck)
 		if len(a.Levels) > 0 {
-			list = append(list, rows.Member{Name: keyLevels, Value: encode(a.Levels)})
+			list = append(list, rows.Member{Name: keyLevels, Value: plainjson.Must(a.Levels)})
 		}
 		add(keyError, a.Error)
 		add(keyType, a.Type)
@@ -126,30 +128,20 @@ func (k *Keys) members(a *Answer, stale func(name string) bool) []rows.Member {
 	add(k.Subsequent, last.Subsequent)
 	add(k.Composed, last.Composed)
 	if len(a.Levels) > 1 {
-		list = append(list, rows.Member{Name: keyLevels, Value: encode(a.Levels)})
+		list = append(list, rows.Member{Name: keyLevels, Value: plainjson.Must(a.Levels)})
 	}
 	if a.Verdict != nil {
-		list = append(list, rows.Member{Name: keyCheck, Value: encode(a.Verdict)})
+		list = append(list, rows.Member{Name: keyCheck, Value: plainjson.Must(a.Verdict)})
 	}
 	gone(keyError, keyType, keyRaw)
 	return list
 }
 
-func encode(v any) json.RawMessage {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic(fmt.Sprintf("sequential: an answer can't be written as JSON: %v", err))
-	}
-	return json.RawMessage(strings.TrimSuffix(b.String(), "\n"))
-}
-
-// Counts say how the rows ended.
+// Counts are the numbers of rows by outcome.
 type Counts struct {
 	OK     int `json:"ok"`
 	Failed int `json:"failed"`
-	// Unreached are those that the batch was stopped before.
+	// Unreached is the number of rows that were not done when the batch stopped.
 	Unreached int `json:"unreached,omitempty"`
 }
 
@@ -161,7 +153,7 @@ func (c *Counts) add(a *Answer) {
 	}
 }
 
-// String is the counts in words.
+// String returns the counts in words.
 func (c Counts) String() string {
 	text := fmt.Sprintf("%d ok, %d failed", c.OK, c.Failed)
 	if c.Unreached > 0 {

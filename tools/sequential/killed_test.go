@@ -1,4 +1,4 @@
-package sequential_test
+package sequential
 
 import (
 	"encoding/json"
@@ -9,12 +9,11 @@ import (
 
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
-	"github.com/chainwright/chainwright/tools/sequential"
 )
 
-// TestKilled holds that a batch that is killed at half and started again, with
-// another number of workers and ten rows more, loses no row and asks for no
-// journaled one: at most what was in flight is repeated.
+// TestKilled kills a batch at half and starts it again, with another number of
+// workers and ten more rows. No row is lost, and no row in the journal is
+// requested again: at most the requests in flight are repeated.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -28,13 +27,13 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// killed has a batch killed and started again.
+// killed kills a batch and starts it again.
 func killed(t *testing.T, workers, then int) {
 	const n = 600
 	f := &faulty{asked: map[string]int{}, reached: make(chan struct{}), after: n / 2, held: true}
 	server := llmtest.New(t, llmtest.Script{Answer: f.answer}).Quiet()
 	opts := options(t, lines(0, n))
-	given, err := json.Marshal(childFile{opts.Input, opts.Output, opts.Keys.Task, workers})
+	given, err := json.Marshal(childFile{opts.Input, opts.Output, opts.TaskKey, workers})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,14 +60,14 @@ func killed(t *testing.T, workers, then int) {
 
 	put(t, opts.Input, lines(0, n+10))
 	opts.Workers, opts.Meter = then, llm.NewMeter(llm.Ceiling{}, nil)
-	report, err := sequential.RunFile(t.Context(), client(server, opts.Workers), opts)
+	report, err := runTable(t.Context(), client(server, opts.Workers), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Counts != (sequential.Counts{OK: n + 10}) {
+	if report.Counts != (Counts{OK: n + 10}) {
 		t.Errorf("counts: %+v", report.Counts)
 	}
-	for i, row := range output(t, opts.Output) {
+	for i, row := range written(t, opts.Output) {
 		checkRow(t, row, i, false)
 	}
 	if repeats := f.total() - (n + 10); repeats < 0 || repeats > workers {
@@ -78,7 +77,7 @@ func killed(t *testing.T, workers, then int) {
 		t.Errorf("the journal and this start took %d requests together", used.Requests)
 	}
 	all := f.total()
-	if _, err := sequential.RunFile(t.Context(), client(server, 4), opts); err != nil || f.total() != all {
+	if _, err := runTable(t.Context(), client(server, 4), opts); err != nil || f.total() != all {
 		t.Errorf("a third start: %v, %d requests more", err, f.total()-all)
 	}
 }

@@ -1,4 +1,4 @@
-package sequential_test
+package sequential
 
 import (
 	"context"
@@ -12,10 +12,9 @@ import (
 
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
-	"github.com/chainwright/chainwright/tools/sequential"
 )
 
-// childVariable makes the test binary a program that answers a file, so that
+// childVariable makes the test binary a program that processes a file, so that
 // tests can kill it.
 const childVariable = "CHAINWRIGHT_TEST_BATCH"
 
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// childFile is what the child answers.
+// childFile is the file that the child processes.
 type childFile struct {
 	Input, Output, TaskKey string
 	Workers                int
@@ -41,20 +40,28 @@ func child(given string) error {
 	if err := json.Unmarshal([]byte(given), &file); err != nil {
 		return err
 	}
-	opts := sequential.FileOptions{Input: file.Input, Output: file.Output, Keys: sequential.Keys{Task: file.TaskKey}, Workers: file.Workers}
+	opts := optionsFor(file.Input, file.Output)
+	opts.TaskKey, opts.Workers = file.TaskKey, file.Workers
 	client, err := llm.NewClient(llm.Settings{Provider: llm.OpenAI, Model: "test", MaxConcurrent: opts.Workers})
 	if err != nil {
 		return err
 	}
-	opts.Meter = llm.NewMeter(llm.Ceiling{}, nil)
-	_, err = sequential.RunFile(context.Background(), client, opts)
+	_, err = runTable(context.Background(), client, opts)
 	return err
 }
 
-// asked is the task that a request is about.
+// optionsFor returns the options for a file whose tasks are under q.
+func optionsFor(input, output string) tableOptions {
+	return tableOptions{
+		tableInput: tableInput{settings: settings{TaskKey: "q", Cache: true}, Input: input, Output: output},
+		Meter:      llm.NewMeter(llm.Ceiling{}, nil),
+	}
+}
+
+// asked returns the task in a request.
 func asked(r llmtest.Request) string { return strings.TrimPrefix(r.Last(), "task: ") }
 
-// good is a reply to a task.
+// good returns a valid reply to a task.
 func good(task string) llmtest.Step {
 	raw, err := json.Marshal(map[string]string{"subsequent_task": "after " + task, "composition_task": "both " + task})
 	if err != nil {

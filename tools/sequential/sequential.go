@@ -1,9 +1,10 @@
-// Package sequential is sequential_task_generator: from an atomic task it
-// makes one that needs its output, and one that states both.
+// Package sequential implements sequential_task_generator. It is not a stable API.
+// From an atomic task it makes a task that needs its output, and one request that
+// states both.
 //
-// A task, a record or records come in through the tool, and whole files
-// through RunFile. All go the same way: what a model is asked for (form.go),
-// the answer to one task (answer.go), and for more than one package batch.
+// A task, a record or records are inputs of the tool (New); the command line
+// calls it with files (NewTable). All use the same code: the request to the model
+// (form.go), the answer to one task (answer.go), and package batch for several.
 package sequential
 
 import (
@@ -16,31 +17,32 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
-	"github.com/chainwright/chainwright/tools/sequential/batch"
-	"github.com/chainwright/chainwright/tools/sequential/journal"
+	"github.com/chainwright/chainwright/tools/sequential/internal/batch"
 )
 
 // ID is the generator's id.
 const ID = "sequential_task_generator"
 
-// Generator is sequential_task_generator. It is closed until it is given a
-// client that has a model to ask.
+// Generator is the executor. It is closed until UseModels sets a client with a
+// model.
 type Generator struct {
 	executors.Executor
 	client atomic.Pointer[llm.Client]
 }
 
-// New makes the generator without a client.
+// New returns the generator without a client.
 func New() *Generator {
 	g := &Generator{}
-	g.Executor = executors.New(executors.MustLoad(files), g.generate)
+	def := executors.MustLoad(files)
+	def.BuiltIn = true
+	g.Executor = executors.New(def, g.generate)
 	return g
 }
 
-// UseModels gives it the client to ask models with.
+// UseModels sets the client that sends the requests.
 func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
 
-// Closed reports whether there is no model to ask, and what opens one.
+// Closed reports whether no model is configured, and returns the setting for one.
 func (g *Generator) Closed() (opens string, closed bool) {
 	client := g.client.Load()
 	if client == nil {
@@ -49,42 +51,60 @@ func (g *Generator) Closed() (opens string, closed bool) {
 	return client.Closed()
 }
 
-type input struct {
+// settings are the inputs that both forms of the generator have.
+type settings struct {
 	Params
 
-	Task         *string          `json:"task"`
-	Record       map[string]any   `json:"record"`
-	Records      []map[string]any `json:"records"`
-	TaskKey      string           `json:"input_task_key"`
-	Subsequent   string           `json:"output_subsequent_task_key"`
-	Composed     string           `json:"output_composition_task_key"`
-	Overwrite    bool             `json:"overwrite"`
-	Workers      int              `json:"workers"`
-	Cache        bool             `json:"cache"`
-	MaxCostUSD   float64          `json:"max_cost_usd"`
-	MaxTokensSum int              `json:"max_tokens_total"`
-	Timeout      float64          `json:"timeout"` // applied by the door
+	TaskKey      string  `json:"input_task_key"`
+	Subsequent   string  `json:"output_subsequent_task_key"`
+	Composed     string  `json:"output_composition_task_key"`
+	Overwrite    bool    `json:"overwrite"`
+	Workers      int     `json:"workers"`
+	Cache        bool    `json:"cache"`
+	MaxCostUSD   float64 `json:"max_cost_usd"`
+	MaxTokensSum int     `json:"max_tokens_total"`
 }
 
-func (in *input) params() Params {
-	p := in.Params
+func (s *settings) params() Params {
+	p := s.Params
 	p.complete()
 	return p
 }
 
-func (in *input) keys() *Keys {
-	k := &Keys{Task: in.TaskKey, Subsequent: in.Subsequent, Composed: in.Composed, Overwrite: in.Overwrite}
+func (s *settings) keys() *Keys {
+	k := &Keys{Task: s.TaskKey, Subsequent: s.Subsequent, Composed: s.Composed, Overwrite: s.Overwrite}
 	k.complete()
 	return k
 }
 
-func (g *Generator) generate(ctx context.Context, call *executors.Call, in input) (map[string]any, error) {
-	client := g.client.Load()
-	if client == nil {
-		return nil, executors.Errorf(executors.PermissionDenied, "there is no language model to ask")
+// meter returns a new meter under that of the run.
+func (s *settings) meter(client *llm.Client, run string) *llm.Meter {
+	return llm.NewMeter(llm.Ceiling{CostUSD: s.MaxCostUSD, Tokens: s.MaxTokensSum}, client.Meter(run))
+}
+
+type input struct {
+	settings
+
+	Task    *string          `json:"task"`
+	Record  map[string]any   `json:"record"`
+	Records []map[string]any `json:"records"`
+	Timeout float64          `json:"timeout"` // applied by Registry.Invoke
+}
+
+// model returns the client, or the error of a call without one.
+func (g *Generator) model() (*llm.Client, error) {
+	if client := g.client.Load(); client != nil {
+		return client, nil
 	}
-	ceiling := llm.Ceiling{CostUSD: in.MaxCostUSD, Tokens: in.MaxTokensSum}
-	m := newMaker(client, in.params(), llm.NewMeter(ceiling, client.Meter(call.RunID)), patience)
+	return nil, executors.Errorf(executors.PermissionDenied, "no language model is configured")
+}
+
+func (g *Generator) generate(ctx context.Context, call *executors.Call, in input) (map[string]any, error) {
+	client, err := g.model()
+	if err != nil {
+		return nil, err
+	}
+	m := newMaker(client, in.params(), in.meter(client, call.RunID), patience)
 	keys := in.keys()
 	given, err := in.given(keys)
 	if err != nil {
@@ -96,13 +116,13 @@ func (g *Generator) generate(ctx context.Context, call *executors.Call, in input
 	return m.many(ctx, call, &in, keys, given)
 }
 
-// record is an input record with the task in it.
+// record is an input record and its task.
 type record struct {
 	values map[string]any
 	task   string
 }
 
-// given is what the call gives, checked: nothing was asked for yet.
+// given checks the inputs and returns the records, before any request.
 func (in *input) given(keys *Keys) ([]record, error) {
 	ways := 0
 	for _, given := range []bool{in.Task != nil, in.Record != nil, in.Records != nil} {
@@ -158,7 +178,7 @@ func (in *input) check(keys *Keys, values map[string]any) ([]record, *executors.
 	return []record{{values, task}}, nil
 }
 
-// one answers a single task.
+// one returns the answer to a single record.
 func (m *maker) one(ctx context.Context, keys *Keys, r record) (map[string]any, error) {
 	a, failed := m.answer(ctx, r.task)
 	out, err := r.with(keys, &a)
@@ -171,7 +191,7 @@ func (m *maker) one(ctx context.Context, keys *Keys, r record) (map[string]any, 
 	return out, nil
 }
 
-// with is the record with an answer in it.
+// with returns the record with an answer added.
 func (r record) with(keys *Keys, a *Answer) (map[string]any, error) {
 	out := maps.Clone(r.values)
 	for _, m := range keys.members(a, nil) {
@@ -180,7 +200,7 @@ func (r record) with(keys *Keys, a *Answer) (map[string]any, error) {
 	return out, nil
 }
 
-// many answers the tasks of all records.
+// many returns the answers to all records.
 func (m *maker) many(ctx context.Context, call *executors.Call, in *input, keys *Keys, given []record) (map[string]any, error) {
 	out := make([]any, 0, len(given))
 	var counts Counts
@@ -219,11 +239,11 @@ func (m *maker) many(ctx context.Context, call *executors.Call, in *input, keys 
 	return result, nil
 }
 
-// keyOf tells pieces of work apart: by the task, or with the cache off by the
-// row too.
-func keyOf(cache bool, params, task string, row int) journal.Key {
+// keyOf returns the key of a row's work: a hash of the parameters and the task,
+// and without the cache also of the row's number.
+func keyOf(cache bool, params, task string, row int) batch.Key {
 	if cache {
-		return journal.KeyOf(params, task)
+		return batch.KeyOf(params, task)
 	}
-	return journal.KeyOf(params, task, strconv.Itoa(row))
+	return batch.KeyOf(params, task, strconv.Itoa(row))
 }

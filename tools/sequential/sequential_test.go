@@ -1,4 +1,4 @@
-package sequential_test
+package sequential
 
 import (
 	"encoding/json"
@@ -11,7 +11,6 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
-	"github.com/chainwright/chainwright/tools/sequential"
 )
 
 const (
@@ -22,12 +21,12 @@ const (
 
 func TestDefinition(t *testing.T) {
 	t.Parallel()
-	executortest.Check(t, sequential.New())
+	executortest.Check(t, New())
 }
 
 func call(t *testing.T, server *llmtest.Server, inputs string) (map[string]any, *executors.Error) {
 	t.Helper()
-	g := sequential.New()
+	g := New()
 	g.UseModels(server.Client(llm.Settings{Provider: llm.OpenAI, Model: "test"}))
 	out := executortest.Run(t, g, inputs, nil)
 	var result map[string]any
@@ -39,7 +38,7 @@ func call(t *testing.T, server *llmtest.Server, inputs string) (map[string]any, 
 	return result, out.Err
 }
 
-func text(t *testing.T, v any) string {
+func asJSON(t *testing.T, v any) string {
 	t.Helper()
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -48,8 +47,8 @@ func text(t *testing.T, v any) string {
 	return string(raw)
 }
 
-// TestExampleRecord is DataFlow's own example, under its default key names and
-// under others, with a model that answers in text.
+// TestExampleRecord is DataFlow's own example, with its default keys and with
+// others, and a model that answers in text.
 func TestExampleRecord(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
@@ -58,22 +57,22 @@ func TestExampleRecord(t *testing.T) {
 		}
 		return llmtest.Step{Text: "**Subsequent Task:** " + airline + "\n**Composition Task:** " + composed}
 	}})
-	got, err := call(t, server, `{"record": {"atom_task": `+text(t, flight)+`}, "input_task_key": "atom_task"}`)
-	if want := text(t, map[string]string{"atom_task": flight, "subsequent_task": airline, "composition_task": composed}); err != nil || text(t, got) != want {
-		t.Errorf("got %s, %v", text(t, got), err)
+	got, err := call(t, server, `{"record": {"atom_task": `+asJSON(t, flight)+`}, "input_task_key": "atom_task"}`)
+	if want := asJSON(t, map[string]string{"atom_task": flight, "subsequent_task": airline, "composition_task": composed}); err != nil || asJSON(t, got) != want {
+		t.Errorf("got %s, %v", asJSON(t, got), err)
 	}
-	got, err = call(t, server, `{"record": {"id": 1.50, "q": `+text(t, flight)+`}, "input_task_key": "q", "output_subsequent_task_key": "next", "output_composition_task_key": "all"}`)
+	got, err = call(t, server, `{"record": {"id": 1.50, "q": `+asJSON(t, flight)+`}, "input_task_key": "q", "output_subsequent_task_key": "next", "output_composition_task_key": "all"}`)
 	if err != nil || got["next"] != airline || got["all"] != composed || got["q"] != flight || len(got) != 4 {
-		t.Errorf("got %s, %v", text(t, got), err)
+		t.Errorf("got %s, %v", asJSON(t, got), err)
 	}
-	got, err = call(t, server, `{"task": `+text(t, flight)+`}`)
+	got, err = call(t, server, `{"task": `+asJSON(t, flight)+`}`)
 	if err != nil || got["task"] != flight || got["subsequent_task"] != airline || got["composition_task"] != composed || len(got) != 3 {
-		t.Errorf("got %s, %v", text(t, got), err)
+		t.Errorf("got %s, %v", asJSON(t, got), err)
 	}
 }
 
-// TestInputErrors holds that what is wrong with the input is found before
-// anything is paid for, and named.
+// TestInputErrors checks that invalid inputs are reported before the first
+// request, with the field.
 func TestInputErrors(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step { return good(asked(r)) }})
@@ -82,8 +81,8 @@ func TestInputErrors(t *testing.T) {
 		{`{"task": "a", "record": {"a": "b"}, "input_task_key": "a"}`, "task", "exactly one"},
 		{`{"task": "  "}`, "task", "is empty"},
 		{`{"record": {"a": "b"}}`, "input_task_key", "required"},
-		{`{"record": {"a": "b"}, "input_task_key": "c"}`, "record", "is not there"},
-		{`{"record": {"a": 7}, "input_task_key": "a"}`, "record", "no text"},
+		{`{"record": {"a": "b"}, "input_task_key": "c"}`, "record", "is missing"},
+		{`{"record": {"a": 7}, "input_task_key": "a"}`, "record", "not a string"},
 		{`{"records": [{"a": "x"}, {"a": ""}], "input_task_key": "a"}`, "records[1]", "is empty"},
 		{`{"record": {"a": "b", "subsequent_task": "x"}, "input_task_key": "a"}`, "", "already"},
 		{`{"record": {"a": "b"}, "input_task_key": "a", "output_subsequent_task_key": "o", "output_composition_task_key": "o"}`, "", "both"},
@@ -105,8 +104,8 @@ func TestInputErrors(t *testing.T) {
 	}
 }
 
-// TestDepthModesAndJudge holds what several levels, the second mode and the
-// judge add.
+// TestDepthModesAndJudge checks the output of several levels, the second mode
+// and the judge.
 func TestDepthModesAndJudge(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
@@ -129,16 +128,17 @@ func TestDepthModesAndJudge(t *testing.T) {
 		`{"composition_task":"both both t","subsequent_task":"after both t"},` +
 		`{"composition_task":"both both both t","subsequent_task":"after both both t"}],` +
 		`"subsequent_task":"after both both t","task":"t"}`
-	if text(t, got) != want {
-		t.Errorf("got  %s\nwant %s", text(t, got), want)
+	if asJSON(t, got) != want {
+		t.Errorf("got  %s\nwant %s", asJSON(t, got), want)
 	}
 	got, err = call(t, server, `{"task": "t", "mode": "parallel_then_sequential"}`)
-	if err != nil || text(t, got) != `{"composition_task":"c","parallel_task":"p","subsequent_task":"s","task":"t"}` {
-		t.Errorf("got %s, %v", text(t, got), err)
+	if err != nil || asJSON(t, got) != `{"composition_task":"c","parallel_task":"p","subsequent_task":"s","task":"t"}` {
+		t.Errorf("got %s, %v", asJSON(t, got), err)
 	}
 }
 
-// TestPromptExamplesLanguage holds that they replace what is built in.
+// TestPromptExamplesLanguage checks that these inputs replace the built-in
+// ones.
 func TestPromptExamplesLanguage(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step { return good(asked(r)) }})
@@ -162,8 +162,8 @@ func TestPromptExamplesLanguage(t *testing.T) {
 	}
 }
 
-// TestBadReplies holds that a reply that can't be used is asked for again, and
-// that what still is none is an error that keeps the reply as it came.
+// TestBadReplies checks that an invalid reply is requested again, and that a
+// reply that is still invalid is an error that keeps it unchanged.
 func TestBadReplies(t *testing.T) {
 	t.Parallel()
 	fine := good("t").Text
@@ -213,8 +213,8 @@ func TestBadReplies(t *testing.T) {
 	}
 }
 
-// TestRecords holds that records keep their order and members, that equal
-// tasks are paid for once, and that one that fails doesn't hurt the others.
+// TestRecords checks that records keep their order and members, that equal
+// tasks are paid for once, and that a failed record does not affect the others.
 func TestRecords(t *testing.T) {
 	t.Parallel()
 	var again atomic.Int32
@@ -234,8 +234,8 @@ func TestRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	records, _ := got["records"].([]any)
-	if len(records) != 4 || text(t, got["counts"]) != `{"failed":1,"ok":3}` {
-		t.Fatalf("got %s", text(t, got))
+	if len(records) != 4 || asJSON(t, got["counts"]) != `{"failed":1,"ok":3}` {
+		t.Fatalf("got %s", asJSON(t, got))
 	}
 	for i, task := range []string{"a", "never", "a", "once"} {
 		r := records[i].(map[string]any)
@@ -263,8 +263,8 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestCeiling holds that a batch stops when what it may take is taken, and
-// gives what there is.
+// TestCeiling checks that a batch stops at its limit and returns the results so
+// far.
 func TestCeiling(t *testing.T) {
 	t.Parallel()
 	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
@@ -273,15 +273,15 @@ func TestCeiling(t *testing.T) {
 		return step
 	}})
 	got, err := call(t, server, `{"records": [{"q": "a"}, {"q": "b"}, {"q": "c"}, {"q": "d"}], "input_task_key": "q", "workers": 1, "max_tokens_total": 200}`)
-	if err == nil || !strings.Contains(err.Message, "ceiling") || text(t, got["counts"]) != `{"failed":0,"ok":2,"unreached":2}` || server.Count() != 2 {
-		t.Errorf("got %s, %v after %d requests", text(t, got), err, server.Count())
+	if err == nil || !strings.Contains(err.Message, "ceiling") || asJSON(t, got["counts"]) != `{"failed":0,"ok":2,"unreached":2}` || server.Count() != 2 {
+		t.Errorf("got %s, %v after %d requests", asJSON(t, got), err, server.Count())
 	}
 }
 
-// TestNoModel holds that without a model there is nothing to call.
+// TestNoModel checks that the tool is closed without a model.
 func TestNoModel(t *testing.T) {
 	t.Parallel()
-	g := sequential.New()
+	g := New()
 	if _, closed := g.Closed(); !closed {
 		t.Error("it is open")
 	}

@@ -7,10 +7,9 @@ import (
 	"github.com/chainwright/chainwright/chain"
 )
 
-// Mermaid draws a tree as the text of a Mermaid flowchart: a box for each task,
-// a diamond for one with a condition, a double box for one that is done for
-// each element; an arrow for what must complete, a dotted one for what only
-// has to end.
+// Mermaid returns a tree as a Mermaid flowchart. A task is a box; with a
+// condition it is a diamond, and with for_each a double box. An arrow is a
+// required dependency; a dotted one is a dependency that may end in any state.
 func Mermaid(tree *chain.Tree) string {
 	var b strings.Builder
 	b.WriteString("flowchart TD\n")
@@ -41,7 +40,7 @@ func Mermaid(tree *chain.Tree) string {
 	return b.String()
 }
 
-// quoted writes a text so that nothing in it is read as Mermaid or HTML.
+// quoted escapes a text, so that nothing in it is read as Mermaid or HTML.
 func quoted(text string) string {
 	return strings.NewReplacer("&", "#amp;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "#", "#35;", "`", "#96;", "\n", " ", "\r", " ").Replace(text)
 }

@@ -9,25 +9,26 @@ import (
 	"sync"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/tools/tasktree/brief"
 )
 
-// repairs is how often a tree goes back to the model with its problems.
+// repairs is how many times a tree is sent back to the model with its problems.
 const repairs = 3
 
 var replySchema = sync.OnceValues(func() (*llm.Schema, error) {
 	return llm.NewSchema("task_tree", brief.ReplySchema())
 })
 
-// byModel has a language model plan. Its reply is held to the one validator;
-// every problem goes back with its place and its hint.
+// byModel plans with a language model. Its reply is validated, and sent back
+// with all its problems until it is valid.
 func (g *Generator) byModel(ctx context.Context, call *executors.Call, in Input, exclude []string) (*plan, error) {
 	client := g.client.Load()
 	if client == nil {
-		return nil, executors.Errorf(executors.PermissionDenied, "there is no language model to ask").WithField("llm_provider").
-			WithHint("llm_provider caller hands the planning to you, and builtin plans by rules")
+		return nil, executors.Errorf(executors.PermissionDenied, "no language model is configured").WithField("llm_provider").
+			WithHint("set llm_provider to caller to plan yourself, or to builtin to plan by rules")
 	}
 	schema, err := replySchema()
 	if err != nil {
@@ -35,7 +36,7 @@ func (g *Generator) byModel(ctx context.Context, call *executors.Call, in Input,
 	}
 	told := g.brief(in, exclude)
 	judge := &judge{g: g, in: in, exclude: exclude, call: call}
-	call.Progress(executors.Progress{Message: "the model plans"})
+	call.Progress(executors.Progress{Message: "the model is planning"})
 	reply, failed := client.Complete(ctx, llm.Request{
 		Provider: in.Provider, Model: in.Model, Temperature: &in.Temperature, MaxTokens: in.MaxTokens,
 		Messages: []llm.Message{{Role: llm.RoleSystem, Content: told.Rules}, {Role: llm.RoleUser, Content: told.Task}},
@@ -53,7 +54,7 @@ func (g *Generator) byModel(ctx context.Context, call *executors.Call, in Input,
 	return p, nil
 }
 
-// readArray takes a reply that is the array of tasks alone.
+// readArray accepts a reply that is only the array of tasks.
 func readArray(text string) (json.RawMessage, bool) {
 	from, to := strings.IndexByte(text, '['), strings.LastIndexByte(text, ']')
 	if from < 0 || to < from || strings.Contains(text[:from], "{") {
@@ -63,7 +64,7 @@ func readArray(text string) (json.RawMessage, bool) {
 	return raw, json.Valid(raw)
 }
 
-// judge holds replies to the validator, and keeps the last.
+// judge validates replies, and keeps the last one.
 type judge struct {
 	g       *Generator
 	in      Input
@@ -76,8 +77,7 @@ type judge struct {
 	report chain.Report
 }
 
-// problems are all that is wrong with a reply, each with its place and what to
-// do about it.
+// problems returns all problems of a reply, each with its path and its hint.
 func (j *judge) problems(reply *llm.Reply) []string {
 	j.rounds++
 	value, err := decode(reply.JSON)
@@ -92,24 +92,24 @@ func (j *judge) problems(reply *llm.Reply) []string {
 		}
 	}
 	j.value = value
-	j.parsed, j.report = chain.ParseValue(value, j.g.opts.Registry)
+	j.parsed, j.report = parse.Value(value, j.g.opts.Registry)
 	var list []string
 	for _, problem := range j.report.Problems {
 		list = append(list, problem.String())
 	}
 	list = append(list, j.forbidden()...)
 	if len(list) > 0 {
-		j.call.Progress(executors.Progress{Message: fmt.Sprintf("round %d: %d problems go back to the model", j.rounds, len(list))})
+		j.call.Progress(executors.Progress{Message: fmt.Sprintf("round %d: sending %d problems back to the model", j.rounds, len(list))})
 	}
 	return list
 }
 
-// forbidden are the problems that only this call has with a valid tree.
+// forbidden returns the problems of a valid tree that only this call has.
 func (j *judge) forbidden() []string {
 	var list []string
 	tasks, _ := j.value["tasks"].([]any)
 	if most := j.in.MaxTasks; most > 0 && len(tasks) > most {
-		list = append(list, fmt.Sprintf("tasks: there are %d, and at most %d are allowed", len(tasks), most))
+		list = append(list, fmt.Sprintf("tasks: there are %d tasks; at most %d are allowed", len(tasks), most))
 	}
 	if j.parsed == nil {
 		return list
@@ -118,22 +118,22 @@ func (j *judge) forbidden() []string {
 		id := j.parsed.Tasks[i].Executor
 		switch {
 		case slices.Contains(j.exclude, id):
-			list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s may not be used in a plan", i, id))
+			list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s is not allowed in a plan", i, id))
 		case len(j.in.Allowed) > 0 && !slices.Contains(j.in.Allowed, id):
-			list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s may not be used; allowed are %s", i, id, strings.Join(j.in.Allowed, ", ")))
+			list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s is not allowed; the allowed executors are %s", i, id, strings.Join(j.in.Allowed, ", ")))
 		}
 	}
 	return list
 }
 
-// explain adds to a failure what can be done without the model.
+// explain adds to an error what can be done without the model.
 func (j *judge) explain(err error) error {
 	failed := executors.AsError(err)
 	if failed.Field == "provider" {
 		failed.Field = "llm_provider"
 	}
 	if failed.Hint == "" || failed.Type == executors.ExecutionError {
-		failed.Hint = strings.TrimPrefix(failed.Hint+"; llm_provider caller hands the planning to you, and builtin plans by rules", "; ")
+		failed.Hint = strings.TrimPrefix(failed.Hint+"; set llm_provider to caller to plan yourself, or to builtin to plan by rules", "; ")
 	}
 	return failed
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/chainwright/chainwright/tools"
 )
 
-// run runs the tree to its end. The plan stays in the answer, however the run
-// ends; one that the call's end cuts short is cancelled.
+// run runs the tree to its end. The plan stays in the output in any case. If
+// the call ends first, the run is cancelled.
 func (g *Generator) run(ctx context.Context, call *executors.Call, in Input, p *plan) error {
 	if g.opts.Runner == nil {
-		return executors.Errorf(executors.PermissionDenied, "trees can't be run here").WithField("mode")
+		return executors.Errorf(executors.PermissionDenied, "this server does not run trees").WithField("mode")
 	}
 	if _, err := p.parsed.BindInputs(nil); err != nil {
-		return err.WithField("mode").WithHint("the plan is in this answer: run it with run_task_tree, which takes the run's inputs")
+		return err.WithField("mode").WithHint("the plan is in this result: run it with run_task_tree, and give the run's inputs there")
 	}
-	started, err := g.opts.Runner.Start(ctx, p.parsed, chain.RunOptions{Principal: call.Principal, UserID: in.UserID})
+	started, err := chain.Start(ctx, g.opts.Runner, p.parsed, chain.RunOptions{Principal: call.Principal, UserID: in.UserID})
 	if err != nil {
 		return err
 	}
@@ -37,8 +37,8 @@ func (g *Generator) run(ctx context.Context, call *executors.Call, in Input, p *
 	}
 	p.out.Run = view
 	if view.Status != chain.Completed {
-		return executors.Errorf(executors.ExecutionError, "the plan was run, and the run %s is %s", started.ID, view.Status).
-			WithHint("get_run shows what each task did")
+		return executors.Errorf(executors.ExecutionError, "the plan is valid, but its run %s is %s", started.ID, view.Status).
+			WithHint("call get_run to see the state of each task")
 	}
 	return nil
 }

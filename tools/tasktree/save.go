@@ -10,33 +10,58 @@ import (
 	"path/filepath"
 
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/tools/tasktree/planner"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/strictjson"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/tasktree/internal/planner"
 )
 
-// save writes the tree into the folder of saved trees, from where it can be
-// run by its name. What is there under a name is never replaced.
+// maxTree is the largest saved tree in bytes.
+const maxTree = 8 << 20
+
+// Scopes implements tools.Scoped.
+func (g *Generator) Scopes(inputs json.RawMessage) []string {
+	for key, value := range strictjson.Members(inputs) {
+		if key == "save" {
+			return savingScopes(string(value) != "false" && string(value) != "null")
+		}
+	}
+	return nil
+}
+
+// savingScopes returns the scopes that a value of the input save needs.
+func savingScopes(save any) []string {
+	if save == nil || save == false {
+		return nil
+	}
+	return []string{tools.ScopeTreesWrite}
+}
+
+// save writes the tree to the folder of saved trees, from which run_task_tree
+// runs it by name. It never replaces a tree.
 func (g *Generator) save(in Input, p *plan) error {
 	name, given := in.Save.(string)
 	if wanted, _ := in.Save.(bool); !given && !wanted {
 		return nil
 	}
 	if g.opts.Trees == "" {
-		return executors.Errorf(executors.PermissionDenied, "no tree can be saved here").WithField("save").
-			WithHint("the operator names a folder: trees: FOLDER in chainwright.yaml")
+		return executors.Errorf(executors.PermissionDenied, "no folder for saved trees is configured").WithField("save").
+			WithHint("the operator sets it in chainwright.yaml: trees: FOLDER")
 	}
 	if !given {
 		name = planner.Slug(in.Requirement)
 	}
-	if !filepath.IsLocal(name + ".json") { // Windows has names of its own, as CON
-		return executors.Errorf(executors.ValidationError, "no tree can be saved as %q", name).WithField("save")
+	if !filepath.IsLocal(name + ".json") { // Windows has reserved names, such as CON
+		return executors.Errorf(executors.ValidationError, "%q can't be the name of a file", name).WithField("save")
 	}
 	p.out.Name = name
-	raw, err := json.MarshalIndent(p.out.tree(), "", "  ")
+	raw, err := plainjson.Indent(p.out.tree(), "  ")
 	if err != nil {
 		return fmt.Errorf("encoding the tree: %w", err)
 	}
 	if err := os.MkdirAll(g.opts.Trees, 0o700); err != nil {
-		return fmt.Errorf("making the folder of saved trees: %w", err)
+		return fmt.Errorf("creating the folder of saved trees: %w", err)
 	}
 	for n := 1; ; n++ {
 		candidate := name
@@ -51,14 +76,14 @@ func (g *Generator) save(in Input, p *plan) error {
 			p.out.Saved = candidate
 			return nil
 		case given:
-			return executors.Errorf(executors.ValidationError, "a tree is saved as %q already", name).WithField("save").
-				WithHint("choose another name; the plan itself is in this answer")
+			return executors.Errorf(executors.ValidationError, "another tree is already saved as %q", name).WithField("save").
+				WithHint("choose another name; the plan is in this result")
 		}
 	}
 }
 
-// write makes NAME.json, whole or not at all. It reports whether another tree
-// has the name, also where that one is being saved at the same time.
+// write writes NAME.json completely or not at all. It reports whether another
+// tree has the name, also if that tree is being saved now.
 func (g *Generator) write(name string, data []byte) (taken bool, err error) {
 	if there, other, err := g.there(name, data); there || err != nil {
 		return other, err
@@ -72,7 +97,7 @@ func (g *Generator) write(name string, data []byte) (taken bool, err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return false, err
 	}
-	// A link, unlike a rename, takes the place of nothing.
+	// Unlike a rename, a link never replaces a file.
 	err = os.Link(file.Name(), filepath.Join(g.opts.Trees, name+".json"))
 	if errors.Is(err, fs.ErrExist) {
 		_, other, err := g.there(name, data)
@@ -81,11 +106,11 @@ func (g *Generator) write(name string, data []byte) (taken bool, err error) {
 	return false, err
 }
 
-// there reports whether a tree is saved under a name, and whether it is
-// another one.
+// there reports whether a tree is saved under a name, and whether it is another
+// tree.
 func (g *Generator) there(name string, data []byte) (there, other bool, err error) {
 	for _, ending := range []string{".json", ".yaml", ".yml"} {
-		found, err := os.ReadFile(filepath.Join(g.opts.Trees, name+ending))
+		found, err := policy.ReadRegular(filepath.Join(g.opts.Trees, name+ending), maxTree)
 		if err == nil {
 			return true, !bytes.Equal(found, data), nil
 		}

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools/tasktree"
 )
@@ -30,7 +30,7 @@ func TestSave(t *testing.T) {
 	if readErr != nil {
 		t.Fatal(readErr)
 	}
-	tree, report := chain.Parse(data, reg, chain.ParseOptions{})
+	tree, report := parse.Parse(data, reg, parse.Options{})
 	if !report.Valid() || len(tree.Tasks) != 3 || tree.Name != out.Saved {
 		t.Errorf("%v", report.Problems)
 	}
@@ -56,7 +56,7 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// A name is a name, and nothing that leads anywhere.
+// A name can't be a path.
 func TestSaveNames(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
@@ -70,9 +70,9 @@ func TestSaveNames(t *testing.T) {
 			t.Errorf("%q was taken: %q, %v", name, out.Saved, err)
 		}
 	}
-	// A requirement is no name: what is made of it is.
-	out, err := call(t, reg, map[string]any{"requirement": "Measure the CPU ../../x \\ \x00 and save it to /etc/passwd.txt", "llm_provider": "builtin", "save": true})
-	if err != nil || out.Saved != "measure-the-cpu-x-and-save-it-to-etc-passwd-txt" {
+	// A name that is made from a requirement is valid.
+	out, err := call(t, reg, map[string]any{"requirement": "Measure the CPU and save it to ../../x/etc/passwd.txt", "llm_provider": "builtin", "save": true})
+	if err != nil || out.Saved != "measure-the-cpu-and-save-it-to-x-etc-passwd-txt" {
 		t.Errorf("saved as %q, %v", out.Saved, err)
 	}
 	if entries, _ := os.ReadDir(base); len(entries) != 1 {
@@ -83,8 +83,9 @@ func TestSaveNames(t *testing.T) {
 	}
 }
 
-// Of those who save different trees under one name at the same time one has
-// it, whole, and the others are told; names that are made differ.
+// If several callers save different trees under one name at the same time, one
+// tree is stored completely, and the other callers get an error. Generated
+// names are different.
 func TestSaveAtOnce(t *testing.T) {
 	t.Parallel()
 	const writers = 12

@@ -1,11 +1,11 @@
-// Package tasktree is task_tree_generator: from a requirement in plain words
-// to a valid task tree.
+// Package tasktree implements task_tree_generator. It is not a stable API.
+// It turns a requirement in plain words into a valid task tree.
 //
-// There are three ways. A language model plans by a brief (package brief), and
-// what it answers is checked by the one validator and sent back with all its
-// problems until it is valid. Where there is no model, the brief is handed to
-// the assistant that calls, which is one. And the built-in planner (package
-// planner) makes a draft by rules.
+// There are three planners. A language model plans with a brief (package
+// brief); its reply is validated and sent back with all its problems until it
+// is valid. Without a model, the assistant that calls receives the brief and
+// writes the tree. And the built-in planner (package planner) writes a draft by
+// rules.
 package tasktree
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/tasktree/brief"
-	"github.com/chainwright/chainwright/tools/tasktree/planner"
+	"github.com/chainwright/chainwright/tools/tasktree/internal/planner"
 )
 
 //go:embed definition.yaml
@@ -31,25 +31,25 @@ var definition embed.FS
 // ID is the generator's id.
 const ID = "task_tree_generator"
 
-// Who plans, beside the providers of models.
+// Planners in addition to the providers of models.
 const (
 	Builtin = "builtin"
 	Caller  = "caller"
 )
 
-// The states of an answer.
+// The values of status.
 const (
 	statusCompleted = "completed"
 	statusHandedOff = "handed_off"
 )
 
-// Options are what the generator works with. Registry is required.
+// Options configure the generator. Registry is required.
 type Options struct {
 	// Registry holds the executors that plans may use.
 	Registry *executors.Registry
-	// Runner runs trees in mode run; nil: that mode is refused.
-	Runner *chain.Runner
-	// Trees is the folder of saved trees; empty: none can be saved.
+	// Runner runs trees in mode run. If it is nil, that mode is refused.
+	Runner chain.Engine
+	// Trees is the folder of saved trees. If it is empty, none can be saved.
 	Trees string
 	// Exclude are executors that no plan may use.
 	Exclude []string
@@ -62,17 +62,19 @@ type Generator struct {
 	client atomic.Pointer[llm.Client]
 }
 
-// New makes the generator. It asks models once it is given a client.
+// New returns a generator. It asks models after UseModels was called.
 func New(opts Options) *Generator {
 	g := &Generator{opts: opts}
-	g.Executor = executors.New(executors.MustLoad(definition), g.generate)
+	def := executors.MustLoad(definition)
+	def.BuiltIn = true
+	g.Executor = executors.New(def, g.generate)
 	return g
 }
 
-// UseModels gives it the client to ask models with.
+// UseModels sets the client for models.
 func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
 
-// Input is what a call gives.
+// Input is the arguments of a call.
 type Input struct {
 	Requirement string   `json:"requirement"`
 	UserID      string   `json:"user_id"`
@@ -87,8 +89,8 @@ type Input struct {
 	MaxTasks    int      `json:"max_tasks"`
 }
 
-// Output is what a call gives back: a tree with what its reader has to know,
-// or the brief for the assistant that is to write it.
+// Output is the result of a call: a tree with warnings and other information,
+// or the brief for the assistant that writes the tree.
 type Output struct {
 	Status      string          `json:"status"`
 	Name        string          `json:"name,omitempty"`
@@ -110,7 +112,7 @@ type Output struct {
 	Next        string          `json:"next,omitempty"`
 }
 
-// plan is a valid tree on its way to the answer.
+// plan is a valid tree and its output.
 type plan struct {
 	value  map[string]any
 	parsed *chain.Tree
@@ -119,7 +121,11 @@ type plan struct {
 
 func (g *Generator) generate(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
 	if strings.TrimSpace(in.Requirement) == "" {
-		return nil, executors.Errorf(executors.ValidationError, "the requirement is empty: say what is to be done").WithField("requirement")
+		return nil, executors.Errorf(executors.ValidationError, "is empty; describe the work to plan").WithField("requirement")
+	}
+	if !tools.CallerFrom(ctx).Scopes.Allow(savingScopes(in.Save)...) {
+		return nil, executors.Errorf(executors.PermissionDenied, "the token may not save trees").WithField("save").
+			WithHint("leave save out; the operator adds the scope " + tools.ScopeTreesWrite)
 	}
 	exclude := g.excluded(ctx)
 	if err := g.checkAllowed(in.Allowed, exclude); err != nil {
@@ -148,7 +154,7 @@ func (g *Generator) generate(ctx context.Context, call *executors.Call, in Input
 	return p.out, nil
 }
 
-// provider settles who plans: where there is no model it is the caller.
+// provider returns who plans. Without a model it is the caller.
 func (g *Generator) provider(ctx context.Context, wanted string) string {
 	switch wanted {
 	case Builtin, Caller:
@@ -168,14 +174,10 @@ func (g *Generator) provider(ctx context.Context, wanted string) string {
 	return wanted
 }
 
-// excluded are the executors that a plan may not use: this generator, and what
-// the server or the request has taken away.
+// excluded returns the executors that a plan may not use: this generator, and
+// those that the server, the request or the caller's scopes exclude.
 func (g *Generator) excluded(ctx context.Context) []string {
-	exclude := append([]string{ID}, g.opts.Exclude...)
-	if narrow := tools.CallerFrom(ctx).Narrow; narrow != nil {
-		exclude = append(exclude, narrow.Exclude...)
-	}
-	return exclude
+	return slices.Concat([]string{ID}, g.opts.Exclude, tools.CallerFrom(ctx).Narrow.Withheld(g.opts.Registry))
 }
 
 func (g *Generator) checkAllowed(allowed, exclude []string) *executors.Error {
@@ -183,7 +185,7 @@ func (g *Generator) checkAllowed(allowed, exclude []string) *executors.Error {
 		if _, ok := g.opts.Registry.Lookup(id); ok && !slices.Contains(exclude, id) {
 			continue
 		}
-		err := executors.Errorf(executors.ValidationError, "allowed_executors names %q, which is not there", id).WithField("allowed_executors")
+		err := executors.Errorf(executors.ValidationError, "there is no executor %q", id).WithField("allowed_executors")
 		if near := g.opts.Registry.Nearest(id); len(near) > 0 {
 			err.Hint = "did you mean " + strings.Join(near, " or ") + "?"
 		}
@@ -192,7 +194,7 @@ func (g *Generator) checkAllowed(allowed, exclude []string) *executors.Error {
 	return nil
 }
 
-// Brief is what a model would be told about a requirement.
+// Brief returns the brief that a model would receive.
 func (g *Generator) Brief(in Input) brief.Brief {
 	return g.brief(in, append([]string{ID}, g.opts.Exclude...))
 }
@@ -204,7 +206,7 @@ func (g *Generator) brief(in Input, exclude []string) brief.Brief {
 	})
 }
 
-// handOff gives the brief to the assistant that calls.
+// handOff returns the brief to the assistant that calls.
 func (g *Generator) handOff(in Input, exclude []string) *Output {
 	return &Output{
 		Status: statusHandedOff, Tasks: []any{}, Provider: Caller, Warnings: []string{},
@@ -213,7 +215,7 @@ func (g *Generator) handOff(in Input, exclude []string) *Output {
 }
 
 // draftWarning is the first warning of every plan by rules.
-const draftWarning = "this is a draft by rules, without a language model: read it before it is run"
+const draftWarning = "this draft was made by rules, without a language model: check it before you run it"
 
 func (g *Generator) byRules(in Input, exclude []string) (*plan, error) {
 	made, err := planner.Make(in.Requirement, planner.Options{
@@ -227,7 +229,7 @@ func (g *Generator) byRules(in Input, exclude []string) (*plan, error) {
 	}}, nil
 }
 
-// fill writes the tree into the answer.
+// fill writes the tree into the output.
 func (o *Output) fill(p *plan) {
 	o.Status = statusCompleted
 	o.Name, _ = p.value["name"].(string)
@@ -238,7 +240,7 @@ func (o *Output) fill(p *plan) {
 	o.Diagram = Mermaid(p.parsed)
 }
 
-// tree is the part of an answer that is the tree.
+// tree is the tree in an output.
 func (o *Output) tree() map[string]any {
 	tree := map[string]any{"tasks": o.Tasks}
 	if o.Name != "" {
@@ -253,8 +255,8 @@ func (o *Output) tree() map[string]any {
 	return tree
 }
 
-// decode reads a tree as a model writes it: an object with tasks in it, or the
-// array alone.
+// decode reads a tree as models write it: an object with tasks, or only the
+// array.
 func decode(raw json.RawMessage) (map[string]any, error) {
 	value, err := strictjson.Decode(raw)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/engine"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/chain/store/memory"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
@@ -26,7 +28,7 @@ func TestDefinition(t *testing.T) {
 	executortest.Check(t, tasktree.New(tasktree.Options{Registry: executortest.Registry(t, nil)}))
 }
 
-// with is a registry with the built-in executors and the generator.
+// with returns a registry with the built-in executors and the generator.
 func with(t *testing.T, change ...func(*tasktree.Options)) (*executors.Registry, *tasktree.Generator) {
 	t.Helper()
 	reg := executortest.Registry(t, nil, builtin.All()...)
@@ -48,7 +50,7 @@ func inFolder(folder string) func(*tasktree.Options) {
 func running(t *testing.T) func(*tasktree.Options) {
 	return func(o *tasktree.Options) {
 		kept := memory.Open(memory.Options{})
-		o.Runner = chain.NewRunner(chain.RunnerOptions{Registry: o.Registry, Store: kept, Log: zerolog.Nop()})
+		o.Runner = engine.New(engine.Options{Registry: o.Registry, Store: kept, Log: zerolog.Nop()})
 		t.Cleanup(func() {
 			if err := o.Runner.Close(context.Background()); err != nil {
 				t.Error(err)
@@ -78,11 +80,11 @@ func call(t *testing.T, reg *executors.Registry, in map[string]any) (tasktree.Ou
 
 func valid(t *testing.T, reg *executors.Registry, out tasktree.Output) *chain.Tree {
 	t.Helper()
-	raw, err := json.Marshal(out) // the result as it stands is a tree
+	raw, err := json.Marshal(out) // the result itself is a tree
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, report := chain.Parse(raw, reg, chain.ParseOptions{})
+	tree, report := parse.Parse(raw, reg, parse.Options{})
 	if !report.Valid() {
 		t.Fatalf("the tree is not valid: %v", report.Problems)
 	}
@@ -120,7 +122,7 @@ func TestBuiltin(t *testing.T) {
 	}
 }
 
-// Without a model the planning is handed to who calls.
+// Without a model the calling assistant plans.
 func TestHandOff(t *testing.T) {
 	t.Parallel()
 	reg, g := with(t)
@@ -199,7 +201,8 @@ func TestModelMendsWhatIsWrong(t *testing.T) {
 	if first := requests[0]; !strings.Contains(first.Messages[0].Content, "### data_processor") || !strings.Contains(first.Last(), "Sum up the orders") {
 		t.Error("the model was not briefed")
 	}
-	// All three, each with its place; the unknown executor with its hint.
+	// All three problems are reported, each with its path; the unknown executor
+	// has a hint.
 	for _, want := range []string{
 		`tasks[0].schemas.method: there is no executor "http_executor"`, "did you mean",
 		"tasks[1].inputs.data: is required", "report → sum",
@@ -215,8 +218,8 @@ func TestModelMendsWhatIsWrong(t *testing.T) {
 
 const small = `{"tasks": [{"id": "cpu", "schemas": {"method": "system_info_executor"}, "inputs": {"resource": "cpu"}}]}`
 
-// A reply that was cut off is asked for again, larger; an array alone is a
-// tree; a fence around it does not matter.
+// A reply that was cut off is requested again with a higher limit. A bare array
+// is a tree, and a code fence around it is accepted.
 func TestModelForms(t *testing.T) {
 	t.Parallel()
 	array := strings.TrimSuffix(strings.TrimPrefix(small, `{"tasks": `), "}")
@@ -240,8 +243,8 @@ func TestModelForms(t *testing.T) {
 	}
 }
 
-// A model that does not mend its tree fails after three rounds, with the
-// problems, and with what else can be done.
+// A model that does not repair its tree fails after three rounds, with the
+// problems and a hint.
 func TestModelGivesUp(t *testing.T) {
 	t.Parallel()
 	reg, server := scripted(t, llmtest.Text(strings.ReplaceAll(small, "system_info_executor", "task_tree_generator")))
@@ -254,7 +257,7 @@ func TestModelGivesUp(t *testing.T) {
 	}
 	reg, _ = scripted(t, llmtest.Text(small))
 	_, err = call(t, reg, map[string]any{"requirement": "How busy is the CPU?", "allowed_executors": []string{"data_processor"}})
-	if err == nil || !strings.Contains(err.Message, "system_info_executor may not be used") {
+	if err == nil || !strings.Contains(err.Message, "system_info_executor is not allowed") {
 		t.Errorf("an executor that was not allowed: %v", err)
 	}
 }
@@ -278,11 +281,11 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Trees know the generator by its other name too, and it can be a task.
+// Trees may use the generator's alias, and the generator can be a task.
 func TestInsideTrees(t *testing.T) {
 	t.Parallel()
 	reg, _ := with(t)
-	tree, report := chain.Parse([]byte(`[{"schemas": {"method": "generate_executor"}, "inputs": {"requirement": "x"}}]`), reg, chain.ParseOptions{})
+	tree, report := parse.Parse([]byte(`[{"schemas": {"method": "generate_executor"}, "inputs": {"requirement": "x"}}]`), reg, parse.Options{})
 	if !report.Valid() || tree.Tasks[0].Executor != tasktree.ID {
 		t.Fatalf("%v", report.Problems)
 	}
@@ -298,9 +301,9 @@ func TestInsideTrees(t *testing.T) {
 func TestMermaidIsPlainText(t *testing.T) {
 	t.Parallel()
 	reg, _ := with(t)
-	tree, report := chain.Parse([]byte(`[
+	tree, report := parse.Parse([]byte(`[
 		{"id": "a", "name": "say \"hi\" <b> & `+"`x`"+`", "schemas": {"method": "system_info_executor"}, "for_each": [1]},
-		{"id": "b", "schemas": {"method": "system_info_executor"}, "when": true, "dependencies": [{"id": "a", "required": false}]}]`), reg, chain.ParseOptions{})
+		{"id": "b", "schemas": {"method": "system_info_executor"}, "when": true, "dependencies": [{"id": "a", "required": false}]}]`), reg, parse.Options{})
 	if !report.Valid() {
 		t.Fatal(report.Problems)
 	}

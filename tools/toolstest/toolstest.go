@@ -1,5 +1,6 @@
-// Package toolstest makes the whole stack behind the tools, with executors
-// that tests can steer, for the tests of the tools and of the transports.
+// Package toolstest builds the tools, with runner, store and registry, for tests. It is not a stable API.
+// Tests control what its executors do. The tests of the tools and of the
+// transports use it.
 package toolstest
 
 import (
@@ -13,6 +14,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/engine"
+	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/memory"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -22,19 +25,20 @@ import (
 //go:embed definitions/*.yaml
 var definitions embed.FS
 
-// Stack is everything that stands behind the tools.
+// Stack has the tools and the parts that they use.
 type Stack struct {
 	Policy   *policy.Policy
 	Registry *executors.Registry
-	Runner   *chain.Runner
+	Runner   chain.Engine
 	Set      *tools.Set
-	// Running counts the calls of test_steps that have not ended.
+	Store    store.Store
+	// Running is the number of calls of test_steps in flight.
 	Running *atomic.Int64
 
 	close func() error
 }
 
-// Option changes the stack before it is made.
+// Option configures a Stack.
 type Option func(*settings)
 
 type settings struct {
@@ -58,13 +62,13 @@ func WithExecutors(list ...executors.Executor) Option {
 	return func(s *settings) { s.executors = append(s.executors, list...) }
 }
 
-// Bare leaves out the executors that tests can steer.
+// Bare leaves out the executors that tests control.
 func Bare() Option { return func(s *settings) { s.bare = true } }
 
-// WithGrace sets how long what is cancelled may take.
+// WithGrace sets the time that cancelled work has to stop.
 func WithGrace(grace time.Duration) Option { return func(s *settings) { s.grace = grace } }
 
-// New makes a stack with a store in memory. Close it.
+// New returns a Stack with a store in memory. The caller must close it.
 func New(opts ...Option) (*Stack, error) {
 	s := settings{grace: 5 * time.Second}
 	for _, opt := range opts {
@@ -86,7 +90,8 @@ func New(opts ...Option) (*Stack, error) {
 		return nil, err
 	}
 	kept := memory.Open(memory.Options{})
-	stack.Runner = chain.NewRunner(chain.RunnerOptions{Registry: stack.Registry, Store: kept, Log: zerolog.Nop(), Grace: s.grace})
+	stack.Store = kept
+	stack.Runner = engine.New(engine.Options{Registry: stack.Registry, Store: kept, Log: zerolog.Nop(), Grace: s.grace})
 	s.tools.Runner, s.tools.Registry = stack.Runner, stack.Registry
 	if stack.Set, err = tools.Build(s.tools); err != nil {
 		return nil, err
@@ -99,7 +104,7 @@ func New(opts ...Option) (*Stack, error) {
 	return stack, nil
 }
 
-// Close ends what runs and gives everything back.
+// Close cancels what runs and releases all resources.
 func (s *Stack) Close() error { return s.close() }
 
 func (s *Stack) executors() ([]executors.Executor, error) {

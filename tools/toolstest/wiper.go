@@ -8,8 +8,8 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-// Wiper is test_wipe, an executor that destroys unless its mode is look, as
-// far as anybody asks: it notes what it was told to.
+// Wiper is test_wipe, an executor that is declared destructive unless its mode
+// is look. It only records what it was asked to wipe.
 type Wiper struct {
 	executors.Executor
 
@@ -17,7 +17,7 @@ type Wiper struct {
 	wiped []string
 }
 
-// NewWiper makes a wiper.
+// NewWiper returns a Wiper.
 func NewWiper() *Wiper {
 	def, err := executors.LoadDefinition(definitions, "definitions/wipe.yaml")
 	if err != nil {
@@ -28,7 +28,7 @@ func NewWiper() *Wiper {
 	return w
 }
 
-// Wiped gives what was wiped, in order.
+// Wiped returns what was wiped, in order.
 func (w *Wiper) Wiped() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

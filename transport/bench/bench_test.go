@@ -1,26 +1,24 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/transport/mcp/mcptest"
 )
 
 // bareServer, set to "stdio" or to an address, makes this test binary the
-// least server that mcp-go allows: one tool, no validation, no store. What it
-// reaches is the ceiling for a server built on mcp-go.
+// smallest server that mcp-go allows: one tool, no validation, no store. Its
+// speed is the upper limit for a server built on mcp-go.
 const bareServer = "CHAINWRIGHT_TEST_BARE_SERVER"
 
 func TestMain(m *testing.M) {
@@ -28,20 +26,13 @@ func TestMain(m *testing.M) {
 	case "":
 		os.Exit(m.Run())
 	case "stdio":
-		_ = server.ServeStdio(bare())
+		_ = mcptest.BareStdio(bare)
 	default:
-		_ = server.NewStreamableHTTPServer(bare(), server.WithStateLess(true), server.WithDisableStreaming(true)).Start(where)
+		_ = http.ListenAndServe(where, mcptest.BareHTTP(bare))
 	}
 }
 
-func bare() *server.MCPServer {
-	s := server.NewMCPServer("bare", "1", server.WithToolCapabilities(false))
-	tool := mcp.NewTool(benchTool, mcp.WithArray("data", mcp.Required()), mcp.WithString("operation"))
-	s.AddTool(tool, func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return mcp.NewToolResultText(r.GetString("operation", "")), nil
-	})
-	return s
-}
+var bare = mcptest.Tool{Name: benchTool, Argument: "operation"}
 
 const (
 	benchTool      = "data_processor"
@@ -50,25 +41,25 @@ const (
 	callsPerRound  = 4000
 )
 
-// caller is a running server that can be called.
+// caller is a running server and its client.
 type caller interface {
 	calls(n, inFlight int, tool, arguments string) (time.Duration, error)
 }
 
 // BenchmarkToolCall compares direct calls of a read-only executor through the
-// whole path (validation, policy, audit, record) with a bare mcp-go server
-// given the same arguments. Rounds alternate, so that a noisy machine weighs
-// on both; "ratio" is the median of the rounds' ratios.
+// complete path (validation, policy, audit, record) with a bare mcp-go server
+// that receives the same arguments. Rounds alternate, so that other work on the
+// machine affects both; "ratio" is the median of the ratios.
 func BenchmarkToolCall(b *testing.B) {
-	program := buildProgram(b)
+	path := peers.Chainwright(b)
 	b.Run("stdio", func(b *testing.B) {
-		ours := exec.Command(program, "stdio")
+		ours := exec.Command(path, "stdio")
 		ours.Env = privateEnvironment(b)
 		compare(b, startStdio(b, bareCommand("stdio")), startStdio(b, ours))
 	})
 	b.Run("http", func(b *testing.B) {
 		bareAddress, address := freeAddress(b), freeAddress(b)
-		ours := exec.Command(program, "serve", "--addr", address)
+		ours := exec.Command(path, "serve", "--addr", address)
 		ours.Env = privateEnvironment(b)
 		compare(b,
 			startHTTP(b, bareCommand(bareAddress), "http://"+bareAddress+"/mcp"),
@@ -86,7 +77,7 @@ func compare(b *testing.B, bare, ours caller) {
 		return callsPerRound / took.Seconds()
 	}
 	rate(bare)
-	rate(ours) // both warm
+	rate(ours) // warm up both
 	var bareRates, ourRates, ratios []float64
 	for b.Loop() {
 		x, y := rate(bare), rate(ours)
@@ -98,17 +89,17 @@ func compare(b *testing.B, bare, ours caller) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkStart measures from the start of the process to the first
-// tools/list reply, and the resident memory and the size of the list then.
+// BenchmarkStart measures the time from the start of the process to the first
+// tools/list reply, the resident memory at that time, and the size of the list.
 func BenchmarkStart(b *testing.B) {
-	program := buildProgram(b)
+	path := peers.Chainwright(b)
 	for _, which := range []string{"bare", "chainwright"} {
 		b.Run(which, func(b *testing.B) {
 			var took, memory, tokens []float64
 			for b.Loop() {
 				cmd := bareCommand("stdio")
 				if which == "chainwright" {
-					cmd = exec.Command(program, "stdio")
+					cmd = exec.Command(path, "stdio")
 					cmd.Env = privateEnvironment(b)
 				}
 				start := time.Now()
@@ -133,13 +124,13 @@ func BenchmarkStart(b *testing.B) {
 }
 
 // BenchmarkIdle measures the resident memory of a server that has listed its
-// tools and is left alone for idleFor.
+// tools and was idle for idleFor.
 func BenchmarkIdle(b *testing.B) {
 	const idleFor = 3 * time.Second
-	program := buildProgram(b)
+	path := peers.Chainwright(b)
 	var memory []float64
 	for b.Loop() {
-		cmd := exec.Command(program, "stdio")
+		cmd := exec.Command(path, "stdio")
 		cmd.Env = privateEnvironment(b)
 		s := startStdio(b, cmd)
 		s.send([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`))
@@ -160,7 +151,8 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// residentMB reads a process's resident memory; 0 where there is no /proc.
+// residentMB returns the resident memory of a process; 0 on systems without
+// /proc.
 func residentMB(pid int) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -175,27 +167,13 @@ func residentMB(pid int) float64 {
 	return 0
 }
 
-// buildProgram builds the real program as a release does.
-func buildProgram(b *testing.B) string {
-	b.Helper()
-	program := filepath.Join(b.TempDir(), "chainwright")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	build := goBuild("-s -w", program)
-	if text, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("building the program: %v\n%s", err, text)
-	}
-	return program
-}
-
 func bareCommand(where string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), bareServer+"="+where)
 	return cmd
 }
 
-// privateEnvironment keeps a measured server off the user's own folders.
+// privateEnvironment keeps a measured server out of the user's own folders.
 func privateEnvironment(b *testing.B) []string {
 	b.Helper()
 	home := b.TempDir()

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// The client is written without an MCP library, so that every server is
-// measured by the same few lines.
+// The client does not use an MCP library, so that every server is measured with
+// the same few lines.
 
 const initialize = `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}`
 const initialized = `{"jsonrpc":"2.0","method":"notifications/initialized"}`
@@ -27,7 +27,7 @@ func callLine(id int, tool, arguments string) []byte {
 	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%q,"arguments":%s}}`, id, tool, arguments)
 }
 
-// reply is what the client looks at in an answer.
+// reply has the fields of a reply that the client reads.
 type reply struct {
 	ID     *int            `json:"id"`
 	Error  json.RawMessage `json:"error"`
@@ -97,7 +97,8 @@ func (s *stdioServer) receive() ([]byte, error) {
 	}
 }
 
-// calls makes n calls with some in flight and returns how long they took.
+// calls makes n calls with a number of them in flight, and returns the total
+// time.
 func (s *stdioServer) calls(n, inFlight int, tool, arguments string) (time.Duration, error) {
 	slots := make(chan struct{}, inFlight)
 	first := s.next
@@ -148,7 +149,7 @@ func startHTTP(tb testing.TB, cmd *exec.Cmd, url string) *httpServer {
 		if time.Now().After(deadline) {
 			tb.Fatalf("initialize: %v", err)
 		}
-		time.Sleep(5 * time.Millisecond) // the child binds its port when it is ready; there is no signal to wait for
+		time.Sleep(5 * time.Millisecond) // the child binds its port when it is ready, and sends no signal
 	}
 	_, _, _ = s.post([]byte(initialized))
 	return s

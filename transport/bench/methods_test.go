@@ -4,35 +4,26 @@ import (
 	"bufio"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/executors/executortest/peers"
 )
 
-// tags are those of a release: grpc's page of traces comes with html/template.
-const tags = "grpcnotrace"
-
-// goBuild builds the program as make build does.
-func goBuild(ldflags, program string) *exec.Cmd {
-	build := exec.Command("go", "build", "-trimpath", "-tags", tags, "-ldflags", ldflags, "-o", program, "github.com/chainwright/chainwright")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	return build
-}
-
-// TestTheLinkerLeavesOutUnusedMethods sees that nothing in the program looks up
-// methods by name. With a single such place the linker has to keep every
-// method of every type, since any of them might be meant: 12 MB more, which
-// every start pays for and every idle server holds on to.
+// TestTheLinkerLeavesOutUnusedMethods checks that nothing in the program looks
+// up methods by name. A single such place makes the linker keep every method of
+// every type: 12 MB more, which slows every start and stays in the memory of
+// every idle server.
 func TestTheLinkerLeavesOutUnusedMethods(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("links the program")
 	}
-	build := goBuild("-s -w -dumpdep", filepath.Join(t.TempDir(), "chainwright.exe"))
+	build := peers.BuildChainwright(filepath.Join(t.TempDir(), "chainwright.exe"), "-s -w -dumpdep")
 	output, err := build.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, build.Start())
@@ -46,10 +37,10 @@ func TestTheLinkerLeavesOutUnusedMethods(t *testing.T) {
 	}
 }
 
-// findReflectedMethod reads what -dumpdep prints, a line for each symbol with
-// the one that it was first reached from, and gives the way from main to the
-// first that looks up methods, how many symbols there were, and what else was
-// printed.
+// findReflectedMethod reads the output of -dumpdep, a line for each symbol with
+// the symbol that it was first reached from. It returns the path from main to
+// the first symbol that looks up methods, the number of symbols, and the other
+// output.
 func findReflectedMethod(output io.Reader) (path []string, symbols int, rest string) {
 	const mark = " <ReflectMethod>"
 	reachedFrom := map[string]string{}
@@ -76,13 +67,13 @@ func findReflectedMethod(output io.Reader) (path []string, symbols int, rest str
 	return path, symbols, rest
 }
 
-// TestReleasesAreBuiltWithTheTags holds what builds the program to the tags
-// that the test above and the benchmarks build it with.
+// TestReleasesAreBuiltWithTheTags checks that every build file uses the tags
+// that all tests use.
 func TestReleasesAreBuiltWithTheTags(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Makefile", "Dockerfile"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", name))
 		require.NoError(t, err)
-		require.Contains(t, string(text), tags, name)
+		require.Contains(t, string(text), peers.ChainwrightTags, name)
 	}
 }

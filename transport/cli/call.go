@@ -8,7 +8,8 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/tools/tasktree"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 type callCmd struct {
@@ -25,7 +26,7 @@ func (c *callCmd) takes() []*param {
 	}
 }
 
-// Run calls one tool and prints its envelope, whatever it says.
+// Run calls one tool and prints its envelope, also that of a failed call.
 func (c *callCmd) Run(s *session) error {
 	arguments, err := s.inputs(c.Inputs)
 	if err != nil {
@@ -39,6 +40,10 @@ func (c *callCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	p.registry.Lookup(c.Tool) // a user-made MCP server may have it
+	if c.Tool == tools.FindExecutor || c.Tool == tasktree.ID {
+		p.complete()
+	}
 	s.yes = c.Yes
 	res, err := s.callTool(p, c.Tool, arguments)
 	if err == nil {
@@ -47,28 +52,24 @@ func (c *callCmd) Run(s *session) error {
 	return finishing(s, p, err)
 }
 
-// builtIn reports whether a tool is an executor that the program brings; no
-// file of users' can take its place, and it uses no other.
+// builtIn reports whether a tool is a built-in executor. No user-made executor
+// can replace one, and a built-in executor calls no other.
 func (s *session) builtIn(tool string) bool {
 	return slices.ContainsFunc(s.executors, func(e executors.Executor) bool { return e.Definition().ID == tool })
 }
 
 // callTool calls a tool and shows its progress.
 func (s *session) callTool(p *program, name string, arguments json.RawMessage) (*tools.Result, error) {
-	tool, ok := p.tools.Lookup(name)
-	if !ok {
-		return nil, p.missing(name)
-	}
 	show := newProgress(s.err)
 	s.showing = show
 	defer show.finish()
-	return tool.Handle(s.confirming(), &tools.Request{Arguments: arguments, OnProgress: func(at executors.Progress) {
+	return s.call(p, name, &tools.Request{Arguments: arguments, OnProgress: func(at executors.Progress) {
 		show.set(int(at.Done), int(at.Total), at.Message)
-	}}), nil
+	}})
 }
 
-// printEnvelope prints an answer as every transport gives it, and makes the
-// exit code of it.
+// printEnvelope prints the envelope that every transport sends, and returns its
+// exit code as an error.
 func (s *session) printEnvelope(res *tools.Result) error {
 	envelope := res.Encode()
 	if isTerminal(s.out) {
@@ -83,9 +84,10 @@ func (s *session) printEnvelope(res *tools.Result) error {
 	return quiet(codeOfResult(res))
 }
 
-// finishing closes the program at the end of a command; the command's own
-// error goes first.
+// finishing closes the program at the end of a command. It returns the
+// command's error if there is one, else the error of closing.
 func finishing(s *session, p *program, err error) error {
+	s.watchdog.start()
 	if closing := p.close(afterwards(s.ctx)); err == nil {
 		return closing
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/tools/promptchain"
 )
 
@@ -21,16 +22,16 @@ type chainCmd struct {
 func (c *chainCmd) takes() []*param {
 	return []*param{
 		arg("file", &c.File, "The steps in JSON or YAML: a list, or an object with steps (and input); - is stdin.").offering(files),
-		flag("input", &c.Input, "TEXT", "What the first step gets; the file's own without it.").short("i"),
-		flag("provider", &c.Provider, "NAME", "Who is asked: auto, openai, anthropic or ollama.").oneOf("auto", "openai", "anthropic", "ollama"),
-		flag("model", &c.Model, "NAME", "The model, for steps that name none."),
-		flag("json", &c.JSON, "", "Print the whole result, not just the answer."),
+		flag("input", &c.Input, "TEXT", "The input of the first step. The default is the input in the file.").short("i"),
+		flag("provider", &c.Provider, "NAME", "The model provider: auto, openai, anthropic or ollama.").oneOf("auto", "openai", "anthropic", "ollama"),
+		flag("model", &c.Model, "NAME", "The model for steps that do not name one."),
+		flag("json", &c.JSON, "", "Print the whole result instead of the answer alone."),
 		agreed(&c.Yes),
 	}
 }
 
-// Run asks the prompts of a file one after the other. The answer, or with
-// --json the whole result, is the only thing on stdout.
+// Run sends the prompts of a file to a model, one after the other. It writes
+// only the answer, or with --json the whole result, to stdout.
 func (c *chainCmd) Run(s *session) error {
 	arguments, err := c.arguments(s)
 	if err != nil {
@@ -43,7 +44,7 @@ func (c *chainCmd) Run(s *session) error {
 	return finishing(s, p, c.ask(s, p, arguments))
 }
 
-// arguments are the file's, with what was given on the command line over it.
+// arguments returns the arguments in the file. Flags override them.
 func (c *chainCmd) arguments(s *session) (json.RawMessage, error) {
 	raw, err := s.treeFile(c.File)
 	if err != nil {
@@ -61,20 +62,20 @@ func (c *chainCmd) arguments(s *session) (json.RawMessage, error) {
 		if value == "" {
 			continue
 		}
-		if arguments[name], err = encode(value); err != nil {
+		if arguments[name], err = plainjson.Marshal(value); err != nil {
 			return nil, fmt.Errorf("writing the arguments: %w", err)
 		}
 	}
 	if arguments["input"] == nil {
-		return nil, usage("an input is missing").withHint(`chainwright chain steps.yaml --input "What the first step gets"`)
+		return nil, usage("an input is missing: use --input, or input in the file").withHint(`chainwright chain steps.yaml --input "The input of the first step"`)
 	}
-	return encode(arguments)
+	return plainjson.Marshal(arguments)
 }
 
 func (c *chainCmd) ask(s *session, p *program, arguments json.RawMessage) error {
 	if p.models.Provider(s.ctx, c.Provider) == llm.None {
 		setting, _ := p.models.Closed()
-		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: "set one of " + setting}
+		return &exit{code: exitDenied, err: errors.New("no language model is configured"), hint: "set one of " + setting}
 	}
 	s.yes = c.Yes
 	res, err := s.callTool(p, promptchain.ID, arguments)
@@ -90,13 +91,14 @@ func (c *chainCmd) ask(s *session, p *program, arguments json.RawMessage) error 
 		return nil
 	}
 	failed := refusal(res.Err)
-	if len(res.Result) > 0 { // steps were asked, whatever one of them failed of
+	if len(res.Result) > 0 { // some steps ran
 		failed.code = exitFailed
 	}
 	return failed
 }
 
-// tell prints what came of the chain: what its steps took goes to stderr.
+// tell prints the result to stdout, and the state and usage of each step to
+// stderr.
 func (c *chainCmd) tell(s *session, result json.RawMessage) error {
 	var out promptchain.Output
 	if err := json.Unmarshal(result, &out); err != nil {

@@ -1,7 +1,7 @@
-// Package cli is the way in for people: the commands, which call the same
-// tools that assistants do.
+// Package cli is the command line. Its commands call the same tools that
+// assistants call.
 //
-// Main is the whole program. One that adds executors of its own is
+// Main is the whole program. A program with its own executors is
 //
 //	func main() { cli.Main(cli.WithExecutors(mine.New())) }
 package cli
@@ -14,7 +14,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
 
-	_ "github.com/chainwright/chainwright/transport/cli/startup" // collects no garbage while packages initialise
+	_ "github.com/chainwright/chainwright/transport/internal/startup" // delays garbage collection while packages initialise
 )
 
 // Option changes the program that Main runs.
@@ -27,9 +27,9 @@ func WithExecutors(own ...executors.Executor) Option {
 	return func(o *options) { o.executors = append(o.executors, own...) }
 }
 
-// Main runs the command that the process was started with and ends the
-// process: 0 done, 1 the work failed, 2 wrong usage or input, 3 not allowed by
-// policy, 130 interrupted.
+// Main runs the command in os.Args and ends the process. The exit codes are
+// 0: done, 1: the work failed, 2: wrong usage or input, 3: policy does not allow
+// it, 4: stopping took too long, 130: interrupted.
 func Main(opts ...Option) {
 	ctx, stop := interruptible(context.Background())
 	code := run(ctx, os.Args[1:], streams{os.Stdin, shown(os.Stdout), shown(os.Stderr)}, opts...)
@@ -37,8 +37,8 @@ func Main(opts ...Option) {
 	os.Exit(code)
 }
 
-// streams are where a command reads and writes: results to out, everything
-// else to err.
+// streams are what a command reads and writes. Results go to out, everything
+// else goes to err.
 type streams struct {
 	in  io.Reader
 	out io.Writer
@@ -52,6 +52,12 @@ func run(ctx context.Context, args []string, std streams, opts ...Option) int {
 		opt(&o)
 	}
 	s := newSession(ctx, std, o.executors)
-	s.root.SetArgs(append([]string{}, args...)) // nil would be the process's own
+	defer s.watchdog.end()
+	defer context.AfterFunc(ctx, func() {
+		if interrupted(ctx) {
+			s.watchdog.start()
+		}
+	})()
+	s.root.SetArgs(append([]string{}, args...)) // nil means os.Args
 	return report(s, s.root.ExecuteContext(ctx))
 }

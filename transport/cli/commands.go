@@ -5,35 +5,35 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
-// commands are the grammar of the command line; help, completion and the
-// reference pages are made from it.
+// commands returns the command tree. Help, completion and the reference pages
+// are generated from it.
 func (s *session) commands() *cobra.Command {
 	root := s.command("chainwright", "", nil,
-		s.command("demo", "Start the server, talk MCP to it, plan a task tree from a sentence and run it. Needs nothing.", &demoCmd{}),
-		s.command("stdio", "Serve MCP on stdin and stdout, for an assistant's client to start.", &stdioCmd{}),
+		s.command("demo", "Start the server, call it over MCP, plan a task tree from a sentence and run it.", &demoCmd{}),
+		s.command("stdio", "Serve MCP on stdin and stdout. MCP clients start this command.", &stdioCmd{}),
 		s.command("serve", "Serve MCP over HTTP, at /mcp.", &serveCmd{}),
-		s.command("tools", "List the published tools and what each costs in tokens.", &toolsCmd{}),
-		s.command("executors", "List all executors, describe one, or make one of your own.", &executorsCmd{},
-			s.command("list", "List all executors, open or closed, and what opens each; or describe one.", &executorsCmd{}),
-			s.command("new", "Write an executor of your own that works, to begin with.", &newExecutorCmd{}),
+		s.command("tools", "List the published tools and their size in tokens.", &toolsCmd{}),
+		s.command("executors", "List all executors, describe one, or create your own.", &executorsCmd{},
+			s.command("list", "List all executors and the settings that open them, or describe one.", &executorsCmd{}),
+			s.command("new", "Create an executor of your own from a working template.", &newExecutorCmd{}),
 		),
-		s.command("call", "Call a tool and print the envelope that it answers with.", &callCmd{}),
-		s.command("validate", "Check a task tree and list all problems, without running anything.", &validateCmd{}),
+		s.command("call", "Call a tool and print its envelope.", &callCmd{}),
+		s.command("validate", "Check a task tree and list all problems. Runs nothing.", &validateCmd{}),
 		s.command("run", "Run a task tree.", &runCmd{}),
 		s.command("trees", "List the saved task trees, or show one.", &treesCmd{}),
-		s.command("runs", "List the runs on record, or show one.", &runsCmd{}),
-		s.command("cancel", "Cancel a run, also one in another process.", &cancelCmd{}),
-		s.command("retry", "Run again what failed, was skipped or was cancelled in a run.", &retryCmd{}),
-		s.command("generate", "Plan a task tree from plain words, or make tasks from tasks.", nil,
-			s.command("task-tree", "Plan a task tree from a requirement in plain words.", &generateTreeCmd{}),
+		s.command("runs", "List recorded runs, or show one.", &runsCmd{}),
+		s.command("cancel", "Cancel a run of this or another process.", &cancelCmd{}),
+		s.command("retry", "Run the failed, skipped and cancelled tasks of a run again.", &retryCmd{}),
+		s.command("generate", "Plan a task tree from a description, or make tasks from tasks.", nil,
+			s.command("task-tree", "Plan a task tree from a requirement in natural language.", &generateTreeCmd{}),
 			s.command("sequential", "Make subsequent and composed tasks from a table of tasks.", &generateSequentialCmd{}),
 		),
-		s.command("chain", "Ask a language model step by step: each reply is the input of the next prompt.", &chainCmd{}),
+		s.command("chain", "Send prompts to a language model in order. Each reply is the input of the next prompt.", &chainCmd{}),
 		s.command("init", "Write a commented chainwright.yaml.", &initCmd{}),
-		s.command("doctor", "Check the set-up and show what is in force, and where it comes from.", &doctorCmd{}),
+		s.command("doctor", "Check the setup. Show all settings and where each comes from.", &doctorCmd{}),
 		s.command("completion", "Print the completion script for a shell.", &completionCmd{}),
 		s.command("version", "Print the version.", &versionCmd{}),
 	)
@@ -51,16 +51,16 @@ func (s *session) commands() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(misusedFlag)
 	root.SetHelpCommand(helpCommand(root))
-	root.SilenceErrors, root.SilenceUsage = true, true // report tells of errors
-	root.CompletionOptions.DisableDefaultCmd = true    // there is one above
+	root.SilenceErrors, root.SilenceUsage = true, true // report prints errors
+	root.CompletionOptions.DisableDefaultCmd = true    // the command above replaces it
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	return root
 }
 
-// globals are the flags of every command. Each that is given overrides the
-// setting that it stands for.
+// globals are the flags of every command. A flag overrides the setting of the
+// same name.
 type globals struct {
 	Config       string
 	Store        string
@@ -76,19 +76,19 @@ type globals struct {
 func (g *globals) takes() []*param {
 	return []*param{
 		flag("config", &g.Config, "FILE", "Configuration file (also CHAINWRIGHT_CONFIG)."),
-		flag("store", &g.Store, "URL", "Where runs are kept: sqlite:PATH or memory."),
-		flag("executors-dir", &g.ExecutorsDir, "FOLDER", "Folder of executors that you made; none for no folder."),
+		flag("store", &g.Store, "URL", "Where runs are recorded: sqlite:PATH or memory."),
+		flag("executors-dir", &g.ExecutorsDir, "FOLDER", "Folder of user-made executors; none for no folder."),
 		flag("read-only", &g.ReadOnly, "", "Allow only calls that change nothing."),
 		flag("toolsets", &g.Toolsets, "A,B", "Publish these toolsets only."),
-		flag("tools", &g.Tools, "A,B", "Publish these tools only; adds to --toolsets."),
+		flag("tools", &g.Tools, "A,B", "Publish these tools, in addition to the toolsets."),
 		flag("exclude-tools", &g.ExcludeTools, "A,B", "Publish all but these tools."),
-		flag("discovery", &g.Discovery, "", "Publish three tools that find, describe and run executors in place of one for each."),
-		flag("log-level", &g.LogLevel, "LEVEL", "trace, debug, info, warn, error or disabled.").
+		flag("discovery", &g.Discovery, "", "Publish three tools that find, describe and run executors instead of one tool for each."),
+		flag("log-level", &g.LogLevel, "LEVEL", "Log level: trace, debug, info, warn, error or disabled.").
 			offering(these("trace", "debug", "info", "warn", "error", "disabled")),
 	}
 }
 
-// flags are the settings that were given, for the configuration to weigh.
+// flags returns the settings that were given as flags.
 func (g *globals) flags() []config.Flag {
 	var given []config.Flag
 	add := func(set bool, key, name, text string) {

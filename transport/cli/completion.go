@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// bareBash goes behind the script for bash, which counts on bash-completion.
+// bareBash is appended to the script for bash, which expects bash-completion.
 //
 //go:embed templates/completion.bash
 var bareBash string
@@ -15,12 +15,12 @@ type completionCmd struct{ shell string }
 
 func (c *completionCmd) takes() []*param {
 	return []*param{
-		arg("shell", &c.shell, "bash, zsh, fish or powershell.").oneOf("bash", "zsh", "fish", "powershell"),
+		arg("shell", &c.shell, "The shell: bash, zsh, fish or powershell.").oneOf("bash", "zsh", "fish", "powershell"),
 	}
 }
 
-// Run prints the script for a shell. The script asks this program what can
-// stand where.
+// Run prints the script for a shell. The script calls this program to complete
+// a command line.
 func (c *completionCmd) Run(s *session) (err error) {
 	switch c.shell {
 	case "bash":

@@ -9,39 +9,37 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
-	"github.com/mark3labs/mcp-go/mcp"
-
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/tasktree"
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
-// demoSentence is what the demo has planned and run.
+// demoSentence is the requirement that the demo plans and runs.
 //
 //go:embed demo/sentence.txt
 var demoSentence string
 
 type demoCmd struct{}
 
-// Run shows the program at work: the real server in a process of its own, and
-// this process as its client.
+// Run starts the real server in a child process and calls it as an MCP client.
 func (demoCmd) Run(s *session) (err error) {
 	folder, err := os.MkdirTemp("", "chainwright-demo-")
 	if err != nil {
 		return fmt.Errorf("making a folder for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	peer, err := startServer(s, folder)
-	if err != nil {
+	d := demo{s: s}
+	start := time.Now()
+	if d.client, err = d.startServer(folder); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, peer.Close()) }()
-	d := demo{s: s, client: peer}
-	if err := d.greet(); err != nil {
+	defer func() { err = errors.Join(err, d.client.Close()) }()
+	if err := d.greet(start); err != nil {
 		return err
 	}
 	plan, err := d.plan()
@@ -51,30 +49,35 @@ func (demoCmd) Run(s *session) (err error) {
 	return d.runTree(plan)
 }
 
-// startServer starts this program as a client would, with nothing of the
-// user's own: no configuration, and a folder that is thrown away.
-func startServer(s *session, folder string) (*client.Client, error) {
+// startServer starts this program as an MCP client does, but without the user's
+// configuration, and with a folder that is deleted afterwards.
+func (d *demo) startServer(folder string) (*client.Client, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	command := func(ctx context.Context, path string, _, args []string) (*exec.Cmd, error) {
-		cmd := exec.CommandContext(ctx, path, args...)
+	command := func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, self, "stdio", "--store", "memory", "--log-level", "warn")
 		cmd.Dir = folder
 		cmd.Env = append(strangers(os.Environ()), "XDG_CONFIG_HOME="+folder, "APPDATA="+folder,
 			"CHAINWRIGHT_DATA_DIR="+folder, "CHAINWRIGHT_POLICY_AUDIT_OFF=true")
-		return cmd, nil
+		return cmd
 	}
-	wire := transport.NewStdioWithOptions(self, nil, []string{"stdio", "--store", "memory", "--log-level", "warn"},
-		transport.WithCommandFunc(command), transport.WithCommandStderrWriter(s.err))
-	peer := client.NewClient(wire)
-	if err := peer.Start(context.WithoutCancel(s.ctx)); err != nil {
+	peer, err := client.Stdio(d.s.ctx, command, d.s.err, client.Options{
+		Name: "chainwright-demo", Version: version(),
+		OnProgress: func(done, total float64, message string) {
+			if show := d.show.Load(); show != nil {
+				show.set(int(done), int(total), message)
+			}
+		},
+	})
+	if err != nil {
 		return nil, fmt.Errorf("starting the server: %w", err)
 	}
 	return peer, nil
 }
 
-// strangers are the variables that are not this program's.
+// strangers returns the variables that are not settings of this program.
 func strangers(environ []string) []string {
 	var left []string
 	for _, entry := range environ {
@@ -88,42 +91,33 @@ func strangers(environ []string) []string {
 type demo struct {
 	s      *session
 	client *client.Client
+	show   atomic.Pointer[progress] // of the call in flight; nil: no progress is shown
 }
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.s.out, format+"\n", args...) }
 
-// greet makes acquaintance with the server, and lists its tools.
-func (d *demo) greet() error {
-	start := time.Now()
-	var hello mcp.InitializeRequest
-	hello.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
-	hello.Params.ClientInfo = mcp.Implementation{Name: "chainwright-demo", Version: version()}
-	answer, err := d.client.Initialize(d.s.ctx, hello)
+// greet lists the server's tools. The server was started at the time start.
+func (d *demo) greet(start time.Time) error {
+	list, err := d.client.Tools(d.s.ctx)
 	if err != nil {
-		return fmt.Errorf("greeting the server: %w", err)
-	}
-	list, err := d.client.ListTools(d.s.ctx, mcp.ListToolsRequest{})
-	if err != nil {
-		return fmt.Errorf("listing the tools: %w", err)
+		return err
 	}
 	d.say("A server was started (`chainwright stdio`), and speaks MCP %s. After %s it lists %s:\n",
-		answer.ProtocolVersion, took(time.Since(start)), plural(len(list.Tools), "tool"))
+		d.client.Revision(), took(time.Since(start)), plural(len(list), "tool"))
 	t := table{}
-	for _, tool := range list.Tools {
+	for _, tool := range list {
 		t.add("  "+tool.Name, tool.Title)
 	}
 	return t.write(d.s.out)
 }
 
-// plan has the server plan the demo's sentence, by rules: that needs no model.
+// plan calls the planner with the demo's sentence. It plans by rules, so that no
+// model is needed.
 func (d *demo) plan() (*tasktree.Output, error) {
 	sentence := strings.TrimSpace(demoSentence)
 	d.say("\nA sentence becomes a tree of tasks, planned by rules since that needs no language model:\n  \"%s\"\n", sentence)
-	var call mcp.CallToolRequest
-	call.Params.Name = tasktree.ID
-	call.Params.Arguments = map[string]any{"requirement": sentence, "llm_provider": tasktree.Builtin}
 	var plan tasktree.Output
-	if err := d.ask(call, &plan); err != nil {
+	if err := d.ask(tasktree.ID, map[string]any{"requirement": sentence, "llm_provider": tasktree.Builtin}, &plan); err != nil {
 		return nil, fmt.Errorf("planning: %w", err)
 	}
 	t := table{}
@@ -139,10 +133,10 @@ func (d *demo) plan() (*tasktree.Output, error) {
 	return &plan, t.write(d.s.out)
 }
 
-// runTree runs the plan over MCP, with its progress, and shows what came out.
+// runTree runs the plan over MCP, shows its progress and prints its result.
 func (d *demo) runTree(plan *tasktree.Output) error {
 	tree := map[string]any{"name": plan.Name, "description": plan.Description, "tasks": plan.Tasks}
-	d.say("\nThe server runs it. What does not wait for each other runs side by side:\n")
+	d.say("\nThe server runs it. Tasks that do not depend on each other run at the same time:\n")
 	view, err := d.call(tree)
 	if err != nil {
 		return err
@@ -159,40 +153,24 @@ func (d *demo) runTree(plan *tasktree.Output) error {
 	return nil
 }
 
-// call has the server run the tree, and shows the notifications of progress
-// that come meanwhile.
+// call runs the tree and shows its progress.
 func (d *demo) call(tree any) (*chain.RunView, error) {
 	show := newProgress(d.s.err)
+	d.show.Store(show)
 	defer show.finish()
-	d.client.OnNotification(func(n mcp.JSONRPCNotification) {
-		if n.Method != "notifications/progress" {
-			return
-		}
-		done, _ := n.Params.AdditionalFields["progress"].(float64)
-		total, _ := n.Params.AdditionalFields["total"].(float64)
-		message, _ := n.Params.AdditionalFields["message"].(string)
-		show.set(int(done), int(total), message)
-	})
-	var call mcp.CallToolRequest
-	call.Params.Name = tools.RunTaskTree
-	call.Params.Arguments = map[string]any{"tasks": tree, "wait_seconds": 60}
-	call.Params.Meta = &mcp.Meta{ProgressToken: "demo"}
+	defer d.show.Store(nil)
 	var view chain.RunView
-	if err := d.ask(call, &view); err != nil {
+	if err := d.ask(tools.RunTaskTree, map[string]any{"tasks": tree, "wait_seconds": 60}, &view); err != nil {
 		return nil, fmt.Errorf("running the tree: %w", err)
 	}
 	return &view, nil
 }
 
 // ask calls a tool of the server and reads its result.
-func (d *demo) ask(call mcp.CallToolRequest, result any) error {
-	res, err := d.client.CallTool(d.s.ctx, call)
+func (d *demo) ask(tool string, arguments, result any) error {
+	raw, err := d.client.Call(d.s.ctx, tool, arguments)
 	if err != nil {
 		return err
-	}
-	raw, err := json.Marshal(res.StructuredContent)
-	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
 	}
 	var envelope struct {
 		Result json.RawMessage `json:"result"`
@@ -211,9 +189,10 @@ func (d *demo) ask(call mcp.CallToolRequest, result any) error {
 	return nil
 }
 
-// dependencies are what each task of a decoded tree says it waits for.
+// dependencies returns the ids of the tasks that each task of a decoded tree
+// depends on.
 func dependencies(tree any) map[string][]string {
-	raw, err := encode(tree)
+	raw, err := plainjson.Marshal(tree)
 	if err != nil {
 		return nil
 	}
@@ -242,7 +221,7 @@ func dependencies(tree any) map[string][]string {
 	return after
 }
 
-// reportOf is the first summary that a task made.
+// reportOf returns the first summary in the results of the tasks.
 func reportOf(view *chain.RunView) string {
 	for i := range view.Tasks {
 		var result struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
-func TestDocsOfExecutors(t *testing.T) {
+func TestGoldenDocsOfExecutors(t *testing.T) {
 	p := documented(t)
 	want := map[string]bool{}
 	for _, each := range p.registry.All() {
@@ -35,13 +35,13 @@ func executorPage(t *testing.T, registry *executors.Registry, def *executors.Def
 	t.Helper()
 	info := inform(registry, def)
 	var page strings.Builder
-	fmt.Fprintf(&page, "# %s: %s\n\n<!-- made by `make docs` -->\n\n%s\n\n", def.ID, def.Title, wrap(def.Description, 120))
+	fmt.Fprintf(&page, "# %s: %s\n\n<!-- made by `make update` -->\n\n%s\n\n", def.ID, def.Title, wrap(def.Description, 120))
 	if info.Open {
 		page.WriteString("Open by default.")
 	} else {
 		fmt.Fprintf(&page, "Closed until `%s` opens it.", info.OpenedBy)
 	}
-	fmt.Fprintf(&page, " One attempt takes %g seconds at most by default, %g at the longest. %s\n", info.Timeout, info.Ceiling, attempts(def))
+	fmt.Fprintf(&page, " The default timeout of an attempt is %g seconds, the longest is %g. %s\n", info.Timeout, info.Ceiling, attempts(def))
 	fmt.Fprintf(&page, "\n## Inputs\n%s", fieldTable(t, "input", info.Input))
 	fmt.Fprintf(&page, "\n## Result\n%s", fieldTable(t, "field", info.Output))
 	fmt.Fprintf(&page, "\n## Effects\n%s", effectTable(def))
@@ -52,15 +52,15 @@ func executorPage(t *testing.T, registry *executors.Registry, def *executors.Def
 	return page.String()
 }
 
-// attempts says how often a failure is tried again by itself.
+// attempts describes the automatic retries of a failure.
 func attempts(def *executors.Definition) string {
 	if def.Retry.MaxAttempts < 2 {
-		return "A failure is not tried again by itself."
+		return "A failed call is not retried automatically."
 	}
-	return fmt.Sprintf("An idempotent call that fails for a while is tried %d times.", def.Retry.MaxAttempts)
+	return fmt.Sprintf("An idempotent call with a temporary failure is tried up to %d times.", def.Retry.MaxAttempts)
 }
 
-// effectTable says what which calls may do to the world.
+// effectTable lists the effects of the calls.
 func effectTable(def *executors.Definition) string {
 	var page strings.Builder
 	page.WriteString("| calls | read-only | destructive | idempotent | open world |\n|---|---|---|---|---|\n")
@@ -93,7 +93,8 @@ func yes(b bool) string {
 	return "no"
 }
 
-// laid is JSON with what fits into a line in one, and its keys in their order.
+// laid formats JSON: values that fit into a line are on one line, and keys keep
+// their order.
 func laid(t *testing.T, raw json.RawMessage, indent string) string {
 	t.Helper()
 	const width = 110

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	goflag "flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,24 +13,23 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
-	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors/builtin"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/llm"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
-
-var update = goflag.Bool("update", false, "write the generated pages anew")
 
 // root is the module's folder, from this package.
 const root = "../.."
 
-// documented is a program with nothing opened, as somebody finds it who has
-// just installed it.
+// documented is a program with the default policy, as a new installation has
+// it.
 func documented(t *testing.T, change ...func(*config.Config)) *program {
 	t.Helper()
 	cfg := &config.Loaded{Config: config.Defaults()}
 	cfg.Store = "memory"
-	cfg.LLM.Provider = llm.None // whatever is on this machine
+	cfg.LLM.Provider = llm.None // ignore the models of this machine
 	for _, each := range change {
 		each(&cfg.Config)
 	}
@@ -41,23 +39,13 @@ func documented(t *testing.T, change ...func(*config.Config)) *program {
 	return p
 }
 
-// keep holds a generated page to what is in the repository.
+// keep compares a generated page with the one in the repository.
 func keep(t *testing.T, name, text string) {
 	t.Helper()
-	path := filepath.Join(root, filepath.FromSlash(name))
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-		return
-	}
-	have, err := os.ReadFile(path)
-	require.NoError(t, err, "run make docs")
-	if string(have) != text {
-		t.Errorf("%s is out of step with the definitions; run make docs", name)
-	}
+	executortest.Golden(t, filepath.Join(root, filepath.FromSlash(name)), []byte(text))
 }
 
-func TestDocsOfTools(t *testing.T) {
+func TestGoldenDocsOfTools(t *testing.T) {
 	p := documented(t)
 	list, total, err := price(t.Context(), p.tools)
 	require.NoError(t, err)
@@ -66,7 +54,7 @@ func TestDocsOfTools(t *testing.T) {
 	require.NoError(t, err)
 
 	var page strings.Builder
-	fmt.Fprintf(&page, "# Tools\n\n<!-- made by `make docs` -->\n\nEach executor that is open is a tool of its own name; its page is under [executors](executors). "+
+	fmt.Fprintf(&page, "# Tools\n\n<!-- made by `make update` -->\n\nEach open executor is a tool with its id as the name; its page is under [executors](executors). "+
 		"With nothing opened, %s cost about %d00 tokens; with `--discovery`, %s cost about %d00.\n\n",
 		plural(len(list), "tool"), (total+50)/100, plural(len(found), "tool"), (small+50)/100)
 	page.WriteString(toolTable(p, "executors/"))
@@ -82,7 +70,7 @@ func TestDocsOfTools(t *testing.T) {
 	keep(t, "README.md", between(t, string(readme), "tools", toolTable(p, "docs/executors/")))
 }
 
-// merged adds the tools of a second list that the first does not have.
+// merged adds the tools of a second list that are missing in the first.
 func merged(list, more []priced) []priced {
 	seen := map[string]bool{}
 	for _, tool := range list {
@@ -96,7 +84,7 @@ func merged(list, more []priced) []priced {
 	return list
 }
 
-// between replaces what stands between the marks of a name.
+// between replaces the text between the marks of a name.
 func between(t *testing.T, text, name, fresh string) string {
 	t.Helper()
 	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
@@ -107,7 +95,7 @@ func between(t *testing.T, text, name, fresh string) string {
 	return before + begin + fresh + end + after
 }
 
-// toolTable lists what there is, with links to the pages below a folder.
+// toolTable lists the tools, with links to the pages below a folder.
 func toolTable(p *program, pages string) string {
 	var page strings.Builder
 	page.WriteString("| tool | what it does | calls | open |\n|---|---|---|---|\n")
@@ -149,14 +137,14 @@ func fieldTable(t *testing.T, what string, schema json.RawMessage) string {
 	return page.String()
 }
 
-// cell is a text as a table of Markdown takes it.
+// cell escapes a text for a cell of a Markdown table.
 func cell(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "\\|")
 }
 
-func TestDocsOfCommands(t *testing.T) {
+func TestGoldenDocsOfCommands(t *testing.T) {
 	var page strings.Builder
-	page.WriteString("# Commands\n\n<!-- made by `make docs` -->\n")
+	page.WriteString("# Commands\n\n<!-- made by `make update` -->\n")
 	root := newSession(t.Context(), streams{}, nil).root
 	show := func(title string, args ...string) {
 		var out bytes.Buffer
@@ -179,7 +167,7 @@ func trimLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestTheGuidesTreesAreValid takes every example out of docs/task-tree.md.
+// TestTheGuidesTreesAreValid validates every example in docs/task-tree.md.
 func TestTheGuidesTreesAreValid(t *testing.T) {
 	t.Parallel()
 	p := documented(t)
@@ -188,13 +176,13 @@ func TestTheGuidesTreesAreValid(t *testing.T) {
 	trees := fenced(string(guide), "yaml tree", "json tree")
 	require.Greater(t, len(trees), 4)
 	for _, text := range trees {
-		tree, report := chain.Parse([]byte(text), p.registry, chain.ParseOptions{})
+		tree, report := parse.Parse([]byte(text), p.registry, parse.Options{})
 		require.Empty(t, report.Problems, text)
 		require.NotNil(t, tree, text)
 	}
 }
 
-// fenced are the blocks of a page with the given words behind the fence.
+// fenced returns the code blocks of a page with the given info string.
 func fenced(page string, kinds ...string) []string {
 	var blocks []string
 	for _, kind := range kinds {
@@ -210,8 +198,8 @@ func fenced(page string, kinds ...string) []string {
 	return blocks
 }
 
-// TestTheGuideToTheConfigurationIsWhole holds docs/configuration.md to the
-// settings that there are.
+// TestTheGuideToTheConfigurationIsWhole checks that docs/configuration.md lists
+// every setting.
 func TestTheGuideToTheConfigurationIsWhole(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile(filepath.Join(root, "docs", "configuration.md"))

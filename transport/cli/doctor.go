@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 type doctorCmd struct {
@@ -19,38 +20,46 @@ type doctorCmd struct {
 
 func (c *doctorCmd) takes() []*param {
 	return []*param{
-		flag("approve", &c.Approve, "", "Approve the configuration file found in this folder as it stands, so that a server started here by a client takes it."),
+		flag("approve", &c.Approve, "", "Approve the configuration file in this folder as it is now, and start nothing."),
 	}
 }
 
-// Run checks everything that a server needs, and shows what is in force.
+// Run checks everything that a server needs, and shows the settings in force.
 func (c *doctorCmd) Run(s *session) error {
 	fmt.Fprintf(s.out, "chainwright %s, %s, %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	cfg, err := s.load(byPerson)
+	if c.Approve {
+		return c.approve(s)
+	}
+	cfg, err := s.load()
 	if err != nil {
 		return c.sick(s, "configuration", err)
 	}
-	if c.Approve {
-		if err := cfg.Approve(); err != nil {
-			return c.sick(s, "configuration", err)
-		}
-		fmt.Fprintf(s.out, "approved %s\n", cfg.File)
-	}
-	byAClient, clientErr := s.load(byClient)
-	tellConfig(s, cfg, byAClient.Approved)
-	if clientErr != nil && !byAClient.Approved {
-		fmt.Fprintf(s.out, "\n! `chainwright stdio` refuses this file here: it was found in the working folder, not named or approved.\n"+
-			"  Approve it as it stands with `chainwright doctor --approve`, or start the server with --config.\n")
-	}
+	tellConfig(s, cfg)
 	p, err := assemble(s.ctx, cfg, s.logger("warn"), s.executors)
 	if err != nil {
 		return c.sick(s, "start", err)
 	}
+	p.complete()
 	err = c.examine(s, p)
 	return finishing(s, p, err)
 }
 
-// sick tells of a problem that keeps the server from starting.
+// approve shows the settings of the file in this folder, and approves it. It
+// starts nothing: what the file names has not been reviewed yet.
+func (c *doctorCmd) approve(s *session) error {
+	cfg, err := s.review()
+	if err != nil {
+		return c.sick(s, "configuration", err)
+	}
+	tellConfig(s, cfg)
+	if err := cfg.Approve(); err != nil {
+		return c.sick(s, "configuration", err)
+	}
+	fmt.Fprintf(s.out, "\napproved %s as it is now; check it with chainwright doctor\n", cfg.Found)
+	return nil
+}
+
+// sick prints a problem that keeps the server from starting.
 func (c *doctorCmd) sick(s *session, part string, err error) error {
 	fmt.Fprintf(s.out, "\nproblems in the %s:\n", part)
 	var wrong config.Problems
@@ -68,18 +77,22 @@ func (c *doctorCmd) sick(s *session, part string, err error) error {
 	return quiet(exitFailed)
 }
 
-func tellConfig(s *session, cfg *config.Loaded, approved bool) {
-	how := "none; defaults are in force"
-	switch {
-	case cfg.File == "":
-	case cfg.Named:
-		how = cfg.File
-	case approved:
-		how = cfg.File + " (found in the working folder, approved)"
-	default:
-		how = cfg.File + " (found in the working folder)"
+func tellConfig(s *session, cfg *config.Loaded) {
+	how := cmp.Or(cfg.File, "none; defaults are in force")
+	if cfg.Approved {
+		how += " (found in the working folder, approved)"
 	}
-	fmt.Fprintf(s.out, "\nconfiguration file: %s\ndata folder: %s\n\n", how, cfg.DataDir)
+	fmt.Fprintf(s.out, "\nconfiguration file: %s\n", how)
+	if cfg.Found != "" && cfg.Found != cfg.File {
+		fmt.Fprintf(s.out, "also in force: %s (found in the working folder, not approved: it can only restrict)\n", cfg.Found)
+		for _, each := range cfg.Ignored {
+			fmt.Fprintf(s.out, "  %s: %s is ignored\n", each.Where, each.Message)
+		}
+		if len(cfg.Ignored) > 0 {
+			fmt.Fprintln(s.out, "  review the file and approve it as it is now with `chainwright doctor --approve`, or name it with --config")
+		}
+	}
+	fmt.Fprintf(s.out, "data folder: %s\n\n", cfg.DataDir)
 	t := table{}
 	t.add("SETTING", "FROM", "VALUE")
 	for _, entry := range cfg.Entries() {
@@ -88,12 +101,12 @@ func tellConfig(s *session, cfg *config.Loaded, approved bool) {
 	_ = t.write(s.out)
 }
 
-// examine looks at the parts of a program that did start.
+// examine prints the state of a program that has started, and its problems.
 func (c *doctorCmd) examine(s *session, p *program) error {
 	var problems []string
 	fmt.Fprintf(s.out, "\npolicy: what callers may do\n")
 	t := table{}
-	for _, setting := range p.policy.Describe() {
+	for _, setting := range p.registry.Policy().Describe() {
 		value := setting.Value
 		if setting.Opens != "" {
 			value += " (" + setting.Opens + ")"
@@ -103,6 +116,12 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 	if err := t.write(s.out); err != nil {
 		return err
 	}
+	if err := tellTokens(s, p); err != nil {
+		return err
+	}
+	problems = append(problems, tellLimits(s, p)...)
+	tellDatabases(s, p)
+	tellTrusted(s, p)
 	tellOpen(s, p)
 	asking, stop := context.WithTimeout(s.ctx, 3*time.Second)
 	defer stop()
@@ -141,6 +160,31 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 	return quiet(exitFailed)
 }
 
+// tellTokens prints the named tokens, without the tokens themselves.
+func tellTokens(s *session, p *program) error {
+	list := tokens(p.config)
+	if len(list) == 0 {
+		return nil
+	}
+	fmt.Fprintln(s.out, "\nnamed tokens for HTTP")
+	t := table{}
+	t.add("  NAME", "PRINCIPAL", "SCOPES")
+	for _, each := range list {
+		t.add("  "+each.Name, each.Principal, cmp.Or(listed(each.Scopes), "everything"))
+	}
+	return t.write(s.out)
+}
+
+// tellTrusted prints what was checked at the start. If callers could change any
+// of it, the start would have failed.
+func tellTrusted(s *session, p *program) {
+	var names []string
+	for _, each := range p.registry.Policy().Trusted() {
+		names = append(names, each.Setting)
+	}
+	fmt.Fprintf(s.out, "\nout of callers' reach: %s\n", listed(names))
+}
+
 func tellOpen(s *session, p *program) {
 	var open, closed []string
 	for _, each := range p.registry.All() {
@@ -153,12 +197,12 @@ func tellOpen(s *session, p *program) {
 	}
 	fmt.Fprintf(s.out, "\nopen executors: %s\n", listed(open))
 	if len(closed) > 0 {
-		fmt.Fprintf(s.out, "closed executors: %s (chainwright executors says what opens each)\n", listed(closed))
+		fmt.Fprintf(s.out, "closed executors: %s (chainwright executors shows the setting that opens each)\n", listed(closed))
 	}
 }
 
-// tellExternal shows the folder of executors that users made, and what is
-// wrong with its files.
+// tellExternal prints the folder of user-made executors, and returns the
+// problems of its files.
 func tellExternal(s *session, p *program) (problems []string) {
 	if p.external == nil {
 		return nil
@@ -176,7 +220,7 @@ func tellExternal(s *session, p *program) (problems []string) {
 	return problems
 }
 
-// tellClients says where assistants' clients keep their configuration.
+// tellClients prints where MCP clients keep their configuration.
 func tellClients(s *session) {
 	self, err := os.Executable()
 	if err != nil {

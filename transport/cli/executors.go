@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 type executorsCmd struct {
@@ -20,7 +21,7 @@ func (c *executorsCmd) takes() []*param {
 	}
 }
 
-// executorInfo is an executor as it is told of.
+// executorInfo is an executor as the command prints it.
 type executorInfo struct {
 	ID          string                `json:"id"`
 	Title       string                `json:"title"`
@@ -55,6 +56,7 @@ func (c *executorsCmd) tell(s *session, p *program) error {
 	if c.ID != "" {
 		return c.one(s, p)
 	}
+	p.complete()
 	var list []executorInfo
 	for _, each := range p.registry.All() {
 		list = append(list, inform(p.registry, each.Definition()))
@@ -88,7 +90,7 @@ func (c *executorsCmd) one(s *session, p *program) error {
 		state = "closed; open it with " + info.OpenedBy
 	}
 	fmt.Fprintf(s.out, "%s: %s\n%s\n\n%s\n\n", info.ID, info.Title, state, wrap(info.Description, 80))
-	fmt.Fprintf(s.out, "effect: %s; time-out %gs, at most %gs\n", effect(info.Annotations), info.Timeout, info.Ceiling)
+	fmt.Fprintf(s.out, "effect: %s; timeout %gs, at most %gs\n", effect(info.Annotations), info.Timeout, info.Ceiling)
 	if err := tellInputs(s, info.Input); err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func (c *executorsCmd) one(s *session, p *program) error {
 	return nil
 }
 
-// inform gathers what is told of an executor.
+// inform returns the description of an executor.
 func inform(registry *executors.Registry, def *executors.Definition) executorInfo {
 	setting, closed := registry.Closed(def.ID)
 	info := executorInfo{
@@ -115,7 +117,7 @@ func inform(registry *executors.Registry, def *executors.Definition) executorInf
 	return info
 }
 
-// property is one input as its schema describes it.
+// property is one input in a schema.
 type property struct {
 	Type        any             `json:"type"`
 	Description string          `json:"description"`
@@ -161,7 +163,7 @@ func tellInputs(s *session, schema json.RawMessage) error {
 		if len(field.Default) > 0 {
 			about = strings.TrimSpace("(default " + string(field.Default) + ") " + about)
 		}
-		t.add("  "+name, clip(field.kind(), 28), about)
+		t.add("  "+name, shorten.Line(field.kind(), 28), about)
 	}
 	return t.write(s.out)
 }

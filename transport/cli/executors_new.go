@@ -8,8 +8,9 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/nested"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors/external"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 type newExecutorCmd struct {
@@ -20,13 +21,13 @@ type newExecutorCmd struct {
 
 func (c *newExecutorCmd) takes() []*param {
 	return []*param{
-		arg("id", &c.ID, "The new executor's id: lower-case letters, digits and _."),
-		flag("kind", &c.Kind, "KIND", "What does the work: "+listed(external.Kinds())+".").oneOf(external.Kinds()...).initially("command"),
-		flag("tree", &c.Tree, "NAME|FILE", "Run this task tree: the name of a saved one, or a file.").offering(treesAndFiles),
+		arg("id", &c.ID, "The id of the new executor: lower-case letters, digits and _."),
+		flag("kind", &c.Kind, "KIND", "How the executor works: "+listed(external.Kinds())+".").oneOf(external.Kinds()...).initially("command"),
+		flag("tree", &c.Tree, "NAME|FILE", "Make an executor that runs this task tree: a saved tree or a file.").offering(treesAndFiles),
 	}
 }
 
-// Run writes the files and says how to try them.
+// Run writes the files and prints how to try them.
 func (c *newExecutorCmd) Run(s *session) error {
 	p, err := s.open(unaudited)
 	if err != nil {
@@ -38,10 +39,10 @@ func (c *newExecutorCmd) Run(s *session) error {
 func (c *newExecutorCmd) write(s *session, p *program) error {
 	dir := p.config.ExecutorsDir
 	if p.external == nil || dir == config.NoExecutors {
-		return usage("there is no folder of executors").withHint("name one with --executors-dir FOLDER")
+		return usage("no folder of user-made executors is set").withHint("set one with --executors-dir FOLDER")
 	}
 	if _, taken := p.registry.Lookup(c.ID); taken {
-		return usage("there is an executor %s already", c.ID).withHint("choose another id; `chainwright executors` lists those that are taken")
+		return usage("the executor %s already exists", c.ID).withHint("choose another id; `chainwright executors` lists all ids")
 	}
 	files, err := c.start(s, p, dir)
 	switch {
@@ -57,17 +58,18 @@ func (c *newExecutorCmd) write(s *session, p *program) error {
 	if c.Kind == "mcp" {
 		next = "each tool becomes an executor " + c.ID + "_TOOL; next: chainwright executors"
 	}
-	fmt.Fprintf(s.err, "a server that runs takes it up by itself; %s\n", next)
+	fmt.Fprintf(s.err, "running servers load it automatically; %s\n", next)
 	return nil
 }
 
-// start writes a starter, or an executor of a tree that exists.
+// start writes a template, or an executor that runs an existing tree. It returns
+// the names of the files.
 func (c *newExecutorCmd) start(s *session, p *program, dir string) ([]string, error) {
 	if c.Tree == "" {
 		return external.Start(dir, c.ID, c.Kind)
 	}
 	if c.Kind != "command" && c.Kind != "tree" {
-		return nil, fmt.Errorf("--tree makes an executor of kind tree, not %s", c.Kind)
+		return nil, fmt.Errorf("--tree can be used only with --kind tree; got %s", c.Kind)
 	}
 	tree, err := p.treeOf(s, c.Tree)
 	if err != nil {
@@ -76,7 +78,7 @@ func (c *newExecutorCmd) start(s *session, p *program, dir string) ([]string, er
 	return nested.Publish(dir, c.ID, tree, p.registry)
 }
 
-// treeOf reads a tree from a file, or a saved one.
+// treeOf reads a tree from a file, or a saved tree by its name.
 func (p *program) treeOf(s *session, name string) (*chain.Tree, error) {
 	key, value, err := s.treeArgument(name)
 	if err != nil {
@@ -86,7 +88,7 @@ func (p *program) treeOf(s *session, name string) (*chain.Tree, error) {
 		return p.savedTree(name)
 	}
 	raw, _ := value.(json.RawMessage)
-	tree, report := chain.Parse(raw, p.registry, chain.ParseOptions{})
+	tree, report := parse.Parse(raw, p.registry, parse.Options{})
 	if !report.Valid() {
 		return nil, fmt.Errorf("%s: %w", name, report.Err())
 	}

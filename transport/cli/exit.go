@@ -10,7 +10,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 // The exit codes.
@@ -19,14 +19,15 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitDenied      = 3
+	exitStuck       = 4
 	exitInterrupted = 130
 )
 
-// errInterrupted is the cause of a context that a signal ended.
+// errInterrupted is the cause of a context that a signal cancelled.
 var errInterrupted = errors.New("interrupted")
 
-// interruptible ends the context at the first signal, so that what runs can
-// be cancelled properly, and the process at the second.
+// interruptible returns a context that the first signal cancels, so that running
+// work ends properly. The second signal ends the process.
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)
@@ -42,13 +43,13 @@ func interruptible(parent context.Context) (context.Context, func()) {
 
 func interrupted(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errInterrupted) }
 
-// exit is an error with an exit code of its own. An empty one says nothing
-// more: the command has printed what there is to say.
+// exit is an error with an exit code. One without err prints nothing: the
+// command has already printed everything.
 type exit struct {
 	code int
 	err  error
 	hint string
-	see  string // the command whose help tells more
+	see  string // the command to see the help of
 }
 
 func (e *exit) Error() string {
@@ -60,7 +61,7 @@ func (e *exit) Error() string {
 
 func (e *exit) Unwrap() error { return e.err }
 
-// quiet ends the command with a code when all has been said.
+// quiet returns an error with an exit code that prints nothing; nil for 0.
 func quiet(code int) error {
 	if code == exitDone {
 		return nil
@@ -68,21 +69,21 @@ func quiet(code int) error {
 	return &exit{code: code}
 }
 
-// usage is a mistake in how the command was given.
+// usage returns an error for wrong usage or wrong input: exit code 2.
 func usage(format string, args ...any) *exit {
 	return &exit{code: exitUsage, err: fmt.Errorf(format, args...)}
 }
 
 func (e *exit) withHint(hint string) *exit { e.hint = hint; return e }
 
-// refusal is an error of a tool as the command's own end.
+// refusal returns a tool's error as the error of the command.
 func refusal(err *executors.Error) *exit {
 	e := &exit{code: codeOf(err), err: err, hint: err.Hint}
 	return e
 }
 
-// codeOf is the exit code for a failure of the call itself: input that can't
-// be right, what policy forbids, or work that failed.
+// codeOf returns the exit code for an error of a call: wrong input, not allowed
+// by policy, or failed work.
 func codeOf(err *executors.Error) int {
 	switch err.Type {
 	case executors.ValidationError, executors.NotFound:
@@ -94,9 +95,9 @@ func codeOf(err *executors.Error) int {
 	}
 }
 
-// codeOfResult is the exit code for a tool's answer. Where there is output,
-// or a code of the peer, the call was made and the work failed, whatever the
-// peer calls its reason.
+// codeOfResult returns the exit code for a tool's result. If there is output or
+// a code of the peer, the call was made, so its error is failed work, whatever
+// its type.
 func codeOfResult(res *tools.Result) int {
 	switch {
 	case !res.IsError():
@@ -108,7 +109,7 @@ func codeOfResult(res *tools.Result) int {
 	}
 }
 
-// report says what went wrong, on stderr, and returns the exit code.
+// report prints the error to stderr and returns the exit code.
 func report(s *session, err error) int {
 	if err == nil {
 		return exitDone
@@ -126,7 +127,7 @@ func report(s *session, err error) int {
 	if interrupted(s.ctx) {
 		code = exitInterrupted
 		if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
-			text, hint, see = errInterrupted.Error(), "", "" // whatever it came in the way of
+			text, hint, see = errInterrupted.Error(), "", "" // of whatever it interrupted
 		}
 	}
 	if text != "" {

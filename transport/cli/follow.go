@@ -10,22 +10,24 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/sequential"
 )
 
-// named is how many tasks a run may have for the running ones to be shown by
-// name; reading a larger run ten times a second would slow it down.
+// named is the largest number of tasks in a run whose running tasks are shown by
+// name. Reading a larger run ten times a second would slow it down.
 const named = 500
 
-// follow shows a run's progress until it has ended, and returns it with whole
-// results. An interrupt cancels the run, and waits until it really stopped.
+// follow shows the progress of a run until it ends, and returns the run with
+// whole results. An interrupt cancels the run and waits until it has stopped.
 func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	show := newProgress(s.err)
 	reading, stop := context.WithCancel(s.ctx)
 	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
-		err := p.runner.Progress(reading, id, "", func(counts chain.Counts, _ string) {
+		err := p.runner.Watch(reading, id, "", func(counts chain.Counts, _ string) {
 			show.counts(counts)
 			if show.live {
 				show.tasks(running(reading, p, id, counts))
@@ -42,7 +44,7 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	if !interrupted(s.ctx) || (err == nil && view.Status.Ended()) {
 		return view, err
 	}
-	fmt.Fprintln(s.err, "interrupted: cancelling the run (interrupt again to leave at once)")
+	fmt.Fprintln(s.err, "interrupted: cancelling the run (press Ctrl-C again to quit now)")
 	after := context.WithoutCancel(s.ctx)
 	if _, err := p.runner.Cancel(after, id, "", ""); err != nil {
 		return nil, fmt.Errorf("cancelling the run: %w", err)
@@ -52,7 +54,7 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	return p.runner.Wait(ending, id, "")
 }
 
-// running are the names of the tasks that are running now.
+// running returns the names of the tasks that are running.
 func running(ctx context.Context, p *program, id string, counts chain.Counts) []string {
 	total := 0
 	for _, n := range counts {
@@ -61,7 +63,7 @@ func running(ctx context.Context, p *program, id string, counts chain.Counts) []
 	if total > named || counts[chain.InProgress] == 0 {
 		return nil
 	}
-	view, err := p.runner.Run(ctx, id, "", chain.ResultsUpTo(0))
+	view, err := p.runner.Get(ctx, id, "", chain.ResultsUpTo(0))
 	if err != nil {
 		return nil
 	}
@@ -74,8 +76,8 @@ func running(ctx context.Context, p *program, id string, counts chain.Counts) []
 	return names
 }
 
-// started is the run that a tool's answer tells of; an answer that tells of
-// none is the refusal to start one.
+// started returns the id of the run that a tool has started. If it has started
+// none, started returns the error in the result.
 func started(res *tools.Result) (string, error) {
 	if res.RunID != "" {
 		return res.RunID, nil
@@ -86,7 +88,8 @@ func started(res *tools.Result) (string, error) {
 	return "", refusal(res.Err)
 }
 
-// finish shows how a run ended, as JSON or in words, and gives the exit code.
+// finish prints a run that has ended, as JSON or as text, and returns the exit
+// code as an error.
 func (s *session) finish(p *program, view *chain.RunView, asJSON bool) error {
 	if asJSON {
 		if err := s.printJSON(view); err != nil {
@@ -107,8 +110,8 @@ func (s *session) finish(p *program, view *chain.RunView, asJSON bool) error {
 	}
 }
 
-// summary tells of a run in words: the picture, then each failure with its
-// reason, then what to do next.
+// summary prints a run as text: the tree of its tasks, then each failure with its
+// reason, then the commands to use next.
 func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]string) error {
 	name := ""
 	if view.Name != "" {
@@ -122,6 +125,9 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 		took(time.Duration(view.DurationMS*float64(time.Millisecond))), inWords(view.Counts))
 	if err := draw(w, view, after); err != nil {
 		return err
+	}
+	if report, ok := batchOf(view); ok {
+		fmt.Fprintf(w, "rows: %s\n", report.Counts)
 	}
 	if view.Error != "" {
 		fmt.Fprintf(w, "\n%s\n", view.Error)
@@ -137,7 +143,16 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	return nil
 }
 
-// maxFailures is how many failed tasks are told of in full.
+// batchOf returns the report of a batch: of a call of the generator with files.
+func batchOf(view *chain.RunView) (report sequential.Report, ok bool) {
+	if !view.Call || len(view.Tasks) != 1 || view.Tasks[0].Executor != sequential.ID {
+		return report, false
+	}
+	err := json.Unmarshal(view.Tasks[0].Result, &report)
+	return report, err == nil && report.Counts != (sequential.Counts{})
+}
+
+// maxFailures bounds the failed tasks that are printed in full.
 const maxFailures = 10
 
 func failures(w io.Writer, view *chain.RunView) {
@@ -150,7 +165,7 @@ func failures(w io.Writer, view *chain.RunView) {
 		if told++; told > maxFailures {
 			continue
 		}
-		fmt.Fprintf(w, "\n✗ %s (%s) failed: %s\n", label(task), task.Executor, clip(task.Error, 600))
+		fmt.Fprintf(w, "\n✗ %s (%s) failed: %s\n", label(task), task.Executor, shorten.Line(task.Error, 600))
 		about := string(task.ErrorType)
 		if task.ErrorCode != "" {
 			about += ", code " + task.ErrorCode
@@ -164,7 +179,7 @@ func failures(w io.Writer, view *chain.RunView) {
 				fmt.Fprintf(w, "  … and %d more elements\n", len(task.Errors)-j)
 				break
 			}
-			fmt.Fprintf(w, "  element %d: %s\n", element.Index, clip(element.Error, 200))
+			fmt.Fprintf(w, "  element %d: %s\n", element.Index, shorten.Line(element.Error, 200))
 		}
 		if task.Hint != "" {
 			fmt.Fprintf(w, "  hint: %s\n", atTerminal(task.Hint))
@@ -175,22 +190,25 @@ func failures(w io.Writer, view *chain.RunView) {
 	}
 }
 
-// next says what can be done with the run now.
+// next prints the commands for the results and for a retry of the run.
 func (s *session) next(w io.Writer, view *chain.RunView) {
 	fmt.Fprintln(w)
+	_, isBatch := batchOf(view)
 	switch {
 	case s.forgets:
-		fmt.Fprintln(w, "results: run it with --json, or with a store on disk; the memory store forgets them")
+		fmt.Fprintln(w, "results: not kept, because the store is memory; use --json or a store on disk")
 	case view.Status == chain.Completed:
 		fmt.Fprintf(w, "results: chainwright runs %s --json\n", view.RunID)
+	case view.Status.Ended() && isBatch:
+		fmt.Fprintf(w, "results: chainwright runs %s --json\nretry:   run the same command again; it continues where this one stopped\n", view.RunID)
 	case view.Status.Ended():
 		fmt.Fprintf(w, "results: chainwright runs %s --json\nretry:   chainwright retry %s\n", view.RunID, view.RunID)
 	default:
-		fmt.Fprintf(w, "it goes on; how far it is: chainwright runs %s\n", view.RunID)
+		fmt.Fprintf(w, "the run continues; see its progress with chainwright runs %s\n", view.RunID)
 	}
 }
 
-// decode reads a tool's result into a value of the command's own.
+// decode reads a tool's result into a Go value.
 func decode(res *tools.Result, into any) error {
 	if err := json.Unmarshal(res.Result, into); err != nil {
 		return fmt.Errorf("reading the tool's answer: %w", err)

@@ -8,8 +8,10 @@ import (
 	"os"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/tasktree"
 	"github.com/chainwright/chainwright/tools/tasktree/brief"
@@ -35,25 +37,25 @@ type generateTreeCmd struct {
 
 func (c *generateTreeCmd) takes() []*param {
 	return []*param{
-		arg("requirement", &c.Requirement, "What is to be done, in plain words.").optional(),
-		flag("provider", &c.Provider, "NAME", "Who plans: auto, openai, anthropic, ollama, builtin (by rules), caller or none (print the brief). Without a model: builtin.").oneOf("auto", "openai", "anthropic", "ollama", "none", "caller", "builtin"),
-		flag("model", &c.Model, "NAME", "The model; the provider's default without it."),
-		flag("temperature", &c.Temperature, "N", "0 to 2; 0.7 without it."),
-		flag("max-tokens", &c.MaxTokens, "N", "Bound on the model's reply; 4000 without it."),
-		flag("max-tasks", &c.MaxTasks, "N", "Tasks at most; 50 without it."),
-		flag("context", &c.Context, "TEXT", "What else the planner should know: addresses, tables, formats."),
+		arg("requirement", &c.Requirement, "What to do, in natural language.").optional(),
+		flag("provider", &c.Provider, "NAME", "The planner: auto, openai, anthropic, ollama, builtin (rules), caller or none (print the brief). The default is auto, or builtin if no model is configured.").oneOf("auto", "openai", "anthropic", "ollama", "none", "caller", "builtin"),
+		flag("model", &c.Model, "NAME", "The model. The default is the provider's default."),
+		flag("temperature", &c.Temperature, "N", "Temperature, 0 to 2. The default is 0.7."),
+		flag("max-tokens", &c.MaxTokens, "N", "Maximum tokens in the model's reply. The default is 4000."),
+		flag("max-tasks", &c.MaxTasks, "N", "Maximum number of tasks. The default is 50."),
+		flag("context", &c.Context, "TEXT", "More information for the planner: addresses, tables, formats."),
 		flag("allowed-executors", &c.Executors, "A,B", "Use only these executors."),
-		flag("output", &c.Output, "FILE", "Write the result to a file too.").short("o"),
-		flag("save", &c.Save, "", "Save the tree, so that it can be run by its name."),
-		flag("name", &c.Name, "NAME", "The name to save it under."),
-		flag("user-id", &c.UserID, "ID", "Set on every task."),
+		flag("output", &c.Output, "FILE", "Also write the result to a file.").short("o"),
+		flag("save", &c.Save, "", "Save the tree, so that you can run it by its name."),
+		flag("name", &c.Name, "NAME", "The name of the saved tree."),
+		flag("user-id", &c.UserID, "ID", "The user id of every task."),
 		flag("run", &c.RunIt, "", "Run the tree."),
 		agreed(&c.Yes),
-		flag("show-brief", &c.ShowBrief, "", "Print what a model would be told, and its size in tokens, and plan nothing."),
+		flag("show-brief", &c.ShowBrief, "", "Print the brief for a model and its size in tokens. Plans nothing."),
 	}
 }
 
-// Run plans a tree. The result is the only thing on stdout.
+// Run plans a tree. It writes only the result to stdout.
 func (c *generateTreeCmd) Run(s *session) error {
 	if c.Requirement == "" && !c.ShowBrief {
 		return usage("a requirement is missing").withHint(`chainwright generate task-tree "Fetch https://api.example.com/orders, sum up the totals and save them to totals.json"`)
@@ -62,6 +64,7 @@ func (c *generateTreeCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	p.complete()
 	if c.ShowBrief {
 		return finishing(s, p, c.showBrief(s, p))
 	}
@@ -69,7 +72,12 @@ func (c *generateTreeCmd) Run(s *session) error {
 }
 
 func (c *generateTreeCmd) showBrief(s *session, p *program) error {
-	text := p.planner.Brief(tasktree.Input{
+	found, _ := p.registry.Lookup(tasktree.ID)
+	planner, ok := found.(*tasktree.Generator)
+	if !ok {
+		return fmt.Errorf("%s is not registered", tasktree.ID)
+	}
+	text := planner.Brief(tasktree.Input{
 		Requirement: c.Requirement, Context: c.Context, Allowed: c.Executors, MaxTasks: cmp.Or(c.MaxTasks, 50),
 	}).Text()
 	_, err := fmt.Fprintf(s.out, "%s\nThe brief has about %s tokens.\n", text, thousands(brief.Tokens(text)))
@@ -77,7 +85,7 @@ func (c *generateTreeCmd) showBrief(s *session, p *program) error {
 }
 
 func (c *generateTreeCmd) generate(s *session, p *program) error {
-	arguments, err := encode(c.arguments(s, p))
+	arguments, err := plainjson.Marshal(c.arguments(s, p))
 	if err != nil {
 		return fmt.Errorf("writing the arguments: %w", err)
 	}
@@ -97,8 +105,8 @@ func (c *generateTreeCmd) generate(s *session, p *program) error {
 	return nil
 }
 
-// refusal ends the command as the generator's error asks: a plan that could
-// not be run or saved as asked is wrong input, whatever was printed of it.
+// refusal returns the generator's error. A plan that can't be run or saved is
+// wrong input, even if it was printed.
 func (c *generateTreeCmd) refusal(s *session, res *tools.Result) error {
 	if s.ctx.Err() == nil && res.Err.Type == executors.ExecutionError && res.Err.Code == "" && len(res.Result) == 0 {
 		return &exit{code: exitFailed, err: res.Err, hint: res.Err.Hint}
@@ -111,7 +119,7 @@ func (c *generateTreeCmd) arguments(s *session, p *program) map[string]any {
 	provider := c.Provider
 	if (provider == "" || provider == llm.Auto) && p.models.Provider(s.ctx, provider) == llm.None {
 		provider = tasktree.Builtin
-		fmt.Fprintln(s.err, "no language model is configured here: planned by rules (see chainwright generate task-tree --help)")
+		fmt.Fprintln(s.err, "no language model is configured: planned by rules (see chainwright generate task-tree --help)")
 	}
 	set := func(name string, value any, given bool) {
 		if given {
@@ -145,7 +153,7 @@ func (c *generateTreeCmd) tell(s *session, p *program, result json.RawMessage) e
 		return fmt.Errorf("reading the result: %w", err)
 	}
 	if out.Count > 0 {
-		tree, report := chain.Parse(result, p.registry, chain.ParseOptions{})
+		tree, report := parse.Parse(result, p.registry, parse.Options{})
 		if !report.Valid() {
 			return fmt.Errorf("reading the plan: %w", report.Err())
 		}

@@ -1,21 +1,24 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/sequential"
-	"github.com/chainwright/chainwright/tools/sequential/rows"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 type generateSequentialCmd struct {
 	Input       string
 	Output      string
+	Delimiter   string
+	Encoding    string
 	TaskKey     string
 	Subsequent  string
 	Composed    string
@@ -39,126 +42,148 @@ type generateSequentialCmd struct {
 
 func (c *generateSequentialCmd) takes() []*param {
 	return []*param{
-		flag("input", &c.Input, "FILE", "A table: .jsonl, .json, .csv or .parquet.").short("i").required(),
-		flag("output", &c.Output, "FILE", "Where the table goes, with the new columns; its suffix says the format. FILE.journal beside it keeps what was paid for.").short("o").required(),
-		flag("input-task-key", &c.TaskKey, "KEY", "The column that holds the task.").required(),
+		flag("input", &c.Input, "FILE", "The input table: .jsonl, .json, .csv, .tsv or .parquet.").short("i").required(),
+		flag("output", &c.Output, "FILE", "The output table, with the new columns. The suffix sets the format. FILE.journal keeps the replies of the model.").short("o").required(),
+		flag("delimiter", &c.Delimiter, "CHAR", "What separates the cells of a CSV input: one character, or tab. The default is found."),
+		flag("encoding", &c.Encoding, "NAME", "The encoding of a CSV input, such as windows-1252. The default is utf-8."),
+		flag("input-task-key", &c.TaskKey, "KEY", "The column with the task.").required(),
 		flag("output-subsequent-task-key", &c.Subsequent, "KEY", "The column for the subsequent task.").initially("subsequent_task"),
 		flag("output-composition-task-key", &c.Composed, "KEY", "The column for the composition.").initially("composition_task"),
-		flag("overwrite", &c.Overwrite, "", "Let new columns replace those of the input."),
-		flag("workers", &c.Workers, "N", "Requests in flight at most.").initially("30"),
-		flag("provider", &c.Provider, "NAME", "Who is asked: auto, openai, anthropic or ollama.").oneOf("auto", "openai", "anthropic", "ollama"),
-		flag("model", &c.Model, "NAME", "The model; the provider's default without it."),
-		flag("temperature", &c.Temperature, "N", "0 to 2; the model's own without it."),
-		flag("max-tokens", &c.MaxTokens, "N", "Bound on each reply."),
-		flag("seed", &c.Seed, "N", "Ask for the same replies each time, where the provider can do that."),
-		flag("depth", &c.Depth, "N", "How often the composition becomes the next task.").initially("1"),
-		flag("mode", &c.Mode, "MODE", "sequential or parallel_then_sequential.").oneOf("sequential", "parallel_then_sequential").initially("sequential"),
-		flag("check", &c.Check, "", "Have each composition judged."),
-		flag("language", &c.Language, "NAME", "The language to write in."),
-		flag("prompt", &c.Prompt, "FILE", "A file with instructions in place of the built-in ones."),
-		flag("no-cache", &c.NoCache, "", "Ask for equal tasks once for each row."),
-		flag("retry-failed", &c.RetryFailed, "", "Ask again for rows that failed in an earlier start."),
-		flag("max-cost-usd", &c.MaxCost, "N", "Stop when this much is spent, earlier starts included."),
-		flag("max-tokens-total", &c.MaxTotal, "N", "Stop when so many tokens are used, earlier starts included."),
+		flag("overwrite", &c.Overwrite, "", "Allow new columns to replace columns of the input, and FILE to replace one with more rows or of other parameters."),
+		flag("workers", &c.Workers, "N", "Maximum requests in flight.").initially("30"),
+		flag("provider", &c.Provider, "NAME", "The model provider: auto, openai, anthropic or ollama.").oneOf("auto", "openai", "anthropic", "ollama"),
+		flag("model", &c.Model, "NAME", "The model. The default is the provider's default."),
+		flag("temperature", &c.Temperature, "N", "Temperature, 0 to 2. The default is the model's default."),
+		flag("max-tokens", &c.MaxTokens, "N", "Maximum tokens in each reply."),
+		flag("seed", &c.Seed, "N", "Seed for reproducible replies, if the provider supports it."),
+		flag("depth", &c.Depth, "N", "How many times the composition becomes the next task.").initially("1"),
+		flag("mode", &c.Mode, "MODE", "The mode: sequential or parallel_then_sequential.").oneOf("sequential", "parallel_then_sequential").initially("sequential"),
+		flag("check", &c.Check, "", "Ask the model to check each composition."),
+		flag("language", &c.Language, "NAME", "The language of the new tasks."),
+		flag("prompt", &c.Prompt, "FILE", "A file with instructions that replace the built-in ones."),
+		flag("no-cache", &c.NoCache, "", "Send a request for each row, also for equal tasks."),
+		flag("retry-failed", &c.RetryFailed, "", "Process rows again that failed in an earlier start."),
+		flag("max-cost-usd", &c.MaxCost, "N", "Stop when the cost in US dollars reaches N, including earlier starts."),
+		flag("max-tokens-total", &c.MaxTotal, "N", "Stop when N tokens are used, including earlier starts."),
 	}
 }
 
-// Run answers the task of each row of a file.
+// Run calls the generator with the input and output files.
 func (c *generateSequentialCmd) Run(s *session) error {
-	opts, err := c.options()
+	arguments, err := c.arguments()
 	if err != nil {
 		return err
 	}
-	p, err := s.open(unaudited, func(cfg *config.Loaded) { cfg.LLM.MaxConcurrent = max(cfg.LLM.MaxConcurrent, c.Workers) })
+	p, err := s.open(unselected, unextended, func(cfg *config.Loaded) { cfg.LLM.MaxConcurrent = max(cfg.LLM.MaxConcurrent, c.Workers) })
 	if err != nil {
 		return err
 	}
-	return finishing(s, p, c.generate(s, p, opts))
+	return finishing(s, p, c.generate(s, p, arguments))
 }
 
-func (c *generateSequentialCmd) options() (sequential.FileOptions, error) {
-	switch {
-	case c.Workers < 1 || c.Workers > 4096:
-		return sequential.FileOptions{}, usage("--workers must be from 1 to 4096; got %d", c.Workers)
-	case c.Depth < 1 || c.Depth > 10:
-		return sequential.FileOptions{}, usage("--depth must be from 1 to 10; got %d", c.Depth)
-	case c.MaxTokens < 0 || c.MaxTotal < 0 || c.MaxCost < 0:
-		return sequential.FileOptions{}, usage("--max-tokens, --max-tokens-total and --max-cost-usd must not be negative")
-	case c.Temperature != nil && (*c.Temperature < 0 || *c.Temperature > 2):
-		return sequential.FileOptions{}, usage("--temperature must be from 0 to 2; got %g", *c.Temperature)
+func (c *generateSequentialCmd) arguments() (json.RawMessage, error) {
+	arguments := map[string]any{
+		"input": c.Input, "output": c.Output, "input_task_key": c.TaskKey, "output_subsequent_task_key": c.Subsequent,
+		"output_composition_task_key": c.Composed, "overwrite": c.Overwrite, "depth": c.Depth, "mode": c.Mode, "check": c.Check,
+		"workers": c.Workers, "cache": !c.NoCache, "retry_failed": c.RetryFailed,
 	}
-	opts := sequential.FileOptions{
-		Input: c.Input, Output: c.Output, Workers: c.Workers, NoCache: c.NoCache, RetryFailed: c.RetryFailed,
-		Keys: sequential.Keys{Task: c.TaskKey, Subsequent: c.Subsequent, Composed: c.Composed, Overwrite: c.Overwrite},
-		Params: sequential.Params{
-			Depth: c.Depth, Mode: c.Mode, Check: c.Check, Language: c.Language, Provider: c.Provider, Model: c.Model,
-			Temperature: c.Temperature, MaxTokens: c.MaxTokens, Seed: c.Seed,
-		},
-		Meter: llm.NewMeter(llm.Ceiling{CostUSD: c.MaxCost, Tokens: c.MaxTotal}, nil),
+	set := func(name string, value any, given bool) {
+		if given {
+			arguments[name] = value
+		}
 	}
+	set("delimiter", c.Delimiter, c.Delimiter != "")
+	set("encoding", c.Encoding, c.Encoding != "")
+	set("provider", c.Provider, c.Provider != "")
+	set("model", c.Model, c.Model != "")
+	set("language", c.Language, c.Language != "")
+	set("temperature", c.Temperature, c.Temperature != nil)
+	set("seed", c.Seed, c.Seed != nil)
+	set("max_tokens", c.MaxTokens, c.MaxTokens != 0)
+	set("max_cost_usd", c.MaxCost, c.MaxCost != 0)
+	set("max_tokens_total", c.MaxTotal, c.MaxTotal != 0)
 	if c.Prompt != "" {
 		prompt, err := readFile(c.Prompt)
 		if err != nil {
-			return opts, err
+			return nil, err
 		}
-		opts.Params.Prompt = string(prompt)
+		arguments["prompt"] = string(prompt)
 	}
-	return opts, nil
+	return plainjson.Marshal(arguments)
 }
 
-func (c *generateSequentialCmd) generate(s *session, p *program, opts sequential.FileOptions) error {
+func (c *generateSequentialCmd) generate(s *session, p *program, arguments json.RawMessage) error {
 	if p.models.Provider(s.ctx, c.Provider) == llm.None {
 		setting, _ := p.models.Closed()
-		return &exit{code: exitDenied, err: errors.New("there is no language model to ask"), hint: "set one of " + setting}
+		return &exit{code: exitDenied, err: errors.New("no language model is configured"), hint: "set one of " + setting}
 	}
-	show := newProgress(s.err)
-	opts.OnBad = func(bad *rows.Bad) { fmt.Fprintf(s.err, "warning: %s: %s\n", c.Input, bad.Error()) }
-	opts.OnProgress = func(done, total int, counts sequential.Counts) { show.set(done, total, counts.String()) }
-	start := time.Now()
-	report, err := sequential.RunFile(s.ctx, p.models, opts)
-	show.finish()
-	used := opts.Meter.Used()
-	if report.Counts == (sequential.Counts{}) && err != nil {
-		return batchError(err)
+	if p.config.Policy.ReadOnly { // the tool is not published then
+		return &exit{code: exitDenied, err: errors.New("a batch writes a file, and policy allows only calls that change nothing"), hint: "the operator turns this off with policy.read_only: false"}
 	}
+	tables := sequential.NewTable(func(reason string) { fmt.Fprintf(s.err, "warning: %s: %s\n", c.Input, reason) })
+	llm.Connect(p.models, tables)
+	if err := p.registry.Register(tables); err != nil {
+		return fmt.Errorf("registering the generator: %w", err)
+	}
+	res, err := s.callTool(p, sequential.ID, arguments)
+	if err != nil {
+		return err
+	}
+	if len(res.Result) > 0 {
+		if err := c.tell(s, res); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !res.IsError():
+		return nil
+	case interrupted(s.ctx):
+		return errInterrupted
+	}
+	return batchError(res.Err)
+}
+
+// tell prints the report to stdout, and the usage of the batch to stderr.
+func (c *generateSequentialCmd) tell(s *session, res *tools.Result) error {
+	var report sequential.Report
+	if err := decode(res, &report); err != nil {
+		return err
+	}
+	used := report.Usage
 	fmt.Fprintf(s.err, "%s", report.Counts.String())
 	if report.Bad > 0 {
 		fmt.Fprintf(s.err, ", %s that can't be read", plural(report.Bad, "row"))
 	}
-	fmt.Fprintf(s.err, " in %s; %s: %s tokens in, %s out, $%.4f\n", took(time.Since(start)), plural(used.Requests, "request"),
-		thousands(used.InputTokens), thousands(used.OutputTokens), used.CostUSD)
+	fmt.Fprintf(s.err, " in %s; %s: %s tokens in, %s out, $%.4f\n", took(time.Duration(res.DurationMS*float64(time.Millisecond))),
+		plural(used.Requests, "request"), thousands(used.InputTokens), thousands(used.OutputTokens), used.CostUSD)
 	if report.Earlier.Requests > 0 {
 		fmt.Fprintf(s.err, "of these %s in earlier starts\n", plural(report.Earlier.Requests, "request"))
 	}
 	written := map[string]any{"counts": report.Counts, "bad": report.Bad, "usage": used}
-	if _, missing := os.Stat(c.Output); missing == nil {
-		written["output"] = c.Output
+	if report.Output != "" {
+		written["output"] = report.Output
 	}
-	if printErr := s.printJSON(written); printErr != nil && err == nil {
-		err = printErr
+	if err := s.printJSON(written); err != nil {
+		return err
 	}
-	switch {
-	case err != nil:
-		return batchError(err)
-	case report.Counts.Failed > 0:
+	if !res.IsError() && report.Counts.Failed > 0 {
 		return quiet(exitFailed)
 	}
 	return nil
 }
 
-// batchError is how a batch ended that did not come to its end.
-func batchError(err error) error {
-	failed := executors.AsError(err)
+// batchError returns the error of a batch that did not finish.
+func batchError(failed *executors.Error) error {
 	if failed.Type == executors.ValidationError {
 		return refusal(failed)
 	}
 	hint := failed.Hint
 	if hint == "" {
-		hint = "the same command goes on where this one stopped"
+		hint = "run the same command again to continue where this one stopped"
 	}
 	code := exitFailed
 	if failed.Type == executors.PermissionDenied {
 		code = exitDenied
 	}
-	return &exit{code: code, err: err, hint: hint}
+	return &exit{code: code, err: failed, hint: hint}
 }

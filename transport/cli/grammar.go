@@ -4,24 +4,26 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 func init() {
-	cobra.EnableCommandSorting = false // they stand in the order in which people meet them
+	cobra.EnableCommandSorting = false // the order of declaration is the order in which people need them
 	cobra.MousetrapHelpText = ""       // a shortcut on Windows may start the server
 }
 
-// action is what a command does. One that takes arguments or flags declares
-// them with takes.
+// action is what a command does. An action with arguments or flags declares them
+// in a method takes.
 type action interface{ Run(*session) error }
 
 type taker interface{ takes() []*param }
 
-// grammar is what a command takes.
+// grammar holds the arguments and flags of a command.
 type grammar struct{ args, flags []*param }
 
-// command declares a command, and those below it. One without an action only
-// holds those.
+// command declares a command and its subcommands. A command without an action
+// only groups subcommands.
 func (s *session) command(name, about string, does action, below ...*cobra.Command) *cobra.Command {
 	var g grammar
 	cmd := &cobra.Command{Use: name, Short: about, Args: g.accept, DisableFlagsInUseLine: true, SuggestionsMinimumDistance: 2}
@@ -42,7 +44,7 @@ func (s *session) command(name, about string, does action, below ...*cobra.Comma
 	return cmd
 }
 
-// declare sorts what a command takes into arguments and flags.
+// declare sorts the parameters of a command into arguments and flags.
 func (g *grammar) declare(s *session, cmd *cobra.Command, params []*param) {
 	for _, p := range params {
 		if p.positional {
@@ -58,8 +60,8 @@ func (g *grammar) declare(s *session, cmd *cobra.Command, params []*param) {
 	}
 }
 
-// accept takes the arguments that were given, and sees that nothing is
-// missing.
+// accept sets the arguments of a command, and returns an error if one is missing
+// or too many.
 func (g *grammar) accept(cmd *cobra.Command, given []string) error {
 	for i, p := range g.args {
 		switch {
@@ -86,18 +88,23 @@ func (g *grammar) accept(cmd *cobra.Command, given []string) error {
 	return nil
 }
 
-// surplus says what may have been meant by an argument too many.
+// surplus returns the error for an argument too many, with a suggestion.
 func (g *grammar) surplus(cmd *cobra.Command, extra string) error {
 	switch {
 	case cmd.HasSubCommands() && len(g.args) == 0:
-		return misuse(cmd, "there is no command %s%s", extra, meant(cmd.SuggestionsFor(extra)))
+		similar := cmd.SuggestionsFor(extra)
+		e := misuse(cmd, "there is no command %s%s", shorten.Line(extra, 40), meant(similar))
+		if cmd.HasParent() && len(similar) == 0 {
+			e = e.withHint("use " + strings.Join(paths(leaves(cmd)), " or "))
+		}
+		return e
 	case strings.HasPrefix(extra, "{") && cmd.Flags().Lookup("inputs") != nil:
-		return misuse(cmd, "unexpected argument %s", clip(extra, 40)).withHint("inputs are given with --inputs '{…}'")
+		return misuse(cmd, "unexpected argument %s", shorten.Line(extra, 40)).withHint("use --inputs '{…}' for inputs")
 	}
 	return misuse(cmd, "unexpected argument %s", extra)
 }
 
-// leaves are the commands that do something, in their order.
+// leaves returns the commands that have an action, in the order of declaration.
 func leaves(cmd *cobra.Command) []*cobra.Command {
 	var list []*cobra.Command
 	for _, each := range cmd.Commands() {
@@ -112,8 +119,17 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 	return list
 }
 
-// words are a command as it is typed after the program's name: executors new.
+// words returns the words of a command after the program's name: executors new.
 func words(cmd *cobra.Command) []string { return strings.Fields(cmd.CommandPath())[1:] }
+
+// paths returns the commands as a user types them.
+func paths(cmds []*cobra.Command) []string {
+	var list []string
+	for _, cmd := range cmds {
+		list = append(list, cmd.CommandPath())
+	}
+	return list
+}
 
 func names(cmds []*cobra.Command) []string {
 	var list []string

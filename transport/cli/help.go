@@ -12,13 +12,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpTexts hold what the help of each command says beyond its flags: what it
-// is for, and examples.
+// helpTexts hold the description and the examples of each command. The flags are
+// added to them.
 //
 //go:embed help/*.txt
 var helpTexts embed.FS
 
-// mustHelp returns a help text; a missing one is a mistake in the build.
+// mustHelp returns a help text. It panics if the text is missing.
 func mustHelp(name string) string {
 	text, err := helpTexts.ReadFile("help/" + name + ".txt")
 	if err != nil {
@@ -27,11 +27,10 @@ func mustHelp(name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// pageWidth bounds the lines of the help, which are hard to read when they are
-// long.
+// pageWidth bounds the length of the lines of the help.
 const pageWidth = 100
 
-// page is the help of a command, as it is written.
+// page writes the help of a command.
 type page struct {
 	out     io.Writer
 	columns int
@@ -76,7 +75,7 @@ func (g *grammar) help(cmd *cobra.Command, _ []string) {
 	}
 }
 
-// helpCommand is for those who ask for help this way: chainwright help run.
+// helpCommand declares chainwright help COMMAND.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: "help <command>", Short: "Show the help of a command.", Hidden: true, Args: cobra.ArbitraryArgs}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
@@ -89,7 +88,7 @@ func helpCommand(root *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// text writes paragraphs; what is indented stays as it is.
+// text writes wrapped paragraphs. Indented lines stay as they are.
 func (p page) text(text string) {
 	for paragraph := range strings.SplitSeq(text, "\n\n") {
 		if !strings.HasPrefix(paragraph, " ") {
@@ -99,11 +98,11 @@ func (p page) text(text string) {
 	}
 }
 
-// entry is a line of a list in the help.
+// entry is one line of a list in the help.
 type entry struct{ syntax, about string }
 
-// list writes what there is below a title. What is too long for the left
-// column stands on a line of its own.
+// list writes a title and its entries. An entry that is too long for the left
+// column is on its own line.
 func (p page) list(title string, entries []entry) {
 	if len(entries) == 0 {
 		return
@@ -127,7 +126,7 @@ func (p page) list(title string, entries []entry) {
 	}
 }
 
-// long is a flag as it is written with its name.
+// long returns a flag with its name and value: --limit=N.
 func (p *param) long() string {
 	text := "--" + p.name
 	if p.shown != "" {
@@ -139,7 +138,7 @@ func (p *param) long() string {
 	return text
 }
 
-// syntax is a flag with its letter; one without a letter is indented.
+// syntax returns a flag with its letter. A flag without a letter is indented.
 func (p *param) syntax(indent string) string {
 	if p.letter != "" {
 		indent = "-" + p.letter + ", "
@@ -147,7 +146,7 @@ func (p *param) syntax(indent string) string {
 	return indent + p.long()
 }
 
-// explained is what the help says of an argument or a flag.
+// explained returns the description of an argument or a flag.
 func (p *param) explained() string {
 	if p.initial == "" {
 		return p.about

@@ -2,8 +2,8 @@ package cli
 
 import "strings"
 
-// terms are what the hints of tools call by the names that assistants use, and
-// what a person at a terminal writes. The longer ones stand first.
+// terms replace the names that assistants use in the hints of tools with the
+// commands that a person types. Longer names come first.
 var terms = strings.NewReplacer(
 	`give them with the run: {"inputs": {…}}`, `give them with --inputs '{…}'`,
 	"name the tasks to run again", "name the tasks to run again: --from TASK",
@@ -19,5 +19,5 @@ var terms = strings.NewReplacer(
 	"the executors command", "chainwright executors",
 )
 
-// atTerminal is a hint of a tool in the words of the command line.
+// atTerminal returns a tool's hint with the names of commands.
 func atTerminal(hint string) string { return terms.Replace(hint) }

@@ -11,10 +11,10 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors/policy"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
-// configTemplate is the file with everything commented out.
+// configTemplate is a configuration file in which every line is a comment.
 //
 //go:embed templates/chainwright.yaml
 var configTemplate string
@@ -27,13 +27,13 @@ type initCmd struct {
 
 func (c *initCmd) takes() []*param {
 	return []*param{
-		flag("open", &c.Open, "WHAT:VALUE", "Open files:FOLDER, files:FOLDER:write, command:PROGRAM, network:ADDRESS, ssh:HOST or docker:IMAGE. Repeat it, or separate by commas."),
-		flag("user", &c.User, "", "Write the file that holds in every folder, instead of one in this folder."),
-		flag("force", &c.Force, "", "Replace a file that is there."),
+		flag("open", &c.Open, "WHAT:VALUE", "Open files:FOLDER, files:FOLDER:write, command:PROGRAM, network:ADDRESS, ssh:HOST or docker:IMAGE. Repeat the flag, or separate values with commas."),
+		flag("user", &c.User, "", "Write the user's file, which applies in every folder, instead of one in this folder."),
+		flag("force", &c.Force, "", "Replace an existing file."),
 	}
 }
 
-// opened is what the file opens from the start.
+// opened lists what the new file opens.
 type opened struct {
 	Programs []string
 	Roots    []openedRoot
@@ -47,7 +47,7 @@ type openedRoot struct {
 	Write      bool
 }
 
-// Run writes the file, but only one that would load.
+// Run writes the file. It writes only a file that loads without problems.
 func (c *initCmd) Run(s *session) error {
 	what, err := parseOpen(c.Open)
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *initCmd) Run(s *session) error {
 		return err
 	}
 	if _, err := os.Stat(path); err == nil && !c.Force {
-		return usage("%s is there already", path).withHint("--force replaces it")
+		return usage("%s already exists", path).withHint("use --force to replace it")
 	}
 	if err := s.place(path, text); err != nil {
 		return err
@@ -86,8 +86,8 @@ func (c *initCmd) path() (string, error) {
 	return filepath.Join(folder, config.FileName), nil
 }
 
-// place writes the file beside its place, loads it from there, and moves it
-// in only if it is sound; then it counts as approved.
+// place writes a draft next to the file, loads it, and renames it to the file
+// if it has no problems. Then it approves the file.
 func (s *session) place(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
@@ -102,19 +102,24 @@ func (s *session) place(path string, text []byte) error {
 	if err := os.Rename(draft, path); err != nil {
 		return errors.Join(fmt.Errorf("writing the configuration: %w", err), os.Remove(draft))
 	}
-	cfg, err := s.loadFile(path)
-	if err == nil {
-		err = cfg.Approve()
-	}
-	if err != nil {
-		fmt.Fprintf(s.err, "chainwright: the file is not approved for servers that a client starts here: %v\n", err)
+	if err := s.approve(path); err != nil {
+		fmt.Fprintf(s.err, "chainwright: the file is not approved and can only restrict: %v\n", err)
 	}
 	return nil
 }
 
-// try loads a file and makes its policy.
+// approve approves the file that was written, unless it is the user's file.
+func (s *session) approve(path string) error {
+	cfg, err := s.review()
+	if err != nil || cfg.Found != path {
+		return err
+	}
+	return cfg.Approve()
+}
+
+// try loads a file and builds its policy.
 func (s *session) try(path string) error {
-	cfg, err := s.loadFile(path)
+	cfg, err := s.loadWith(path, false)
 	if err != nil {
 		return err
 	}
@@ -126,16 +131,7 @@ func (s *session) try(path string) error {
 	return pol.Close()
 }
 
-func (s *session) loadFile(path string) (*config.Loaded, error) {
-	named := *s
-	globals := *s.globals
-	globals.Config = path
-	named.globals = &globals
-	return named.load(byPerson)
-}
-
-// render puts what is open in the place of the examples that the file has of
-// it.
+// render replaces the examples in the template with the sections to open.
 func (o *opened) render() ([]byte, error) {
 	text := configTemplate
 	for _, section := range []struct {
@@ -165,7 +161,7 @@ func (o *opened) render() ([]byte, error) {
 	return []byte(text), nil
 }
 
-// list is a section of policy with one list, as YAML.
+// list returns a section of policy with one list, as YAML.
 func list[T any](section, key string, items []T, each func(T) []string) []string {
 	if len(items) == 0 {
 		return nil
@@ -181,12 +177,12 @@ func list[T any](section, key string, items []T, each func(T) []string) []string
 
 func item(text string) []string { return []string{"- " + quote(text)} }
 
-// quote writes a text as YAML takes it without surprises.
+// quote returns a string in YAML quotes.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-var errNoFolder = errors.New("there is no folder")
+var errNoFolder = errors.New("no such folder:")
 
-// parseOpen reads the entries of --open.
+// parseOpen parses the values of --open.
 func parseOpen(entries []string) (opened, error) {
 	var what opened
 	for _, entry := range entries {
@@ -197,7 +193,7 @@ func parseOpen(entries []string) (opened, error) {
 		if err := what.add(kind, value); err != nil {
 			refused := usage("--open %s: %w", entry, err)
 			if errors.Is(err, errNoFolder) {
-				refused.hint = "make it first, or name one that is there"
+				refused.hint = "create it first, or name an existing folder"
 			}
 			return what, refused
 		}
@@ -226,13 +222,13 @@ func (o *opened) add(kind, value string) error {
 	case "docker":
 		o.Images = append(o.Images, value)
 	default:
-		return fmt.Errorf("%q can't be opened this way; what can: files, command, network, ssh, docker", kind)
+		return fmt.Errorf("%q can't be opened with --open; allowed are files, command, network, ssh and docker", kind)
 	}
 	return nil
 }
 
-// addRoot names a folder after itself. Where the shell has left the ~ it
-// stays, which reads better; everything else becomes absolute.
+// addRoot adds a folder under its base name. A path that begins with ~ stays as
+// it is; every other path becomes absolute.
 func (o *opened) addRoot(folder string, write bool) error {
 	rest, inHome := strings.CutPrefix(folder, "~")
 	home, err := os.UserHomeDir()
@@ -259,7 +255,7 @@ func (o *opened) addRoot(folder string, write bool) error {
 	return nil
 }
 
-// rootName is a folder's name in letters, digits, - and _.
+// rootName returns a folder's name with only letters, digits, - and _.
 func rootName(path string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {

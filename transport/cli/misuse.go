@@ -11,14 +11,14 @@ import (
 	"github.com/chainwright/chainwright/executors/nearest"
 )
 
-// misuse is a mistake in a command line; its help would have told better.
+// misuse returns a usage error that points to the help of the command.
 func misuse(cmd *cobra.Command, format string, args ...any) *exit {
 	e := usage(format, args...)
 	e.see = cmd.CommandPath()
 	return e
 }
 
-// misusedFlag says what is wrong with a flag.
+// misusedFlag returns the error for a wrong flag.
 func misusedFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
@@ -39,7 +39,7 @@ func misusedFlag(cmd *cobra.Command, err error) error {
 	return misuse(cmd, "%w", err)
 }
 
-// meant asks whether something else was meant.
+// meant returns a suggestion: did you mean …?
 func meant(names []string) string {
 	switch len(names) {
 	case 0:

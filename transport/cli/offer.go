@@ -1,20 +1,21 @@
 package cli
 
 import (
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
-// offer is what a shell offers to complete an argument or a flag with: words,
-// each with what it means behind a tab, or files.
+// offer returns completions for an argument or a flag: words, each with its
+// description after a tab, or files.
 type offer func(*session) ([]cobra.Completion, cobra.ShellCompDirective)
 
-// of makes cobra's function of it.
+// of returns the offer as a function for cobra.
 func (o offer) of(s *session) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		list, how := o(s)
@@ -22,7 +23,7 @@ func (o offer) of(s *session) cobra.CompletionFunc {
 	}
 }
 
-// offer completes the arguments of a command, one after the other.
+// offer completes the arguments of a command by position.
 func (g *grammar) offer(s *session) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(given) >= len(g.args) {
@@ -50,11 +51,13 @@ func these(words ...string) offer {
 	}
 }
 
-// known offers what an opened program knows. Where it can't be opened, the
-// command itself says why.
+// known offers what an opened program lists. If the program can't be opened, it
+// offers nothing; the command itself prints why.
 func known(list func(*session, *program) []cobra.Completion, change ...func(*config.Loaded)) offer {
 	return func(s *session) ([]cobra.Completion, cobra.ShellCompDirective) {
-		p, err := s.open(append(change, unaudited)...)
+		quiet := *s
+		quiet.err = io.Discard // the shell is about to show the command line
+		p, err := quiet.open(append(change, unaudited)...)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -80,7 +83,7 @@ var toolNames = known(func(_ *session, p *program) []cobra.Completion {
 	return list
 })
 
-// runIDs are the latest runs.
+// runIDs offers the latest runs.
 var runIDs = known(func(s *session, p *program) []cobra.Completion {
 	var list []cobra.Completion
 	runs, _, err := p.runner.List(s.ctx, chain.ListOptions{Limit: 50})

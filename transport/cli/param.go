@@ -15,7 +15,7 @@ import (
 // param is an argument or a flag of a command, and the field that it sets.
 type param struct {
 	name, letter string
-	shown        string // stands for a flag's value in the help; "" for a switch
+	shown        string // the placeholder of the value in the help; "" for a switch
 	about        string
 	into         any // *settable
 	initial      string
@@ -25,18 +25,18 @@ type param struct {
 	offer        offer
 }
 
-// settable is a field that a param can set; a pointer stays nil where nothing
-// is given.
+// settable is the type of a field that a param can set. A pointer stays nil if
+// the param is not given.
 type settable interface {
 	string | []string | bool | int | float64 | *int | *float64
 }
 
-// arg is an argument that must be given, unless it is optional.
+// arg declares an argument. It is required unless optional is called.
 func arg(name string, into *string, about string) *param {
 	return &param{name: name, into: into, about: about, positional: true, needed: true, offer: nothing}
 }
 
-// flag is a flag, which may be left out unless it is required.
+// flag declares a flag. It is optional unless required is called.
 func flag[T settable](name string, into *T, shown, about string) *param {
 	p := &param{name: name, into: into, shown: shown, about: about, offer: nothing}
 	switch {
@@ -54,7 +54,7 @@ func (p *param) short(letter string) *param  { p.letter = letter; return p }
 func (p *param) offering(what offer) *param  { p.offer = what; return p }
 func (p *param) oneOf(list ...string) *param { p.choices, p.offer = list, these(list...); return p }
 
-// initially sets the value that holds where none is given.
+// initially sets the default value.
 func (p *param) initially(text string) *param {
 	p.initial = text
 	if err := p.Set(text); err != nil {
@@ -69,10 +69,10 @@ func (p *param) addTo(s *session, cmd *cobra.Command, flags *pflag.FlagSet) {
 	if p.shown == "" {
 		added.NoOptDefVal = "true"
 	}
-	_ = cmd.RegisterFlagCompletionFunc(p.name, p.offer.of(s)) // which fails for a flag that isn't there
+	_ = cmd.RegisterFlagCompletionFunc(p.name, p.offer.of(s)) // fails only for an unknown flag
 }
 
-// placeholder is an argument as the help shows it.
+// placeholder returns an argument as the help shows it.
 func (p *param) placeholder() string {
 	if p.needed {
 		return "<" + p.name + ">"
@@ -91,28 +91,28 @@ func (p *param) Set(text string) error {
 	case *[]string:
 		*into = append(*into, splitList(text)...)
 	case *bool:
-		return parse(text, into, strconv.ParseBool, "true or false")
+		return parseInto(text, into, strconv.ParseBool, "true or false")
 	case *int:
-		return parse(text, into, strconv.Atoi, "a whole number")
+		return parseInto(text, into, strconv.Atoi, "a whole number")
 	case **int:
 		*into = new(int)
-		return parse(text, *into, strconv.Atoi, "a whole number")
+		return parseInto(text, *into, strconv.Atoi, "a whole number")
 	case *float64:
-		return parse(text, into, finite, "a number")
+		return parseInto(text, into, finite, "a number")
 	case **float64:
 		*into = new(float64)
-		return parse(text, *into, finite, "a number")
+		return parseInto(text, *into, finite, "a number")
 	}
 	return nil
 }
 
-// String implements pflag.Value: the value at the start.
+// String implements pflag.Value: it returns the default value.
 func (p *param) String() string { return p.initial }
 
 // Type implements pflag.Value.
 func (p *param) Type() string { return p.shown }
 
-func parse[T any](text string, into *T, read func(string) (T, error), kind string) error {
+func parseInto[T any](text string, into *T, read func(string) (T, error), kind string) error {
 	value, err := read(text)
 	if err != nil {
 		return fmt.Errorf("must be %s; got %q", kind, text)
@@ -129,7 +129,7 @@ func finite(text string) (float64, error) {
 	return value, err
 }
 
-// splitList splits at commas; \, is a comma in an entry.
+// splitList splits a list at commas. Write \, for a comma in an entry.
 func splitList(text string) []string {
 	const comma = "\x00"
 	list := strings.Split(strings.ReplaceAll(text, `\,`, comma), ",")

@@ -8,25 +8,26 @@ import (
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// maxPicture bounds the tasks of a picture; past it only what did not
-// complete is drawn.
+// maxPicture bounds the tasks of a drawing. Of a larger run, only the tasks that
+// did not complete are drawn.
 const maxPicture = 200
 
 var marks = map[chain.State]string{
 	chain.Pending: "·", chain.InProgress: "▸", chain.Completed: "✓", chain.Failed: "✗", chain.Cancelled: "■", chain.Skipped: "–",
 }
 
-// pictured is one task of a picture.
+// pictured is one task of a drawing.
 type pictured struct {
 	task  *chain.TaskView
-	after []string // the ids of what it waits for, where that is known
+	after []string // the ids of its dependencies, if known
 	under []*pictured
 }
 
-// draw writes a run as a tree of its tasks with box characters: how each
-// ended, how long it took, and what it waited for.
+// draw writes a run as a tree of its tasks with box characters: the state, the
+// duration and the dependencies of each.
 func draw(w io.Writer, view *chain.RunView, after map[string][]string) error {
 	byID := map[string]*pictured{}
 	var roots []*pictured
@@ -60,7 +61,7 @@ func draw(w io.Writer, view *chain.RunView, after map[string][]string) error {
 	return p.err
 }
 
-// ownName is a task's name where it says more than the id and the executor.
+// ownName returns a task's name, or "" if it equals the id or the executor.
 func ownName(task *chain.TaskView) string {
 	if task.Name == task.ID || task.Name == task.Executor {
 		return ""
@@ -68,8 +69,7 @@ func ownName(task *chain.TaskView) string {
 	return task.Name
 }
 
-// label is how a task is called in a line of its own: by its id, with its name
-// where it has one.
+// label returns a task's id, followed by its name if it has one.
 func label(task *chain.TaskView) string {
 	return strings.TrimSpace(task.ID + " " + ownName(task))
 }
@@ -77,8 +77,8 @@ func label(task *chain.TaskView) string {
 type painter struct {
 	w     io.Writer
 	limit int
-	id    int // how wide the column of ids is, with the branches before them
-	name  int // and that of names; 0 where there are none, or no room
+	id    int // the width of the column of ids, including the branches
+	name  int // the width of the column of names; 0: no column
 	err   error
 }
 
@@ -99,18 +99,18 @@ func (p *painter) level(nodes []*pictured, indent string) {
 	}
 }
 
-// The widths of a picture.
+// The widths of the columns of a drawing.
 const (
 	branchWidth = 3
-	fateWidth   = 18 // a state and how long it took
+	fateWidth   = 18 // a state and a duration
 	widestID    = 40
 	widestName  = 30
-	leastName   = 12 // less of a name says nothing
-	leastArrow  = 8  // and less of what a task waits for neither
+	leastName   = 12 // a shorter name says nothing
+	leastArrow  = 8  // nor does a shorter list of dependencies
 )
 
-// columns measures the tasks; a terminal that is too narrow for all of a line
-// goes without the names, since the ids are what commands take.
+// columns returns the widths for the tasks. On a terminal that is too narrow,
+// the names are left out, because commands take ids.
 func (p *painter) columns(nodes []*pictured, depth int) {
 	for _, node := range nodes {
 		id := min(utf8.RuneCountInString(node.task.ID), widestID)
@@ -127,9 +127,9 @@ func (p *painter) columns(nodes []*pictured, depth int) {
 
 func (p *painter) node(node *pictured, lead string) {
 	task := node.task
-	text := padded(lead+marks[task.Status]+" "+clip(task.ID, widestID), p.id) + gap
+	text := padded(lead+marks[task.Status]+" "+shorten.Line(task.ID, widestID), p.id) + gap
 	if p.name > 0 {
-		text += padded(clip(ownName(task), p.name), p.name) + gap
+		text += padded(shorten.Line(ownName(task), p.name), p.name) + gap
 	}
 	text += fate(task)
 	text = strings.TrimRight(text, " ")
@@ -139,7 +139,7 @@ func (p *painter) node(node *pictured, lead string) {
 	p.plain(text)
 }
 
-// fate is how a task stands, in words.
+// fate returns the state of a task as text.
 func fate(task *chain.TaskView) string {
 	text := string(task.Status)
 	switch {

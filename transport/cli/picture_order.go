@@ -1,9 +1,12 @@
 package cli
 
-import "github.com/chainwright/chainwright/chain"
+import (
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
+)
 
-// order is what each task of a run on record waits for, read from the tree
-// that it was started with; nil where there is none, or too much to draw.
+// order returns the dependencies of each task of a recorded run, read from its
+// tree. It returns nil if there is no tree, or too many tasks to draw.
 func (p *program) order(s *session, view *chain.RunView) map[string][]string {
 	if len(view.Tasks) > maxPicture || p.store == nil {
 		return nil
@@ -12,7 +15,7 @@ func (p *program) order(s *session, view *chain.RunView) map[string][]string {
 	if err != nil || len(row.Tree) == 0 {
 		return nil
 	}
-	tree, report := chain.Parse(row.Tree, p.registry, chain.ParseOptions{})
+	tree, report := parse.Parse(row.Tree, p.registry, parse.Options{})
 	if !report.Valid() {
 		return nil
 	}
@@ -23,8 +26,8 @@ func (p *program) order(s *session, view *chain.RunView) map[string][]string {
 	return after
 }
 
-// awaited are the tasks that a task waits for; one that need not have completed
-// has a question mark.
+// awaited returns the ids of a task's dependencies. One that is not required has
+// a question mark.
 func awaited(tree *chain.Tree, task *chain.Task) []string {
 	var names []string
 	for _, dep := range task.Dependencies {

@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// drawTree writes a tree that has not run yet with box characters: each task
-// with its executor, what it waits for, and when or how often it is done.
+// drawTree writes a tree that has not run yet with box characters: each task with
+// its executor, dependencies, condition and for_each.
 func drawTree(w io.Writer, tree *chain.Tree) error {
 	p := painter{w: w, limit: width(w)}
 	executor := 0
@@ -27,13 +28,13 @@ func drawTree(w io.Writer, tree *chain.Tree) error {
 		if i == len(tree.Tasks)-1 {
 			lead = "└─ "
 		}
-		p.plain(lead + padded(clip(task.ID, p.name), p.name) + "  " + padded(task.Executor, executor) + manner(tree, task))
+		p.plain(lead + padded(shorten.Line(task.ID, p.name), p.name) + "  " + padded(task.Executor, executor) + manner(tree, task))
 	}
 	return p.err
 }
 
-// manner is what makes a task more than a call: what it waits for, its
-// condition, and that it is done for each of several.
+// manner returns the dependencies, the condition and the for_each of a task as
+// text.
 func manner(tree *chain.Tree, task *chain.Task) string {
 	var text string
 	if names := awaited(tree, task); len(names) > 0 {
@@ -55,7 +56,7 @@ func padded(text string, width int) string {
 // plain writes a line, cut to the width of the terminal.
 func (p *painter) plain(text string) {
 	if p.limit > 0 {
-		text = cut(text, p.limit)
+		text = shorten.Runes(text, p.limit)
 	}
 	p.line(strings.TrimRight(text, " "))
 }

@@ -1,176 +1,143 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/chain/store"
-	"github.com/chainwright/chainwright/chain/store/open"
-	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
 	"github.com/chainwright/chainwright/executors/llm"
-	"github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/nearest"
-	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
-	"github.com/chainwright/chainwright/tools/tasktree"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/app"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
-// program is the parts, wired: what may be done, what can be done, where it
-// is recorded, who does it, and what is published of it.
+// program is the server that a command uses, with its configuration.
 type program struct {
+	app      *app.App
 	config   *config.Loaded
 	log      zerolog.Logger
-	policy   *policy.Policy
-	models   *llm.Client
 	registry *executors.Registry
-	store    store.Store
-	runner   *chain.Runner
-	external *external.Folder // nil: there is none
-	planner  *tasktree.Generator
+	runner   chain.Engine
 	tools    *tools.Set
-	tidy     *time.Timer // nil: nothing is served
+	models   *llm.Client
+	store    store.Store
+	external *external.Folder // nil: no folder of executors
+	tidy     *time.Timer      // nil: nothing is served
 }
 
-// assemble wires the program from its configuration. Close frees it.
-func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs []executors.Executor, change ...func(*external.Options)) (*program, error) {
-	p := &program{config: cfg, log: log}
+// assemble builds the server from the configuration. Call close to free it.
+func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs []executors.Executor, more ...app.Option) (*program, error) {
 	tuneMemory(cfg.Memory)
-
-	var err error
-	if p.policy, err = policy.New(cfg.Policy); err != nil {
-		return nil, p.abandon(ctx, usage("the policy: %w", err).withHint(unwritable(cfg, err)))
+	executorsDir := cfg.ExecutorsDir
+	if executorsDir == config.NoExecutors {
+		executorsDir = ""
 	}
-	if p.models, err = llm.NewClient(cfg.LLM); err != nil {
-		return nil, p.abandon(ctx, usage("the language models: %w", err))
+	a, err := app.New(ctx, append([]app.Option{
+		app.WithoutBuiltin(), app.WithExecutors(execs...), app.WithExecutorsDir(executorsDir),
+		app.WithPolicy(cfg.Policy), app.WithModels(cfg.LLM), app.WithDataDir(cfg.DataDir),
+		app.WithStore(cfg.Store), app.WithRecords(cfg.Records.Keep, int64(cfg.Records.MaxBytes)), app.WithTrees(treesFolder(cfg)),
+		app.WithSelection(selection(cfg)),
+		app.WithHTTP(app.HTTP{
+			Token: os.Getenv(cfg.HTTP.TokenEnv), Tokens: tokens(cfg), Origins: cfg.HTTP.Origins, Hosts: cfg.HTTP.Hosts, Stateless: cfg.HTTP.Stateless,
+		}),
+		app.WithGrace(cfg.Grace), app.WithLogger(log), app.WithVersion(version()), app.WithConfigDigest(cfg.Digest()),
+		app.WithConfigFile(cfg.File, cfg.Approved),
+	}, more...)...)
+	var setting *app.SettingError
+	switch {
+	case errors.As(err, &setting):
+		return nil, usage("%w", err).withHint(unwritable(cfg, setting.Err))
+	case err != nil:
+		return nil, err
 	}
-	llm.Connect(p.models, execs...)
-	for name, key := range p.models.Keys() {
-		p.policy.Know(name, key)
-	}
-	if p.registry, err = executors.NewRegistry(p.policy, log, execs...); err != nil {
-		return nil, p.abandon(ctx, fmt.Errorf("the executors: %w", err))
-	}
-	if p.store, err = openStore(cfg, log); err != nil {
-		return nil, p.abandon(ctx, fmt.Errorf("opening the store %s: %w", cfg.Store, err))
-	}
-	p.runner = chain.NewRunner(chain.RunnerOptions{
-		Registry: p.registry, Store: p.store, Log: log, MaxParallel: cfg.Policy.Limits.MaxParallel, Grace: cfg.Grace,
-	})
-	if err = p.addGenerators(); err != nil {
-		return nil, p.abandon(ctx, err)
-	}
-	p.openExternal(change)
-	published := tools.Options{
-		Runner: p.runner, Registry: p.registry, Log: log, Discovery: cfg.Discovery, Trees: savedTrees(p.treesFolder()),
-		Selection: tools.Selection{Toolsets: cfg.Toolsets, Tools: cfg.Tools, Exclude: cfg.ExcludeTools, ReadOnly: cfg.Policy.ReadOnly},
-	}
-	p.tools, err = tools.Build(published)
-	if err != nil && p.external != nil && p.external.Await() { // the tool that is not there may have come
-		p.tools, err = tools.Build(published)
-	}
-	if err != nil {
-		return nil, p.abandon(ctx, usage("choosing the tools: %w", err))
-	}
-	return p, nil
+	parts := a.Parts()
+	return &program{
+		app: a, config: cfg, log: log, registry: a.Registry(), runner: a.Runner(),
+		tools: parts.Tools, models: parts.Models, store: parts.Store, external: parts.Folder,
+	}, nil
 }
 
-// unwritable is what helps where there is no audit trail to write: not having
-// one has to be said.
+// tokens returns the named tokens, with the values of their variables.
+func tokens(cfg *config.Loaded) []app.Token {
+	var list []app.Token
+	for _, name := range slices.Sorted(maps.Keys(cfg.HTTP.Tokens)) {
+		t := cfg.HTTP.Tokens[name]
+		token := app.Token{Name: name, File: t.File, Principal: cmp.Or(t.Principal, name), Scopes: t.Scopes}
+		if t.Env != "" {
+			token.Value = os.Getenv(t.Env)
+		}
+		list = append(list, token)
+	}
+	return list
+}
+
+func selection(cfg *config.Loaded) app.Selection {
+	s := app.Selection{Toolsets: cfg.Toolsets, Tools: cfg.Tools, Exclude: cfg.ExcludeTools, Discovery: cfg.Discovery}
+	if cfg.Within != nil {
+		s.Within = &app.Selection{Toolsets: cfg.Within.Toolsets, Tools: cfg.Within.Tools}
+	}
+	return s
+}
+
+// unwritable returns the hint for a default audit trail that can't be written.
+// Only the operator can turn the audit trail off.
 func unwritable(cfg *config.Loaded, err error) string {
 	if !strings.HasPrefix(err.Error(), "policy.audit.path: ") || cfg.Source("policy.audit.path") != "default" {
 		return ""
 	}
-	return "the audit trail is in the data folder: name one that can be written with CHAINWRIGHT_DATA_DIR, or keep nothing with --store memory and CHAINWRIGHT_POLICY_AUDIT_OFF=true"
+	return "the audit trail is in the data folder: set a writable one with CHAINWRIGHT_DATA_DIR, or keep no records with --store memory and CHAINWRIGHT_POLICY_AUDIT_OFF=true"
 }
 
-// openStore makes the store, which touches the disk at its first use only.
-func openStore(cfg *config.Loaded, log zerolog.Logger) (store.Store, error) {
-	return open.Open(cfg.Store, open.Options{SQLite: sqlite.Options{
-		MaxAge: cfg.Records.Keep, MaxBytes: int64(cfg.Records.MaxBytes),
-		OnError: func(err error) { log.Error().Err(err).Msg("recording a run") },
-	}})
+// treesFolder returns the folder of saved trees. The default is in the data
+// folder.
+func treesFolder(cfg *config.Loaded) string {
+	if cfg.Trees == "" && cfg.DataDir != "" {
+		return filepath.Join(cfg.DataDir, "trees")
+	}
+	return cfg.Trees
 }
 
-// patience is how long the folder of executors may take before a person is told
-// what is being waited for: it names MCP servers, which are asked for their
-// tools.
-const patience = time.Second
+// quietWait is the time after which a command says that it waits.
+const quietWait = time.Second
 
-// openExternal adds the executors that users made.
-func (p *program) openExternal(change []func(*external.Options)) {
-	dir := p.config.ExecutorsDir
-	if dir == "" || dir == config.NoExecutors {
-		return
-	}
-	late := time.AfterFunc(patience, func() {
-		p.log.Warn().Str("folder", dir).Msg("still reading the folder of executors: an MCP server that it names takes its time")
-	})
-	defer late.Stop()
-	opts := external.Options{
-		Dir: dir, Registry: p.registry, Log: p.log, Trees: nested.New(p.runner, p.registry, p.config.Grace), Peers: mcp.NewPeers(p.policy),
-		Reserved: append([]string{tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, runTools...),
-	}
-	for _, each := range change {
-		each(&opts)
-	}
-	p.external = external.Open(opts)
-}
-
-// watch follows the folder of executors while the program serves.
-func (p *program) watch() {
+// complete waits until all MCP servers in the folder of executors have listed
+// their tools. A server that serves clients need not wait: it announces tools
+// that arrive later.
+func (p *program) complete() {
 	if p.external != nil {
-		p.external.Watch()
+		late := time.AfterFunc(quietWait, func() {
+			p.log.Warn().Str("folder", p.external.Dir()).Msg("still waiting for an MCP server in the folder of executors")
+		})
+		defer late.Stop()
+		p.external.Await()
 	}
 }
 
-// close ends what runs, within the grace period, and frees everything.
+// close stops running work within the grace period and frees everything.
 func (p *program) close(ctx context.Context) error {
-	var errs []error
 	if p.tidy != nil {
 		p.tidy.Stop()
 	}
-	if p.external != nil {
-		errs = append(errs, p.external.Close())
-	}
-	if p.runner != nil {
-		errs = append(errs, p.runner.Close(ctx))
-	}
-	if p.store != nil {
-		errs = append(errs, p.store.Close())
-	}
-	if p.registry != nil {
-		errs = append(errs, p.registry.Close())
-	}
-	if p.models != nil {
-		errs = append(errs, p.models.Close())
-	}
-	if p.policy != nil {
-		errs = append(errs, p.policy.Close())
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("stopping: %w", err)
-	}
-	return nil
+	return p.app.Close(ctx)
 }
 
-func (p *program) abandon(ctx context.Context, err error) error {
-	return errors.Join(err, p.close(ctx))
-}
-
-// tuneMemory trades memory for speed as configured; GOGC and GOMEMLIMIT win.
+// tuneMemory sets the garbage collector as configured. GOGC and GOMEMLIMIT
+// override the configuration.
 func tuneMemory(m config.Memory) {
 	if os.Getenv("GOGC") == "" && m.GCPercent > 0 {
 		debug.SetGCPercent(m.GCPercent)
@@ -180,14 +147,7 @@ func tuneMemory(m config.Memory) {
 	}
 }
 
-func savedTrees(folder string) fs.FS {
-	if folder == "" {
-		return nil
-	}
-	return os.DirFS(folder)
-}
-
-// missing says why a tool can't be called here, and what would help.
+// missing returns the error for a tool that can't be called, with a hint.
 func (p *program) missing(name string) error {
 	if setting, closed := p.registry.Closed(name); closed {
 		return &exit{code: exitDenied, err: fmt.Errorf("%s is closed by policy", name), hint: "open it with " + setting}
@@ -197,7 +157,7 @@ func (p *program) missing(name string) error {
 		names = append(names, tool.Name)
 	}
 	if _, known := p.registry.Lookup(name); known {
-		return usage("%s is not published as a tool", name).withHint("it can be used in a task tree; toolsets, tools, exclude_tools and discovery choose what is published")
+		return usage("%s is not published as a tool", name).withHint("use it in a task tree, or publish it: see toolsets, tools, exclude_tools and discovery")
 	}
 	return usage("there is no tool %q", name).withHint(closest(name, names, "`chainwright tools` lists them"))
 }
@@ -209,5 +169,5 @@ func closest(name string, known []string, otherwise string) string {
 	return otherwise
 }
 
-// listed joins names for a sentence.
+// listed joins names with commas.
 func listed(names []string) string { return strings.Join(names, ", ") }

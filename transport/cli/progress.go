@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// maxRunning is how many running tasks are shown by name.
+// maxRunning bounds the running tasks that are shown by name.
 const maxRunning = 6
 
-// progress shows how far a run is: live lines on a terminal, nothing at all
-// elsewhere.
+// progress shows the progress of a run as live lines on a terminal. It shows
+// nothing if the stream is not a terminal.
 type progress struct {
 	w     io.Writer
 	live  bool
@@ -31,11 +32,11 @@ type progress struct {
 	stopped chan struct{}
 }
 
-// newProgress begins to show progress on a stream. End it with finish.
+// newProgress starts to show progress on a stream. Call finish at the end.
 func newProgress(stream io.Writer) *progress {
 	p := &progress{w: stream, start: time.Now(), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if file := fileOf(stream); file != nil && isTerminal(stream) && enableCursor(file) {
-		p.live, p.w = true, file // which moves the cursor
+		p.live, p.w = true, file // the file itself, because shown would escape the sequences
 	}
 	if !p.live {
 		close(p.stopped)
@@ -45,7 +46,7 @@ func newProgress(stream io.Writer) *progress {
 	return p
 }
 
-// loop draws, so that nobody else waits for a slow terminal.
+// loop draws in its own goroutine, so that a slow terminal delays nothing else.
 func (p *progress) loop() {
 	defer close(p.stopped)
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -61,7 +62,7 @@ func (p *progress) loop() {
 	}
 }
 
-// counts takes the latest counts of a run.
+// counts sets the latest counts of a run.
 func (p *progress) counts(c chain.Counts) {
 	done, total := 0, 0
 	for state, n := range c {
@@ -73,21 +74,21 @@ func (p *progress) counts(c chain.Counts) {
 	p.set(done, total, inWords(c))
 }
 
-// set takes how far the run is, and its state in words.
+// set sets the steps done, the total and the message.
 func (p *progress) set(done, total int, state string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done, p.total, p.state = done, total, state
 }
 
-// tasks takes the names of the tasks that are running.
+// tasks sets the names of the running tasks.
 func (p *progress) tasks(running []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = running
 }
 
-// finish takes the live lines away.
+// finish removes the live lines.
 func (p *progress) finish() {
 	if p.live {
 		close(p.stop)
@@ -95,7 +96,8 @@ func (p *progress) finish() {
 	<-p.stopped
 }
 
-// hold takes the live lines away until the release: somebody is being asked.
+// hold removes the live lines while a person answers a question. Call the
+// returned function to show them again.
 func (p *progress) hold() (release func()) {
 	p.screen.Lock()
 	p.erase()
@@ -119,7 +121,7 @@ func (p *progress) draw() {
 	p.screen.Lock()
 	defer p.screen.Unlock()
 	p.mu.Lock()
-	first := "at work for " + took(time.Since(p.start)) // what has no steps to count
+	first := "running for " + took(time.Since(p.start)) // no steps to count
 	if p.total > 0 {
 		first = fmt.Sprintf("%s %d of %d  %s", bar(p.done, p.total), p.done, p.total, took(time.Since(p.start)))
 	}
@@ -139,7 +141,7 @@ func (p *progress) draw() {
 	}
 	limit := max(width(p.w), 40) - 1
 	for _, line := range lines {
-		screen.WriteString(cut(harmless(line), limit) + "\n")
+		screen.WriteString(shorten.Runes(harmless(line), limit) + "\n")
 	}
 	p.drawn = len(lines)
 	fmt.Fprint(p.w, screen.String())
@@ -154,7 +156,7 @@ func bar(done, total int) string {
 	return "[" + strings.Repeat("█", full) + strings.Repeat("░", cells-full) + "]"
 }
 
-// inWords writes counts in the order of a task's life.
+// inWords returns the counts as text, in the order of a task's states.
 func inWords(c chain.Counts) string {
 	var parts []string
 	for _, state := range []chain.State{chain.InProgress, chain.Completed, chain.Failed, chain.Skipped, chain.Cancelled, chain.Pending} {

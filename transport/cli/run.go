@@ -23,14 +23,14 @@ func (c *runCmd) takes() []*param {
 		arg("file", &c.File, "A task tree in JSON or YAML, or the name of a saved one; - for stdin.").offering(treesAndFiles),
 		flag("inputs", &c.Inputs, "JSON|@FILE|-", "The run's inputs: a JSON object, a file that holds one, or stdin.").short("i"),
 		flag("json", &c.JSON, "", "Print the finished run as JSON."),
-		flag("max-parallel", &c.MaxParallel, "N", "Tasks in flight at most."),
-		flag("on-failure", &c.OnFailure, "continue|stop", "What a failed task does to independent ones: continue or stop.").oneOf("continue", "stop"),
-		flag("idempotency-key", &c.IdempotencyKey, "KEY", "The same key with the same tree and inputs gives the same run."),
+		flag("max-parallel", &c.MaxParallel, "N", "Maximum tasks in flight."),
+		flag("on-failure", &c.OnFailure, "continue|stop", "After a failed task, continue or stop the independent tasks.").oneOf("continue", "stop"),
+		flag("idempotency-key", &c.IdempotencyKey, "KEY", "With the same key, tree and inputs, the first run is returned instead of a new one."),
 		agreed(&c.Yes),
 	}
 }
 
-// Run runs a tree to its end. An interrupt cancels it.
+// Run runs a tree and waits for its end. An interrupt cancels the run.
 func (c *runCmd) Run(s *session) error {
 	if c.File == "-" && c.Inputs == "-" {
 		return usage("the tree and its inputs can't both come from stdin")
@@ -79,7 +79,7 @@ func (c *runCmd) arguments(s *session) (map[string]any, error) {
 	return arguments, nil
 }
 
-// runTree has a tool start a run, and follows it to its end.
+// runTree starts a run with a tool and follows it to its end.
 func (s *session) runTree(p *program, tool string, arguments any) (*chain.RunView, error) {
 	res, err := s.use(p, tool, arguments)
 	if err != nil {
@@ -95,8 +95,8 @@ func (s *session) runTree(p *program, tool string, arguments any) (*chain.RunVie
 	return s.follow(p, id)
 }
 
-// allProblems lists what is wrong with a tree that was refused: the refusal
-// itself names only the first few, and stands where the tree is not at fault.
+// allProblems prints all problems of a tree that was refused, because the error
+// has only the first few. If the tree is valid, it returns the error unchanged.
 func (s *session) allProblems(p *program, arguments any, refused error) error {
 	given, ok := arguments.(map[string]any)
 	tree, isTree := given["tasks"].(json.RawMessage)

@@ -8,7 +8,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 type runsCmd struct {
@@ -22,12 +22,12 @@ func (c *runsCmd) takes() []*param {
 	return []*param{
 		arg("id", &c.ID, "A run's id; without it, all runs are listed.").optional().offering(runIDs),
 		flag("json", &c.JSON, "", "Print JSON."),
-		flag("status", &c.Status, "STATUS", "List runs in this state only.").oneOf("pending", "in_progress", "completed", "failed", "cancelled"),
-		flag("limit", &c.Limit, "N", "List at most this many runs (100 at most).").initially("20"),
+		flag("status", &c.Status, "STATUS", "List only runs in this state.").oneOf("pending", "in_progress", "completed", "failed", "cancelled"),
+		flag("limit", &c.Limit, "N", "Maximum number of runs to list (100 at most).").initially("20"),
 	}
 }
 
-// Run lists runs, or shows one as it stands.
+// Run lists runs, or prints one in its current state.
 func (c *runsCmd) Run(s *session) error {
 	if c.Limit < 1 || c.Limit > 100 {
 		return usage("--limit must be 1 to 100; got %d", c.Limit)
@@ -43,7 +43,7 @@ func (c *runsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	view, err := p.runner.Run(s.ctx, c.ID, "")
+	view, err := p.runner.Get(s.ctx, c.ID, "")
 	if err != nil {
 		return finishing(s, p, unknownRun(err))
 	}
@@ -86,7 +86,7 @@ func (c *runsCmd) list(s *session, p *program) error {
 		return err
 	}
 	if len(page.Runs) == 0 {
-		fmt.Fprintln(s.err, "no runs on record; `chainwright run FILE` makes one")
+		fmt.Fprintln(s.err, "no runs are recorded; start one with `chainwright run FILE`")
 		return nil
 	}
 	t := table{right: map[int]bool{3: true}}
@@ -103,7 +103,7 @@ func (c *runsCmd) list(s *session, p *program) error {
 		return err
 	}
 	if page.Next != "" {
-		fmt.Fprintf(s.err, "older runs are left out; raise --limit\n")
+		fmt.Fprintf(s.err, "older runs are not shown; raise --limit\n")
 	}
 	return nil
 }
@@ -117,12 +117,12 @@ type cancelCmd struct {
 func (c *cancelCmd) takes() []*param {
 	return []*param{
 		arg("id", &c.ID, "The run's id.").offering(runIDs),
-		flag("task", &c.Task, "TASK", "Cancel this task and those grouped under it only."),
+		flag("task", &c.Task, "TASK", "Cancel only this task and the tasks grouped under it."),
 		flag("json", &c.JSON, "", "Print the run as JSON."),
 	}
 }
 
-// Run cancels a run through the store, whichever process it runs in.
+// Run cancels a run through the store. The run may belong to another process.
 func (c *cancelCmd) Run(s *session) error {
 	p, err := s.openDurable("cancel", unextended)
 	if err != nil {
@@ -156,13 +156,13 @@ type retryCmd struct {
 func (c *retryCmd) takes() []*param {
 	return []*param{
 		arg("id", &c.ID, "The run's id.").offering(runIDs),
-		flag("from", &c.From, "TASK", "Run this task and all that follow from it again, completed or not. May be repeated."),
+		flag("from", &c.From, "TASK", "Run this task and all tasks that depend on it again, even if completed. May be repeated."),
 		flag("json", &c.JSON, "", "Print the finished run as JSON."),
 		agreed(&c.Yes),
 	}
 }
 
-// Run runs again what did not complete, and follows it.
+// Run retries the tasks that did not complete, and follows the run.
 func (c *retryCmd) Run(s *session) error {
 	p, err := s.openDurable("retry")
 	if err != nil {
@@ -180,16 +180,15 @@ func (c *retryCmd) Run(s *session) error {
 	return finishing(s, p, err)
 }
 
-// openDurable opens the program for a command that only makes sense with a
-// store that outlives the process.
+// openDurable opens the program for a command that needs a store on disk.
 func (s *session) openDurable(command string, change ...func(*config.Loaded)) (*program, error) {
-	cfg, err := s.load(byPerson)
+	cfg, err := s.load()
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Store == "memory" {
-		return nil, usage("%s needs a store on disk: the memory store (set by %s) forgets its runs when the process ends", command, cfg.Source("store")).
-			withHint("give the --store that the run was started with")
+		return nil, usage("%s needs a store on disk: the memory store (set by %s) loses its runs when the process ends", command, cfg.Source("store")).
+			withHint("use the --store that the run was started with")
 	}
 	return s.open(append(change, unselected)...)
 }

@@ -1,10 +1,11 @@
 package cli
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // field is a property of a schema with its name.
@@ -13,7 +14,8 @@ type field struct {
 	property
 }
 
-// properties reads an object schema's properties, in the author's order.
+// properties returns the properties of an object schema in the author's order,
+// and the names of the required ones.
 func properties(schema json.RawMessage) ([]field, map[string]bool, error) {
 	var root struct {
 		Properties json.RawMessage `json:"properties"`
@@ -29,18 +31,10 @@ func properties(schema json.RawMessage) ([]field, map[string]bool, error) {
 	if len(root.Properties) == 0 {
 		return nil, required, nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(root.Properties))
-	if _, err := dec.Token(); err != nil {
-		return nil, nil, fmt.Errorf("reading a schema: %w", err)
-	}
 	var fields []field
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading a schema: %w", err)
-		}
-		f := field{name: fmt.Sprint(name)}
-		if err := dec.Decode(&f.property); err != nil {
+	for name, schema := range strictjson.Members(root.Properties) {
+		f := field{name: name}
+		if err := json.Unmarshal(schema, &f.property); err != nil {
 			return nil, nil, fmt.Errorf("reading the schema of %s: %w", f.name, err)
 		}
 		fields = append(fields, f)

@@ -13,15 +13,20 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"chainwright": func() { Main() }})
+	testscript.Main(m, map[string]func(){
+		"chainwright":       func() { Main() },
+		"chainwright-deaf":  func() { Main(WithExecutors(deaf)) },
+		"chainwright-stuck": func() { Main(WithExecutors(stuck{deaf})) },
+	})
 }
 
-// TestScripts runs testdata/script: each file is one story at the command
-// line, with the program as a process of its own and a home of its own.
+// TestScripts runs testdata/script: each file is a session at the command line.
+// The program runs as a child process with its own home folder.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	model := llmtest.New(t, llmtest.Load(t, "commandline"))
@@ -37,7 +42,7 @@ func TestScripts(t *testing.T) {
 			if err := os.Mkdir(home, 0o700); err != nil {
 				return err
 			}
-			env.Setenv("GORACE", "atexit_sleep_ms=10") // a second for each process by default
+			env.Setenv("GORACE", "atexit_sleep_ms=10") // the default delays each process by a second
 			env.Setenv("HOME", home)
 			env.Setenv("USERPROFILE", home)
 			env.Setenv("APPDATA", filepath.Join(home, "config"))
@@ -45,7 +50,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
 			env.Setenv("XDG_DATA_HOME", filepath.Join(home, "data"))
 			env.Setenv("MODEL", model.URL+"/v1")
-			env.Setenv("CHAINWRIGHT_LLM_PROVIDER", "none") // whatever is on this machine
+			env.Setenv("CHAINWRIGHT_LLM_PROVIDER", "none") // ignore the models of this machine
 			env.Setenv("PEER", strings.TrimPrefix(p.URL, "http://"))
 			return nil
 		},
@@ -57,11 +62,11 @@ func TestScripts(t *testing.T) {
 
 type peerKey struct{}
 
-// peer is what the trees of the scripts talk to.
+// peer is the server that the trees of the scripts call.
 type peer struct {
 	*httptest.Server
-	waiting chan struct{} // one for each request to /slow that has arrived
-	left    chan struct{} // one for each that its caller gave up
+	waiting chan struct{} // one for each request to /slow
+	left    chan struct{} // one for each request whose caller disconnected
 	done    chan struct{}
 }
 
@@ -102,8 +107,8 @@ func (p *peer) close() {
 	p.Close()
 }
 
-// arrived waits until a request has come to /slow; arrived -left until its
-// caller has given it up.
+// arrived waits for a request to /slow; arrived -left waits until its caller
+// has disconnected.
 func arrived(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value(peerKey{}).(*peer)
 	signal := p.waiting
@@ -112,7 +117,7 @@ func arrived(ts *testscript.TestScript, neg bool, args []string) {
 	} else if len(args) != 0 || neg {
 		ts.Fatalf("usage: arrived [-left]")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), executortest.Patience)
 	defer cancel()
 	select {
 	case <-signal:
@@ -121,7 +126,8 @@ func arrived(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// exits runs a command that must end with a code: exits CODE COMMAND….
+// exits runs a command that must end with the given exit code: exits CODE
+// COMMAND….
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 || neg {
 		ts.Fatalf("usage: exits CODE COMMAND [ARG…]")
@@ -136,7 +142,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// fill puts the peer's address in the place of $PEER in files.
+// fill replaces $PEER in files by the peer's address.
 func fill(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range args {
 		path := ts.MkAbs(name)
@@ -147,8 +153,8 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// grab puts the first word behind a text of the last stdout into a variable:
-// grab NAME TEXT.
+// grab sets a variable to the first word after a text in the last stdout: grab
+// NAME TEXT.
 func grab(ts *testscript.TestScript, _ bool, args []string) {
 	_, after, found := strings.Cut(ts.ReadFile("stdout"), args[1])
 	words := strings.FieldsFunc(after, func(r rune) bool { return strings.ContainsRune(" \n\t:\",", r) })

@@ -2,59 +2,88 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime/debug"
 	"time"
 
-	"github.com/mark3labs/mcp-go/server"
-
-	"github.com/chainwright/chainwright/executors/external"
-	"github.com/chainwright/chainwright/tools"
-	"github.com/chainwright/chainwright/transport/stdio"
+	"github.com/chainwright/chainwright/transport/app"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
-// afterwards is a context for what has to be done after an interrupt too.
+// afterwards returns a context for work that must also be done after an
+// interrupt.
 func afterwards(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
-// settled is how long after the start what starting has left behind is given
-// back to the system: about 10 MB that an idle server would hold on to.
+// settled is the time after the start when freed memory is returned to the
+// operating system: about 10 MB that an idle server would keep otherwise.
 const settled = time.Second
 
-// promptly is for what serves: clients give up on a server that is long in
-// coming. The tools of MCP servers that are no quicker are announced later.
-func promptly(o *external.Options) { o.Wait = 2 * time.Second }
-
-// serving wires the program for assistants, and the MCP server over it.
-func (s *session) serving(from caller) (*program, *server.MCPServer, error) {
-	cfg, err := s.load(from)
+// serving builds the program for commands that serve assistants.
+func (s *session) serving(change ...func(*config.Loaded)) (*program, error) {
+	cfg, err := s.load()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	p, err := assemble(s.ctx, cfg, s.logger(cfg.LogLevel), s.executors, promptly)
+	for _, each := range change {
+		each(cfg)
+	}
+	log := s.logger(cfg.LogLevel)
+	if warning := cfg.Warning(); warning != "" {
+		log.Warn().Msg(warning)
+	}
+	p, err := assemble(s.ctx, cfg, log, s.executors, app.WithStreams(ending{s.in, s.watchdog}, s.out))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	srv := tools.NewServer(p.tools, tools.ServerOptions{Version: version()})
-	p.watch() // now that the server follows what changes
 	p.tidy = time.AfterFunc(settled, debug.FreeOSMemory)
-	return p, srv, nil
+	return p, nil
 }
 
 type stdioCmd struct{}
 
-// Run serves until stdin ends or a signal comes, and then lets what runs end
+// Run serves until stdin ends or a signal comes. Then it lets running calls end
 // within the grace period.
 func (stdioCmd) Run(s *session) error {
-	p, srv, err := s.serving(byClient)
+	if isTerminal(s.in) {
+		fmt.Fprintln(s.err, "this command serves MCP on stdin and stdout, and MCP clients start it; press Ctrl-D to end it, or try `chainwright demo`")
+	}
+	defer s.poll()()
+	p, err := s.serving()
 	if err != nil {
 		return err
 	}
-	if isTerminal(s.in) {
-		fmt.Fprintln(s.err, "this speaks MCP on stdin and stdout, for a client to start; try `chainwright demo`, or end it with Ctrl-D")
+	return stopped(s, p, p.app.ServeStdio(s.ctx))
+}
+
+// poll makes stdin and stdout pollable, which allows a tenth more calls a second.
+// A stream that is stderr too stays as it is: writes to stderr can't wait in the
+// poller, and lines of the log would be lost.
+func (s *session) poll() (done func()) {
+	doneIn, doneOut := func() {}, func() {}
+	if in, ok := s.in.(*os.File); ok && !sameFile(in, fileOf(s.err)) {
+		s.in, doneIn = pollable(in)
 	}
-	err = stdio.Serve(s.ctx, srv, s.in, s.out, stdio.Options{Log: p.log, Tools: p.tools, Grace: p.config.Grace, Drain: p.runner.Close})
-	return stopped(s, p, err)
+	if out, ok := s.out.(*os.File); ok && !sameFile(out, fileOf(s.err)) {
+		s.out, doneOut = pollable(out)
+	}
+	return func() {
+		doneIn()
+		doneOut()
+	}
+}
+
+// sameFile reports whether two files are one, also if that can't be known. b may
+// be nil.
+func sameFile(a, b *os.File) bool {
+	if b == nil {
+		return false
+	}
+	x, errX := a.Stat()
+	y, errY := b.Stat()
+	return errX != nil || errY != nil || os.SameFile(x, y)
 }
 
 type serveCmd struct {
@@ -64,29 +93,42 @@ type serveCmd struct {
 
 func (c *serveCmd) takes() []*param {
 	return []*param{
-		flag("addr", &c.Addr, "HOST:PORT", "Where to listen (127.0.0.1:8080)."),
-		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a balancer."),
+		flag("addr", &c.Addr, "HOST:PORT", "The address to listen on (127.0.0.1:8080)."),
+		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a load balancer."),
 	}
 }
 
 // Run serves over HTTP until a signal comes.
 func (c *serveCmd) Run(s *session) error {
-	p, srv, err := s.serving(byPerson)
+	p, err := s.serving(func(cfg *config.Loaded) {
+		if c.Addr != "" {
+			cfg.HTTP.Addr = c.Addr
+		}
+		cfg.HTTP.Stateless = cfg.HTTP.Stateless || c.Stateless
+	})
 	if err != nil {
 		return err
 	}
-	addr := p.config.HTTP.Addr
-	if c.Addr != "" {
-		addr = c.Addr
-	}
-	if c.Stateless {
-		p.config.HTTP.Stateless = true
-	}
-	return stopped(s, p, s.serveHTTP(p, srv, addr, os.Getenv(p.config.HTTP.TokenEnv)))
+	return stopped(s, p, s.serveHTTP(p))
 }
 
-// stopped closes the program. A server that was told to stop, and did, has
-// done what it should.
+// serveHTTP serves HTTP, and adds a hint to the error for an address that is
+// refused.
+func (s *session) serveHTTP(p *program) error {
+	edge := p.config.HTTP
+	err := p.app.Serve(s.ctx, edge.Addr)
+	var listening *net.OpError
+	switch {
+	case errors.Is(err, app.ErrNoToken):
+		return usage("%w", err).withHint(fmt.Sprintf("%s=$(openssl rand -hex 32) chainwright serve --addr %s; clients send it as a bearer token", edge.TokenEnv, edge.Addr))
+	case err != nil && s.ctx.Err() == nil && !errors.As(err, &listening):
+		return usage("%w", err) // the address itself or a token is not valid
+	}
+	return err
+}
+
+// stopped closes the program at the end of serving, and logs that it has
+// stopped. An interrupt is the normal end of a server and no error.
 func stopped(s *session, p *program, err error) error {
 	err = finishing(s, p, err)
 	if err == nil && interrupted(s.ctx) {

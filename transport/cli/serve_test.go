@@ -15,7 +15,7 @@ import (
 )
 
 // TestServeAnswersAndStopsWhenToldTo starts the program as a process, as an
-// operator would.
+// operator does.
 func TestServeAnswersAndStopsWhenToldTo(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -46,7 +46,7 @@ func TestServeAnswersAndStopsWhenToldTo(t *testing.T) {
 	}
 
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
-	for lines.Scan() { // what it still says
+	for lines.Scan() { // the rest of its output
 	}
-	require.NoError(t, cmd.Wait(), "a server that was told to stop has done what it should")
+	require.NoError(t, cmd.Wait(), "a server that is asked to stop ends without an error")
 }

@@ -14,53 +14,58 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 	"github.com/chainwright/chainwright/tools"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/app"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 // maxInput bounds what a command reads from a file or stdin.
 const maxInput = 8 << 20
 
-// session is what every command is given.
+// session holds what every command needs.
 type session struct {
 	streams
 	ctx       context.Context
 	globals   *globals
 	executors []executors.Executor
-	yes       bool      // the person has agreed to what may be asked
-	showing   *progress // what a question must not be drawn over by
+	yes       bool      // --yes: every confirmation is accepted
+	showing   *progress // hidden while a question is asked
 	forgets   bool      // the store ends with the process
+	watchdog  *watchdog // limits how long stopping takes
 	root      *cobra.Command
 }
 
 func newSession(ctx context.Context, std streams, execs []executors.Executor) *session {
-	s := &session{streams: std, ctx: ctx, globals: &globals{}, executors: execs}
+	s := &session{streams: std, ctx: ctx, globals: &globals{}, executors: execs, watchdog: newWatchdog(std.err)}
 	s.root = s.commands()
 	return s
 }
 
-// caller says who started the program: a person, or an assistant's client.
-type caller int
-
-const (
-	byPerson caller = iota
-	byClient
-)
-
 // load reads the configuration.
-func (s *session) load(from caller) (*config.Loaded, error) {
+func (s *session) load() (*config.Loaded, error) { return s.loadWith(s.globals.Config, false) }
+
+// review reads the configuration with the file in the working folder as if it
+// were approved.
+func (s *session) review() (*config.Loaded, error) { return s.loadWith(s.globals.Config, true) }
+
+func (s *session) loadWith(file string, review bool) (*config.Loaded, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("finding the working folder: %w", err)
 	}
-	return config.Load(config.Sources{
-		File: s.globals.Config, Flags: s.globals.flags(), Environ: os.Environ(), Dir: dir,
-		StartedByClient: from == byClient,
+	cfg, err := config.Load(config.Sources{
+		File: file, Flags: s.globals.flags(), Environ: os.Environ(), Dir: dir, Review: review,
 	})
+	if err == nil {
+		s.watchdog.grace.Store(int64(cfg.Grace))
+	}
+	return cfg, err
 }
 
-// logger writes to stderr: for people on a terminal, JSON lines elsewhere.
+// logger returns a logger to stderr: text on a terminal, else JSON lines.
 func (s *session) logger(level string) zerolog.Logger {
 	parsed, err := zerolog.ParseLevel(level)
 	if err != nil {
@@ -68,17 +73,20 @@ func (s *session) logger(level string) zerolog.Logger {
 	}
 	out := s.err
 	if isTerminal(s.err) {
-		out = zerolog.ConsoleWriter{Out: s.err, TimeFormat: "15:04:05", NoColor: true} // which s.err would show
+		out = zerolog.ConsoleWriter{Out: s.err, TimeFormat: "15:04:05", NoColor: true} // s.err would escape the color codes
 	}
 	return zerolog.New(out).Level(parsed).With().Timestamp().Logger()
 }
 
-// open loads the configuration and wires the program for a command that a
-// person gave. Only what goes wrong is logged, unless the level was set.
+// open loads the configuration and builds the program for a person's command. It
+// logs only warnings and errors unless the log level is set.
 func (s *session) open(change ...func(*config.Loaded)) (*program, error) {
-	cfg, err := s.load(byPerson)
+	cfg, err := s.load()
 	if err != nil {
 		return nil, err
+	}
+	if warning := cfg.Warning(); warning != "" {
+		fmt.Fprintf(s.err, "warning: %s\n", warning)
 	}
 	for _, each := range change {
 		each(cfg)
@@ -88,45 +96,38 @@ func (s *session) open(change ...func(*config.Loaded)) (*program, error) {
 	if cfg.Source("log_level") == "default" {
 		level = zerolog.WarnLevel.String()
 	}
-	return assemble(s.ctx, cfg, s.logger(level), s.executors)
+	return assemble(s.ctx, cfg, s.logger(level), s.executors, app.WithPeersOnDemand())
 }
 
-// unaudited is for commands that call no executor: without an audit trail
-// they touch nothing on the disk but a store that they read.
+// unaudited turns the audit trail off, for commands that call no executor. Then
+// they write nothing to the disk.
 func unaudited(cfg *config.Loaded) { cfg.Policy.Audit.Off = true }
 
-// unextended is for commands that need no executor that users made, and so need
-// not wait for the MCP servers that these may be.
+// unextended loads no user-made executors, for commands that do not need them.
+// Then they do not wait for MCP servers.
 func unextended(cfg *config.Loaded) { cfg.ExecutorsDir = config.NoExecutors }
 
-// runTools are the tools behind the commands that work on runs.
-var runTools = []string{tools.ValidateTaskTree, tools.RunTaskTree, tools.GetRun, tools.ListRuns, tools.CancelRun, tools.RetryRun}
-
-// unselected is for commands that need the tools that work on runs: what is
-// published chooses for assistants, not for the person at the terminal.
-// Excluded executors stay so.
+// unselected publishes the tools for runs, for commands that need them. The
+// selection of tools is for assistants, not for a person at a terminal. Excluded
+// executors stay excluded.
 func unselected(cfg *config.Loaded) {
-	cfg.Toolsets, cfg.Tools, cfg.Discovery = nil, nil, false
-	cfg.ExcludeTools = slices.DeleteFunc(cfg.ExcludeTools, func(name string) bool { return slices.Contains(runTools, name) })
+	cfg.Toolsets, cfg.Tools, cfg.Within, cfg.Discovery = nil, nil, nil, false
+	cfg.ExcludeTools = slices.DeleteFunc(cfg.ExcludeTools, func(name string) bool { return slices.Contains(tools.RunTools, name) })
 }
 
-// use calls a tool as an assistant would.
+// use calls a tool as an assistant does.
 func (s *session) use(p *program, name string, arguments any) (*tools.Result, error) {
-	tool, ok := p.tools.Lookup(name)
-	if !ok {
-		return nil, p.missing(name)
-	}
 	raw, isRaw := arguments.(json.RawMessage)
 	if !isRaw {
 		var err error
-		if raw, err = encode(arguments); err != nil {
+		if raw, err = plainjson.Marshal(arguments); err != nil {
 			return nil, fmt.Errorf("writing the arguments of %s: %w", name, err)
 		}
 	}
-	return tool.Handle(s.confirming(), &tools.Request{Arguments: raw}), nil
+	return s.call(p, name, &tools.Request{Arguments: raw})
 }
 
-// inputs reads what --inputs names: JSON, @FILE or - for stdin.
+// inputs reads the value of --inputs: JSON, @FILE, or - for stdin.
 func (s *session) inputs(given string) (json.RawMessage, error) {
 	text, from := []byte(given), "--inputs"
 	switch name, isFile := strings.CutPrefix(given, "@"); {
@@ -152,12 +153,11 @@ func (s *session) inputs(given string) (json.RawMessage, error) {
 }
 
 func readFile(name string) ([]byte, error) {
-	file, err := os.Open(name)
+	data, err := policy.ReadRegular(name, maxInput)
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("reading %s: %w", name, err)
 	}
-	defer file.Close()
-	return readAll(file, name)
+	return data, nil
 }
 
 func readAll(r io.Reader, name string) ([]byte, error) {
@@ -166,14 +166,14 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 	case err != nil:
 		return nil, usage("reading %s: %w", name, err)
 	case len(text) > maxInput:
-		return nil, usage("%s is over 8 MiB", name)
+		return nil, usage("%s is larger than 8 MiB", name)
 	}
 	return text, nil
 }
 
 // printJSON writes a value as JSON, indented for people on a terminal.
 func (s *session) printJSON(v any) error {
-	raw, err := encode(v)
+	raw, err := plainjson.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
@@ -185,18 +185,4 @@ func (s *session) printJSON(v any) error {
 	}
 	_, err = fmt.Fprintf(s.out, "%s\n", raw)
 	return err
-}
-
-// encode is json.Marshal with nothing escaped for the sake of HTML.
-func encode(v any) (json.RawMessage, error) {
-	if raw, ok := v.(json.RawMessage); ok {
-		return raw, nil
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

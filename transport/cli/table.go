@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// table writes columns that are as wide as their widest cell. The last one
-// takes what is left of a terminal's line, and goes on below itself.
+// table writes columns that are as wide as their widest cell. The last column is
+// wrapped to the width of the terminal.
 type table struct {
 	rows  [][]string
 	right map[int]bool // columns of numbers
@@ -17,12 +17,12 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// gap is between two columns.
+// gap is the space between two columns.
 const gap = "  "
 
 func (t *table) write(w io.Writer) error { return t.writeTo(w, width(w)) }
 
-// writeTo writes for lines of a width; 0 is no bound.
+// writeTo writes lines of at most limit characters; 0: no bound.
 func (t *table) writeTo(w io.Writer, limit int) error {
 	widths := t.widths()
 	for _, row := range t.rows {
@@ -64,8 +64,8 @@ func (t *table) widths() []int {
 	return widths
 }
 
-// hang wraps a text that begins at a column so that it goes on below itself,
-// or in a column of its own where hardly any room is left.
+// hang wraps a text that begins at a column, with a hanging indent. If little
+// room is left, the text starts on the next line.
 func hang(text string, column, limit int) string {
 	if column+utf8.RuneCountInString(text) <= limit {
 		return text
@@ -78,25 +78,7 @@ func hang(text string, column, limit int) string {
 	return below + strings.ReplaceAll(wrap(text, limit-indent), "\n", below)
 }
 
-// clip shortens a text to at most n characters of one line.
-func clip(text string, n int) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= n {
-		return text
-	}
-	runes := []rune(text)
-	return string(runes[:max(n-1, 0)]) + "…"
-}
-
-// cut shortens a line to at most n characters, and leaves its spaces.
-func cut(line string, n int) string {
-	if runes := []rune(line); len(runes) > n {
-		return string(runes[:n-1]) + "…"
-	}
-	return line
-}
-
-// took writes a duration as people say it.
+// took returns a duration as text: 12 ms, 1.5 s, 1m30s.
 func took(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
@@ -110,7 +92,7 @@ func took(d time.Duration) string {
 	}
 }
 
-// thousands writes a number with separators.
+// thousands returns a number with separators: 1,234.
 func thousands(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -119,7 +101,7 @@ func thousands(n int) string {
 	return text
 }
 
-// plural writes a count with its noun.
+// plural returns a count with its noun: 1 task, 2 tasks.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -11,13 +11,13 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal reports whether a stream is a terminal that a person looks at.
+// isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	file := fileOf(stream)
 	return file != nil && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// fileOf is the file behind a stream; nil where there is none.
+// fileOf returns the file behind a stream; nil if there is none.
 func fileOf(stream any) *os.File {
 	switch stream := stream.(type) {
 	case *os.File:
@@ -28,8 +28,8 @@ func fileOf(stream any) *os.File {
 	return nil
 }
 
-// width is how many columns a terminal has; 0 where the stream is none, and
-// lines may be as long as they are.
+// width returns the columns of a terminal; 0 if the stream is not a terminal, and
+// lines need no wrapping.
 func width(stream any) int {
 	if !isTerminal(stream) {
 		return 0
@@ -41,13 +41,14 @@ func width(stream any) int {
 	return columns
 }
 
-// screen is a terminal that shows text and is not ruled by it. The names of
-// runs and tasks, errors and answers come from models and servers: control
-// characters in them could hide or forge what a person reads here, the
-// question of a confirmation too.
+// screen writes text to a terminal and escapes control characters. The names of
+// runs and tasks, errors and results come from models and servers. Control
+// characters in them could hide or forge text, also in the question of a
+// confirmation.
 type screen struct{ file *os.File }
 
-// shown is a stream as text is written to it.
+// shown returns a writer that escapes control characters if the stream is a
+// terminal.
 func shown(file *os.File) io.Writer {
 	if term.IsTerminal(int(file.Fd())) {
 		return screen{file}
@@ -62,7 +63,7 @@ func (s screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// harmless writes control characters as Go does; lines and tabs stay.
+// harmless escapes control characters as Go does, except newlines and tabs.
 func harmless(text string) string {
 	if strings.IndexFunc(text, rules) < 0 && utf8.ValidString(text) {
 		return text
@@ -82,8 +83,8 @@ func harmless(text string) string {
 	return b.String()
 }
 
-// rules reports whether a character does something to a terminal, or turns the
-// order of what follows it.
+// rules reports whether a character controls a terminal or reverses the order of
+// the text after it.
 func rules(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
 }

@@ -4,6 +4,6 @@ package cli
 
 import "os"
 
-// enableCursor reports that every terminal here understands the sequences
+// enableCursor returns true: terminals on this platform understand the sequences
 // that move the cursor.
 func enableCursor(*os.File) bool { return true }

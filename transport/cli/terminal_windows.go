@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// enableCursor lets the console understand the sequences that move the
-// cursor, and reports whether it does.
+// enableCursor makes the console understand the sequences that move the cursor,
+// and reports whether that worked.
 func enableCursor(file *os.File) bool {
 	handle := windows.Handle(file.Fd())
 	var mode uint32

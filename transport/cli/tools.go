@@ -7,9 +7,10 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/mcp"
 )
 
-// bytesPerToken is the usual estimate of what a text costs a model.
+// bytesPerToken is the usual estimate for the tokens of a text.
 const bytesPerToken = 4
 
 type toolsCmd struct {
@@ -22,7 +23,7 @@ func (c *toolsCmd) takes() []*param {
 	}
 }
 
-// priced is a published tool with what its listing costs.
+// priced is a published tool with the tokens of its listing.
 type priced struct {
 	Name        string                `json:"name"`
 	Title       string                `json:"title"`
@@ -34,12 +35,13 @@ type priced struct {
 	Output      json.RawMessage       `json:"output_schema,omitempty"`
 }
 
-// Run lists what is published, as the selection in force leaves it.
+// Run lists the tools that the selection in force publishes.
 func (c *toolsCmd) Run(s *session) error {
 	p, err := s.open(unaudited)
 	if err != nil {
 		return err
 	}
+	p.complete()
 	list, total, err := price(s.ctx, p.tools)
 	if err == nil && c.JSON {
 		err = s.printJSON(struct {
@@ -65,7 +67,7 @@ func tellTools(s *session, list []priced, total int) error {
 	return err
 }
 
-// effect says in a word what calls may do to the world.
+// effect returns what calls may do, as one word.
 func effect(a executors.Annotations) string {
 	switch {
 	case a.ReadOnly:
@@ -77,23 +79,15 @@ func effect(a executors.Annotations) string {
 	}
 }
 
-// price lists the set over MCP, as a client gets it, and counts what each
-// tool costs and what the whole reply does.
+// price lists the tools over MCP, as a client gets them. It returns the tools
+// with the tokens of each, and the tokens of the whole list.
 func price(ctx context.Context, set *tools.Set) ([]priced, int, error) {
-	server := tools.NewServer(set, tools.ServerOptions{Version: version()})
-	request := json.RawMessage(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
-	raw, err := encode(server.HandleMessage(ctx, request))
+	raw, entries, err := mcp.New(set, mcp.Options{Version: version()}).List(ctx)
 	if err != nil {
-		return nil, 0, fmt.Errorf("listing the tools: %w", err)
-	}
-	var reply struct {
-		Result struct{ Tools []json.RawMessage }
-	}
-	if err := json.Unmarshal(raw, &reply); err != nil {
-		return nil, 0, fmt.Errorf("listing the tools: %w", err)
+		return nil, 0, err
 	}
 	var list []priced
-	for _, text := range reply.Result.Tools {
+	for _, text := range entries {
 		var named struct{ Name string }
 		if err := json.Unmarshal(text, &named); err != nil {
 			return nil, 0, fmt.Errorf("listing the tools: %w", err)

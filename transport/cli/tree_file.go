@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -25,15 +26,15 @@ func (s *session) treeFile(name string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, misread(shown, err)
 	}
-	raw, err := encode(value)
+	raw, err := plainjson.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", shown, err)
 	}
 	return raw, nil
 }
 
-// decodeTree takes what is named .json as JSON, and everything else as JSON
-// where it begins like it, else as YAML.
+// decodeTree decodes a file named .json as JSON. It decodes any other file as
+// JSON if the text begins like JSON, else as YAML.
 func decodeTree(name string, text []byte) (any, error) {
 	start := strings.TrimSpace(string(text[:min(len(text), 64)]))
 	json := strings.EqualFold(filepath.Ext(name), ".json")
@@ -44,7 +45,7 @@ func decodeTree(name string, text []byte) (any, error) {
 	return strictjson.FromYAML(text)
 }
 
-// misread says where a file stops being JSON or YAML.
+// misread returns the error for a file that is not JSON or YAML, with the line.
 func misread(name string, err error) error {
 	var syntax *strictjson.SyntaxError
 	if errors.As(err, &syntax) && syntax.Line > 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 )
 
 type treesCmd struct {
@@ -25,7 +26,7 @@ func (c *treesCmd) takes() []*param {
 	}
 }
 
-// treeInfo is a saved tree as it is told of.
+// treeInfo is a saved tree as the command prints it.
 type treeInfo struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description,omitempty"`
@@ -55,7 +56,7 @@ func (c *treesCmd) list(s *session, p *program) error {
 		return s.printJSON(map[string]any{"trees": list})
 	}
 	if len(list) == 0 {
-		fmt.Fprintf(s.err, "no tree is saved in %s; chainwright generate task-tree … --save saves one\n", p.treesFolder())
+		fmt.Fprintf(s.err, "no trees are saved in %s; save one with chainwright generate task-tree … --save\n", treesFolder(p.config))
 		return nil
 	}
 	t := table{right: map[int]bool{1: true}}
@@ -112,7 +113,7 @@ func (p *program) savedTree(name string) (*chain.Tree, error) {
 	if refused != nil {
 		return nil, refusal(refused)
 	}
-	tree, report := chain.Parse(raw, p.registry, chain.ParseOptions{})
+	tree, report := parse.Parse(raw, p.registry, parse.Options{})
 	if !report.Valid() {
 		return nil, usage("the saved tree %s: %w", name, report.Err())
 	}
@@ -127,14 +128,14 @@ var treeNames = known(func(_ *session, p *program) []cobra.Completion {
 	return list
 })
 
-// treesAndFiles are what takes a tree's file, or its name.
+// treesAndFiles offers files and the names of saved trees.
 func treesAndFiles(s *session) ([]cobra.Completion, cobra.ShellCompDirective) {
 	list, _ := treeNames(s)
 	return list, cobra.ShellCompDirectiveDefault
 }
 
-// treeArgument is what the tools about trees take of a file, or where there is
-// no such file, of a saved tree's name.
+// treeArgument returns the argument for tools that take a tree: the tasks of a
+// file, or if there is no such file, the name of a saved tree.
 func (s *session) treeArgument(name string) (string, any, error) {
 	raw, err := s.treeFile(name)
 	if errors.Is(err, fs.ErrNotExist) && isTreeName(name) {
@@ -143,7 +144,8 @@ func (s *session) treeArgument(name string) (string, any, error) {
 	return "tasks", raw, err
 }
 
-// isTreeName: this can be the name of a saved tree, and is no path.
+// isTreeName reports whether a text can be the name of a saved tree and is not a
+// path.
 func isTreeName(name string) bool {
 	return !strings.ContainsAny(name, `./\:`) && regexp.MustCompile(`^[\w-]{1,64}$`).MatchString(name)
 }

@@ -19,7 +19,7 @@ func (c *validateCmd) takes() []*param {
 	}
 }
 
-// verdict is what validate_task_tree says.
+// verdict is the result of validate_task_tree.
 type verdict struct {
 	Valid    bool            `json:"valid"`
 	Problems []chain.Problem `json:"problems"`
@@ -63,7 +63,7 @@ func (c *validateCmd) validate(s *session, p *program, arguments map[string]any)
 	return err
 }
 
-// tell says the verdict in words.
+// tell prints the verdict as text.
 func (v *verdict) tell(s *session, name string) {
 	if v.Valid {
 		fmt.Fprintf(s.out, "%s is valid\n", name)

@@ -11,13 +11,13 @@ var released string
 
 type versionCmd struct{}
 
-// Run prints the version, what built it and for what.
+// Run prints the version, the version of Go and the platform.
 func (versionCmd) Run(s *session) error {
 	_, err := fmt.Fprintf(s.out, "chainwright %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
 
-// version is the release, else what the module system knows.
+// version returns the version of the release, else of the module.
 func version() string {
 	if released != "" {
 		return released

@@ -17,7 +17,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/tools"
-	"github.com/chainwright/chainwright/transport/cli/config"
+	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
 func TestATableHangsItsLastColumnOnANarrowTerminal(t *testing.T) {
@@ -165,7 +165,7 @@ func TestAPictureHasColumns(t *testing.T) {
 	}
 }
 
-// Given a question, what is shown of a run does not cover it.
+// The display of a run does not overwrite a question.
 func TestAQuestionHoldsTheProgress(t *testing.T) {
 	t.Parallel()
 	var shown bytes.Buffer
@@ -187,7 +187,7 @@ func TestAQuestionHoldsTheProgress(t *testing.T) {
 	<-drawn
 }
 
-// Given text that would rule a terminal, it is shown and does nothing.
+// Text with control characters for the terminal is escaped.
 func TestAScreenIsNotRuledByText(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
@@ -203,7 +203,7 @@ func TestAScreenIsNotRuledByText(t *testing.T) {
 	}
 }
 
-// Given the beginning of any command or flag, the shells are offered it.
+// The shells complete the beginning of every command and flag.
 func TestCompletionKnowsEveryCommandAndFlag(t *testing.T) {
 	t.Parallel()
 	offered := func(args ...string) string {

@@ -1,66 +1,52 @@
 package endtoend
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
-	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
-// person is who sits behind a client, and says the same to every question.
+// person is the person behind a client, who gives the same answer to every
+// question.
 type person struct {
-	says mcp.ElicitationResponseAction
+	says string
 
 	mu    sync.Mutex
 	heard []string
 }
 
-func (p *person) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (p *person) ask(message string) (action string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard = append(p.heard, request.Params.Message)
-	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: p.says}}, nil
+	p.heard = append(p.heard, message)
+	return p.says
 }
 
-// with connects a client of a revision, behind which the person sits.
+// with connects a client of a revision, with the person behind it.
 func (h home) with(t *testing.T, p *person, revision string, overHTTP bool) *client.Client {
 	t.Helper()
-	var wire transport.Interface
+	url := ""
 	if overHTTP {
-		_, url := h.http(t)
-		made, err := transport.NewStreamableHTTP(url)
-		require.NoError(t, err)
-		wire = made
-	} else {
-		wire = h.wire()
+		url = h.serve(t)
 	}
-	c := client.NewClient(wire, client.WithElicitationHandler(p))
-	require.NoError(t, c.Start(t.Context()))
-	t.Cleanup(func() { _ = c.Close() })
-	_, err := c.Initialize(t.Context(), mcp.InitializeRequest{Params: mcp.InitializeParams{
-		ProtocolVersion: revision, ClientInfo: mcp.Implementation{Name: "endtoend", Version: "1"},
-	}})
-	require.NoError(t, err)
-	require.Equal(t, revision, c.ProtocolVersion())
-	return c
+	return h.connect(t, url, client.Options{Revision: revision, Ask: p.ask})
 }
 
-// A client that this project did not write asks its person, in every revision
-// that has a way to, and what the person says is what happens.
+// A client of another project asks its person, in every revision that supports
+// questions, and the answer decides.
 func TestAPersonIsAsked(t *testing.T) {
 	t.Parallel()
 	for _, revision := range []string{"2025-06-18", "2025-11-25", "2026-07-28"} {
 		for wire, overHTTP := range map[string]bool{"stdio": false, "http": true} {
-			for _, says := range []mcp.ElicitationResponseAction{"accept", "decline", "cancel"} {
-				t.Run(strings.Join([]string{revision, wire, string(says)}, " "), func(t *testing.T) {
+			for _, says := range []string{"accept", "decline", "cancel"} {
+				t.Run(strings.Join([]string{revision, wire, says}, " "), func(t *testing.T) {
 					t.Parallel()
 					work := t.TempDir()
 					notes := filepath.Join(work, "notes.txt")
@@ -74,7 +60,7 @@ func TestAPersonIsAsked(t *testing.T) {
 
 					read := call(t.Context(), t, c, "file_reader", map[string]any{"file_path": "notes.txt"})
 					assert.Equal(t, "completed", read["status"])
-					assert.Empty(t, p.heard, "reading asks nobody")
+					assert.Empty(t, p.heard, "reading asks no question")
 
 					replace := map[string]any{"file_path": "notes.txt", "content": "new", "mode": "overwrite"}
 					tree := []any{
@@ -89,7 +75,7 @@ func TestAPersonIsAsked(t *testing.T) {
 						p.heard = nil
 						envelope := call(t.Context(), t, c, tool, arguments)
 						if assert.Len(t, p.heard, 1, tool) {
-							assert.Contains(t, p.heard[0], "may change or delete what can't be brought back", tool)
+							assert.Contains(t, p.heard[0], "may change or delete something that can't be restored", tool)
 						}
 						if says == "accept" {
 							assert.NotEmpty(t, envelope["run_id"], "%s: %v", tool, envelope)

@@ -1,3 +1,5 @@
-// Package endtoend tests the built program as its users meet it: on the
-// command line, over stdio and over HTTP, with real peers around it.
+// Package endtoend tests the built program as users see it. It is not a stable API.
+// It uses the command line, stdio and HTTP, with real peers around the program,
+// and what others wrote for MCP: the conformance suite, Inspector, the official
+// clients.
 package endtoend

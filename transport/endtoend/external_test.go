@@ -3,15 +3,16 @@ package endtoend
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/executors/executortest/peers"
 )
 
-// ownTree is an executor that needs nothing of the machine.
+// ownTree is an executor that needs nothing else from the machine.
 const ownTree = `id: twice
 title: Twice
 description: 'Doubles a number. Example: {"n": 2}'
@@ -23,33 +24,14 @@ output_schema: {type: object, properties: {result: {}}}
 run: {kind: tree, result: it, tree: [{id: it, name: data_processor, inputs: {data: "${{ inputs.n }}", operation: jq, program: ". * 2"}}]}
 `
 
-// Given a server that runs, when an executor's file is written, broken,
-// mended, and taken away, then its client hears of it, and calls are answered
-// by the last good version.
+// When the file of an executor is written, broken, repaired and removed, the
+// client of a running server is notified, and calls use the last valid version.
 func TestExecutorsComeAndGo(t *testing.T) {
 	t.Parallel()
 	own := t.TempDir()
 	h := newHome(t, map[string]any{"executors_dir": own, "log_level": "warn"})
-	wire := h.wire()
-	legacy := client.NewClient(wire, client.WithLegacyProtocolOnly()) //nolint:staticcheck // sessions are told without asking, which is what is tested
-	require.NoError(t, legacy.Start(t.Context()))
-	c := handshake(t, legacy)
-	changed := make(chan struct{}, 100)
-	c.OnNotification(func(n mcp.JSONRPCNotification) {
-		if n.Method == mcp.MethodNotificationToolsListChanged {
-			changed <- struct{}{}
-		}
-	})
-	published := func() bool {
-		list, err := c.ListTools(t.Context(), mcp.ListToolsRequest{})
-		require.NoError(t, err)
-		for _, tool := range list.Tools {
-			if tool.Name == "twice" {
-				return true
-			}
-		}
-		return false
-	}
+	c, changed := h.told(t)
+	published := func() bool { return slices.Contains(published(t, c), "twice") }
 	write := func(text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(own, "twice.yaml"), []byte(text), 0o600))
 	}
@@ -79,8 +61,8 @@ func TestExecutorsComeAndGo(t *testing.T) {
 	require.False(t, published())
 }
 
-// Given files that name another server, one to be started and one that runs,
-// each of its tools is an executor here.
+// Files for two other servers, one to start and one that is running: each of
+// their tools is an executor here.
 func TestToolsOfAnotherServer(t *testing.T) {
 	t.Parallel()
 	inner := newHome(t, map[string]any{"executors_dir": "none"})
@@ -89,7 +71,7 @@ func TestToolsOfAnotherServer(t *testing.T) {
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(own, name), []byte(text), 0o600))
 	}
-	write("started.yaml", "run:\n  kind: mcp\n  command: ["+program+", stdio, --store, memory, --executors-dir, none]\n  tools: [data_processor]\n  trust_annotations: true\n")
+	write("started.yaml", "run:\n  kind: mcp\n  command: ["+peers.Chainwright(t)+", stdio, --store, memory, --executors-dir, none]\n  tools: [data_processor]\n  trust_annotations: true\n")
 	write("running.yaml", "run:\n  kind: mcp\n  url: "+url+"\n  tools: [data_processor, get_run]\n")
 	h := newHome(t, map[string]any{"executors_dir": own})
 	for _, id := range []string{"started_data_processor", "running_data_processor"} {
@@ -105,5 +87,5 @@ func TestToolsOfAnotherServer(t *testing.T) {
 	write("running.yaml", "run: {kind: mcp, url: \"http://127.0.0.1:1/mcp\"}")
 	stdout, exit := h.command(t, "doctor")
 	require.Equal(t, 1, exit)
-	require.Contains(t, stdout, "running.yaml:1: the server's tools can't be listed")
+	require.Contains(t, stdout, "running.yaml:1: listing the server's tools failed")
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mark3labs/mcp-go/client"
 	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
-// written is what a scripted assistant makes of the brief: at first with two
-// mistakes (an executor that is not there, and an input that no schema knows).
+// written is the tree of a scripted assistant: first with two mistakes (an
+// unknown executor, and an input that the schema does not have).
 func written(address string, mended bool) map[string]any {
 	method, field := "http_executor", "filed"
 	if mended {
@@ -30,9 +31,8 @@ func written(address string, mended bool) map[string]any {
 	}
 }
 
-// An assistant without any key of a model on the server: it is handed the
-// brief, writes a tree with two mistakes, gets both back at once, mends them
-// and runs it.
+// An assistant on a server without a model receives the brief, writes a tree
+// with two mistakes, gets both back at once, fixes them and runs the tree.
 func TestHandOff(t *testing.T) {
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -104,7 +104,7 @@ func TestPlanSaveAndRunByName(t *testing.T) {
 	require.Len(t, run["tasks"], 3)
 	require.Contains(t, byID(t, run)["write"]["result"].(map[string]any)["summary"], " % used")
 
-	// A name that is not there says which are.
+	// The error for an unknown name lists the names.
 	refused := call(ctx, t, c, "run_task_tree", map[string]any{"tree": "nothing-like-it"})
 	require.Contains(t, refused["hint"], "machine")
 

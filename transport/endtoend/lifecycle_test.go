@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
-// gate is a peer that holds each request until it is opened, and tells when
-// one has come and when one was given up.
+// gate is a peer that holds each request until it is opened, and signals each
+// request that arrives or is cancelled.
 type gate struct {
 	*httptest.Server
 	open            atomic.Bool
@@ -42,14 +43,14 @@ func wait(t *testing.T, signal <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-signal:
-	case <-time.After(20 * time.Second):
+	case <-time.After(executortest.Patience):
 		t.Fatal("waited in vain for " + what)
 	}
 }
 
-// TestLifeOfARun does what an assistant does with a run, over both wires:
+// TestLifeOfARun does what an assistant does with a run, over stdio and HTTP:
 // list, call, validate, start, follow, cancel, retry, and read it again from
-// another process after the server is gone.
+// another process after the server has ended.
 func TestLifeOfARun(t *testing.T) {
 	connect := map[string]func(t *testing.T, h home) *client.Client{
 		"stdio": func(t *testing.T, h home) *client.Client { return h.stdio(t) },
@@ -65,12 +66,7 @@ func TestLifeOfARun(t *testing.T) {
 			}})
 			c := connect(t, h)
 
-			list, err := c.ListTools(ctx, mcp.ListToolsRequest{})
-			require.NoError(t, err)
-			var names []string
-			for _, tool := range list.Tools {
-				names = append(names, tool.Name)
-			}
+			names := published(t, c)
 			require.Subset(t, names, []string{"rest_executor", "validate_task_tree", "run_task_tree", "get_run", "list_runs", "cancel_run", "retry_run"})
 			require.NotContains(t, names, "command_executor", "what policy closes is not published")
 

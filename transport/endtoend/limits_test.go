@@ -10,16 +10,17 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/mark3labs/mcp-go/client"
 	"github.com/stretchr/testify/require"
 
 	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
 const hundredMegabytes = 100_000_000
 
-// TestEndlessOutput has a peer send, and a program print, 100 MB: what is kept
-// is capped and says so, what is answered is a preview, and the server goes on.
+// TestEndlessOutput has a peer send, and a program print, 100 MB. The stored
+// result is cut and marked, the reply is a preview, and the server continues to
+// serve.
 func TestEndlessOutput(t *testing.T) {
 	t.Parallel()
 	head, err := exec.LookPath("head")
@@ -51,8 +52,7 @@ func TestEndlessOutput(t *testing.T) {
 	require.Equal(t, "completed", sum["status"], "the server goes on")
 }
 
-// TestLongResultInPages reads a result of 5 MiB in pages and puts it together
-// again.
+// TestLongResultInPages reads a result of 5 MiB in pages and joins them.
 func TestLongResultInPages(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
@@ -75,18 +75,15 @@ func TestLongResultInPages(t *testing.T) {
 	require.Equal(t, letters/2, strings.Count(whole.String(), "é"))
 }
 
-// TestTenClientsAtOnce has ten clients run trees at the same time over one
-// HTTP server; each sees its own runs end.
+// TestTenClientsAtOnce has ten clients run trees at the same time over one HTTP
+// server. Each client sees the end of its own runs.
 func TestTenClientsAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)
 	first, url := h.http(t)
 	clients := []*client.Client{first}
 	for range 9 {
-		c, err := client.NewStreamableHttpClient(url)
-		require.NoError(t, err)
-		require.NoError(t, c.Start(t.Context()))
-		clients = append(clients, handshake(t, c))
+		clients = append(clients, h.connect(t, url, client.Options{}))
 	}
 	const width = 200
 	var group sync.WaitGroup
@@ -117,8 +114,8 @@ func TestTenClientsAtOnce(t *testing.T) {
 	}
 }
 
-// TestTooManyTasks refuses a tree over the limit with one clear problem, and
-// runs one at it.
+// TestTooManyTasks checks that a tree over the limit is refused with one clear
+// problem, and that a tree at the limit runs.
 func TestTooManyTasks(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, nil)

@@ -14,7 +14,7 @@ import (
 
 const nightlyTree = "../../docs/examples/nightly_report.yaml"
 
-// nightlyAnswers are what the model says in the tree of the night.
+// nightlyAnswers are the replies of the model in the nightly tree.
 var nightlyAnswers = [][2]string{
 	{"Put the day into one sentence: 3 orders in the book, 7 bills, 10 boxes", "A calm day: three orders, and all bills are written."},
 	{"Translate into German: Please call Ada.", "Bitte Ada anrufen."},
@@ -22,7 +22,7 @@ var nightlyAnswers = [][2]string{
 	{"Reorder 2 boxes.", "**Subsequent Task:** Ask when the boxes arrive.\n**Composition Task:** Reorder 2 boxes and ask when they arrive."},
 }
 
-// nightlyReport is what the tree writes.
+// nightlyReport is the report that the tree writes.
 const nightlyReport = `# The night
 
 A calm day: three orders, and all bills are written.
@@ -50,7 +50,7 @@ A calm day: three orders, and all bills are written.
 Bonjour, Ada! Bonjour, Bob!
 `
 
-// night is the shop: everything that the tree talks to, and its mailbox.
+// night is the shop: all peers of the tree, and its mailbox.
 func night(t *testing.T) (*place, *letters, string) {
 	t.Helper()
 	if _, err := exec.LookPath("python3"); err != nil {
@@ -64,7 +64,7 @@ func night(t *testing.T) (*place, *letters, string) {
 	} {
 		at = together(at, start(t, work))
 	}
-	// The host of api_call_executor is for its file to say.
+	// The host of api_call_executor is set in its definition.
 	own := t.TempDir()
 	require.NoError(t, os.CopyFS(own, os.DirFS("../../docs/examples/executors")))
 	written := filepath.Join(own, "api_call_executor", "definition.yaml")
@@ -76,9 +76,9 @@ func night(t *testing.T) (*place, *letters, string) {
 	return at, box, work
 }
 
-// TestOneTreeWithEveryExecutor runs a tree in which every executor has a task,
-// those of users of each kind too, on the command line and over stdio: each
-// task completes, and the report arrives where it should.
+// TestOneTreeWithEveryExecutor runs a tree with a task for every executor,
+// including user-made ones of each kind, at the command line and over stdio.
+// Each task completes, and the report arrives.
 func TestOneTreeWithEveryExecutor(t *testing.T) {
 	t.Parallel()
 	at, box, work := night(t)
@@ -128,7 +128,7 @@ func TestOneTreeWithEveryExecutor(t *testing.T) {
 	})
 }
 
-// checkNight holds a run to what must have come of it everywhere.
+// checkNight checks the results of a run at every peer.
 func checkNight(t *testing.T, view map[string]any, box *letters, work string) {
 	t.Helper()
 	require.Equal(t, "completed", view["status"], failures(view))
@@ -155,7 +155,7 @@ func checkNight(t *testing.T, view map[string]any, box *letters, work string) {
 	}
 }
 
-// failures are the tasks that did not complete, and why.
+// failures lists the tasks that did not complete, with their errors.
 func failures(view map[string]any) string {
 	var list []string
 	for _, task := range view["tasks"].([]any) {

@@ -38,7 +38,7 @@ print(f"{sum(total > limit for total in totals)} of {len(totals)} orders are ove
 	})}
 }
 
-// loaded has Python say which of its files a script needs.
+// loaded lists the files that Python loads for a script.
 const loaded = `
 import csv, json, os, site, sys, sysconfig
 print(sys.executable)
@@ -48,7 +48,7 @@ for module in list(sys.modules.values()):
         print(module.__file__)
 `
 
-// python is a file system with the Python of this machine and nothing else.
+// python is a file system with this machine's Python and nothing else.
 func python(t *testing.T) io.Reader {
 	t.Helper()
 	text, err := exec.Command("python3", "-I", "-c", loaded).Output()

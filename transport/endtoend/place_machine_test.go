@@ -12,15 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // the driver sqlite
 
-	"github.com/chainwright/chainwright/executors/executortest/mariadb"
 	"github.com/chainwright/chainwright/executors/executortest/peers"
-	"github.com/chainwright/chainwright/executors/executortest/postgres"
 )
 
-// nothing is needed but the machine itself.
+// nothing needs only the machine itself.
 func nothing(*testing.T, string) *place { return &place{} }
 
-// files are those of somebody's work.
+// files is a folder with files.
 func files(t *testing.T, work string) *place {
 	var orders strings.Builder
 	orders.WriteString("id,item\n")
@@ -29,6 +27,7 @@ func files(t *testing.T, work string) *place {
 	}
 	write(t, filepath.Join(work, "notes.txt"), "Call Ada.\n")
 	write(t, filepath.Join(work, "data", "orders.csv"), orders.String())
+	write(t, filepath.Join(work, "data", "totals.csv"), "id,total\n007,90.5\n")
 	write(t, filepath.Join(work, "logo.gif"), "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;")
 	return &place{settings: policyOf(map[string]any{"files": folder(work)})}
 }
@@ -75,21 +74,21 @@ func orderBook(t *testing.T, work string) *place {
 	return connected("orders", "sqlite", path)
 }
 
-// databases are one of each kind that there is.
+// databases has one database of each kind.
 func databases(t *testing.T, work string) *place {
 	at := together(orderBook(t, work))
 	if reason := attempt(t, func(tb testing.TB) {
-		dsn := postgres.Start(tb).Superuser()
-		prepare(tb, "pgx", dsn, "create table shelves (item text, stock integer)", "insert into shelves values ('pen', 3), ('ink', 5), ('ink', 2), ('nib', 0)")
-		*at = *together(at, connected("warehouse", "postgres", dsn))
+		server := peers.StartPostgres(tb)
+		prepare(tb, "pgx", server.Superuser(), "create role reader login", "grant pg_read_all_data to reader", "create table shelves (item text, stock integer)", "insert into shelves values ('pen', 3), ('ink', 5), ('ink', 2), ('nib', 0)")
+		*at = *together(at, connected("warehouse", "postgres", server.DSN("reader", "postgres")))
 	}); reason != "" {
 		at.absent[`"warehouse"`] = reason
 	}
 	if reason := attempt(t, func(tb testing.TB) {
-		dsn := mariadb.Start(tb).DSN("root", "", "test")
-		prepare(tb, "mysql", dsn, "create table customers (name text, city text, since date)",
+		server := peers.StartMariaDB(tb)
+		prepare(tb, "mysql", server.DSN("root", "", "test"), "create user reader@'%'", "grant select on test.* to reader@'%'", "create table customers (name text, city text, since date)",
 			"insert into customers values ('Bob', 'Oslo', '2021-02-03'), ('Ada', 'Oslo', '2019-05-01'), ('Eve', 'Rome', '2018-01-01')")
-		*at = *together(at, connected("customers", "mysql", dsn))
+		*at = *together(at, connected("customers", "mysql", server.DSN("reader", "", "test")))
 	}); reason != "" {
 		at.absent[`"customers"`] = reason
 	}

@@ -17,13 +17,13 @@ import (
 
 const mailPassword = "pass-word-0123456789"
 
-// mailServer takes mail by STARTTLS from who has logged in.
+// mailServer accepts mail over STARTTLS from authenticated clients.
 func mailServer(t *testing.T, _ string) *place {
 	at, _ := mailbox(t)
 	return at
 }
 
-// mailbox is a mail server, and the messages that it has taken.
+// mailbox is a mail server and the messages that it has received.
 func mailbox(t *testing.T) (*place, *letters) {
 	box := &letters{}
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &mailing{box: box, conn: c}, nil }))
@@ -47,13 +47,13 @@ func mailbox(t *testing.T) (*place, *letters) {
 	}, box
 }
 
-// letters are messages that have arrived.
+// letters are the received messages.
 type letters struct {
 	mu      sync.Mutex
 	arrived []string
 }
 
-// take gives what has arrived since the last time.
+// take returns the messages received since the last call.
 func (l *letters) take() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,7 +62,7 @@ func (l *letters) take() []string {
 	return arrived
 }
 
-// mailing is one session of a client's.
+// mailing is one session of a client.
 type mailing struct {
 	box    *letters
 	conn   *smtp.Conn

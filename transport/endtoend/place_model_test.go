@@ -7,8 +7,8 @@ import (
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 )
 
-// answers are what the model says to the examples: the first whose words are
-// in what it is asked.
+// answers are the model's replies to the examples: the first one whose words
+// are in the prompt.
 var answers = [][2]string{
 	{"capital of France", "Paris"},
 	{"Invoice 4711", `{"number": "4711", "total": 99.5}`},
@@ -31,8 +31,8 @@ var answers = [][2]string{
 	{"Add up 1, 2 and 4", `{"name": "Sum", "tasks": [{"id": "sum", "name": "Sum", "schemas": {"method": "data_processor"}, "inputs": {"data": [1, 2, 4]}}]}`},
 }
 
-// models is a language model that answers by a script, as an endpoint that
-// speaks OpenAI's protocol.
+// models is a scripted language model with an endpoint that speaks OpenAI's
+// protocol.
 func models(t *testing.T, _ string) *place { return model(t, answers) }
 
 func model(t *testing.T, answers [][2]string) *place {

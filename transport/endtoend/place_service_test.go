@@ -27,8 +27,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// orderService is a gRPC server that tells its types, with health and the
-// service of testdata/shop.proto.
+// orderService is a gRPC server with reflection, health and the service of
+// testdata/shop.proto.
 func orderService(t *testing.T, work string) *place {
 	text, err := os.ReadFile("testdata/shop.proto")
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func orderService(t *testing.T, work string) *place {
 	}
 }
 
-// watchOrders tells of a customer's two orders.
+// watchOrders streams a customer's two orders.
 func watchOrders(orders protoreflect.ServiceDescriptor, stream grpc.ServerStream) error {
 	method := orders.Methods().ByName("Watch")
 	asked := dynamicpb.NewMessage(method.Input())
@@ -83,8 +83,8 @@ func watchOrders(orders protoreflect.ServiceDescriptor, stream grpc.ServerStream
 	return sendJSON(stream, method.Output(), map[string]any{"id": "2", "customer": customer, "total": 30})
 }
 
-// placeOrders counts the orders that come and adds up what they cost. It says
-// where they came from.
+// placeOrders counts the received orders, adds up their prices, and returns the
+// address of the client.
 func placeOrders(orders protoreflect.ServiceDescriptor, stream grpc.ServerStream) error {
 	method := orders.Methods().ByName("Place")
 	came, _ := metadata.FromIncomingContext(stream.Context())
@@ -126,7 +126,7 @@ func remoteFlow(t *testing.T, _ string) *place {
 		"tasks.get": func(_ json.RawMessage, id string) any {
 			found := tasks[id]
 			now := task{"id": id, "name": found["name"], "status": found["status"], "result": found["result"]}
-			if found["status"] == "in_progress" { // it is done when it is asked for again
+			if found["status"] == "in_progress" { // it is completed at the next request
 				found["status"], found["result"] = "completed", map[string]any{"sum": 7}
 			}
 			return now
@@ -156,7 +156,7 @@ func remoteFlow(t *testing.T, _ string) *place {
 		var params struct {
 			TaskID string `json:"task_id"`
 		}
-		_ = json.Unmarshal(request.Params, &params) // a list has none
+		_ = json.Unmarshal(request.Params, &params) // lists have no id
 		mu.Lock()
 		defer mu.Unlock()
 		w.Header().Set("Content-Type", "application/json")
@@ -175,7 +175,7 @@ func remoteFlow(t *testing.T, _ string) *place {
 	}
 }
 
-// branches are two tasks that the one of the example waits for.
+// branches are two tasks that the task of the example depends on.
 func branches(*testing.T, string) *place {
 	count := func(id string, customers ...string) map[string]any {
 		return map[string]any{"id": id, "schemas": map[string]any{"method": "data_processor"}, "inputs": map[string]any{"data": customers, "operation": "count"}}

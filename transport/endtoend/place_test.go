@@ -14,26 +14,26 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest/peers"
 )
 
-// place is where examples come true: the peers that they name are running,
-// and the program is configured as its operator would do it.
+// place is the environment of examples: the peers that they name are running,
+// and the program is configured as an operator would do it.
 type place struct {
 	settings  map[string]any
 	variables []string
-	// trusted are certificates that the program takes as good.
+	// trusted are certificates that the program trusts.
 	trusted []byte
-	// instead says which peer was started for what the examples name.
+	// instead maps the names in the examples to the peers that were started.
 	instead map[string]string
-	// absent says why a peer that they name can't be had here.
+	// absent has the reasons why peers are not available here.
 	absent map[string]string
-	// within, where set, is a tree with the executor's task in it, for one
-	// that is no tool of its own; the task is the last.
+	// within, if set, is a tree with the executor's task as the last one, for
+	// an executor that is not published as a tool.
 	within func(inputs any) []any
 }
 
-// policyOf is the part of a configuration that opens something.
+// policyOf returns the part of a configuration that opens something.
 func policyOf(opened map[string]any) map[string]any { return map[string]any{"policy": opened} }
 
-// folder opens the folder of work, to read and to write.
+// folder opens the working folder, to read and to write.
 func folder(work string) map[string]any {
 	return map[string]any{"roots": map[string]any{"work": map[string]any{"path": work, "write": true}}}
 }
@@ -41,7 +41,7 @@ func folder(work string) map[string]any {
 // loopback opens the addresses of the peers.
 func loopback() map[string]any { return map[string]any{"allow": []any{"127.0.0.1"}} }
 
-// translate puts what was started in the place of what a text names.
+// translate replaces the names in a text by the peers that were started.
 func (p *place) translate(text string) string {
 	var pairs []string
 	for name, peer := range p.instead {
@@ -50,7 +50,7 @@ func (p *place) translate(text string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// missing says why a text can't come true here; "" where it can.
+// missing returns why a text can't be used here; "" if it can.
 func (p *place) missing(text string) string {
 	for name, reason := range p.absent {
 		if strings.Contains(text, name) {
@@ -60,7 +60,7 @@ func (p *place) missing(text string) string {
 	return ""
 }
 
-// home is a user whose configuration is the place's.
+// home is a user with the configuration of the place.
 func (p *place) home(t *testing.T) home {
 	t.Helper()
 	settings := map[string]any{"executors_dir": "none", "log_level": "warn"}
@@ -78,7 +78,7 @@ func (p *place) home(t *testing.T) home {
 	return h
 }
 
-// join adds what another configuration says: tables are joined, lists too.
+// join merges another configuration: tables and lists are joined.
 func join(to, more map[string]any) {
 	for key, value := range more {
 		switch value := value.(type) {
@@ -98,7 +98,7 @@ func join(to, more map[string]any) {
 	}
 }
 
-// together is one place with everything that others have.
+// together is one place with the peers of several places.
 func together(places ...*place) *place {
 	all := &place{settings: map[string]any{}, instead: map[string]string{}, absent: map[string]string{}}
 	for _, each := range places {
@@ -115,8 +115,8 @@ func together(places ...*place) *place {
 	return all
 }
 
-// attempt starts a peer that not every machine has, and says why it is not
-// there; without it only the examples that name it are left out.
+// attempt starts a peer that not every machine has, and records why it could
+// not be started. Only the examples that name it are then skipped.
 func attempt(t *testing.T, start func(testing.TB)) (reason string) {
 	t.Helper()
 	tried := &trial{TB: t}
@@ -129,13 +129,13 @@ func attempt(t *testing.T, start func(testing.TB)) (reason string) {
 	return tried.reason
 }
 
-// trial is a test that is not left out as a whole.
+// trial is a test that is not skipped as a whole.
 type trial struct {
 	testing.TB
 	reason string
 }
 
-// Skip keeps the reason and ends the attempt.
+// Skip stores the reason and ends the attempt.
 func (t *trial) Skip(args ...any) {
 	t.Helper()
 	t.reason = fmt.Sprint(args...)
@@ -148,7 +148,7 @@ func (t *trial) Skipf(format string, args ...any) {
 	t.Skip(fmt.Sprintf(format, args...))
 }
 
-// certificate is what the peers that are part of this test show.
+// certificate is the certificate of the peers in this process.
 func certificate(tb testing.TB) *peers.Certificate {
 	tb.Helper()
 	making.Do(func() { made = peers.NewCertificate(tb) })
@@ -160,7 +160,7 @@ var (
 	made   *peers.Certificate
 )
 
-// write makes a file that containers and other users can read, too.
+// write writes a file that containers and other users can read.
 func write(t testing.TB, path, text string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))

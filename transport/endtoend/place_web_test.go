@@ -14,7 +14,7 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest/peers"
 )
 
-// apiToken is a secret of the operator's, which callers may only name.
+// apiToken is a secret of the operator, which callers may only name.
 const apiToken = "tok-en-0123456789"
 
 // shopAPI is the API of a shop, on nginx.
@@ -27,6 +27,7 @@ location = /users {
   return 201 '{"id": 4, "name": "Ada", "as": "$http_authorization"}';
 }
 location = /users/7 { return 404 '{"error": "no such user"}'; }
+location = /report.csv { default_type text/csv; return 200 "id,total\n007,90.5\n"; }
 location = /users/42 { return 200 '{"id": "42", "name": "Ada", "language": "$http_accept_language"}'; }
 location = /orders {
   if ($arg_cursor = "c2") { return 200 '{"data": {"orders": [{"id": 3, "total": 7}], "next": null}}'; }
@@ -106,7 +107,7 @@ func feed(t *testing.T, _ string) *place {
 	}
 }
 
-// secondServer is another one of this program, over HTTP.
+// secondServer is a second instance of this program, over HTTP.
 func secondServer(t *testing.T, _ string) *place {
 	return &place{
 		settings: policyOf(map[string]any{"network": loopback()}),
@@ -114,7 +115,7 @@ func secondServer(t *testing.T, _ string) *place {
 	}
 }
 
-// office is one that asks for a token, which only the operator knows.
+// office is an instance that requires a token, which only the operator knows.
 func office(t *testing.T) *place {
 	h := newHome(t, map[string]any{"executors_dir": "none"})
 	h.variables = []string{"CHAINWRIGHT_TOKEN=" + apiToken}
@@ -126,12 +127,12 @@ func office(t *testing.T) *place {
 	}
 }
 
-// otherServers are MCP servers: two more of this program, and the one that
-// everybody tests with, over HTTP and as a program.
+// otherServers are MCP servers: two more instances of this program, and the npm
+// server-everything over HTTP and stdio.
 func otherServers(t *testing.T, work string) *place {
 	at := together(secondServer(t, work), office(t))
 	reason := attempt(t, func(tb testing.TB) {
-		everything, address := peers.NPM(tb, "mcp-server-everything"), freeAddress(tb)
+		everything, address := peers.FindProgram(tb, "mcp-server-everything").Path, freeAddress(tb)
 		_, port, _ := strings.Cut(address, ":")
 		server := exec.Command(everything, "streamableHttp")
 		server.Env = append(os.Environ(), "PORT="+port)

@@ -4,53 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
-	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
-// program is the path of the built program; TestMain builds it once.
-var program string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "chainwright")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		program = filepath.Join(dir, "chainwright")
-		if runtime.GOOS == "windows" {
-			program += ".exe"
-		}
-		build := exec.Command("go", "build", "-o", program, "github.com/chainwright/chainwright")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if text, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "building the program: %v\n%s", err, text)
-			return 1
-		}
-		return m.Run()
-	}())
-}
-
-// home is a user who has nothing but the given configuration.
+// home is a user who has only the given configuration.
 type home struct {
 	dir, config string
-	variables   []string // of the environment, beside those of the test
+	variables   []string // added to the environment of the test
 }
 
 func newHome(t *testing.T, configuration map[string]any) home {
@@ -64,16 +38,16 @@ func newHome(t *testing.T, configuration map[string]any) home {
 }
 
 func (h home) environment() []string {
-	// Settings of whoever runs the tests are not this user's.
+	// The settings of the user who runs the tests are not used.
 	own := slices.DeleteFunc(os.Environ(), func(each string) bool { return strings.HasPrefix(each, "CHAINWRIGHT_") })
 	return append(append(own, h.variables...), "HOME="+h.dir, "XDG_DATA_HOME="+h.dir, "XDG_CONFIG_HOME="+h.dir,
 		"LOCALAPPDATA="+h.dir, "APPDATA="+h.dir, "USERPROFILE="+h.dir, "CHAINWRIGHT_CONFIG="+h.config)
 }
 
-// command runs the program to its end and returns what it printed.
+// command runs the program to its end and returns its output.
 func (h home) command(t *testing.T, arguments ...string) (stdout string, exit int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, arguments...)
+	cmd := exec.CommandContext(t.Context(), peers.Chainwright(t), arguments...)
 	cmd.Env, cmd.Dir = h.environment(), h.dir
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
@@ -85,45 +59,77 @@ func (h home) command(t *testing.T, arguments ...string) (stdout string, exit in
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-// stdio starts the program on stdin and stdout and shakes hands with it.
+// revision is the revision of most of these tests: in it, the client is
+// notified of changes without a subscription.
+const revision = "2025-11-25"
+
+// stdio starts the program on stdin and stdout and connects to it.
 func (h home) stdio(t *testing.T) *client.Client {
 	t.Helper()
-	c := client.NewClient(h.wire())
-	require.NoError(t, c.Start(t.Context()))
-	return handshake(t, c)
+	return h.connect(t, "", client.Options{})
 }
 
-// wire is the program on stdin and stdout, to be started by a client.
-func (h home) wire() *transport.Stdio {
-	start := func(ctx context.Context, name string, environment, arguments []string) (*exec.Cmd, error) {
-		cmd := exec.CommandContext(ctx, name, arguments...)
-		cmd.Env = environment // and nothing of the test's own beside it
-		return cmd, nil
+// connect connects to a URL, or starts the program on stdin and stdout.
+func (h home) connect(t *testing.T, url string, opts client.Options) *client.Client {
+	t.Helper()
+	opts.Name, opts.Version = "endtoend", "1"
+	if opts.Revision == "" {
+		opts.Revision = revision
 	}
-	return transport.NewStdioWithOptions(program, h.environment(), []string{"stdio"}, transport.WithCommandFunc(start))
+	path := peers.Chainwright(t)
+	var c *client.Client
+	var err error
+	if url != "" {
+		c, err = client.HTTP(t.Context(), url, opts)
+	} else {
+		c, err = client.Stdio(t.Context(), func(ctx context.Context) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, path, "stdio")
+			cmd.Env = h.environment()
+			return cmd
+		}, nil, opts)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	require.Equal(t, opts.Revision, c.Revision())
+	return c
+}
+
+// told connects over stdio, and signals changes of the tools.
+func (h home) told(t *testing.T) (c *client.Client, changed chan struct{}) {
+	t.Helper()
+	changed = make(chan struct{}, 100)
+	return h.connect(t, "", client.Options{OnToolsChanged: func() { changed <- struct{}{} }}), changed
+}
+
+// published returns the names of the tools that a server lists.
+func published(t *testing.T, c *client.Client) (names []string) {
+	t.Helper()
+	list, err := c.Tools(t.Context())
+	require.NoError(t, err)
+	for _, tool := range list {
+		names = append(names, tool.Name)
+	}
+	return names
 }
 
 // serve starts the program on a free loopback port.
 func (h home) serve(t *testing.T) (url string) {
 	t.Helper()
 	address := freeAddress(t)
-	cmd := exec.Command(program, "serve", "--addr", address)
+	cmd := exec.Command(peers.Chainwright(t), "serve", "--addr", address)
 	cmd.Env, cmd.Dir = h.environment(), h.dir
 	serving(t, cmd, address)
 	return "http://" + address + "/mcp"
 }
 
-// http starts the program on a free loopback port and shakes hands with it.
+// http starts the program on a free loopback port and connects to it.
 func (h home) http(t *testing.T) (c *client.Client, url string) {
 	t.Helper()
 	url = h.serve(t)
-	c, err := client.NewStreamableHttpClient(url, transport.WithHTTPTimeout(2*time.Minute))
-	require.NoError(t, err)
-	require.NoError(t, c.Start(t.Context()))
-	return handshake(t, c), url
+	return h.connect(t, url, client.Options{}), url
 }
 
-// freeAddress is a loopback address that nobody listens at.
+// freeAddress returns a loopback address without a listener.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -146,28 +152,15 @@ func serving(t testing.TB, cmd *exec.Cmd, address string) {
 			return false
 		}
 		return conn.Close() == nil
-	}, 20*time.Second, 10*time.Millisecond, "%s does not listen", cmd.Path)
-}
-
-func handshake(t *testing.T, c *client.Client) *client.Client {
-	t.Helper()
-	t.Cleanup(func() { _ = c.Close() })
-	_, err := c.Initialize(t.Context(), mcp.InitializeRequest{Params: mcp.InitializeParams{
-		ProtocolVersion: "2025-11-25", ClientInfo: mcp.Implementation{Name: "endtoend", Version: "1"},
-	}})
-	require.NoError(t, err)
-	return c
+	}, executortest.Patience, 10*time.Millisecond, "%s does not listen", cmd.Path)
 }
 
 // call calls a tool and returns its envelope.
 func call(ctx context.Context, t *testing.T, c *client.Client, tool string, arguments any) map[string]any {
 	t.Helper()
-	answer, err := c.CallTool(ctx, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: arguments}})
+	text, err := c.Call(ctx, tool, arguments)
 	require.NoError(t, err)
-	require.NotEmpty(t, answer.Content)
-	text, ok := answer.Content[0].(mcp.TextContent)
-	require.True(t, ok)
 	var envelope map[string]any
-	require.NoError(t, json.Unmarshal([]byte(text.Text), &envelope), text.Text)
+	require.NoError(t, json.Unmarshal(text, &envelope), string(text))
 	return envelope
 }

@@ -40,7 +40,7 @@ func newAlerts(t *testing.T) *alerts {
 	return a
 }
 
-// take returns what has arrived since the last time.
+// take returns the requests received since the last call.
 func (a *alerts) take() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -49,10 +49,11 @@ func (a *alerts) take() []string {
 	return taken
 }
 
-// TestOneTreeThreeWays runs the same tree on the command line, over stdio and
-// over HTTP. Its three readings of the machine run beside the fetch from
-// nginx, what comes back is filtered with jq, both are joined, a report is
-// written, and the endpoint is told only when a service is over the threshold.
+// TestOneTreeThreeWays runs the same tree at the command line, over stdio and
+// over HTTP. Its three readings of the machine run in parallel with the fetch
+// from nginx, the reply is filtered with jq, both are joined, a report is
+// written, and the endpoint is notified only if a service is over the
+// threshold.
 func TestOneTreeThreeWays(t *testing.T) {
 	nginx := peers.StartNginx(t, peers.NginxOptions{Files: map[string]string{"services.json": services}})
 	endpoint := newAlerts(t)
@@ -129,7 +130,7 @@ func TestOneTreeThreeWays(t *testing.T) {
 	}
 }
 
-// runOf is the finished run in an envelope.
+// runOf returns the finished run in an envelope.
 func runOf(t *testing.T, envelope map[string]any) map[string]any {
 	t.Helper()
 	require.Equal(t, "completed", envelope["status"], envelope)
@@ -157,8 +158,8 @@ func byID(t *testing.T, view map[string]any) map[string]map[string]any {
 	return tasks
 }
 
-// withoutReadings drops what differs from run to run: names of runs, times,
-// and what was measured on the machine.
+// withoutReadings removes what differs from run to run: names of runs, times,
+// and measurements.
 func withoutReadings(view map[string]any) map[string]any {
 	text, _ := json.Marshal(view)
 	var copied map[string]any

@@ -13,10 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTreeOfAnotherGenerator runs the two tasks that the documentation of
-// apflow's task tree generator shows, as they are written there but for the
-// host: no ids, an executor named by the task's name, a parent and a
-// dependency by position.
+// TestTreeOfAnotherGenerator runs the two tasks in the documentation of
+// apflow's task tree generator unchanged, except for the host: no ids, an
+// executor named by the task's name, a parent and a dependency by position.
 func TestTreeOfAnotherGenerator(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {

@@ -2,43 +2,64 @@ package endtoend
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
-	"time"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/transport/mcp/mcptest"
 )
 
-// soon is well over what a start waits for MCP servers, on a busy machine,
-// and under what these may take.
-const soon = 10 * time.Second
-
-// aSilentServer accepts connections and says nothing.
-func aSilentServer(t *testing.T) (url string) {
+// aSilentServer accepts connections and sends nothing. The channel is closed
+// when a client has disconnected.
+func aSilentServer(t *testing.T) (url string, left <-chan struct{}) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
-	return "http://" + listener.Addr().String() + "/mcp" // the system accepts, and nobody reads
+	gone := make(chan struct{})
+	leave := sync.OnceFunc(func() { close(gone) })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer leave()
+				_, _ = io.Copy(io.Discard, conn)
+				_ = conn.Close()
+			}()
+		}
+	}()
+	return "http://" + listener.Addr().String() + "/mcp", gone
 }
 
-// aSlowServer has the tool later, and answers nothing for four seconds from
-// its first request on.
-func aSlowServer(t *testing.T) (url string) {
+// given reports whether the channel was signalled.
+func given(signal <-chan struct{}) bool {
+	select {
+	case <-signal:
+		return true
+	default:
+		return false
+	}
+}
+
+// aSlowServer has the tool later, and answers nothing before awake is closed.
+// It signals each request.
+func aSlowServer(t *testing.T, awake <-chan struct{}) (url string, asked <-chan struct{}) {
 	t.Helper()
-	srv := server.NewMCPServer("slow", "1")
-	srv.AddTool(mcp.NewTool("later"), server.ToolHandlerFunc(nil))
-	inner := server.NewStreamableHTTPServer(srv, server.WithStateLess(true))
-	asked, awake := make(chan struct{}, 100), make(chan struct{})
+	inner := mcptest.BareHTTP(mcptest.Tool{Name: "later", Argument: "text"})
+	came := make(chan struct{}, 100)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked <- struct{}{}
+		came <- struct{}{}
 		select {
 		case <-awake:
 			inner.ServeHTTP(w, r)
@@ -46,24 +67,20 @@ func aSlowServer(t *testing.T) (url string) {
 		}
 	}))
 	t.Cleanup(web.Close)
-	go func() {
-		select {
-		case <-asked:
-			time.AfterFunc(4*time.Second, func() { close(awake) })
-		case <-t.Context().Done():
-		}
-	}()
-	return web.URL + "/mcp"
+	return web.URL + "/mcp", came
 }
 
-// Given a server that says nothing and one that takes its time, when a client
-// starts the program, then it is answered soon, with the tools of a quick
-// server among the first, and hears of the slow one's when they have come.
+// With one silent and one slow server configured, a client that starts the
+// program gets replies before these time out, with the tools of a quick server,
+// and is notified of the slow server's tools when they are available.
 func TestServersThatKeepTheProgramWaiting(t *testing.T) {
 	t.Parallel()
 	quick := newHome(t, map[string]any{"executors_dir": "none"}).serve(t)
 	own := t.TempDir()
-	for name, url := range map[string]string{"silent": aSilentServer(t), "slow": aSlowServer(t), "quick": quick} {
+	silent, left := aSilentServer(t)
+	awake := make(chan struct{})
+	slow, _ := aSlowServer(t, awake)
+	for name, url := range map[string]string{"silent": silent, "slow": slow, "quick": quick} {
 		text := fmt.Sprintf("run: {kind: mcp, url: %q}\n", url)
 		if name == "quick" {
 			text = fmt.Sprintf("run: {kind: mcp, url: %q, tools: [data_processor]}\n", url)
@@ -71,57 +88,43 @@ func TestServersThatKeepTheProgramWaiting(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(own, name+".yaml"), []byte(text), 0o600))
 	}
 	h := newHome(t, map[string]any{"executors_dir": own, "log_level": "warn"})
-	legacy := client.NewClient(h.wire(), client.WithLegacyProtocolOnly()) //nolint:staticcheck // sessions are told without asking, which is what is tested
-	changed := make(chan struct{}, 100)
-	legacy.OnNotification(func(n mcp.JSONRPCNotification) {
-		if n.Method == mcp.MethodNotificationToolsListChanged {
-			changed <- struct{}{}
-		}
-	})
-	started := time.Now()
-	require.NoError(t, legacy.Start(t.Context()))
-	c := handshake(t, legacy)
-	names := func() (all []string) {
-		list, err := c.ListTools(t.Context(), mcp.ListToolsRequest{})
-		require.NoError(t, err)
-		for _, tool := range list.Tools {
-			all = append(all, tool.Name)
-		}
-		return all
-	}
-	first := names()
-	took := time.Since(started)
-	require.Less(t, took, soon)
+	c, changed := h.told(t)
+	first := published(t, c)
+	require.False(t, given(left), "it waited until the silent server was given up")
 	require.Contains(t, first, "quick_data_processor")
-	t.Logf("the first list after %s", took.Round(time.Millisecond))
-
-	if took < 4*time.Second {
-		require.NotContains(t, first, "slow_later")
-		wait(t, changed, "the word that the tools have changed")
-	}
-	require.Contains(t, names(), "slow_later")
-
-	ended := time.Now()
-	require.NoError(t, c.Close())
-	require.Less(t, time.Since(ended), soon, "it waited for the server that says nothing")
+	require.NotContains(t, first, "slow_later")
+	close(awake)
+	wait(t, changed, "the word that the tools have changed")
+	require.Contains(t, published(t, c), "slow_later")
+	executortest.Ends(t, "the program beside a silent server", func() { require.NoError(t, c.Close()) })
 }
 
-// Given a server that says nothing, an HTTP server listens soon all the same,
-// and one that is to publish a tool by name waits for it, and takes it.
+// With a silent server configured, an HTTP server listens before the timeout. A
+// server that is to publish a tool by name waits for it and publishes it.
 func TestServingBesideASilentServer(t *testing.T) {
 	t.Parallel()
 	own := t.TempDir()
 	h := newHome(t, map[string]any{"executors_dir": own})
-	require.NoError(t, os.WriteFile(filepath.Join(own, "silent.yaml"), []byte("run: {kind: mcp, url: \""+aSilentServer(t)+"\"}\n"), 0o600))
-	started := time.Now()
+	silent, left := aSilentServer(t)
+	require.NoError(t, os.WriteFile(filepath.Join(own, "silent.yaml"), []byte("run: {kind: mcp, url: \""+silent+"\"}\n"), 0o600))
 	h.http(t)
-	require.Less(t, time.Since(started), soon)
+	require.False(t, given(left), "it waited until the silent server was given up")
 
 	own = t.TempDir()
 	h = newHome(t, map[string]any{"executors_dir": own, "tools": []string{"slow_later"}})
-	require.NoError(t, os.WriteFile(filepath.Join(own, "slow.yaml"), []byte("run: {kind: mcp, url: \""+aSlowServer(t)+"\"}\n"), 0o600))
-	list, err := h.stdio(t).ListTools(t.Context(), mcp.ListToolsRequest{})
-	require.NoError(t, err)
-	require.Len(t, list.Tools, 1)
-	require.Equal(t, "slow_later", list.Tools[0].Name)
+	awake := make(chan struct{})
+	slow, asked := aSlowServer(t, awake)
+	require.NoError(t, os.WriteFile(filepath.Join(own, "slow.yaml"), []byte("run: {kind: mcp, url: \""+slow+"\"}\n"), 0o600))
+	named := make(chan []string, 1)
+	go func() {
+		defer close(named)
+		named <- published(t, h.stdio(t))
+	}()
+	wait(t, asked, "the request of the program that waits")
+	// A program to which the tool is not named waits from now on, and has waited
+	// long enough when it lists its tools.
+	other := newHome(t, map[string]any{"executors_dir": own})
+	require.NotContains(t, published(t, other.stdio(t)), "slow_later")
+	close(awake)
+	require.Equal(t, []string{"slow_later"}, <-named)
 }

@@ -7,16 +7,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mark3labs/mcp-go/client"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
-// exampleRun is the run that the examples of the tools name.
+// exampleRun is the run id in the examples of the tools.
 const exampleRun = "01990000-0000-7000-8000-000000000000"
 
-// TestEveryExampleOfTheTools calls the tools that are no executors as their
-// definitions show it, with a run of each example's own.
+// TestEveryExampleOfTheTools calls the tools that are not executors with the
+// examples of their definitions, each with its own run.
 func TestEveryExampleOfTheTools(t *testing.T) {
 	t.Parallel()
 	whole := newHome(t, map[string]any{"executors_dir": "none"}).stdio(t)
@@ -53,7 +54,7 @@ func TestEveryExampleOfTheTools(t *testing.T) {
 	}
 }
 
-// longRun is a run that has ended, with a task fetch whose result has pages.
+// longRun is a finished run, with a task fetch whose result has pages.
 func longRun(t *testing.T, c *client.Client) string {
 	t.Helper()
 	envelope := call(t.Context(), t, c, "run_task_tree", map[string]any{"tasks": []any{map[string]any{

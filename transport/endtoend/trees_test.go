@@ -1,37 +1,26 @@
 package endtoend
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 
-	"github.com/mark3labs/mcp-go/client"
-	"github.com/mark3labs/mcp-go/client/transport"
-	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/chainwright/chainwright/transport/mcp/client"
 )
 
-// Given a server that runs, when an assistant has a plan saved, it can be
-// found, read and run by its name; and when the operator makes a tool of it,
-// the client hears of that, sees it with the plan's inputs, and calls it: all
-// without a restart.
+// When an assistant saves a plan on a running server, it can be found, read and
+// run by its name. When the operator makes a tool of it, the client is
+// notified, sees the tool with the plan's inputs, and calls it. Nothing needs a
+// restart.
 func TestSavedTreeBecomesATool(t *testing.T) {
 	t.Parallel()
 	own := t.TempDir()
 	h := newHome(t, map[string]any{"executors_dir": own, "log_level": "warn"})
-	wire := transport.NewStdio(program, h.environment(), "stdio")
-	legacy := client.NewClient(wire, client.WithLegacyProtocolOnly()) //nolint:staticcheck // sessions are told without asking, which is what is tested
-	require.NoError(t, legacy.Start(t.Context()))
-	c := handshake(t, legacy)
+	c, changed := h.told(t)
 	ctx := t.Context()
-	changed := make(chan struct{}, 100)
-	c.OnNotification(func(n mcp.JSONRPCNotification) {
-		if n.Method == mcp.MethodNotificationToolsListChanged {
-			changed <- struct{}{}
-		}
-	})
 
 	answer := call(ctx, t, c, "task_tree_generator", map[string]any{
 		"requirement": "Compute the sum of 1, 2 and 3", "llm_provider": "builtin", "save": "add-up",
@@ -40,26 +29,24 @@ func TestSavedTreeBecomesATool(t *testing.T) {
 	require.True(t, ok, "%v", answer)
 	require.Equal(t, "add-up", plan["saved"])
 
-	// Found and read.
-	completed, err := c.Complete(ctx, mcp.CompleteRequest{Params: mcp.CompleteParams{
-		Ref: mcp.ResourceReference{Type: "ref/resource", URI: "tree://{name}"}, Argument: mcp.CompleteArgument{Name: "name", Value: "a"},
-	}})
+	// Find and read the plan.
+	completed, err := c.Complete(ctx, "tree://{name}", "name", "a")
 	require.NoError(t, err)
-	require.Equal(t, []string{"add-up"}, completed.Completion.Values)
-	read, err := c.ReadResource(ctx, mcp.ReadResourceRequest{Params: mcp.ReadResourceParams{URI: "tree://add-up"}})
+	require.Equal(t, []string{"add-up"}, completed)
+	read, err := c.Read(ctx, "tree://add-up")
 	require.NoError(t, err)
-	require.Contains(t, read.Contents[0].(mcp.TextResourceContents).Text, `"sum"`)
+	require.Contains(t, read, `"sum"`)
 	listed, exit := h.command(t, "trees")
 	require.Equal(t, 0, exit)
 	require.Contains(t, listed, "add-up")
 
-	// Run by its name, here and at the command line.
+	// Run it by its name, over MCP and at the command line.
 	run := runOf(t, call(ctx, t, c, "run_task_tree", map[string]any{"tree": "add-up"}))
 	require.EqualValues(t, 6, byID(t, run)["compute"]["result"].(map[string]any)["result"])
 	_, exit = h.command(t, "run", "add-up")
 	require.Equal(t, 0, exit)
 
-	// One with inputs, as a tool.
+	// A plan with inputs, as a tool.
 	totals := `{"name": "Totals", "description": "Sums up numbers.", "inputs": {"type": "object", "required": ["numbers"], "additionalProperties": false,
 		"properties": {"numbers": {"type": "array", "items": {"type": "number"}, "description": "What to add"}}},
 		"tasks": [{"id": "sum", "name": "data_processor", "inputs": {"data": "${{ inputs.numbers }}"}}]}`
@@ -70,13 +57,11 @@ func TestSavedTreeBecomesATool(t *testing.T) {
 	_, exit = h.command(t, "executors", "new", "totals", "--tree", "totals.json")
 	require.Equal(t, 0, exit)
 	wait(t, changed, "the word that the tools have changed")
-	tools, err := c.ListTools(ctx, mcp.ListToolsRequest{})
+	tools, err := c.Tools(ctx)
 	require.NoError(t, err)
 	schemas := map[string]string{}
-	for _, tool := range tools.Tools {
-		text, err := json.Marshal(tool)
-		require.NoError(t, err)
-		schemas[tool.Name] = string(text)
+	for _, tool := range tools {
+		schemas[tool.Name] = string(tool.JSON)
 	}
 	require.Contains(t, schemas, "add_up")
 	require.Contains(t, schemas["totals"], `"description":"What to add"`)
@@ -92,7 +77,7 @@ func TestSavedTreeBecomesATool(t *testing.T) {
 	answer = call(ctx, t, c, "add_up", map[string]any{})
 	require.Equal(t, "completed", answer["status"], answer)
 
-	// It stays as it was made, whatever is saved under the name later.
+	// The tool does not change when another tree is saved under the name later.
 	refused := call(ctx, t, c, "task_tree_generator", map[string]any{
 		"requirement": "Measure the disk", "llm_provider": "builtin", "save": "add-up",
 	})
@@ -106,8 +91,8 @@ func TestSavedTreeBecomesATool(t *testing.T) {
 	}
 }
 
-// Given two servers of one user, when both save different plans under one name
-// at the same time, one has it and the other is told.
+// If two servers of one user save different plans under one name at the same
+// time, one plan is saved and the other server returns an error.
 func TestSavedAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, map[string]any{"executors_dir": "none"})

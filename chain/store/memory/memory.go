@@ -1,4 +1,4 @@
-// Package memory keeps the records of runs for as long as the process lives.
+// Package memory keeps the records of runs until the process ends. It is not a stable API.
 package memory
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 )
 
-// Options bound what is kept: the oldest runs that have ended go first.
+// Options limit what is kept. The oldest runs that have ended are removed first.
 type Options struct {
-	Runs  int   // 10,000 where zero
-	Bytes int64 // 256 MiB where zero
+	Runs  int   // 0: 10,000
+	Bytes int64 // 0: 256 MiB
 }
 
-// Open makes an empty store.
+// Open returns an empty store.
 func Open(opts Options) *Store {
 	if opts.Runs == 0 {
 		opts.Runs = 10_000
@@ -55,12 +55,12 @@ type key struct{ principal, key string }
 
 type record struct {
 	run         store.Run
-	transitions [][]store.Transition // by batch, as they were handed over
+	transitions [][]store.Transition // by batch, as appended
 	bytes       int64
 	at          *list.Element
 }
 
-// ended is what no process works on any more.
+// ended reports whether no process drives the run any more.
 func ended(status string) bool { return status != "pending" && status != "in_progress" }
 
 // Create adds a run.
@@ -103,7 +103,7 @@ func (s *Store) add(run *store.Run) {
 	s.purge()
 }
 
-// purge drops the oldest runs that have ended while there are too many.
+// purge removes the oldest runs that have ended while the limits are exceeded.
 func (s *Store) purge() {
 	for e := s.order.Front(); e != nil && (len(s.runs) > s.opts.Runs || s.bytes > s.opts.Bytes); {
 		next := e.Next()
@@ -155,24 +155,26 @@ func (s *Store) append(batch *store.Batch) error {
 	return nil
 }
 
-// Claim hands a run to an owner.
-func (s *Store) Claim(_ context.Context, id, owner string, unseenSince time.Time) (*store.Run, error) {
+// Claim assigns a run to an owner.
+func (s *Store) Claim(_ context.Context, claim store.Claim) (*store.Run, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.runs[id]
-	if r == nil {
+	r := s.runs[claim.RunID]
+	switch {
+	case r == nil:
 		return nil, store.ErrNotFound
-	}
-	if !ended(r.run.Status) && r.run.Owner != owner && s.owners[r.run.Owner].After(unseenSince) {
+	case !ended(r.run.Status) && r.run.Owner != claim.Owner && s.owners[r.run.Owner].After(claim.UnseenSince):
 		return nil, store.ErrLost
+	case r.run.Seq != claim.Seq:
+		return nil, store.ErrChanged
 	}
-	s.owners[owner] = time.Now()
-	r.run.Owner, r.run.Status = owner, "in_progress"
+	s.owners[claim.Owner] = time.Now()
+	r.run.Owner, r.run.Status = claim.Owner, "in_progress"
 	r.run.Problem, r.run.CompletedAt = nil, time.Time{}
 	return s.copyOf(r), nil
 }
 
-// copyOf is a run's row that the caller may keep.
+// copyOf returns a copy of a run's row for the caller.
 func (s *Store) copyOf(r *record) *store.Run {
 	run := r.run
 	run.OwnerSeen = s.owners[run.Owner]
@@ -230,13 +232,33 @@ func (s *Store) Last(_ context.Context, id string, task int) (*store.Transition,
 	}
 	for _, batch := range slices.Backward(r.transitions) {
 		for _, t := range slices.Backward(batch) {
-			if t.Task == task {
+			if t.Task == task && t.Element == 0 {
 				t.Size = len(t.Result)
 				return &t, nil
 			}
 		}
 	}
 	return nil, nil
+}
+
+// Elements returns the final transitions of a task's elements.
+func (s *Store) Elements(_ context.Context, id string, task int, after int64) ([]store.Transition, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return nil, store.ErrNotFound
+	}
+	var list []store.Transition
+	for _, batch := range r.transitions {
+		for _, t := range batch {
+			if t.Task == task && t.Element > 0 && t.Seq > after && ended(t.State) {
+				t.Size = len(t.Result)
+				list = append(list, t)
+			}
+		}
+	}
+	return list, nil
 }
 
 // List returns runs, the newest first.
@@ -263,7 +285,7 @@ func (s *Store) List(_ context.Context, q store.Query) ([]store.Run, error) {
 	return list, nil
 }
 
-// RequestCancel leaves a wish.
+// RequestCancel stores a cancel request.
 func (s *Store) RequestCancel(_ context.Context, cancel store.Cancel) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,7 +296,7 @@ func (s *Store) RequestCancel(_ context.Context, cancel store.Cancel) error {
 	return nil
 }
 
-// TakeCancels returns the wishes for an owner's runs and forgets them.
+// TakeCancels returns the cancel requests for an owner's runs and removes them.
 func (s *Store) TakeCancels(_ context.Context, owner string) ([]store.Cancel, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -292,7 +314,7 @@ func (s *Store) TakeCancels(_ context.Context, owner string) ([]store.Cancel, er
 	return mine, nil
 }
 
-// Beat notes that an owner is alive.
+// Beat stores the heartbeat of an owner.
 func (s *Store) Beat(_ context.Context, owner string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -300,10 +322,10 @@ func (s *Store) Beat(_ context.Context, owner string) error {
 	return nil
 }
 
-// Flush has nothing to do.
+// Flush does nothing.
 func (s *Store) Flush(context.Context) error { return nil }
 
-// Close refuses further writes; what is there can still be read.
+// Close refuses further writes. The records can still be read.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chainwright/chainwright/chain/internal/storetest"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/memory"
-	"github.com/chainwright/chainwright/chain/store/storetest"
 )
 
 func TestStore(t *testing.T) {
@@ -22,7 +22,7 @@ func call(id string, size int) *store.Run {
 		Outcome: &store.Transition{State: "completed", Attempt: 1, Result: make([]byte, size)}}
 }
 
-// The oldest runs that have ended make room; those that go on stay.
+// The oldest runs that have ended are removed; runs in progress are kept.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	for name, opts := range map[string]memory.Options{

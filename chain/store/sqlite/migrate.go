@@ -4,21 +4,25 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// The files are named NNNN_what.sql and are applied in that order, each once.
+// The files are named NNNN_what.sql. Each is applied once, in that order.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema up to date. Several processes may do so at once:
-// the first to take the write lock wins, the others find it done.
-func migrate(ctx context.Context, conn *sql.Conn) (err error) {
+// migrate brings the schema up to date. Before it changes a schema that exists,
+// it keeps a copy of the file: see backup. Several processes may migrate at
+// once: the first one takes the write lock, and the others find the work done.
+func (s *Store) migrate(ctx context.Context, conn *sql.Conn) (err error) {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
@@ -27,7 +31,7 @@ func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 		return nil
 	}
 	if _, err := conn.ExecContext(ctx, "begin immediate"); err != nil {
-		return fmt.Errorf("taking the lock to set up the schema: %w", err)
+		return fmt.Errorf("locking the file to migrate its schema: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -35,14 +39,19 @@ func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 		}
 	}()
 	if _, err := conn.ExecContext(ctx, "create table if not exists migrations (version integer primary key, applied_at integer not null)"); err != nil {
-		return fmt.Errorf("setting up the schema: %w", err)
+		return fmt.Errorf("creating the table of migrations: %w", err)
 	}
 	at, err := version(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if at > len(files) {
-		return fmt.Errorf("the schema is version %d, made by a newer program; this one knows up to %d", at, len(files))
+	switch {
+	case at > len(files):
+		return fmt.Errorf("its schema has version %d, and this program supports up to version %d: use a newer program, or another store", at, len(files))
+	case at > 0 && at < len(files):
+		if err := s.backup(ctx, at); err != nil {
+			return fmt.Errorf("keeping a copy before the schema is migrated from version %d to %d: %w", at, len(files), err)
+		}
 	}
 	for _, name := range files[at:] {
 		number, err := strconv.Atoi(strings.TrimPrefix(name, "migrations/")[:4])
@@ -61,15 +70,47 @@ func migrate(ctx context.Context, conn *sql.Conn) (err error) {
 		}
 	}
 	if _, err := conn.ExecContext(ctx, "commit"); err != nil {
-		return fmt.Errorf("setting up the schema: %w", err)
+		return fmt.Errorf("migrating the schema: %w", err)
 	}
 	return nil
 }
 
-// version is the number of the last migration; an error where there never was
+// version returns the number of the last migration. It fails if there never was
 // one.
 func version(ctx context.Context, conn *sql.Conn) (int, error) {
 	var at int
 	err := conn.QueryRowContext(ctx, "select coalesce(max(version), 0) from migrations").Scan(&at)
 	return at, err
+}
+
+// backup copies the file to FILE.vN.bak, where N is the version of its schema.
+// The caller holds the write lock, so the copy is what was committed before. An
+// older copy of that version is replaced.
+func (s *Store) backup(ctx context.Context, version int) (err error) {
+	path, err := filepath.Abs(s.path)
+	if err != nil {
+		return err
+	}
+	// SQLite fills an empty file and keeps its permissions: a store is private.
+	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(draft.Name()))
+		}
+	}()
+	if err := draft.Close(); err != nil {
+		return err
+	}
+	db, err := sql.Open("sqlite", s.dsn(path))
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "vacuum into ?", draft.Name())
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	return os.Rename(draft.Name(), fmt.Sprintf("%s.v%d.bak", path, version))
 }

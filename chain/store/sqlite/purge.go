@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	// Old records are looked for a while after the start and then hourly; in
-	// small pieces, so that writes get in between.
+	// Old records are removed some time after the start and then every hour,
+	// in small pieces, so that they delay writes only briefly.
 	purgeFirst = 10 * time.Second
 	purgeEvery = time.Hour
 	purgeAgain = 20 * time.Millisecond
 	purgeRuns  = 100
 )
 
-// purge removes some of the runs that have ended and are too old or too much.
+// purge removes some of the runs that have ended and exceed the limits.
 func (w *writer) purge() {
 	removed, err := w.purgeSome()
 	if err != nil {
@@ -36,7 +36,7 @@ func (w *writer) purgeSome() (removed bool, err error) {
 		return false, err
 	}
 	if used > w.store.opts.MaxBytes {
-		oldest = time.Now().UnixNano() // the oldest go, whatever their age
+		oldest = time.Now().UnixNano() // remove the oldest at any age
 	}
 	clean := op{done: func(error) {}, apply: func(w *writer) error {
 		removed = false

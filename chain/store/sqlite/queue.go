@@ -8,33 +8,34 @@ import (
 )
 
 const (
-	// fullBytes is how much may wait before those who add must wait too.
+	// fullBytes is how much may be queued before add blocks.
 	fullBytes = 64 << 20
-	// eagerBytes and eagerOps end the lingering early.
+	// eagerBytes and eagerOps end the delay early.
 	eagerBytes = 1 << 20
 	eagerOps   = 1_000
 )
 
-// op is one thing to write. apply runs inside a transaction and may run a
-// second time, after a rollback.
+// op is one write: a call that has ended, or a function. apply runs inside a
+// transaction, and may run again after a rollback.
 type op struct {
+	call  *store.Run
 	apply func(*writer) error
 	done  func(error)
 	bytes int
 }
 
-// queue is what waits for the writer.
+// queue holds the ops that wait for the writer.
 type queue struct {
 	mu      sync.Mutex
-	space   sync.Cond // there may be room again
+	space   sync.Cond // signalled when there is room again
 	ops     []op
 	bytes   int
-	hurry   bool // someone waits for what is in the queue
+	urgent  bool // a caller waits for an op in the queue
 	closed  bool
-	working bool // the writer has taken ops and is not through with them
-	// wake tells the writer that something changed: it has room for one.
+	working bool // the writer is writing ops
+	// wake wakes the writer. Its capacity is 1.
 	wake chan struct{}
-	// since is when the first of the ops that linger came.
+	// since is when the first of the delayed ops was added.
 	since time.Time
 }
 
@@ -43,7 +44,7 @@ func (q *queue) init() {
 	q.wake = make(chan struct{}, 1)
 }
 
-// add queues an op; one that may linger does not wake the writer at once.
+// add queues an op. An op that may be delayed does not wake the writer at once.
 func (q *queue) add(o op, linger bool) error {
 	q.mu.Lock()
 	for q.bytes > fullBytes && !q.closed {
@@ -59,9 +60,9 @@ func (q *queue) add(o op, linger bool) error {
 	}
 	q.ops = append(q.ops, o)
 	q.bytes += o.bytes
-	hurry := !linger || q.bytes > eagerBytes || len(q.ops) > eagerOps
-	signal := first || hurry && !q.hurry
-	q.hurry = q.hurry || hurry
+	urgent := !linger || q.bytes > eagerBytes || len(q.ops) > eagerOps
+	signal := first || urgent && !q.urgent
+	q.urgent = q.urgent || urgent
 	q.mu.Unlock()
 	if signal {
 		q.signal()
@@ -76,8 +77,8 @@ func (q *queue) signal() {
 	}
 }
 
-// take hands over what waits once it is due, else says how long it may still
-// linger (0: until woken). closed means that nothing more will come.
+// take returns the queued ops if they are due, else how long they may still be
+// delayed (0: until the writer is woken). closed means that no more will come.
 func (q *queue) take(linger time.Duration) (ops []op, wait time.Duration, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -85,20 +86,20 @@ func (q *queue) take(linger time.Duration) (ops []op, wait time.Duration, closed
 	if len(q.ops) == 0 {
 		return nil, 0, q.closed
 	}
-	if wait = linger - time.Since(q.since); wait > 0 && !q.hurry && !q.closed {
+	if wait = linger - time.Since(q.since); wait > 0 && !q.urgent && !q.closed {
 		return nil, wait, false
 	}
 	ops = q.ops
-	q.ops, q.bytes, q.hurry, q.working = nil, 0, false, true
+	q.ops, q.bytes, q.urgent, q.working = nil, 0, false, true
 	q.space.Broadcast()
 	return ops, 0, false
 }
 
-// fail answers what waits with an error.
+// fail fails all queued ops.
 func (q *queue) fail(err error) {
 	q.mu.Lock()
 	ops := q.ops
-	q.ops, q.bytes, q.hurry = nil, 0, false
+	q.ops, q.bytes, q.urgent = nil, 0, false
 	q.space.Broadcast()
 	q.mu.Unlock()
 	for _, o := range ops {
@@ -106,7 +107,7 @@ func (q *queue) fail(err error) {
 	}
 }
 
-// idle says that everything that was added has been written.
+// idle reports whether all ops are written.
 func (q *queue) idle() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

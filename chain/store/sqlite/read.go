@@ -10,7 +10,7 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 )
 
-// settled gives the connections that read, once what was queued is written.
+// settled returns the connections for reading when all queued ops are written.
 func (s *Store) settled(ctx context.Context) (*sql.DB, error) {
 	db, err := s.open(ctx)
 	if err != nil {
@@ -20,15 +20,17 @@ func (s *Store) settled(ctx context.Context) (*sql.DB, error) {
 }
 
 const runColumns = `r.id, kind, principal, name, user_id, coalesce(idem_key, ''), coalesce(digest, ''), owner, coalesce(o.beat_at, 0),
-	status, counts, problem, max_parallel, on_failure, seq, created_at, completed_at, attempts`
+	status, counts, problem, max_parallel, on_failure, seq, created_at, completed_at, attempts,
+	coalesce(policy, ''), coalesce(config, ''), coalesce(trace, ''), labels`
 
-// scanRun reads runColumns, and into more what the query has after them.
+// scanRun reads runColumns, and into more the columns after them.
 func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) error {
-	var numbers, problem []byte
+	var numbers, problem, labels []byte
 	var seen, created, completed int64
 	var attempts sql.NullInt64
 	err := row.Scan(append([]any{&run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &seen,
-		&run.Status, &numbers, &problem, &run.MaxParallel, &run.OnFailure, &run.Seq, &created, &completed, &attempts}, more...)...)
+		&run.Status, &numbers, &problem, &run.MaxParallel, &run.OnFailure, &run.Seq, &created, &completed, &attempts,
+		&run.Policy, &run.Config, &run.Trace, &labels}, more...)...)
 	if err != nil {
 		return err
 	}
@@ -36,10 +38,11 @@ func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) e
 	if run.Problem, err = decodeProblem(problem); err != nil {
 		return err
 	}
-	if numbers != nil {
-		if err := json.Unmarshal(numbers, &run.Counts); err != nil {
-			return err
-		}
+	if err := decodeMap(numbers, &run.Counts); err != nil {
+		return err
+	}
+	if err := decodeMap(labels, &run.Labels); err != nil {
+		return err
 	}
 	run.FillCall()
 	if attempts.Valid {
@@ -76,16 +79,16 @@ func (s *Store) Run(ctx context.Context, id string) (*store.Run, error) {
 	return run, nil
 }
 
-const transitionColumns = `t.task, t.seq, t.state, t.attempt, t.at, t.started_at, t.skip, t.problem, t.size`
+const transitionColumns = `t.task, t.element, t.seq, t.state, t.attempt, t.at, t.started_at, t.next_at, t.generation, t.skip, t.problem, t.size`
 
 func scanTransition(row interface{ Scan(...any) error }, t *store.Transition) error {
-	var at, started int64
+	var at, started, next int64
 	var skip, problem []byte
-	err := row.Scan(&t.Task, &t.Seq, &t.State, &t.Attempt, &at, &started, &skip, &problem, &t.Size, &t.Result)
+	err := row.Scan(&t.Task, &t.Element, &t.Seq, &t.State, &t.Attempt, &at, &started, &next, &t.Generation, &skip, &problem, &t.Size, &t.Result)
 	if err != nil {
 		return err
 	}
-	t.At, t.Started = moment(at), moment(started)
+	t.At, t.Started, t.Next = moment(at), moment(started), moment(next)
 	if skip != nil {
 		t.Skip = &store.Skip{}
 		if err := json.Unmarshal(skip, t.Skip); err != nil {
@@ -110,19 +113,43 @@ func (s *Store) Transitions(ctx context.Context, id string, after int64, maxResu
 	}
 	rows, err := db.QueryContext(ctx, `select `+transitionColumns+`, case when t.size <= ? then t.result end
 		from transitions t where t.run = ? and t.seq > ? order by t.seq`, maxResult, key, after)
+	return scanTransitions(rows, err, id)
+}
+
+// Elements reads the final transitions of a task's elements.
+func (s *Store) Elements(ctx context.Context, id string, task int, after int64) ([]store.Transition, error) {
+	db, err := s.settled(ctx)
 	if err != nil {
+		return nil, err
+	}
+	rows, err := db.QueryContext(ctx, `select `+transitionColumns+`, t.result from transitions t
+		where t.run = (select key from runs where id = ?) and t.task = ? and t.seq > ? and t.element > 0
+			and t.state not in ('pending', 'in_progress') order by t.seq`, id, task, after)
+	list, err := scanTransitions(rows, err, id)
+	if len(list) == 0 && err == nil {
+		_, err = s.Run(ctx, id)
+	}
+	return list, err
+}
+
+// scanTransitions reads all rows of a query, unless the query failed.
+func scanTransitions(rows *sql.Rows, err error, id string) ([]store.Transition, error) {
+	failed := func(err error) ([]store.Transition, error) {
 		return nil, fmt.Errorf("reading the transitions of run %s: %w", id, err)
+	}
+	if err != nil {
+		return failed(err)
 	}
 	defer rows.Close()
 	var list []store.Transition
 	for rows.Next() {
 		list = append(list, store.Transition{})
 		if err := scanTransition(rows, &list[len(list)-1]); err != nil {
-			return nil, fmt.Errorf("reading the transitions of run %s: %w", id, err)
+			return failed(err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the transitions of run %s: %w", id, err)
+		return failed(err)
 	}
 	return list, nil
 }
@@ -134,7 +161,7 @@ func (s *Store) Last(ctx context.Context, id string, task int) (*store.Transitio
 		return nil, err
 	}
 	row := db.QueryRowContext(ctx, `select `+transitionColumns+`, t.result from transitions t
-		where t.run = (select key from runs where id = ?) and t.task = ? order by t.seq desc limit 1`, id, task)
+		where t.run = (select key from runs where id = ?) and t.task = ? and t.element = 0 order by t.seq desc limit 1`, id, task)
 	t := &store.Transition{}
 	if err := scanTransition(row, t); errors.Is(err, sql.ErrNoRows) {
 		_, err := s.Run(ctx, id)
@@ -172,7 +199,7 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Run, error) {
 	return list, nil
 }
 
-// TakeCancels returns the wishes for an owner's runs and deletes them.
+// TakeCancels returns the cancel requests for an owner's runs and deletes them.
 func (s *Store) TakeCancels(ctx context.Context, owner string) ([]store.Cancel, error) {
 	db, err := s.open(ctx)
 	if err != nil {

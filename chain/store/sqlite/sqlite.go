@@ -1,9 +1,7 @@
-// Package sqlite keeps the records of runs in one SQLite file, which several
-// processes may share.
+// Package sqlite keeps the records of runs in one SQLite file, which several processes may share. It is not a stable API.
 //
-// One goroutine writes: it takes whatever waits and commits it at once, so
-// that the cost of making things durable is shared by all who wait. The file
-// is opened on first use.
+// One goroutine writes: it commits all queued writes in one transaction, so that
+// they share the cost of the flush to disk. The file is opened on first use.
 package sqlite
 
 import (
@@ -24,27 +22,28 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 )
 
-// Options are how the file is kept. The zero value is fine.
+// Options are the settings of a store. The zero value has the defaults.
 type Options struct {
-	// Linger is how long a record that nobody waits for may wait for company
-	// (50 ms).
+	// Linger is how long a record that no caller waits for may be delayed, to
+	// be written with others. 0: 50 ms.
 	Linger time.Duration
-	// MaxAge and MaxBytes are how long, and how much, is kept of runs that
-	// have ended (30 days, 1 GiB).
+	// MaxAge and MaxBytes limit the records of runs that have ended. 0: 30
+	// days, 1 GiB.
 	MaxAge   time.Duration
 	MaxBytes int64
-	// BusyTimeout is how long another process may hold the file (10 s).
+	// BusyTimeout is how long to wait for another process that has locked the
+	// file. 0: 10 s.
 	BusyTimeout time.Duration
-	// MaxPages bounds the size of the file, in pages of 4 KiB; 0: by the disk
-	// alone. A store that is full fails what it can't keep.
+	// MaxPages limits the size of the file, in pages of 4 KiB. 0: no limit.
+	// Writes to a full store fail.
 	MaxPages int
-	// OnError hears of records that could not be written and that nobody
-	// waits for.
+	// OnError is called, if it is set, when a write fails that no caller waits
+	// for.
 	OnError func(error)
 }
 
-// Open makes a store of the file, which is opened and where need be created
-// (private to the user) on first use.
+// Open returns a store. The file is opened, and created with permissions for the
+// user only, on first use.
 func Open(path string, opts Options) *Store {
 	if opts.Linger == 0 {
 		opts.Linger = 50 * time.Millisecond
@@ -72,20 +71,21 @@ type Store struct {
 	opts  Options
 	queue queue
 
-	// opening says that the file is open, or that someone is opening it.
+	// opening means that the file is open or being opened.
 	opening atomic.Bool
 
 	mu     sync.Mutex // guards what follows
 	closed bool
 	read   *sql.DB
 	write  *sql.DB
-	// writer is closed when the writer has ended; nil before it began.
-	writer chan struct{}
+	// writer receives the writer's last error when it has ended. It is nil before
+	// the writer starts.
+	writer chan error
 }
 
 var _ store.Store = (*Store)(nil)
 
-// open opens the file, or says why it can't be; the next call tries again.
+// open opens the file. After an error the next call tries again.
 func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 		return nil, fmt.Errorf("opening the store %s: %w", s.path, err)
 	}
 	write.SetMaxOpenConns(1)
-	conn, statements, err := prepare(ctx, write)
+	conn, statements, err := s.prepare(ctx, write)
 	if err != nil {
 		write.Close()
 		return nil, fmt.Errorf("opening the store %s: %w", s.path, err)
@@ -123,19 +123,18 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 	}
 	read.SetMaxOpenConns(4)
 	read.SetConnMaxIdleTime(time.Minute)
-	s.read, s.write, s.writer = read, write, make(chan struct{})
+	s.read, s.write, s.writer = read, write, make(chan error, 1)
 	s.opening.Store(true)
 	go func() {
-		defer close(s.writer)
 		w := &writer{store: s, conn: conn, stmt: statements, keys: map[string]int64{}}
 		w.run()
-		conn.Close()
+		s.writer <- errors.Join(statements.close(), conn.Close())
 	}()
 	return read, nil
 }
 
-// openBehind has the file opened, if it is not, without waiting for it. Where
-// that fails so does what is queued.
+// openBehind opens the file in the background, unless it is open. If that fails,
+// so do the queued ops.
 func (s *Store) openBehind() {
 	if !s.opening.CompareAndSwap(false, true) {
 		return
@@ -148,8 +147,8 @@ func (s *Store) openBehind() {
 	}()
 }
 
-// prepare opens the one connection that writes.
-func prepare(ctx context.Context, db *sql.DB) (*sql.Conn, *statements, error) {
+// prepare opens the connection for writing.
+func (s *Store) prepare(ctx context.Context, db *sql.DB) (*sql.Conn, *statements, error) {
 	ctx = context.WithoutCancel(ctx) // the connection outlives the caller
 	var conn *sql.Conn
 	var err error
@@ -164,7 +163,7 @@ func prepare(ctx context.Context, db *sql.DB) (*sql.Conn, *statements, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := migrate(ctx, conn); err != nil {
+	if err := s.migrate(ctx, conn); err != nil {
 		conn.Close()
 		return nil, nil, err
 	}
@@ -176,7 +175,7 @@ func prepare(ctx context.Context, db *sql.DB) (*sql.Conn, *statements, error) {
 	return conn, stmt, nil
 }
 
-// private makes the folder and the file, readable by the user alone.
+// private creates the folder and the file with permissions for the user only.
 func private(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -188,17 +187,22 @@ func private(path string) error {
 	return f.Close()
 }
 
-// dsn is the driver's name for the file.
+// dsn returns the driver's name for the store's file.
 func (s *Store) dsn(path string, pragmas ...string) string {
+	return DSN(path, append([]string{fmt.Sprintf("busy_timeout(%d)", s.opts.BusyTimeout.Milliseconds())}, pragmas...)...)
+}
+
+// DSN returns the driver's name for a file, with pragmas that each connection
+// sets in this order. The path must be absolute.
+func DSN(path string, pragmas ...string) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/…
 	}
-	q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", s.opts.BusyTimeout.Milliseconds())}, pragmas...)}
-	return "file:" + (&url.URL{Path: slashed}).EscapedPath() + "?" + q.Encode()
+	return "file:" + (&url.URL{Path: slashed}).EscapedPath() + "?" + url.Values{"_pragma": pragmas}.Encode()
 }
 
-// Close writes what waits and closes the file.
+// Close writes the queued ops and closes the file.
 func (s *Store) Close() error {
 	if !s.queue.idle() {
 		if _, err := s.open(context.Background()); err != nil {
@@ -217,8 +221,7 @@ func (s *Store) Close() error {
 	if read == nil {
 		return nil
 	}
-	<-writer
-	if err := errors.Join(read.Close(), write.Close()); err != nil {
+	if err := errors.Join(<-writer, read.Close(), write.Close()); err != nil {
 		return fmt.Errorf("closing the store %s: %w", s.path, err)
 	}
 	return nil

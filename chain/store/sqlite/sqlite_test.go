@@ -16,8 +16,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/chainwright/chainwright/chain/internal/storetest"
 	"github.com/chainwright/chainwright/chain/store"
-	"github.com/chainwright/chainwright/chain/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +27,7 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return Open(filepath.Join(t.TempDir(), "runs.db"), Options{}) })
 }
 
-// Two stores on one file stand for two processes.
+// Two stores on one file act as two processes.
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -65,7 +65,7 @@ func TestFileIsPrivateAndOpenedLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if runtime.GOOS == "windows" {
-		return // its permissions are inherited from the folder's
+		return // permissions are inherited from the folder
 	}
 	for name, want := range map[string]fs.FileMode{path: 0o600, filepath.Dir(path): 0o700, path + "-wal": 0o600} {
 		info, err := os.Stat(name)
@@ -77,8 +77,8 @@ func TestFileIsPrivateAndOpenedLate(t *testing.T) {
 	}
 }
 
-// Calls are recorded behind the answer also where the file can't be opened:
-// the failure is reported, nothing hangs.
+// Calls are recorded after the reply. If the file can't be opened, the error is
+// reported and nothing hangs.
 func TestUnusableFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "file")
@@ -98,7 +98,7 @@ func TestUnusableFile(t *testing.T) {
 		t.Error("nothing is reported")
 	}
 	if _, err := s.Create(t.Context(), &store.Run{ID: "r"}); err == nil {
-		t.Error("a run was created in what is no database")
+		t.Error("a run was created in a file that is not a database")
 	}
 }
 
@@ -120,13 +120,16 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	db.Close()
 	s = Open(path, Options{})
 	defer s.Close()
-	if err := s.Beat(t.Context(), "me"); err == nil || !strings.Contains(err.Error(), "newer program") {
-		t.Errorf("a newer schema: %v", err)
+	err = s.Beat(t.Context(), "me")
+	for _, want := range []string{path, "version 999", "newer program"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a newer schema: %v does not contain %q", err, want)
+		}
 	}
 }
 
-// A full disk fails the batch that does not fit, and nothing else, and
-// writing works again when there is room.
+// A full disk fails only the batch that does not fit, and writing works again
+// when there is space.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	s := Open(filepath.Join(t.TempDir(), "runs.db"), Options{})
@@ -162,7 +165,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A file that somebody else holds fails all who wait, once.
+// If another process has locked the file, all waiting writes fail, once.
 func TestHeldFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs.db")
@@ -222,7 +225,7 @@ func TestPurge(t *testing.T) {
 		}
 		return ids
 	}
-	purge := func() { // as another process would
+	purge := func() { // as another process does
 		conn, stmt := openBeside(t, s)
 		defer conn.Close()
 		w := &writer{store: s, conn: conn, stmt: stmt}
@@ -255,14 +258,14 @@ func openBeside(t *testing.T, s *Store) (*sql.Conn, *statements) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	conn, stmt, err := prepare(t.Context(), db)
+	conn, stmt, err := s.prepare(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return conn, stmt
 }
 
-// BenchmarkRecord is what the record of a call costs the writer.
+// BenchmarkRecord measures the cost of recording a call for the writer.
 func BenchmarkRecord(b *testing.B) {
 	s := Open(filepath.Join(b.TempDir(), "runs.db"), Options{})
 	defer s.Close()
@@ -278,5 +281,39 @@ func BenchmarkRecord(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestManyCalls: calls that have ended are written in blocks. A call that can't
+// be written fails alone.
+func TestManyCalls(t *testing.T) {
+	t.Parallel()
+	var failed []error // only the writer's goroutine appends
+	s := Open(filepath.Join(t.TempDir(), "runs.db"), Options{OnError: func(err error) { failed = append(failed, err) }})
+	defer s.Close()
+	const calls, twice = 3*blockRows + 5, blockRows + 7
+	at := time.Unix(1_700_000_000, 0).UTC()
+	record := func(i int) *store.Run {
+		return &store.Run{ID: fmt.Sprintf("run-%03d", i), Kind: store.KindCall, Name: fmt.Sprintf("executor_%d", i), Status: "completed",
+			Inputs: fmt.Appendf(nil, `{"n":%d}`, i), CreatedAt: at, CompletedAt: at,
+			Outcome: &store.Transition{Attempt: 1, Result: fmt.Appendf(nil, `%d`, i)}}
+	}
+	for i := range calls {
+		s.Record(record(i))
+		if i == twice {
+			s.Record(record(i))
+		}
+	}
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range calls {
+		run, err := s.Run(t.Context(), fmt.Sprintf("run-%03d", i))
+		if err != nil || run.Name != fmt.Sprintf("executor_%d", i) || string(run.Inputs) != fmt.Sprintf(`{"n":%d}`, i) || string(run.Outcome.Result) != fmt.Sprint(i) {
+			t.Errorf("call %d: %+v, %v", i, run, err)
+		}
+	}
+	if len(failed) != 1 {
+		t.Errorf("got the errors %v, want one, of the call that was recorded twice", failed)
 	}
 }

@@ -5,10 +5,11 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// How Go values are kept in columns: times as nanoseconds (0: none), what is
-// empty as null, small structures as JSON.
+// Go values in columns: times are nanoseconds (0: none), empty values are null,
+// small structures are JSON.
 
 func nanos(t time.Time) int64 {
 	if t.IsZero() {
@@ -42,7 +43,7 @@ func encode(p *store.Problem) any {
 	if p == nil {
 		return nil
 	}
-	raw, err := json.Marshal(p)
+	raw, err := plainjson.Marshal(p)
 	if err != nil { // a struct of strings and numbers always encodes
 		panic(err)
 	}
@@ -57,22 +58,25 @@ func decodeProblem(raw []byte) (*store.Problem, error) {
 	return p, json.Unmarshal(raw, p)
 }
 
-func counts(c map[string]int) any {
-	if c == nil {
+func encodeMap[V int | string](m map[string]V) any {
+	if m == nil {
 		return nil
 	}
-	raw, err := json.Marshal(c)
-	if err != nil {
-		panic(err)
+	return string(plainjson.Must(m))
+}
+
+func decodeMap[V int | string](raw []byte, m *map[string]V) error {
+	if raw == nil {
+		return nil
 	}
-	return string(raw)
+	return json.Unmarshal(raw, m)
 }
 
 func encodeSkip(s *store.Skip) any {
 	if s == nil {
 		return nil
 	}
-	raw, err := json.Marshal(s)
+	raw, err := plainjson.Marshal(s)
 	if err != nil {
 		panic(err)
 	}

@@ -3,19 +3,32 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// statements are what the writer runs, prepared once.
+// statements are the prepared statements of the writer.
 type statements struct {
-	run, tree, transition, touch, finish, beat, byKey, key *sql.Stmt
+	run, block, tree, transition, touch, finish, beat, byKey, key *sql.Stmt
+	all                                                           []*sql.Stmt
 }
+
+// blockRows is the number of rows that one statement inserts when there are as
+// many: that takes two thirds of the time.
+const blockRows = 32
+
+const (
+	insertRun = `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, arguments,
+		max_parallel, on_failure, seq, created_at, completed_at, attempts, result, policy, config, trace, labels) values `
+	runRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+)
 
 func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	s := &statements{}
@@ -23,24 +36,33 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		to   **sql.Stmt
 		text string
 	}{
-		{&s.run, `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, arguments,
-			max_parallel, on_failure, seq, created_at, completed_at, attempts, result) values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.run, insertRun + runRow},
+		{&s.block, insertRun + strings.Repeat(runRow+",", blockRows-1) + runRow},
 		{&s.tree, `insert into trees (run, tree, inputs, tasks) values (?,?,?,?)`},
-		{&s.transition, `insert into transitions (run, task, seq, state, attempt, at, started_at, skip, problem, size, result)
-			values (?,?,?,?,?,?,?,?,?,?,?)`},
-		{&s.touch, `update runs set seq = ?, counts = coalesce(?, counts) where key = ? and owner = ?`},
-		{&s.finish, `update runs set seq = ?, counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ?`},
+		{&s.transition, `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result)
+			values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.touch, `update runs set seq = max(seq, ?), counts = coalesce(?, counts) where key = ? and owner = ?`},
+		{&s.finish, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ?`},
 		{&s.key, `select key from runs where id = ?`},
 		{&s.beat, `insert into owners values (?, ?, ?, ?, ?) on conflict (id) do update set beat_at = excluded.beat_at`},
 		{&s.byKey, `select id from runs where principal = ? and idem_key = ?`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.text)
 		if err != nil {
-			return nil, fmt.Errorf("preparing %q: %w", p.text, err)
+			return nil, errors.Join(fmt.Errorf("preparing %q: %w", p.text, err), s.close())
 		}
 		*p.to = stmt
+		s.all = append(s.all, stmt)
 	}
 	return s, nil
+}
+
+func (s *statements) close() error {
+	var errs []error
+	for _, each := range s.all {
+		errs = append(errs, each.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Create writes a run and waits until it is durable.
@@ -67,7 +89,7 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 
 // Record queues a call that has ended, and returns at once.
 func (s *Store) Record(run *store.Run) {
-	o := op{apply: func(w *writer) error { return w.insert(run) }, bytes: sizeOf(run), done: s.report}
+	o := op{call: run, bytes: sizeOf(run), done: s.report}
 	if err := s.queue.add(o, true); err != nil {
 		s.opts.OnError(err)
 		return
@@ -75,7 +97,7 @@ func (s *Store) Record(run *store.Run) {
 	s.openBehind()
 }
 
-// report passes on the failure of a write that nobody waits for.
+// report reports the failure of a write that no caller waits for.
 func (s *Store) report(err error) {
 	if err != nil {
 		s.opts.OnError(err)
@@ -106,22 +128,13 @@ func sizeOf(run *store.Run) int {
 	return n
 }
 
+// insert adds a run whose work has yet to begin.
 func (w *writer) insert(run *store.Run) error {
-	var attempts, result, arguments any
-	problem := encode(run.Problem)
-	if o := run.Outcome; o != nil {
-		attempts, problem, result = o.Attempt, encode(o.Problem), blob(o.Result)
-	}
-	if run.Kind == store.KindCall {
-		arguments = blob(run.Inputs)
-	}
-	row, err := w.stmt.run.Exec(run.ID, run.Kind, run.Principal, run.Name, run.UserID, text(run.Key), text(run.Digest), run.Owner,
-		run.Status, counts(run.Counts), problem, arguments, run.MaxParallel, run.OnFailure,
-		run.Seq, nanos(run.CreatedAt), nanos(run.CompletedAt), attempts, result)
+	row, err := w.stmt.run.Exec(appendRow(nil, run)...)
 	if err != nil || run.Kind == store.KindCall {
 		return err
 	}
-	tasks, err := json.Marshal(run.Tasks)
+	tasks, err := plainjson.Marshal(run.Tasks)
 	if err != nil {
 		return err
 	}
@@ -131,6 +144,40 @@ func (w *writer) insert(run *store.Run) error {
 	}
 	_, err = w.stmt.tree.Exec(key, blob(run.Tree), blob(run.Inputs), tasks)
 	return err
+}
+
+// insertCalls adds the calls at the start of ops, and returns their number.
+func (w *writer) insertCalls(ops []op) (n int, err error) {
+	for n < len(ops) && ops[n].call != nil && err == nil {
+		stmt, rows := w.stmt.run, 1
+		if len(ops)-n >= blockRows && !slices.ContainsFunc(ops[n:n+blockRows], func(o op) bool { return o.call == nil }) {
+			stmt, rows = w.stmt.block, blockRows
+		}
+		w.values = w.values[:0]
+		for _, o := range ops[n : n+rows] {
+			w.values = appendRow(w.values, o.call)
+		}
+		_, err = stmt.Exec(w.values...)
+		n += rows
+	}
+	clear(w.values)
+	return n, err
+}
+
+// appendRow appends the columns of runRow.
+func appendRow(to []any, run *store.Run) []any {
+	var attempts, result, arguments any
+	problem := encode(run.Problem)
+	if o := run.Outcome; o != nil {
+		attempts, problem, result = int64(o.Attempt), encode(o.Problem), blob(o.Result)
+	}
+	if run.Kind == store.KindCall {
+		arguments = blob(run.Inputs)
+	}
+	return append(to, run.ID, run.Kind, run.Principal, run.Name, run.UserID, text(run.Key), text(run.Digest), run.Owner,
+		run.Status, encodeMap(run.Counts), problem, arguments, int64(run.MaxParallel), run.OnFailure,
+		run.Seq, nanos(run.CreatedAt), nanos(run.CompletedAt), attempts, result,
+		text(run.Policy), text(run.Config), text(run.Trace), encodeMap(run.Labels))
 }
 
 func (w *writer) append(batch *store.Batch) error {
@@ -144,10 +191,10 @@ func (w *writer) append(batch *store.Batch) error {
 	}
 	var result sql.Result
 	if batch.Status == "" {
-		result, err = w.stmt.touch.Exec(seq, counts(batch.Counts), run, batch.Owner)
+		result, err = w.stmt.touch.Exec(seq, encodeMap(batch.Counts), run, batch.Owner)
 	} else {
 		delete(w.keys, batch.RunID) // it may be removed, and its key used again
-		result, err = w.stmt.finish.Exec(seq, counts(batch.Counts), batch.Status, encode(batch.Problem), nanos(batch.CompletedAt), run, batch.Owner)
+		result, err = w.stmt.finish.Exec(seq, encodeMap(batch.Counts), batch.Status, encode(batch.Problem), nanos(batch.CompletedAt), run, batch.Owner)
 	}
 	if err != nil {
 		return err
@@ -159,7 +206,7 @@ func (w *writer) append(batch *store.Batch) error {
 	}
 	for i := range batch.Transitions {
 		t := &batch.Transitions[i]
-		_, err := w.stmt.transition.Exec(run, t.Task, t.Seq, t.State, t.Attempt, nanos(t.At), nanos(t.Started),
+		_, err := w.stmt.transition.Exec(run, t.Task, t.Element, t.Seq, t.State, t.Attempt, nanos(t.At), nanos(t.Started), nanos(t.Next), t.Generation,
 			encodeSkip(t.Skip), encode(t.Problem), len(t.Result), blob(t.Result))
 		if err != nil {
 			return err
@@ -168,11 +215,11 @@ func (w *writer) append(batch *store.Batch) error {
 	return nil
 }
 
-// maxKeys bounds what the writer remembers.
+// maxKeys is the largest number of row keys that the writer caches.
 const maxKeys = 10_000
 
-// key is the row key of a run. It never changes and is never given to
-// another run while this one is there.
+// key returns the row key of a run. It never changes, and no other run gets it
+// while this one exists.
 func (w *writer) key(id string) (key int64, err error) {
 	key, known := w.keys[id]
 	if known {
@@ -197,40 +244,46 @@ func (w *writer) beat(owner string) error {
 	return err
 }
 
-// Beat notes that an owner is alive.
+// Beat stores the heartbeat of an owner.
 func (s *Store) Beat(ctx context.Context, owner string) error {
 	return s.submit(ctx, 0, func(w *writer) error { return w.beat(owner) })
 }
 
-// Claim hands a run to an owner, if it is free.
-func (s *Store) Claim(ctx context.Context, id, owner string, unseenSince time.Time) (*store.Run, error) {
+// Claim assigns a run to an owner, if it is free and as the owner read it.
+func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error) {
 	err := s.submit(ctx, 0, func(w *writer) error {
-		if err := w.beat(owner); err != nil {
+		if err := w.beat(claim.Owner); err != nil {
 			return err
 		}
-		result, err := w.conn.ExecContext(context.Background(), `update runs set owner = ?1, status = 'in_progress', problem = null, completed_at = 0
-			where id = ?2 and (status not in ('pending', 'in_progress') or owner = ?1
-				or coalesce((select beat_at from owners where owners.id = runs.owner), 0) < ?3)`, owner, id, unseenSince.UnixNano())
-		if err != nil {
+		var seq int64
+		err := w.conn.QueryRowContext(context.Background(), `select seq from runs where id = ?2
+			and (status not in ('pending', 'in_progress') or owner = ?1
+				or coalesce((select beat_at from owners where owners.id = runs.owner), 0) < ?3)`,
+			claim.Owner, claim.RunID, claim.UnseenSince.UnixNano()).Scan(&seq)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return store.ErrLost
+		case err != nil:
 			return err
+		case seq != claim.Seq:
+			return store.ErrChanged
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 1 {
-			return err
-		}
-		return store.ErrLost
+		_, err = w.conn.ExecContext(context.Background(), `update runs set owner = ?, status = 'in_progress', problem = null, completed_at = 0 where id = ?`,
+			claim.Owner, claim.RunID)
+		return err
 	})
 	if errors.Is(err, store.ErrLost) {
-		if _, missing := s.Run(ctx, id); missing != nil {
+		if _, missing := s.Run(ctx, claim.RunID); missing != nil {
 			return nil, missing
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return s.Run(ctx, id)
+	return s.Run(ctx, claim.RunID)
 }
 
-// RequestCancel leaves a wish for a run's owner.
+// RequestCancel stores a cancel request for a run's owner.
 func (s *Store) RequestCancel(ctx context.Context, cancel store.Cancel) error {
 	if _, err := s.Run(ctx, cancel.RunID); err != nil {
 		return err

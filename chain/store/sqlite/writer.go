@@ -10,15 +10,16 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 )
 
-// writer is the one goroutine that writes. It owns the connection and every
-// transaction on it.
+// writer is the goroutine that writes. It owns the connection for writing.
 type writer struct {
 	store *Store
 	conn  *sql.Conn
 	stmt  *statements
-	// keys are the row keys of runs that were written to lately.
+	// values are the arguments of a statement; kept to be used again.
+	values []any
+	// keys are the row keys of recent runs.
 	keys map[string]int64
-	// purgeAt is when old records are looked for next.
+	// purgeAt is the time of the next purge.
 	purgeAt time.Time
 }
 
@@ -49,12 +50,12 @@ func (w *writer) run() {
 	}
 }
 
-// errBegin is the failure of a transaction that did not begin: the file is
-// held by somebody else, or gone.
+// errBegin is the error of a transaction that did not begin: another process has
+// locked the file, or it is gone.
 var errBegin = errors.New("the file can't be written to now")
 
-// commit writes all ops in one transaction. Where that fails each gets one of
-// its own, so that only what is at fault fails.
+// commit writes all ops in one transaction. If that fails, it writes each in its
+// own, so that only those at fault fail.
 func (w *writer) commit(ops []op) {
 	errs := make([]error, len(ops))
 	if err := w.transaction(ops, errs); err != nil {
@@ -72,8 +73,8 @@ func (w *writer) commit(ops []op) {
 	}
 }
 
-// transaction applies the ops and commits. What an op says about the records
-// (ErrLost, ErrNotFound) is that op's own answer and spoils nothing.
+// transaction applies the ops and commits. ErrLost and ErrNotFound are results of
+// one op and do not fail the others.
 func (w *writer) transaction(ops []op, answers []error) (err error) {
 	ctx := context.Background()
 	if _, err := w.conn.ExecContext(ctx, "begin immediate"); err != nil {
@@ -84,21 +85,28 @@ func (w *writer) transaction(ops []op, answers []error) (err error) {
 			_, _ = w.conn.ExecContext(ctx, "rollback")
 		}
 	}()
-	for i, o := range ops {
-		if o.apply == nil {
+	for i := 0; i < len(ops); {
+		if calls, err := w.insertCalls(ops[i:]); err != nil || calls > 0 {
+			if err != nil {
+				return err
+			}
+			i += calls
 			continue
 		}
-		answers[i] = o.apply(w)
-		if e := answers[i]; e != nil && !errors.Is(e, store.ErrLost) && !errors.Is(e, store.ErrNotFound) {
-			return e
+		if apply := ops[i].apply; apply != nil {
+			answers[i] = apply(w)
+			if e := answers[i]; e != nil && !errors.Is(e, store.ErrLost) && !errors.Is(e, store.ErrNotFound) {
+				return e
+			}
 		}
+		i++
 	}
 	_, err = w.conn.ExecContext(ctx, "commit")
 	return err
 }
 
-// submit queues an op and waits for it. An op that is queued is written even
-// if the caller has gone.
+// submit queues an op and waits for it. A queued op is written even if the
+// caller's context ends.
 func (s *Store) submit(ctx context.Context, bytes int, apply func(*writer) error) error {
 	if _, err := s.open(ctx); err != nil {
 		return err
@@ -115,7 +123,7 @@ func (s *Store) submit(ctx context.Context, bytes int, apply func(*writer) error
 	}
 }
 
-// Flush waits until what was queued before it is durable.
+// Flush waits until everything that was queued before is durable.
 func (s *Store) Flush(ctx context.Context) error {
 	if s.queue.idle() {
 		return nil

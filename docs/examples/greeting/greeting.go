@@ -1,6 +1,6 @@
-// Package greeting is greeting_executor in Go: the example of an executor of
-// one's own that is built into a program. The definition is a file beside the
-// code, as it is for those that the server brings.
+// Package greeting is an example of an executor in a Go program. It is not a stable API.
+// It implements greeting_executor. The definition is a file in the same folder,
+// as for the built-in executors.
 package greeting
 
 import (
@@ -14,13 +14,13 @@ import (
 //go:embed definition.yaml
 var files embed.FS
 
-// Input is what a call gives: valid, with defaults filled in.
+// Input is the inputs of a call, validated and with defaults filled in.
 type Input struct {
 	Name     string `json:"name"`
 	Language string `json:"language"`
 }
 
-// Output is what it gets.
+// Output is the result of a call.
 type Output struct {
 	Greeting string `json:"greeting"`
 	Name     string `json:"name"`
@@ -29,7 +29,7 @@ type Output struct {
 
 var greetings = map[string]string{"en": "Hello, %s!", "es": "¡Hola, %s!", "fr": "Bonjour, %s!", "zh": "你好，%s！"}
 
-// New makes the executor.
+// New returns the executor.
 func New() executors.Executor {
 	return executors.New(executors.MustLoad(files), greet)
 }

@@ -14,25 +14,23 @@ import (
 	"time"
 )
 
-// Certificate is a certificate that nobody has signed but itself, for
-// localhost, 127.0.0.1 and ::1.
+// Certificate is a self-signed certificate for localhost, 127.0.0.1 and ::1.
 type Certificate struct {
 	PEM, KeyPEM []byte
-	// TLS is the same for a server made in the test.
+	// TLS is the certificate for a server in the test.
 	TLS tls.Certificate
-	// Pool trusts it.
+	// Pool trusts the certificate.
 	Pool *x509.CertPool
 }
 
-// NewCertificate makes a certificate that is valid for an hour.
+// NewCertificate returns a certificate that is valid for an hour.
 func NewCertificate(tb testing.TB) *Certificate {
 	tb.Helper()
 	return NewCertificateFor(tb, time.Now().Add(time.Hour), "localhost")
 }
 
-// NewCertificateFor makes a certificate for other names, that ends at a time
-// which may have passed. It is for loopback addresses only where localhost is
-// among the names.
+// NewCertificateFor returns a certificate for other names. Its end may be in the
+// past. It covers loopback addresses only if localhost is one of the names.
 func NewCertificateFor(tb testing.TB, until time.Time, names ...string) *Certificate {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

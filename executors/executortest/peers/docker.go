@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// StartDocker starts a container engine of its own that has no images, leaves
-// the firewall alone and ends with the test. It gives its address. Where none
-// can run, which takes Linux and root, the test is skipped.
+// StartDocker starts a container engine without images, which does not change
+// the firewall and stops when the test ends, and returns its address. It needs
+// Linux and root; otherwise the test is skipped.
 func StartDocker(tb testing.TB) string {
 	tb.Helper()
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
@@ -42,7 +42,7 @@ func StartDocker(tb testing.TB) string {
 		_ = command.Wait()
 		close(ended)
 	}()
-	tb.Cleanup(func() { // in time, for it has a child that outlives a kill
+	tb.Cleanup(func() { // before the kill, which its child process would survive
 		_ = command.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:

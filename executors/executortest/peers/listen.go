@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Listen hands every connection to a function, and then closes it: a peer that
-// answers whatever a test wants. It listens until the test ends.
+// Listen calls a function with every connection and then closes the connection.
+// It listens until the test ends.
 func Listen(tb testing.TB, answer func(net.Conn)) (address string) {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

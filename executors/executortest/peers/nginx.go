@@ -1,6 +1,9 @@
-// Package peers starts the real programs that executors talk to, for tests:
-// on loopback, with a configuration and a folder of their own, and ended with
-// the test. Where a program is not installed the test is skipped and says so.
+// Package peers starts and finds the programs that tests run. It is not a stable API.
+// They are chainwright itself, the servers that executors talk to, and what
+// others wrote for MCP and JSON: programs and test suites.
+// Each server listens on loopback, has its own configuration and folder, and
+// stops when the test ends. If a program or suite is not installed, the test is
+// skipped, and the skip says what to install.
 package peers
 
 import (
@@ -19,30 +22,31 @@ import (
 	"time"
 )
 
-// NginxOptions say what an nginx serves beside its folder.
+// NginxOptions configures an nginx.
 type NginxOptions struct {
-	// Files are what lies in its folder, by path.
+	// Files are the files in its folder, by path.
 	Files map[string]string
-	// Server holds directives for its server block, such as locations. ADDR
-	// and TLSADDR in it stand for the addresses it listens at.
+	// Server has directives for the server block, such as locations. ADDR and
+	// TLSADDR in it are replaced by the addresses.
 	Server string
-	// HTTP2 says that it speaks that over TLS.
+	// HTTP2 enables HTTP/2 over TLS.
 	HTTP2 bool
-	// Workers is how many worker processes it has; 1 where it is 0.
+	// Workers is the number of worker processes. 0 means 1.
 	Workers int
 }
 
 // Nginx is a running nginx.
 type Nginx struct {
-	// Addr and TLSAddr are its host:port without and with TLS.
+	// Addr and TLSAddr are the addresses without and with TLS, as host:port.
 	Addr, TLSAddr string
-	// Root is the folder it serves, and Log the file with a line a request.
+	// Root is the folder that it serves. Log is a file with a line for each
+	// request.
 	Root, Log string
-	// Certificate is what it shows to clients on TLSAddr.
+	// Certificate is the certificate of TLSAddr.
 	Certificate *Certificate
 }
 
-// StartNginx starts an nginx that is ready to answer.
+// StartNginx starts nginx and waits until it answers.
 func StartNginx(tb testing.TB, options NginxOptions) *Nginx {
 	tb.Helper()
 	program := find(tb, "nginx", "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
@@ -98,8 +102,8 @@ http {
 `)
 }
 
-// find looks a program up, on PATH and where systems keep it, and skips the
-// test where it is not there.
+// find returns the path of a program, from PATH or the usual system folders. It
+// skips the test if the program is not installed.
 func find(tb testing.TB, name string, folders ...string) string {
 	tb.Helper()
 	if path, err := exec.LookPath(name); err == nil {
@@ -115,8 +119,8 @@ func find(tb testing.TB, name string, folders ...string) string {
 	return ""
 }
 
-// start runs a program until the test ends, and returns when it answers at
-// all of the addresses.
+// start runs a program until the test ends. It returns when the program answers
+// at all of the addresses.
 func start(tb testing.TB, command *exec.Cmd, addresses ...string) {
 	tb.Helper()
 	var said lockedBuffer
@@ -165,7 +169,7 @@ func answers(ctx context.Context, address string, ended <-chan struct{}) error {
 	}
 }
 
-// freeAddress is a loopback address that nobody listens at.
+// freeAddress returns a loopback address with a free port.
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -186,7 +190,7 @@ func write(tb testing.TB, path, text string) {
 	}
 }
 
-// lockedBuffer takes what a program says while a test may read it.
+// lockedBuffer collects the output of a program. A test may read it meanwhile.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -13,36 +13,36 @@ import (
 	"testing"
 )
 
-// SSHDPassword is what the visitor of an SSHD logs in with.
+// SSHDPassword is the password of the user Visitor of an SSHD.
 const SSHDPassword = "correct horse"
 
-// hash is SSHDPassword as it stands in /etc/shadow.
+// hash is SSHDPassword in the form of /etc/shadow.
 const hash = "$6$chainwright$yXMHpnhMZDk4U3PWfi6g6Q86w8/xDxPWdkMEJmDFRoao5Brh8zZMhSL37VlqiDsuAD5Oau/UGAwz.QEou6Xtq/"
 
 // SSHD is a running OpenSSH server.
 type SSHD struct {
-	// Host and Port are where it listens.
+	// Host and Port are the address.
 	Host string
 	Port int
-	// User may log in with the key, Visitor with the password too.
+	// User logs in with the key, Visitor with the key or the password.
 	User, Visitor string
-	// Key is the file of a private key that it lets in, Locked the same with
-	// the passphrase "open sesame", KnownHosts a file with its host key.
+	// Key is the file of an accepted private key. Locked has the same key with
+	// the passphrase "open sesame". KnownHosts is a file with the host key.
 	Key, Locked, KnownHosts string
-	// Home is the folder where commands of both users start.
+	// Home is the home folder of both users.
 	Home string
 
 	log string
 }
 
-// StartSSHD starts an OpenSSH server on loopback that lets one key in. Users
-// that only it knows need Linux and root; elsewhere the test is skipped.
+// StartSSHD starts an OpenSSH server on loopback that accepts one key. Its own
+// users need Linux and root; otherwise the test is skipped.
 func StartSSHD(tb testing.TB) *SSHD {
 	tb.Helper()
 	program := find(tb, "sshd", "/usr/sbin", "/usr/local/sbin")
 	find(tb, "unshare")
 	if runtime.GOOS != "linux" || os.Getuid() != 0 {
-		tb.Skip("an sshd with users of its own takes Linux and root")
+		tb.Skip("an sshd with its own users needs Linux and root")
 	}
 	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 		tb.Skipf("sshd can't run here: %v", err)
@@ -61,7 +61,7 @@ func StartSSHD(tb testing.TB) *SSHD {
 	if err := os.Mkdir(s.Home, 0o777); err != nil {
 		tb.Fatal(err)
 	}
-	if err := os.Chmod(s.Home, 0o777); err != nil { //nolint:gosec // for the visitor, who is somebody else
+	if err := os.Chmod(s.Home, 0o777); err != nil { //nolint:gosec // for the visitor, another user
 		tb.Fatal(err)
 	}
 	nobody, err := user.Lookup("nobody")
@@ -90,14 +90,14 @@ Subsystem sftp internal-sftp
 	return s
 }
 
-// Logins counts how often somebody was let in.
+// Logins returns the number of successful logins.
 func (s *SSHD) Logins(tb testing.TB) int {
 	tb.Helper()
 	log := read(tb, s.log)
 	return strings.Count(log, "Accepted publickey for ") + strings.Count(log, "Accepted password for ")
 }
 
-// NewKnownHosts makes a file that knows another key than the server's.
+// NewKnownHosts returns a known_hosts file with another key than the server's.
 func (s *SSHD) NewKnownHosts(tb testing.TB) string {
 	tb.Helper()
 	other := filepath.Join(tb.TempDir(), "other")
@@ -124,7 +124,7 @@ func read(tb testing.TB, path string) string {
 	return string(text)
 }
 
-// open writes a file that other users may read.
+// open writes a file that other users can read.
 func open(tb testing.TB, path, text string) {
 	tb.Helper()
 	write(tb, path, text)
@@ -133,7 +133,7 @@ func open(tb testing.TB, path, text string) {
 	}
 }
 
-// without leaves out the lines that begin in some way.
+// without removes the lines that have a prefix.
 func without(text, prefix string) string {
 	var kept []string
 	for line := range strings.Lines(text) {

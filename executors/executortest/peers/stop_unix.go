@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// stop asks a program to end, so that it can end its own children.
+// stop sends SIGTERM, so that the program can stop its child processes.
 func stop(process *os.Process) error { return process.Signal(syscall.SIGTERM) }

@@ -2,5 +2,5 @@ package peers
 
 import "os"
 
-// stop ends a program; there is no asking on Windows.
+// stop kills a program. Windows has no signal that asks it to end.
 func stop(process *os.Process) error { return process.Kill() }

@@ -7,7 +7,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 )
 
-// anthropic is the protocol of messages.
+// anthropic is Anthropic's messages protocol.
 type anthropic struct{ block int }
 
 type anBlock struct {

@@ -1,32 +1,33 @@
 package llmtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// protocol is how one family of endpoints talks.
+// protocol is the protocol of one family of endpoints.
 type protocol interface {
 	read(body []byte) (Request, error)
 	knows(header http.Header) bool
 	fail(w http.ResponseWriter, step *Step)
 	whole(req Request, step *Step) any
-	// begin, piece and end are the events of a stream.
+	// begin, piece and end return the events of a stream.
 	begin(req Request, step *Step) []event
 	piece(req Request, text string) []event
 	end(req Request, step *Step) []event
 }
 
-// event is one of a stream: its name is empty where the protocol has none.
+// event is an event of a stream; name is empty if the protocol has no names.
 type event struct {
 	name string
 	data any
 }
 
-// exchange is one answer under way.
+// exchange is one response in flight.
 type exchange struct {
 	w        http.ResponseWriter
 	r        *http.Request
@@ -65,26 +66,26 @@ func (x *exchange) run() {
 func (x *exchange) raw(status int, body string) {
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.WriteHeader(status)
-	fmt.Fprint(x.w, body) // the client may have left
+	fmt.Fprint(x.w, body) // an error is expected: the client may have disconnected
 }
 
-// part sends half of a whole body, then resets or stalls.
+// part sends the first half of a body, then resets or stalls.
 func (x *exchange) part() {
-	body, err := json.Marshal(x.protocol.whole(x.req, x.step))
+	body, err := plainjson.Marshal(x.protocol.whole(x.req, x.step))
 	if err != nil {
 		panic(err)
 	}
 	x.w.Header().Set("Content-Type", "application/json")
 	x.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-	_, _ = x.w.Write(body[:len(body)/2]) // the client may have left
+	_, _ = x.w.Write(body[:len(body)/2]) // an error is expected: the client may have disconnected
 	x.flush()
 	x.breakOff()
 }
 
-// endless sends a body that never ends.
+// endless sends a body without end.
 func (x *exchange) endless() {
 	x.w.Header().Set("Content-Type", "application/json")
-	fmt.Fprint(x.w, `{"choices": [{"message": {"role": "assistant", "content": "`) // the client may have left
+	fmt.Fprint(x.w, `{"choices": [{"message": {"role": "assistant", "content": "`) // an error is expected: the client may have disconnected
 	more := strings.Repeat("more ", 64<<10)
 	for {
 		if _, err := fmt.Fprint(x.w, more); err != nil {
@@ -112,7 +113,7 @@ func (x *exchange) stream() {
 	}
 }
 
-// pieces are the words of a text, each with what is before it.
+// pieces splits a text into words with the space before each.
 func pieces(text string) []string {
 	var list []string
 	for text != "" {
@@ -129,27 +130,27 @@ func (x *exchange) send(events []event) {
 	for _, e := range events {
 		data, ok := e.data.(string)
 		if !ok {
-			encoded, err := json.Marshal(e.data)
+			encoded, err := plainjson.Marshal(e.data)
 			if err != nil {
 				panic(err)
 			}
 			data = string(encoded)
 		}
 		if e.name != "" {
-			fmt.Fprintf(x.w, "event: %s\n", e.name) // the client may have left
+			fmt.Fprintf(x.w, "event: %s\n", e.name) // an error is expected: the client may have disconnected
 		}
-		fmt.Fprintf(x.w, "data: %s\n\n", data) // the client may have left
+		fmt.Fprintf(x.w, "data: %s\n\n", data) // an error is expected: the client may have disconnected
 	}
 	x.flush()
 }
 
 func (x *exchange) flush() {
 	if err := http.NewResponseController(x.w).Flush(); err != nil {
-		return // the client has left
+		return // the client has disconnected
 	}
 }
 
-// breakOff is the step's fault in the middle of a body.
+// breakOff causes the step's fault in the middle of a body.
 func (x *exchange) breakOff() {
 	switch x.step.Fault {
 	case Stall:
@@ -163,7 +164,7 @@ func (x *exchange) breakOff() {
 			return
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // it is closed anyway
+			_ = tcp.SetLinger(0) // an error has no effect: the connection is closed next
 		}
 		conn.Close() // that is the fault
 	}

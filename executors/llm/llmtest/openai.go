@@ -7,7 +7,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 )
 
-// openAI is the protocol of chat completions.
+// openAI is the chat completions protocol.
 type openAI struct{}
 
 func (openAI) read(body []byte) (Request, error) {

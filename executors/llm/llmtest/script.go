@@ -14,47 +14,46 @@ import (
 //go:embed testdata/*.yaml
 var scripts embed.FS
 
-// Script says what the server answers: the steps in order, each as often as it
-// says, each only to requests that it is for.
+// Script contains the server's responses: the steps are used in order, each as
+// often as it says and only for the requests that it matches.
 type Script struct {
-	// Models that the server lists.
+	// Models are the models that the server lists.
 	Models []string `yaml:"models"`
 	Steps  []Step   `yaml:"steps"`
-	// Otherwise answers where no step does. Without it such a request fails
-	// the test.
+	// Otherwise is the response if no step matches. Without it, such a request
+	// fails the test.
 	Otherwise *Step `yaml:"otherwise"`
-	// Answer, where set, is asked in place of the steps. It must be safe for
-	// concurrent use.
+	// Answer, if set, replaces the steps. It must be safe for concurrent use.
 	Answer func(Request) Step `yaml:"-"`
 }
 
-// Faults that a step can have beside a status.
+// Faults of a step.
 const (
 	Reset     = "reset"         // the connection is reset in the middle of the body
-	Stall     = "stall"         // the body stops in the middle and nothing more comes
-	Cut       = "cut"           // the reply ends before the model said that it was done
-	NoChoices = "empty_choices" // a response without a reply in it
-	Malformed = "malformed"     // a body that is no JSON
-	Endless   = "endless"       // a body that never ends
+	Stall     = "stall"         // the body stops in the middle and the connection stays open
+	Cut       = "cut"           // the stream ends before the reply is complete
+	NoChoices = "empty_choices" // a response without a reply
+	Malformed = "malformed"     // a body that is not JSON
+	Endless   = "endless"       // a body without end
 )
 
-// Step is one answer.
+// Step is one response.
 type Step struct {
-	// When: only for requests whose last message contains this.
+	// When limits the step to requests whose last message contains this text.
 	When string `yaml:"when"`
-	// Times is how often; 0 is once.
+	// Times is how often the step is used; 0: once.
 	Times int `yaml:"times"`
 
 	Text     string `yaml:"text"`
 	Thinking string `yaml:"thinking"`
 	Refusal  string `yaml:"refusal"`
-	// Finish is stop where it is empty; length and content_filter are the
-	// others, in either protocol's words.
+	// Finish is the finish reason: stop (default), length or content_filter, in
+	// either protocol's notation.
 	Finish string `yaml:"finish"`
 	Usage  *Usage `yaml:"usage"`
 
-	// Status other than 200 is an error, with Code and Message in the
-	// protocol's form, or Body as it stands.
+	// Status other than 200 is an error, with Code and Message in the protocol's
+	// format, or with Body unchanged.
 	Status     int    `yaml:"status"`
 	RetryAfter string `yaml:"retry_after"`
 	Code       string `yaml:"code"`
@@ -65,19 +64,18 @@ type Step struct {
 	Delay time.Duration `yaml:"delay"`
 }
 
-// Usage is what a step says that it took. Without one it is counted in
-// characters of the text: 10 tokens of input, one for each four characters of
-// output.
+// Usage is the usage that a response reports. The default is 10 input tokens and
+// one output token per four characters of text.
 type Usage struct {
 	Input  int `yaml:"input"`
 	Output int `yaml:"output"`
 	Cached int `yaml:"cached"`
 }
 
-// Text is a step that answers with a text, always.
+// Text returns a script that always responds with this text.
 func Text(text string) Script { return Script{Otherwise: &Step{Text: text}} }
 
-// Load reads a script of this package's testdata by its name.
+// Load reads a script from this package's testdata.
 func Load(t testing.TB, name string) Script {
 	t.Helper()
 	data, err := scripts.ReadFile(path.Join("testdata", name+".yaml"))
@@ -91,7 +89,7 @@ func Load(t testing.TB, name string) Script {
 	return script
 }
 
-// Parse reads a script. Unknown keys are errors.
+// Parse parses a script. Unknown keys are errors.
 func Parse(data []byte) (Script, error) {
 	var script Script
 	decoder := yaml.NewDecoder(bytes.NewReader(data))

@@ -1,7 +1,7 @@
-// Package llmtest is a model server that answers by script: OpenAI-compatible
-// under /v1/chat/completions and Anthropic-compatible under /v1/messages, over
-// real HTTP, streaming and not, with all the faults that endpoints have. It
-// counts and keeps what it was asked.
+// Package llmtest is a scripted model server for tests. It is not a stable API.
+// Over real HTTP, it is OpenAI-compatible at /v1/chat/completions and
+// Anthropic-compatible at /v1/messages, with and without streaming, and with the
+// faults of real endpoints. It records the requests.
 package llmtest
 
 import (
@@ -17,41 +17,42 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// Server is the model server. Its methods are safe for concurrent use.
+// Server is a scripted model server. Its methods are safe for concurrent use.
 type Server struct {
-	// URL is where it is, without a path.
+	// URL is the address of the server, without a path.
 	URL string
 
 	t      testing.TB
 	script Script
 	addr   string
-	stop   chan struct{} // closed when stalled answers must end
+	stop   chan struct{} // closed to end stalled responses
 
 	count, inFlight, peak atomic.Int64
 
 	mu       sync.Mutex
-	left     []int // how often each step answers yet
+	left     []int // remaining uses of each step
 	requests []Request
 	http     *http.Server
 	quiet    bool
 }
 
-// Request is what the server was asked.
+// Request is a request that the server received.
 type Request struct {
 	// Protocol is openai or anthropic.
 	Protocol string
 	Header   http.Header
-	// Body as it came.
+	// Body is the body, unchanged.
 	Body   []byte
 	Model  string
 	Stream bool
-	// Messages, with the system's first in both protocols.
+	// Messages are the messages, with the system message first in both protocols.
 	Messages []llm.Message
 }
 
-// Last is the text of the last message.
+// Last returns the text of the last message.
 func (r *Request) Last() string {
 	if len(r.Messages) == 0 {
 		return ""
@@ -59,7 +60,7 @@ func (r *Request) Last() string {
 	return r.Messages[len(r.Messages)-1].Content
 }
 
-// Field is a member of the body; nil where it isn't there.
+// Field returns a member of the body, or nil.
 func (r *Request) Field(name string) any {
 	var body map[string]any
 	if json.Unmarshal(r.Body, &body) != nil {
@@ -68,7 +69,7 @@ func (r *Request) Field(name string) any {
 	return body[name]
 }
 
-// New starts a server that ends with the test.
+// New starts a server that is closed at the end of the test.
 func New(t testing.TB, script Script) *Server {
 	t.Helper()
 	s := &Server{t: t, script: script, left: make([]int, len(script.Steps)), stop: make(chan struct{})}
@@ -81,7 +82,7 @@ func New(t testing.TB, script Script) *Server {
 	return s
 }
 
-// Quiet stops keeping requests, for tests that make very many.
+// Quiet stops recording requests, for tests with very many.
 func (s *Server) Quiet() *Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +90,7 @@ func (s *Server) Quiet() *Server {
 	return s
 }
 
-// Up starts listening again after Down, at the same address.
+// Up listens again at the same address after Down.
 func (s *Server) Up() {
 	at := s.addr
 	if at == "" {
@@ -110,7 +111,7 @@ func (s *Server) Up() {
 	}()
 }
 
-// Down closes all connections; from then on they are refused.
+// Down closes all connections and refuses new ones.
 func (s *Server) Down() {
 	s.mu.Lock()
 	server := s.http
@@ -126,21 +127,21 @@ func (s *Server) Down() {
 	}
 }
 
-// Count is how many requests came.
+// Count returns the number of requests.
 func (s *Server) Count() int { return int(s.count.Load()) }
 
-// Peak is how many requests were answered at one time, at most.
+// Peak returns the largest number of requests in flight.
 func (s *Server) Peak() int { return int(s.peak.Load()) }
 
-// Requests are those that came so far, in order.
+// Requests returns the recorded requests, in order.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Request(nil), s.requests...)
 }
 
-// Environment is that of a program whose openai and anthropic providers are
-// this server.
+// Environment returns environment variables that make this server the openai and
+// anthropic provider.
 func (s *Server) Environment() map[string]string {
 	return map[string]string{
 		"OPENAI_API_KEY": Key, "OPENAI_BASE_URL": s.URL + "/v1",
@@ -148,17 +149,17 @@ func (s *Server) Environment() map[string]string {
 	}
 }
 
-// Key is the key that the server asks for.
+// Key is the API key that the server requires.
 const Key = "sk-test-0123456789abcdef"
 
-// Client makes a client of this server that is closed with the test. It finds
-// no other model, whatever is on the machine.
+// Client returns a client of this server that is closed at the end of the test.
+// It uses no other model on the machine.
 func (s *Server) Client(settings llm.Settings) *llm.Client {
 	s.t.Helper()
 	return Client(s.t, settings, s.Environment())
 }
 
-// Client makes a client with the given environment and no Ollama.
+// Client returns a client with the given environment and without Ollama.
 func Client(t testing.TB, settings llm.Settings, environment map[string]string, opts ...llm.Option) *llm.Client {
 	t.Helper()
 	opts = append([]llm.Option{llm.WithOllama(""), llm.WithEnvironment(func(name string) (string, bool) {
@@ -209,7 +210,7 @@ func (s *Server) models(w http.ResponseWriter) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client has left
+		return // the client has disconnected
 	}
 	req, err := p.read(body)
 	if err != nil {
@@ -246,7 +247,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol) {
 	(&exchange{w: w, r: r, req: req, step: &step, protocol: p, stop: stop}).run()
 }
 
-// step finds the answer to a request, and counts it.
+// step returns the step for a request and counts its use.
 func (s *Server) step(req Request) (Step, bool) {
 	s.mu.Lock()
 	if !s.quiet {
@@ -273,12 +274,10 @@ func (s *Server) step(req Request) (Step, bool) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		return // the client has left
-	}
+	_, _ = w.Write(plainjson.Must(v)) // an error is expected: the client may have disconnected
 }
 
-// Refused is a base URL at which nothing listens.
+// Refused returns a base URL without a listener.
 func Refused(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

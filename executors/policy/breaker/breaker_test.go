@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// script is a network in which attempts end as it says.
+// script is a network in which every dial ends with err after a time.
 type script struct {
 	err   error
 	takes time.Duration
@@ -44,7 +44,7 @@ type timedOut struct{}
 func (timedOut) Error() string { return "i/o timeout" }
 func (timedOut) Timeout() bool { return true }
 
-// What counts against a destination, and what says nothing of it.
+// Which failures count against a destination.
 func TestWhatCounts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -53,28 +53,28 @@ func TestWhatCounts(t *testing.T) {
 		timeout time.Duration // the caller's
 		counts  bool
 	}{
-		"it refuses":                     {err: failure(syscall.ECONNREFUSED), counts: true},
-		"there is no way to it":          {err: failure(syscall.EHOSTUNREACH), counts: true},
-		"it does not answer":             {err: failure(timedOut{}), takes: 30 * time.Second, counts: true},
-		"nor while the caller waits":     {err: failure(timedOut{}), takes: 30 * time.Second, timeout: 10 * time.Second, counts: true},
-		"the caller has no patience":     {err: failure(timedOut{}), takes: 30 * time.Second, timeout: time.Millisecond},
-		"nor has a dialler":              {err: failure(timedOut{}), takes: time.Millisecond},
-		"the name is none":               {err: failure(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true})},
-		"names can't be resolved":        {err: failure(&net.DNSError{Err: "timeout", Name: "x", IsTimeout: true}), takes: 10 * time.Second},
-		"policy":                         {err: failure(errors.New("not allowed"))},
-		"what is no dial":                {err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}},
-		"this machine is out of files":   {err: failure(syscall.EMFILE)},
-		"this machine is out of ports":   {err: failure(syscall.EADDRNOTAVAIL)},
-		"this machine has no network":    {err: failure(syscall.ENETUNREACH)},
-		"this machine may not":           {err: failure(syscall.EPERM)},
-		"what nobody knows what it is":   {err: errors.New("odd")},
-		"wrapped, as libraries have it":  {err: fmt.Errorf("wrapped: %w", failure(syscall.ECONNREFUSED)), counts: true},
-		"what the library below refuses": {err: &net.OpError{Op: "dial", Err: &net.AddrError{Err: "missing port"}}},
+		"it refuses":                    {err: failure(syscall.ECONNREFUSED), counts: true},
+		"no route to it":                {err: failure(syscall.EHOSTUNREACH), counts: true},
+		"it does not answer":            {err: failure(timedOut{}), takes: 30 * time.Second, counts: true},
+		"the caller waits 10 s for it":  {err: failure(timedOut{}), takes: 30 * time.Second, timeout: 10 * time.Second, counts: true},
+		"the caller waits 1 ms for it":  {err: failure(timedOut{}), takes: 30 * time.Second, timeout: time.Millisecond},
+		"the dialer waits 1 ms for it":  {err: failure(timedOut{}), takes: time.Millisecond},
+		"the name does not exist":       {err: failure(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true})},
+		"names can't be resolved":       {err: failure(&net.DNSError{Err: "timeout", Name: "x", IsTimeout: true}), takes: 10 * time.Second},
+		"policy":                        {err: failure(errors.New("not allowed"))},
+		"an error after the connect":    {err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}},
+		"this machine is out of files":  {err: failure(syscall.EMFILE)},
+		"this machine is out of ports":  {err: failure(syscall.EADDRNOTAVAIL)},
+		"this machine has no network":   {err: failure(syscall.ENETUNREACH)},
+		"this machine forbids it":       {err: failure(syscall.EPERM)},
+		"an unknown error":              {err: errors.New("odd")},
+		"it refuses, and it is wrapped": {err: fmt.Errorf("wrapped: %w", failure(syscall.ECONNREFUSED)), counts: true},
+		"an invalid address":            {err: &net.OpError{Op: "dial", Err: &net.AddrError{Err: "missing port"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b, s := New(3, time.Hour), &script{err: c.err, takes: c.takes}
+				b, s := New(3, time.Second, time.Hour), &script{err: c.err, takes: c.takes}
 				for range 3 {
 					ctx, cancel := t.Context(), context.CancelFunc(func() {})
 					if c.timeout > 0 {
@@ -95,12 +95,12 @@ func TestWhatCounts(t *testing.T) {
 	}
 }
 
-// It opens, lets one through to find out, waits the longer each time that one
-// fails, and closes as soon as one does not.
+// The circuit opens, allows a probe after each pause, doubles the pause when the
+// probe fails, and closes when it succeeds.
 func TestOpensAndCloses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, s := New(10, 30*time.Second), &script{err: failure(syscall.ECONNREFUSED)}
+		b, s := New(10, time.Second, 30*time.Second), &script{err: failure(syscall.ECONNREFUSED)}
 		dial := func() error {
 			conn, err := b.Dial(t.Context(), "tcp", "Host.example:80", s.dial)
 			if conn != nil {
@@ -123,7 +123,7 @@ func TestOpensAndCloses(t *testing.T) {
 				}
 			}
 			if s.dials.Load() != before {
-				t.Fatal("it was dialled all the same")
+				t.Fatal("it was dialled while open")
 			}
 			time.Sleep(pause * time.Second)
 			if err := dial(); errors.As(err, &open) {
@@ -152,7 +152,7 @@ func TestOpensAndCloses(t *testing.T) {
 		}
 		for range 9 {
 			if err := dial(); errors.As(err, &open) {
-				t.Fatal("what failed before it was reached still counts")
+				t.Fatal("failures before the success still count")
 			}
 		}
 	})
@@ -164,11 +164,11 @@ func works(context.Context, string, string) (net.Conn, error) {
 	return one, nil
 }
 
-// Only one finds out at a time, and one who gives up leaves it to the next.
+// Only one probe runs at a time. If it is cancelled, the next attempt is the probe.
 func TestFindingOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := New(1, time.Minute)
+		b := New(1, time.Second, time.Minute)
 		refuses, hangs := &script{err: failure(syscall.ECONNREFUSED)}, &script{err: failure(timedOut{}), takes: 30 * time.Second}
 		_, _ = b.Dial(t.Context(), "tcp", "h:1", refuses.dial)
 		time.Sleep(time.Second)
@@ -179,24 +179,24 @@ func TestFindingOut(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := hangs.dials.Load(); n != 1 {
-			t.Fatalf("%d find out", n)
+			t.Fatalf("%d probes run", n)
 		}
 		cancel()
 		done.Wait()
 		conn, err := b.Dial(t.Context(), "tcp", "h:1", works)
 		if err != nil {
-			t.Fatalf("after one who gave up: %v", err)
+			t.Fatalf("after a cancelled probe: %v", err)
 		}
 		_ = conn.Close()
 	})
 }
 
-// One who was finding out of a destination that was forgotten meanwhile counts
-// like any other.
+// A probe counts as an ordinary attempt if its destination is forgotten while it
+// runs.
 func TestForgottenWhileTried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := New(3, time.Minute)
+		b := New(3, time.Second, time.Minute)
 		refuses, late := &script{err: failure(syscall.ECONNREFUSED)}, &script{err: failure(syscall.ECONNREFUSED), takes: time.Second}
 		for range 3 {
 			_, _ = b.Dial(t.Context(), "tcp", "h:1", refuses.dial)
@@ -205,7 +205,9 @@ func TestForgottenWhileTried(t *testing.T) {
 		var done sync.WaitGroup
 		done.Go(func() { _, _ = b.Dial(t.Context(), "tcp", "h:1", late.dial) })
 		synctest.Wait()
-		b.forget("h:1")
+		b.mu.Lock()
+		b.remove(b.by["h:1"])
+		b.mu.Unlock()
 		done.Wait()
 		for range 2 {
 			if _, err := b.Dial(t.Context(), "tcp", "h:1", refuses.dial); errors.As(err, new(*Open)) {
@@ -218,11 +220,37 @@ func TestForgottenWhileTried(t *testing.T) {
 	})
 }
 
-// Failures that are far from each other are not in a row.
+// Attempts that were in flight when the circuit opened fail without a longer
+// pause.
+func TestLateFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := New(3, time.Second, time.Minute)
+		var done sync.WaitGroup
+		for i := range 10 {
+			s := &script{err: failure(syscall.ECONNREFUSED), takes: time.Duration(i+1) * time.Millisecond}
+			done.Go(func() { _, _ = b.Dial(t.Context(), "tcp", "h:1", s.dial) })
+		}
+		done.Wait()
+		_, err := b.Dial(t.Context(), "tcp", "h:1", works)
+		var open *Open
+		if !errors.As(err, &open) || open.Failures != 10 || open.After != time.Second {
+			t.Fatalf("%+v", err)
+		}
+		time.Sleep(993 * time.Millisecond) // a second after the third
+		conn, err := b.Dial(t.Context(), "tcp", "h:1", works)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close()
+	})
+}
+
+// Failures with long times between them are not in a row.
 func TestLongAgo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b, s := New(2, 10*time.Second), &script{err: failure(syscall.ECONNREFUSED)}
+		b, s := New(2, time.Second, 10*time.Second), &script{err: failure(syscall.ECONNREFUSED)}
 		for range 20 {
 			if _, err := b.Dial(t.Context(), "tcp", "h:1", s.dial); errors.As(err, new(*Open)) {
 				t.Fatal(err)
@@ -232,10 +260,10 @@ func TestLongAgo(t *testing.T) {
 	})
 }
 
-// However many destinations fail, few are remembered: the latest.
+// Only a bounded number of destinations are kept: those that failed last.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	b, s := New(1, time.Hour), &script{err: failure(syscall.ECONNREFUSED)}
+	b, s := New(1, time.Second, time.Hour), &script{err: failure(syscall.ECONNREFUSED)}
 	for i := range 10 * most {
 		_, _ = b.Dial(t.Context(), "tcp", fmt.Sprintf("h%d:1", i), s.dial)
 	}
@@ -250,16 +278,26 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// A real peer that is not there, and then is.
+// A real peer that is down, and then up.
 func TestRealConnections(t *testing.T) {
 	t.Parallel()
+	for range 10 { // another program may take the free port
+		if realConnections(t) {
+			return
+		}
+	}
+	t.Error("no port stayed free")
+}
+
+func realConnections(t *testing.T) bool {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := listener.Addr().String()
 	_ = listener.Close()
-	b, dialer := New(3, time.Millisecond), new(net.Dialer)
+	b, dialer := New(3, time.Second, time.Millisecond), new(net.Dialer)
 	opened := 0
 	for range 50 {
 		if _, err := b.Dial(t.Context(), "tcp", address, dialer.DialContext); errors.As(err, new(*Open)) {
@@ -270,7 +308,7 @@ func TestRealConnections(t *testing.T) {
 		t.Error("it never opened")
 	}
 	if listener, err = net.Listen("tcp", address); err != nil {
-		t.Skipf("the port was taken meanwhile: %v", err)
+		return false
 	}
 	defer listener.Close()
 	var open *Open
@@ -288,4 +326,5 @@ func TestRealConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = conn.Close()
+	return true
 }

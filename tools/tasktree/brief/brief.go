@@ -1,7 +1,7 @@
-// Package brief tells a language model all that it needs to write a task tree:
-// the rules, the executors that fit with their whole schemas, and examples.
-// Nothing in it is cut in the middle: what does not fit into the budget is left
-// to its name and its purpose.
+// Package brief tells a language model how to write a task tree. It is not a stable API.
+// A brief has the rules, examples, and the executors that fit the requirement
+// with their full schemas. Executors that do not fit into the budget are listed
+// with their purpose only.
 package brief
 
 import (
@@ -15,29 +15,28 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/strictjson"
-	"github.com/chainwright/chainwright/tools/tasktree/rank"
 )
 
 //go:embed head.md rules.md handoff.md reply.json examples/*.json
 var files embed.FS
 
-// Budget is how many tokens a brief takes at most, the requirement and its
-// context aside.
+// Budget is the largest size of a brief in tokens, without the requirement and
+// its context.
 const Budget = 6000
 
-// bytesPerToken is the usual estimate of what a text costs a model.
+// bytesPerToken is the usual estimate of the length of a token.
 const bytesPerToken = 4
 
-// Tokens is about what a text costs a model.
+// Tokens returns the estimated number of tokens of a text.
 func Tokens(text string) int { return (len(text) + bytesPerToken - 1) / bytesPerToken }
 
-// ReplySchema is the JSON Schema of a tree as a model is to write it.
+// ReplySchema returns the JSON Schema of the tree that a model writes.
 func ReplySchema() json.RawMessage { return json.RawMessage(text("reply.json")) }
 
-// HandOff says what the assistant that gets a brief does with it.
+// HandOff returns what an assistant is to do with the brief that it receives.
 func HandOff() string { return strings.TrimSpace(text("handoff.md")) }
 
-// text reads a file of this package; that it is there is certain.
+// text returns a file of this package. The file exists: it is embedded.
 func text(name string) string {
 	data, err := files.ReadFile(name)
 	if err != nil {
@@ -52,7 +51,7 @@ type Example struct {
 	Tree        json.RawMessage
 }
 
-// Examples are those of every brief.
+// Examples returns the examples that every brief has.
 func Examples() []Example {
 	entries, err := files.ReadDir("examples")
 	if err != nil {
@@ -69,10 +68,10 @@ func Examples() []Example {
 	return list
 }
 
-// Options are what a brief is made for.
+// Options configure a brief.
 type Options struct {
 	Registry *executors.Registry
-	// Requirement ranks the executors where not all of them fit.
+	// Requirement ranks the executors if they do not all fit.
 	Requirement string
 	Context     string
 	Allowed     []string // empty: all
@@ -81,17 +80,17 @@ type Options struct {
 	Budget      int // tokens; 0: Budget
 }
 
-// Brief is the text in two parts: what holds for every requirement, and the
+// Brief is the text in two parts: the same for every requirement, and the
 // requirement itself.
 type Brief struct {
 	Rules string
 	Task  string
 }
 
-// Text is the whole brief.
+// Text returns the whole brief.
 func (b Brief) Text() string { return b.Rules + "\n" + b.Task }
 
-// Make writes the brief.
+// Make returns the brief for a requirement.
 func Make(opts Options) Brief {
 	if opts.Budget == 0 {
 		opts.Budget = Budget
@@ -104,26 +103,30 @@ func Make(opts Options) Brief {
 
 	var shut strings.Builder
 	if len(closed) > 0 {
-		shut.WriteString("\nClosed by the operator's policy. Use one only where no open executor does the job; the tree can't be run before the named setting is opened:\n\n")
+		shut.WriteString("\nClosed by the operator's policy. Use one only if no open executor does the job; the tree can't run until the operator changes the named setting:\n\n")
 		for _, def := range closed {
 			setting, _ := opts.Registry.Closed(def.ID)
 			fmt.Fprintf(&shut, "- `%s` (closed; %s): %s Required inputs: %s.\n", def.ID, briefly(setting), purpose(def), required(def))
 		}
 	}
-	left -= shut.Len()
+	const others = "\nOther executors, described by the tool or the resource `executor://ID` of the same name:\n\n"
+	lines := make([]string, len(ranked)) // there is room for the line of each executor
+	left -= shut.Len() + len(others)
+	for i, def := range ranked {
+		lines[i] = fmt.Sprintf("- `%s`: %s Required inputs: %s.\n", def.ID, purpose(def), required(def))
+		left -= len(lines[i])
+	}
 	var whole, more strings.Builder
-	for _, def := range ranked {
-		line := fmt.Sprintf("- `%s`: %s Required inputs: %s.\n", def.ID, purpose(def), required(def))
-		if entry := describe(def); len(entry) <= left {
+	for i, def := range ranked {
+		if entry := describe(def); len(entry) <= left+len(lines[i]) {
 			whole.WriteString(entry)
-			left -= len(entry)
-		} else {
-			if more.Len() == 0 {
-				more.WriteString("\nAlso there, described by the tool or resource `executor://ID` of that name:\n\n")
-			}
-			more.WriteString(line)
-			left -= len(line)
+			left -= len(entry) - len(lines[i])
+			continue
 		}
+		if more.Len() == 0 {
+			more.WriteString(others)
+		}
+		more.WriteString(lines[i])
 	}
 	replaced := strings.NewReplacer("{{RULES}}", rules, "{{EXECUTORS}}", strings.TrimSpace(whole.String()), "{{MORE}}", more.String(),
 		"{{CLOSED}}", shut.String(), "{{EXAMPLES}}", examples).Replace(head)
@@ -142,8 +145,7 @@ func task(opts Options) string {
 	return b.String()
 }
 
-// sorted gives the open executors, the ones that fit best first, and the
-// closed ones.
+// sorted returns the open executors, the best match first, and the closed ones.
 func sorted(opts Options) (open, closed []*executors.Definition) {
 	var defs []*executors.Definition
 	for _, e := range opts.Registry.All() {
@@ -158,16 +160,16 @@ func sorted(opts Options) (open, closed []*executors.Definition) {
 		}
 		defs = append(defs, def)
 	}
-	query := rank.Query{}
-	query.Add(opts.Requirement, 1)
-	query.Add(opts.Context, 0.5)
-	for _, each := range rank.NewIndex(defs).Rank(query) {
-		open = append(open, each.Definition)
+	query := weights{}
+	query.add(opts.Requirement, 1)
+	query.add(opts.Context, 0.5)
+	for _, each := range newIndex(defs).rank(query) {
+		open = append(open, each.def)
 	}
 	return open, closed
 }
 
-// describe writes an executor whole.
+// describe writes an executor with its schemas.
 func describe(def *executors.Definition) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n%s\nInput schema: %s\nResult: %s\n", def.ID, purpose(def), def.Input.JSON(), results(def))
@@ -181,7 +183,7 @@ func describe(def *executors.Definition) string {
 	return b.String()
 }
 
-// purpose is the first sentence of a description.
+// purpose returns the first sentence of a description.
 func purpose(def *executors.Definition) string {
 	first, _, found := strings.Cut(def.Description, ". ")
 	if found {
@@ -190,7 +192,7 @@ func purpose(def *executors.Definition) string {
 	return strings.TrimSpace(first)
 }
 
-// briefly is the setting without the example behind it.
+// briefly returns the setting without the example that follows it.
 func briefly(setting string) string {
 	name, _, _ := strings.Cut(setting, ":")
 	return name
@@ -209,7 +211,7 @@ func required(def *executors.Definition) string {
 	return strings.Join(names, ", ")
 }
 
-// results names the fields of an executor's result, with their types.
+// results lists the fields of an executor's result, with their types.
 func results(def *executors.Definition) string {
 	schema, err := strictjson.DecodeObject(def.Output.JSON())
 	if err != nil {
@@ -223,8 +225,8 @@ func results(def *executors.Definition) string {
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
-// kind is the type of a field as a reader needs it, with the fields of objects
-// one level down.
+// kind returns the type of a field for a reader, with the fields of objects one
+// level down.
 func kind(schema any, deeper bool) string {
 	object, _ := schema.(map[string]any)
 	name, _ := object["type"].(string)
@@ -239,8 +241,7 @@ func kind(schema any, deeper bool) string {
 	return ": " + name
 }
 
-// fieldsOf are the fields of an object that its schema names, in one way or
-// the other.
+// fieldsOf returns the fields of an object that its schema names.
 func fieldsOf(object map[string]any) []string {
 	properties, _ := object["properties"].(map[string]any)
 	names := slices.Collect(maps.Keys(properties))

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -33,8 +33,8 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// Every executor is there: whole, or by its name and its purpose; what is
-// closed is marked.
+// The brief has every executor, complete or with its name and purpose. Closed
+// executors are marked.
 func TestNothingIsCut(t *testing.T) {
 	t.Parallel()
 	reg := executortest.Registry(t, nil, builtin.All()...)
@@ -87,7 +87,7 @@ func TestExamplesAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, each := range examples {
-		_, report := chain.Parse(each.Tree, reg, chain.ParseOptions{})
+		_, report := parse.Parse(each.Tree, reg, parse.Options{})
 		if !report.Valid() || len(report.Warnings) > 0 {
 			t.Errorf("%s: %v %v", each.Requirement, report.Problems, report.Warnings)
 		}

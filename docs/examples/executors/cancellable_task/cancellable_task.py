@@ -3,7 +3,7 @@ import signal
 import sys
 import threading
 
-# Whoever cancels sends SIGTERM, and five seconds later ends what is left.
+# A cancelled call sends SIGTERM, and kills the program after five seconds.
 cancelled = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: cancelled.set())
 

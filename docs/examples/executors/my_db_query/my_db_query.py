@@ -4,7 +4,7 @@ import sys
 
 inputs = json.load(sys.stdin)["inputs"]
 
-# A real one connects to a database here, as a user that may only read.
+# A real program connects to a database here, as a user that may only read.
 db = sqlite3.connect(":memory:")
 db.row_factory = sqlite3.Row
 db.executescript("""
@@ -12,7 +12,7 @@ db.executescript("""
     insert into orders (customer, total) values ('Ada', 20), ('Grace', 12), ('Ada', 5.5);
     pragma query_only = on;
 """)
-# Nothing but reading: no attached files, no pragmas.
+# Allow only reading: no attached files, no pragmas.
 reading = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION}
 db.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in reading else sqlite3.SQLITE_DENY)
 

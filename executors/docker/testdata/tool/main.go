@@ -1,5 +1,5 @@
-// Tool is what the containers of the tests run: it does what it is told, and
-// says what it sees.
+// Tool runs in the containers of the tests: it executes its arguments and prints
+// what it sees.
 package main
 
 import (

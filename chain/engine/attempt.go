@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// Why the context of a task ends, as context.Cause returns it.
+var (
+	errCancelled   = errors.New("cancelled by the caller")
+	errStopped     = errors.New("cancelled because another task failed and on_failure is stop")
+	errInterrupted = errors.New("interrupted: the program that ran it was stopped")
+	errStore       = errors.New("cancelled because the run's records can't be stored")
+	errDeadline    = errors.New("the executor did not stop at its timeout")
+)
+
+// ending returns the state in which a task ends after a call. A call that was
+// cancelled and failed counts as cancelled, whatever its error; its output is
+// kept.
+func ending(ctx context.Context, out executors.Outcome) (chain.State, executors.Outcome) {
+	if out.Err == nil {
+		return chain.Completed, out
+	}
+	switch cause := context.Cause(ctx); cause {
+	case nil:
+	case errInterrupted, errDeadline:
+		out.Err = stopError(cause)
+		return chain.Failed, out
+	case errCancelled, errStopped, errStore:
+		out.Err = stopError(cause)
+		return chain.Cancelled, out
+	default:
+		if out.Err.Type != executors.TimeoutError {
+			out.Err = executors.Errorf(executors.Cancelled, "cancelled: %w", cause)
+			return chain.Cancelled, out
+		}
+	}
+	if out.Err.Type == executors.Cancelled {
+		return chain.Cancelled, out
+	}
+	return chain.Failed, out
+}
+
+// stopError returns the error of a task that was stopped for a cause.
+func stopError(cause error) *executors.Error {
+	kind := executors.Cancelled
+	switch cause {
+	case errInterrupted:
+		kind = executors.Interrupted
+	case errDeadline:
+		kind = executors.TimeoutError
+	}
+	return executors.Errorf(kind, "%w", cause)
+}

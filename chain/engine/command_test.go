@@ -1,0 +1,164 @@
+//go:build linux
+
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/engine"
+	"github.com/chainwright/chainwright/chain/internal/enginetest"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/command"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+// commandBench returns an engine whose only executor starts real programs.
+func commandBench(t testing.TB, s store.Store, programs ...string) *bench {
+	t.Helper()
+	var cfg policy.Config
+	for _, name := range programs {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Skipf("there is no %s here", name)
+		}
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Command.Programs = append(cfg.Command.Programs, policy.Program{Name: name, Path: path})
+	}
+	pol, err := policy.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, err := executors.NewRegistry(pol, zerolog.Nop(), command.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{store: s, Bench: &enginetest.Bench{Registry: reg, Engine: engine.New(engine.Options{Registry: reg, Store: s})}}
+	t.Cleanup(func() {
+		for _, closing := range []func() error{func() error { return b.Close(context.Background()) }, s.Close, reg.Close, pol.Close} {
+			if err := closing(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	return b
+}
+
+// processes returns the number of processes whose command line contains a mark.
+func processes(t testing.TB, mark string) (n int) {
+	t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		if line, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil && bytes.Contains(line, []byte(mark)) {
+			n++
+		}
+	}
+	return n
+}
+
+// If a run is cancelled while 64 commands run, no process is left.
+func TestCancelLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	for name, open := range stores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := commandBench(t, open(t), "sleep")
+			mark := fmt.Sprintf("3333.%d%03d", os.Getpid(), name[0])
+			run, err := b.Start(t.Context(), b.Tree(t, fmt.Sprintf(
+				`[{"name":"many","schemas":{"method":"command_executor"},"for_each":"${{ [range(100)] }}","timeout":120,"inputs":{"command":["sleep","%s"]}}]`, mark)),
+				chain.RunOptions{MaxParallel: 64})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(time.Minute); processes(t, mark) < 64; {
+				if time.Now().After(deadline) {
+					t.Fatalf("%d processes are running", processes(t, mark))
+				}
+				time.Sleep(10 * time.Millisecond) // other processes give no signal
+			}
+			v, err := b.Cancel(t.Context(), run.ID, "", "")
+			if err != nil || v.Status != chain.Cancelled || len(v.Warnings) > 0 {
+				t.Errorf("the run is %+v, %v", v, err)
+			}
+			if n := processes(t, mark); n > 0 {
+				t.Errorf("%d processes are left", n)
+			}
+		})
+	}
+}
+
+// BenchmarkProcesses compares a run of 1,000 programs that do nothing with a
+// bare pool of 64. The two alternate, so that other work on the machine affects
+// both.
+func BenchmarkProcesses(b *testing.B) {
+	path, err := exec.LookPath("true")
+	if err != nil {
+		b.Skip(err)
+	}
+	for name, open := range stores {
+		b.Run(name, func(b *testing.B) {
+			t := commandBench(b, open(b), "true")
+			var text strings.Builder
+			for i := range 1000 {
+				fmt.Fprintf(&text, `%s{"id":"t%d","schemas":{"method":"command_executor"},"inputs":{"command":["true"]}}`, sep(i), i)
+			}
+			tree := t.Tree(b, "["+text.String()+"]")
+			var bare, ours time.Duration
+			for b.Loop() {
+				begin := time.Now()
+				pool(b, path, 1000)
+				middle := time.Now()
+				run, err := t.Start(b.Context(), tree, chain.RunOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if v, err := t.Wait(b.Context(), run.ID, ""); err != nil || v.Status != chain.Completed {
+					b.Fatal(v, err)
+				}
+				bare += middle.Sub(begin)
+				ours += time.Since(middle)
+			}
+			n := float64(b.N) * 1000
+			b.ReportMetric(float64(bare.Microseconds())/n, "µs/bare")
+			b.ReportMetric(float64(ours.Microseconds())/n, "µs/task")
+			b.ReportMetric(float64(ours)/float64(bare), "x/bare")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func pool(b *testing.B, path string, n int) {
+	left := make(chan struct{}, n)
+	for range n {
+		left <- struct{}{}
+	}
+	close(left)
+	var workers sync.WaitGroup
+	for range 64 {
+		workers.Go(func() {
+			for range left {
+				if err := exec.Command(path).Run(); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+}

@@ -1,0 +1,172 @@
+// Package engine runs task trees and direct calls here. It is not a stable API.
+// It implements chain.Engine in this process.
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/chain/limit"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// defaultParallel is the default number of tasks in flight.
+const defaultParallel = 64
+
+// Options are the parts and settings of an Engine. Registry and Store are
+// required.
+type Options struct {
+	Registry *executors.Registry
+	Store    store.Store
+	Log      zerolog.Logger
+	// MaxParallel limits the tasks in flight in the whole process. 0: as the
+	// policy says, else 64.
+	MaxParallel int
+	// Grace is how long a cancelled task may take to stop. 0: 5 s.
+	Grace time.Duration
+	// Owner names this process in the store. Empty: a random name.
+	Owner string
+	// Config is the digest of the configuration file, or empty. It is recorded
+	// with every run, together with the digest of the policy.
+	Config string
+}
+
+// Engine runs task trees and direct calls in this process. The store has their
+// records.
+type Engine struct {
+	opts       Options
+	dead       time.Duration // after how long without a heartbeat an owner is dead
+	process    *limit.Limiter
+	limits     map[string]*limit.Limiter // by executor, of those that have a limit
+	principals *limit.Principals         // nil: principals have no limits
+
+	mu      sync.Mutex
+	live    map[string]*run           // by run id
+	calls   map[string]*call          // direct calls in progress, by run id
+	unsaved map[string]*store.Problem // runs whose end could not be stored
+	closing bool
+	idle    chan struct{} // closed when the last run or call has ended; nil: Close does not wait
+	watch   chan struct{} // closed to end the watcher; nil: it does not run
+	watched sync.WaitGroup
+}
+
+// New returns an engine. Close it before the store.
+func New(opts Options) *Engine {
+	limits := opts.Registry.Policy().Limits()
+	if opts.MaxParallel == 0 {
+		opts.MaxParallel = limits.MaxParallel
+	}
+	if opts.MaxParallel == 0 {
+		opts.MaxParallel = defaultParallel
+	}
+	if opts.Grace == 0 {
+		opts.Grace = 5 * time.Second
+	}
+	if opts.Owner == "" {
+		opts.Owner = newID()
+	}
+	r := &Engine{
+		opts:       opts,
+		dead:       defaultDeadAfter,
+		process:    limit.New(opts.MaxParallel, 0),
+		limits:     map[string]*limit.Limiter{},
+		principals: limit.NewPrincipals(limits.Principal),
+		live:       map[string]*run{},
+		calls:      map[string]*call{},
+		unsaved:    map[string]*store.Problem{},
+	}
+	for id, l := range limits.Executors {
+		if b := limit.New(l.MaxParallel, l.PerSecond); b != nil {
+			r.limits[id] = b
+		}
+	}
+	return r
+}
+
+// checkIdle tells Close if no run or call is left. The lock is held.
+func (r *Engine) checkIdle() {
+	if r.idle != nil && len(r.live) == 0 && len(r.calls) == 0 {
+		close(r.idle)
+		r.idle = nil
+	}
+}
+
+// maxUnsaved is the largest number of runs in Engine.unsaved.
+const maxUnsaved = 1000
+
+// unsavedRun fails a run whose records can't be stored: in the store, in case it
+// works again, and in memory, in case it does not.
+func (r *Engine) unsavedRun(x *run, cause error) {
+	if errors.Is(cause, store.ErrLost) {
+		r.opts.Log.Warn().Str("run_id", x.row.ID).Msg("another process has taken over a run; it is stopped here")
+		return
+	}
+	problem := problemOf(storeError(cause))
+	r.opts.Log.Error().Err(cause).Str("run_id", x.row.ID).Msg("a run failed because its records can't be stored")
+	r.mu.Lock()
+	if len(r.unsaved) < maxUnsaved {
+		r.unsaved[x.row.ID] = problem
+	}
+	r.mu.Unlock()
+	x.recorder.fail(problem)
+}
+
+// Close waits for runs and calls for the grace period, then interrupts them. When
+// it returns, all records that could be stored are.
+func (r *Engine) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.closing = true
+	idle := make(chan struct{})
+	if len(r.live) == 0 && len(r.calls) == 0 {
+		close(idle)
+	} else {
+		r.idle = idle
+	}
+	r.mu.Unlock()
+	grace := time.NewTimer(r.opts.Grace)
+	defer grace.Stop()
+	select {
+	case <-idle:
+	case <-grace.C:
+		r.interrupt()
+	case <-ctx.Done():
+		r.interrupt()
+	}
+	// Interrupted tasks have the grace period to stop. The runs of those that
+	// do not are ended without them.
+	last := time.NewTimer(r.opts.Grace + time.Second)
+	defer last.Stop()
+	select {
+	case <-idle:
+	case <-last.C:
+	}
+	r.mu.Lock()
+	r.endWatch()
+	r.mu.Unlock()
+	r.watched.Wait()
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Grace)
+	defer cancel()
+	return r.opts.Store.Flush(flush)
+}
+
+// interrupt stops all runs and calls.
+func (r *Engine) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, x := range r.live {
+		x.inbox.post(func() { x.halt(errInterrupted) })
+	}
+	for _, c := range r.calls {
+		c.stop(errInterrupted)
+	}
+}
+
+// newID returns a UUID of version 7: it sorts by age, and its 62 random bits
+// can't be guessed.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"encoding/json"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/step"
+	"github.com/chainwright/chainwright/chain/limit"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// expansion is a for_each in progress. Its elements start like tasks: within the
+// same limits, and in the order of their task's priority.
+type expansion struct {
+	task     int
+	share    *limit.Share
+	elements []any
+	limit    int
+	next     int    // the next element to start
+	done     []bool // the elements that completed before the run was taken over; nil: none
+	inFlight int
+	attempts int // the largest number of an element
+	results  []json.RawMessage
+	size     int
+	errors   []chain.ElementError
+	// stop is why no more elements start, and stopped the state of the task then.
+	stop    *executors.Error
+	stopped chain.State
+}
+
+// expand starts a for_each. Elements that are recorded as completed do not run
+// again.
+func (x *run) expand(task int, elements []any, recorded []store.Transition) {
+	t := &x.tree.Tasks[task]
+	e := &expansion{task: task, share: x.shares.byTask[task], elements: elements, limit: t.MaxParallel,
+		attempts: x.tasks[task].attempts, results: make([]json.RawMessage, len(elements))}
+	if e.limit == 0 {
+		e.limit = x.row.MaxParallel
+	}
+	x.begin(task)
+	x.tasks[task].each = e
+	e.restore(recorded)
+	if e.next == len(elements) {
+		x.endExpansion(e)
+		return
+	}
+	x.backlog.expansions = append(x.backlog.expansions, e)
+}
+
+// restore takes over the results of elements that completed, and skips them.
+func (e *expansion) restore(recorded []store.Transition) {
+	for i := range recorded {
+		t := &recorded[i]
+		if t.State != string(chain.Completed) || t.Element > len(e.elements) {
+			continue
+		}
+		if e.done == nil {
+			e.done = make([]bool, len(e.elements))
+		}
+		e.done[t.Element-1], e.results[t.Element-1] = true, t.Result
+		e.size += len(t.Result)
+	}
+	e.skip()
+}
+
+// skip moves on to the next element that has to run.
+func (e *expansion) skip() {
+	for e.done != nil && e.next < len(e.elements) && e.done[e.next] {
+		e.next++
+	}
+}
+
+// ready reports whether the task allows another element to start.
+func (e *expansion) ready() bool {
+	return e.stop == nil && e.next < len(e.elements) && e.inFlight < e.limit
+}
+
+// take returns the next element.
+func (e *expansion) take() (index int, item any) {
+	index, item = e.next, e.elements[e.next]
+	e.elements[e.next] = nil
+	e.next++
+	e.inFlight++
+	e.skip()
+	return index, item
+}
+
+// halt lets no more elements start. It reports whether none is in flight.
+func (e *expansion) halt(state chain.State, err *executors.Error) bool {
+	if e.stop == nil {
+		e.stop, e.stopped = err, state
+	}
+	return e.inFlight == 0
+}
+
+// elementEnded records the end of an element.
+func (x *run) elementEnded(e *expansion, r *report) {
+	e.inFlight--
+	e.attempts = max(e.attempts, r.attempts)
+	x.record(store.Transition{Task: e.task, Element: r.unit.element + 1, State: string(r.state), Attempt: r.attempts, At: r.at, Started: r.unit.at,
+		Result: r.out.Result, Size: len(r.out.Result), Problem: noted(r.out)})
+	x.recorder.urgent = true // a crash must not run it again
+	if r.state == chain.Completed {
+		e.results[r.unit.element] = r.out.Result
+		if e.size += len(r.out.Result); e.size > step.MaxResults {
+			e.halt(chain.Failed, executors.Errorf(executors.ExecutionError, "the results of the elements are over %d MiB together", step.MaxResults>>20).
+				WithHint("return less from each element, or write it to a file"))
+		}
+	} else if r.out.Err != nil {
+		e.errors = append(e.errors, chain.ElementError{Index: r.unit.element, Error: r.out.Err.Message, ErrorType: r.out.Err.Type})
+	}
+	if e.inFlight == 0 && (e.next == len(e.elements) || e.stop != nil) {
+		x.endExpansion(e)
+	}
+}
+
+// endExpansion ends the task of a for_each.
+func (x *run) endExpansion(e *expansion) {
+	x.backlog.remove(e)
+	if x.progress.ended(e.task) {
+		return
+	}
+	out := step.Collect(e.results, e.errors, e.next)
+	e.results, e.elements = nil, nil
+	state := chain.Completed
+	switch {
+	case e.stop != nil:
+		state, out.Err = e.stopped, e.stop
+	case out.Err != nil:
+		state = chain.Failed
+	}
+	x.end(e.task, state, out, max(e.attempts, 1), x.now, e.errors)
+}

@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/retry"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
+)
+
+// Get implements chain.Engine.
+func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain.ViewOption) (*chain.RunView, error) {
+	o := chain.ViewOptions{MaxResult: math.MaxInt}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	row, _, here, err := r.row(ctx, runID, principal)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.opts.Store.Transitions(ctx, runID, 0, o.MaxResult)
+	if err != nil {
+		return nil, readError(runID, err)
+	}
+	v := newView(row, list)
+	if row.Outcome != nil && v.Tasks[0].Size > o.MaxResult {
+		v.Tasks[0].Result = nil
+	}
+	settle(v, r.fate(row, here))
+	return v, nil
+}
+
+// row reads the row of a principal's run. here reports whether this process drove
+// the run before the row was read, and x is the run unless it is a direct call.
+// If the run has ended since, the row says so.
+func (r *Engine) row(ctx context.Context, runID, principal string) (row *store.Run, x *run, here bool, err error) {
+	r.mu.Lock()
+	x = r.live[runID]
+	here = x != nil || r.calls[runID] != nil
+	r.mu.Unlock()
+	if x != nil {
+		x.sync()
+	}
+	row, err = r.opts.Store.Run(ctx, runID)
+	if err != nil {
+		return nil, nil, here, readError(runID, err)
+	}
+	if row.Principal != principal {
+		return nil, nil, here, unknownRun(runID)
+	}
+	return row, x, here, nil
+}
+
+func readError(runID string, err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return unknownRun(runID)
+	}
+	return executors.AsError(fmt.Errorf("reading run %s: %w", runID, err))
+}
+
+// fate returns why a run that is in progress by its record has failed: its owner
+// is gone, or could not store the end. Nil: it has not failed.
+func (r *Engine) fate(row *store.Run, here bool) *store.Problem {
+	r.mu.Lock()
+	unsaved := r.unsaved[row.ID]
+	r.mu.Unlock()
+	switch {
+	case unsaved != nil:
+		return unsaved
+	case here || chain.State(row.Status).Ended():
+		return nil
+	case row.Owner == r.opts.Owner || time.Since(row.OwnerSeen) > r.dead:
+		p := problemOf(executors.Errorf(executors.Interrupted, "the program that ran it has ended without finishing it").WithHint(hintRetry))
+		return p
+	}
+	return nil
+}
+
+// Wait implements chain.Engine.
+func (r *Engine) Wait(ctx context.Context, runID, principal string, opts ...chain.ViewOption) (*chain.RunView, error) {
+	read := context.WithoutCancel(ctx)
+	if _, _, _, err := r.row(read, runID, principal); err != nil {
+		return nil, err
+	}
+	for {
+		if x := r.liveRun(runID); x != nil {
+			select {
+			case <-x.done:
+			case <-ctx.Done():
+			}
+			return r.Get(read, runID, principal, opts...)
+		}
+		v, err := r.Get(read, runID, principal, opts...)
+		if err != nil || v.Status.Ended() || !retry.Sleep(ctx, watchEvery) {
+			return v, err
+		}
+	}
+}
+
+// progressEvery is the shortest time between two calls of a Watch function.
+const progressEvery = 100 * time.Millisecond
+
+// Watch implements chain.Engine.
+func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(chain.Counts, string)) error {
+	row, x, _, err := r.row(ctx, runID, principal)
+	if err != nil {
+		return err
+	}
+	seen := ""
+	tell := func(c chain.Counts, names []string, note string) {
+		message := progressText(c, names, note)
+		if message != seen {
+			seen = message
+			fn(c, message)
+		}
+	}
+	for x == nil {
+		tell(countsOf(row.Counts), nil, "")
+		if chain.State(row.Status).Ended() || r.fate(row, false) != nil || !retry.Sleep(ctx, watchEvery) {
+			return nil
+		}
+		if row, err = r.opts.Store.Run(ctx, runID); err != nil {
+			return readError(runID, err)
+		}
+	}
+	ticker := time.NewTicker(progressEvery)
+	defer ticker.Stop()
+	for {
+		tell(x.progress.read(x.tree))
+		select {
+		case <-x.done:
+			tell(x.progress.read(x.tree))
+			return nil
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// progressText returns a run's progress as one line of text.
+func progressText(c chain.Counts, names []string, note string) string {
+	total, done := 0, 0
+	for s, n := range c {
+		total += n
+		if s.Ended() {
+			done += n
+		}
+	}
+	text := fmt.Sprintf("%d of %d tasks done", done, total)
+	if n := c[chain.Failed]; n > 0 {
+		text += fmt.Sprintf(", %d failed", n)
+	}
+	if len(names) > 0 {
+		text += "; running " + shorten.Names(names, c[chain.InProgress])
+		if note != "" {
+			text += " (" + note + ")"
+		}
+	}
+	return text
+}
+
+// TaskResult implements chain.Engine.
+func (r *Engine) TaskResult(ctx context.Context, runID, taskRef, principal string) (json.RawMessage, *chain.TaskView, error) {
+	row, _, here, err := r.row(ctx, runID, principal)
+	if err != nil {
+		return nil, nil, err
+	}
+	task, ok := indexIn(row.Tasks, taskRef)
+	if !ok {
+		return nil, nil, unknownTask(runID, taskRef)
+	}
+	last, err := r.opts.Store.Last(ctx, runID, task)
+	if err != nil {
+		return nil, nil, readError(runID, err)
+	}
+	var list []store.Transition
+	if last != nil {
+		list = append(list, *last)
+	}
+	v := newView(row, list)
+	settle(v, r.fate(row, here))
+	return v.Tasks[task].Result, &v.Tasks[task], nil
+}
+
+func unknownTask(runID, ref string) *executors.Error {
+	return executors.Errorf(executors.NotFound, "run %s has no task %q", runID, ref).WithField("task").WithHint("get_run lists its tasks")
+}
+
+// indexIn returns the index of a task by reference, as Tree.Index does.
+func indexIn(tasks []store.Task, ref string) (int, bool) {
+	named, names := 0, 0
+	for i := range tasks {
+		if tasks[i].ID == ref {
+			return i, true
+		}
+		if tasks[i].Name == ref {
+			named = i
+			names++
+		}
+	}
+	if names == 1 {
+		return named, true
+	}
+	if number, ok := strings.CutPrefix(ref, "task_"); ok {
+		if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= len(tasks) && number[0] != '0' && number[0] != '+' {
+			return n - 1, true
+		}
+	}
+	return 0, false
+}
+
+// Events implements chain.Engine.
+func (r *Engine) Events(ctx context.Context, runID, principal string, after int64) ([]chain.Event, error) {
+	row, _, _, err := r.row(ctx, runID, principal)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.opts.Store.Transitions(ctx, runID, after, 0)
+	if err != nil {
+		return nil, readError(runID, err)
+	}
+	events := make([]chain.Event, 0, len(list)+2)
+	if o := row.Outcome; o != nil {
+		begun := store.Transition{Seq: 1, State: string(chain.InProgress), Attempt: 1, At: o.Started}
+		end := *o
+		end.Seq = 2
+		for _, t := range []store.Transition{begun, end} {
+			if t.Seq > after {
+				events = append(events, eventOf(row, &t))
+			}
+		}
+	}
+	for i := range list {
+		events = append(events, eventOf(row, &list[i]))
+	}
+	return events, nil
+}
+
+// List implements chain.Engine.
+func (r *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunSummary, string, error) {
+	limit := min(opts.Limit, 200)
+	if limit <= 0 {
+		limit = 20
+	}
+	rows, err := r.opts.Store.List(ctx, store.Query{Principal: opts.Principal, Status: opts.Status, Limit: limit + 1, Before: opts.Cursor})
+	if err != nil {
+		return nil, "", executors.AsError(fmt.Errorf("listing runs: %w", err))
+	}
+	next := ""
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = rows[limit-1].ID
+	}
+	list := make([]chain.RunSummary, len(rows))
+	for i := range rows {
+		row := &rows[i]
+		here := r.liveRun(row.ID) != nil
+		if !here && row.Owner == r.opts.Owner && !chain.State(row.Status).Ended() {
+			// It was live when the list was read, or it is a call.
+			if fresh, _, still, err := r.row(ctx, row.ID, opts.Principal); err == nil {
+				row, here = fresh, still
+			}
+		}
+		list[i] = chain.RunSummary{RunID: row.ID, Name: row.Name, Kind: row.Kind, Status: chain.State(row.Status), Counts: countsOf(row.Counts),
+			CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt)}
+		if r.fate(row, here) != nil {
+			list[i].Status = chain.Failed
+		}
+	}
+	return list, next, nil
+}

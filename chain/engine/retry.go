@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/step"
+	"github.com/chainwright/chainwright/chain/parse"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/strictjson"
+)
+
+// preparedRetry implements chain.PreparedRun for a run that is opened again.
+type preparedRetry struct {
+	engine *Engine
+	left   *abandoned
+}
+
+// PrepareRetry implements chain.Engine. What failed, was skipped or cancelled
+// goes back to pending; with tasks, those go back, with what is grouped under
+// them and all that depends on them. Results of completed tasks are kept.
+func (r *Engine) PrepareRetry(ctx context.Context, runID string, tasks []string, principal string) (chain.PreparedRun, error) {
+	row, x, here, err := r.row(ctx, runID, principal)
+	if err != nil {
+		return nil, err
+	}
+	if x != nil && chain.State(row.Status).Ended() { // it is about to be removed here
+		<-x.done
+		return r.PrepareRetry(ctx, runID, tasks, principal)
+	}
+	if here || !chain.State(row.Status).Ended() && r.fate(row, here) == nil {
+		return nil, stillGoing(runID)
+	}
+	named := make([]int, len(tasks))
+	for i, ref := range tasks {
+		var ok bool
+		if named[i], ok = indexIn(row.Tasks, ref); !ok {
+			return nil, unknownTask(runID, ref)
+		}
+	}
+	left, err := r.restore(ctx, row)
+	if err != nil {
+		return nil, retryError(runID, err)
+	}
+	if problem := step.Allowed(r.opts.Registry, left.tree); problem != nil {
+		return nil, retryError(runID, problem)
+	}
+	// A run whose process died right before it recorded the run's end has no task
+	// left, and still has to be ended.
+	if !left.tree.Reset(left.states, named) && chain.State(row.Status).Ended() {
+		return nil, executors.Errorf(executors.ValidationError, "there is nothing to retry: every task of the run completed").
+			WithHint("name the tasks to run again")
+	}
+	return &preparedRetry{r, left}, nil
+}
+
+// Target implements chain.PreparedRun.
+func (p *preparedRetry) Target() (*chain.Tree, map[string]any, []int) {
+	var tasks []int
+	for i, state := range p.left.states {
+		if state == chain.Pending {
+			tasks = append(tasks, i)
+		}
+	}
+	return p.left.tree, p.left.inputs, tasks
+}
+
+// Start implements chain.PreparedRun. Another process may have retried the run
+// since it was prepared, so the claim has to find the run as it was.
+func (p *preparedRetry) Start(ctx context.Context) (*chain.Run, error) {
+	runID := p.left.row.ID
+	if problem := p.engine.allUnchanged(p.left.defs); problem != nil {
+		return nil, problem
+	}
+	if err := p.engine.takeOver(ctx, p.left, p.left.reopen); err != nil {
+		return nil, retryError(runID, err)
+	}
+	return &chain.Run{ID: runID}, nil
+}
+
+func retryError(runID string, err error) error {
+	switch {
+	case errors.Is(err, store.ErrChanged):
+		return executors.Errorf(executors.ValidationError, "run %s has changed since its retry was prepared; nothing was started", runID).WithField("run_id").
+			WithHint("look at it with get_run, then retry it again")
+	case errors.Is(err, store.ErrLost):
+		return stillGoing(runID)
+	}
+	return executors.AsError(fmt.Errorf("retrying run %s: %w", runID, err))
+}
+
+func stillGoing(runID string) *executors.Error {
+	return executors.Errorf(executors.ValidationError, "run %s is still in progress", runID).WithField("run_id").
+		WithHint("wait for its end with get_run, or cancel it with cancel_run")
+}
+
+// abandoned is a run that no process drives, as recorded.
+type abandoned struct {
+	row      *store.Run
+	tree     *chain.Tree
+	inputs   map[string]any
+	defs     definitions
+	before   []chain.State // of the tasks
+	states   []chain.State // that the tasks are to continue in
+	attempts []int
+	// transitions are the run's history.
+	transitions []store.Transition
+}
+
+// restore reads a run that no process drives.
+func (r *Engine) restore(ctx context.Context, row *store.Run) (*abandoned, error) {
+	a := &abandoned{row: row}
+	var err error
+	if a.tree, a.inputs, err = r.decode(row); err != nil {
+		return nil, err
+	}
+	a.defs = r.definitionsOf(a.tree)
+	list, err := r.opts.Store.Transitions(ctx, row.ID, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	a.transitions = list
+	for _, t := range newView(row, list).Tasks {
+		a.before, a.attempts = append(a.before, t.Status), append(a.attempts, t.Attempts)
+		if t.Status == chain.InProgress {
+			t.Status = chain.Failed // it was interrupted
+		}
+		a.states = append(a.states, t.Status)
+	}
+	return a, nil
+}
+
+// takeOver makes this process drive a run that no process drives. first is
+// called in the run's first turn.
+func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run)) error {
+	x := newRun(r, a.row, a.tree, a.inputs, a.states)
+	for i, n := range a.attempts {
+		x.tasks[i].attempts = n
+	}
+	x.noteElements(a.transitions)
+	if err := r.enter(ctx, x); err != nil {
+		return err
+	}
+	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: time.Now().Add(-r.dead), Seq: a.row.Seq})
+	if err != nil {
+		r.ended(x)
+		close(x.done)
+		return err
+	}
+	a.row.Owner = claimed.Owner
+	if now := r.opts.Registry.Policy().Digest(); a.row.Policy != "" && a.row.Policy != now {
+		r.opts.Log.Warn().Str("run_id", a.row.ID).Str("before", a.row.Policy).Str("now", now).
+			Msg("a run is continued under another policy than it was started under; the present one holds")
+	}
+	x.first = func() {
+		a.recordLost(x)
+		first(x)
+	}
+	r.drive(context.WithoutCancel(ctx), x)
+	return nil
+}
+
+// decode returns the tree and the inputs of a run from its record.
+func (r *Engine) decode(row *store.Run) (*chain.Tree, map[string]any, error) {
+	if row.Kind == store.KindCall {
+		e, ok := r.opts.Registry.Lookup(row.Name)
+		if !ok {
+			return nil, nil, executors.Errorf(executors.NotFound, "the executor %s was removed", row.Name)
+		}
+		inputs, problem := r.opts.Registry.ResolveInputs(row.Name, row.Inputs)
+		if problem != nil {
+			return nil, nil, executors.Errorf(executors.ValidationError, "the recorded inputs do not fit %s here: %w", row.Name, problem).
+				WithHint("start it again as it was started first; the command of a batch continues where it stopped")
+		}
+		return chain.Single(e.Definition(), inputs), nil, nil
+	}
+	tree, report := parse.Parse(row.Tree, r.opts.Registry, parse.Options{})
+	if problem := report.Err(); problem != nil {
+		return nil, nil, problem
+	}
+	inputs, err := strictjson.DecodeObject(row.Inputs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the inputs of the run: %w", err)
+	}
+	return tree, inputs, nil
+}
+
+// recordLost records the failure of tasks that were in progress when their process
+// ended.
+func (a *abandoned) recordLost(x *run) {
+	for i, was := range a.before {
+		if was == chain.InProgress {
+			x.record(store.Transition{Task: i, State: string(chain.Failed), Attempt: x.tasks[i].attempts, Problem: problemOf(stopError(errInterrupted))})
+		}
+	}
+}
+
+// noteElements finds for each task whether elements completed in its current
+// generation. A retry that starts the task over begins a new generation.
+func (x *run) noteElements(list []store.Transition) {
+	for i := range list {
+		t := &list[i]
+		if t.Task < 0 {
+			continue
+		}
+		switch at := &x.tasks[t.Task]; {
+		case t.Generation > 0:
+			at.generation, at.since, at.recorded = t.Generation, t.Seq, false
+		case t.Element > 0 && t.State == string(chain.Completed):
+			at.recorded = true
+		}
+	}
+}
+
+// reopen records that tasks which had ended are pending again. A task starts
+// over, with all of its elements, if it had completed or if a task that it
+// depends on runs again: then its elements may be others.
+func (a *abandoned) reopen(x *run) {
+	again := func(task int) bool { return a.before[task] != chain.Pending && a.states[task] == chain.Pending }
+	for i, was := range a.before {
+		if !again(i) {
+			continue
+		}
+		at := &x.tasks[i]
+		t := store.Transition{Task: i, State: string(chain.Pending), Attempt: at.attempts}
+		if was == chain.Completed || slices.ContainsFunc(x.tree.Tasks[i].Dependencies, func(d chain.Dependency) bool { return again(d.Task) }) {
+			at.generation++
+			at.recorded = false
+			t.Generation = at.generation
+		}
+		if seq := x.record(t); t.Generation > 0 {
+			at.since = seq
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// errInside is the failure of a run because of a defect of this program.
+var errInside = errors.New("internal error; the program's log has more")
+
+// run is a live run: its parts, and the scheduler that moves them. Only one
+// goroutine at a time has the turn, that is, runs the scheduler; workers, the
+// store, the limiters and callers send it messages through the inbox. What is
+// safe without the turn says so.
+//
+// The order is always the same: the end of a task is recorded, the record is made
+// durable, then the plan is told and the tasks that depend on it may start. Tasks
+// that do not depend on each other never wait for the store.
+type run struct {
+	engine *Engine
+	row    *store.Run
+	tree   *chain.Tree
+	plan   *chain.Plan
+
+	inbox    inbox         // safe
+	progress *progress     // safe
+	results  results       // safe
+	done     chan struct{} // closed at the end; safe
+	turns    sync.Mutex    // held by the goroutine that has the turn
+
+	recorder recorder
+	shares   shares
+	backlog  backlog
+	pool     pool
+	tasks    []taskRun
+	base     context.Context // of the calls
+	nested   bool            // it was started from inside a task
+
+	messages  messages
+	now       time.Time
+	ends      []end    // recorded; the plan is not told yet
+	halted    error    // why the whole run was stopped
+	unstopped []string // tasks that did not stop in time
+	waiters   []*waiter
+	first     func() // what to do before anything else
+	over      bool
+}
+
+// taskRun is what the scheduler knows of a task.
+type taskRun struct {
+	each     *expansion
+	stop     error // why it was told to stop
+	checked  bool  // its condition holds
+	started  time.Time
+	startSeq int64 // the transition that started it
+	attempts int
+	// Of a run that was taken over: the generation of the task, the number of
+	// the transition that started it, and whether elements completed since.
+	generation int
+	since      int64
+	recorded   bool
+}
+
+// end is the recorded end of a task.
+type end struct {
+	seq   int64
+	task  int
+	state chain.State
+}
+
+// waiter waits for the end of tasks.
+type waiter struct {
+	tasks []int
+	done  chan struct{}
+	// unstopped, once done, are the tasks that have not stopped.
+	unstopped []string
+}
+
+// newRun makes the run of a tree whose tasks are in the given states, which are
+// nil for a new run. drive starts it.
+func newRun(r *Engine, row *store.Run, tree *chain.Tree, inputs map[string]any, states []chain.State) *run {
+	x := &run{
+		engine: r, row: row, tree: tree, plan: chain.ResumePlan(tree, row.OnFailure, states),
+		progress: newProgress(len(tree.Tasks), states), tasks: make([]taskRun, len(tree.Tasks)),
+		done: make(chan struct{}), now: time.Now(),
+	}
+	x.inbox.wake = make(chan struct{}, 1)
+	x.recorder.init(r.opts.Store, row, x.progress, x.inbox.signal)
+	x.results = newResults(r.opts.Store, row.ID, tree, inputs, x.progress)
+	x.shares = newShares(r, tree, row.Principal, x.inbox.grant)
+	x.backlog = backlog{tree: tree, progress: x.progress}
+	return x
+}
+
+// record adds a transition to the records and returns its number.
+func (x *run) record(t store.Transition) int64 {
+	if t.At.IsZero() {
+		t.At = x.now
+	}
+	return x.recorder.add(t)
+}
+
+// follow records the changes that the plan made by itself: the tasks that it
+// skipped, and those that it cancelled for the given cause.
+func (x *run) follow(cause error) {
+	for _, c := range x.plan.Changes() {
+		if x.progress.state(c.Task) == c.To {
+			continue // recorded when it happened
+		}
+		t := store.Transition{Task: c.Task, State: string(c.To), Attempt: x.tasks[c.Task].attempts}
+		if c.To == chain.Skipped {
+			t.Skip = &store.Skip{Reason: c.Reason, By: c.BlockedBy, Roots: c.Roots}
+		}
+		var err *executors.Error
+		if c.To == chain.Cancelled {
+			err = stopError(cause)
+			t.Problem = problemOf(err)
+		}
+		x.record(t)
+		x.results.keep(c.Task, executors.Outcome{Err: err}, nil)
+		x.results.release(c.Task)
+	}
+}
+
+// conclude records the end of the run.
+func (x *run) conclude() {
+	status := x.plan.Status()
+	var problem *store.Problem
+	switch x.halted {
+	case errStore:
+		status = chain.Failed
+	case errInterrupted:
+		status, problem = chain.Failed, problemOf(stopError(errInterrupted))
+		problem.Hint = hintRetry
+	}
+	x.recorder.conclude(status, problem, x.now)
+}
+
+// sync has everything appended to the store that has happened so far. It is safe
+// without the turn.
+func (x *run) sync() {
+	done := make(chan struct{})
+	if x.inbox.post(func() { x.recorder.flush(x.now); close(done) }) {
+		select {
+		case <-done:
+		case <-x.done:
+		}
+	}
+}
+
+// awaitStored waits until a transition is durable. It is safe without the turn.
+func (x *run) awaitStored(seq int64) error {
+	if !x.recorder.acks.has(seq) {
+		x.inbox.post(func() {
+			x.recorder.urgent = true
+			x.recorder.flush(x.now)
+		})
+	}
+	return x.recorder.acks.await(seq)
+}

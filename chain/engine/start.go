@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/step"
+	"github.com/chainwright/chainwright/chain/limit"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+)
+
+// nested marks the contexts of calls, which hold permits. Work that is started
+// from inside a call must not wait for a permit, or both could wait forever.
+type nested struct{}
+
+// preparedRun implements chain.PreparedRun for a new run.
+type preparedRun struct {
+	engine *Engine
+	tree   *chain.Tree
+	inputs map[string]any
+	opts   chain.RunOptions
+	defs   definitions
+}
+
+// PrepareRun implements chain.Engine.
+func (r *Engine) PrepareRun(tree *chain.Tree, opts chain.RunOptions) (chain.PreparedRun, error) {
+	if problem := opts.Check(); problem != nil {
+		return nil, problem
+	}
+	inputs, problem := tree.BindInputs(opts.Inputs)
+	if problem != nil {
+		return nil, problem
+	}
+	if problem := step.Allowed(r.opts.Registry, tree); problem != nil {
+		return nil, problem
+	}
+	return &preparedRun{engine: r, tree: tree, inputs: inputs, opts: opts, defs: r.definitionsOf(tree)}, nil
+}
+
+// Target implements chain.PreparedRun.
+func (p *preparedRun) Target() (*chain.Tree, map[string]any, []int) {
+	tasks := make([]int, len(p.tree.Tasks))
+	for i := range tasks {
+		tasks[i] = i
+	}
+	return p.tree, p.inputs, tasks
+}
+
+// Start implements chain.PreparedRun.
+func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
+	r, tree, inputs, opts := p.engine, p.tree, p.inputs, p.opts
+	if problem := r.allUnchanged(p.defs); problem != nil {
+		return nil, problem
+	}
+	now := time.Now()
+	row, err := r.newRow(tree, inputs, opts, now)
+	if err != nil {
+		return nil, err
+	}
+	x := newRun(r, row, tree, inputs, nil)
+	if err := r.enter(ctx, x); err != nil {
+		return nil, err
+	}
+	existing, err := r.opts.Store.Create(ctx, row)
+	if err != nil || existing != nil {
+		r.ended(x)
+		close(x.done)
+	}
+	switch {
+	case err != nil:
+		return nil, storeError(err)
+	case existing == nil:
+		r.drive(ctx, x)
+		return &chain.Run{ID: row.ID}, nil
+	case existing.Digest != row.Digest:
+		return nil, executors.Errorf(executors.ValidationError, "the idempotency key %q was used for another tree or other inputs", opts.IdempotencyKey).
+			WithField("idempotency_key").WithHint("use a new key for a new run")
+	}
+	return &chain.Run{ID: existing.ID, Reused: true}, nil
+}
+
+// newRow returns the record of a new run.
+func (r *Engine) newRow(tree *chain.Tree, inputs map[string]any, opts chain.RunOptions, now time.Time) (*store.Run, error) {
+	raw, err := plainjson.Marshal(inputs)
+	if err != nil {
+		return nil, executors.Errorf(executors.ValidationError, "the run inputs are not JSON: %w", err).WithField("inputs")
+	}
+	hide := r.opts.Registry.Policy().Redact
+	row := &store.Run{
+		ID: newID(), Kind: store.KindTree, Principal: opts.Principal, Name: tree.Name, UserID: opts.UserID,
+		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace, Labels: opts.Labels,
+		Key: opts.IdempotencyKey, Owner: r.opts.Owner, Status: string(chain.InProgress),
+		Counts: map[string]int{string(chain.Pending): len(tree.Tasks)},
+		Tree:   hide(tree.Source()), Inputs: hide(raw), Tasks: tasksOf(tree, opts.UserID),
+		MaxParallel: opts.MaxParallel, OnFailure: opts.OnFailure, CreatedAt: now,
+	}
+	if row.MaxParallel == 0 {
+		row.MaxParallel = defaultParallel
+	}
+	if row.Key != "" {
+		sum := sha256.Sum256(append([]byte(tree.Hash()), raw...))
+		row.Digest = hex.EncodeToString(sum[:])
+	}
+	return row, nil
+}
+
+// enter adds a run to the live runs.
+func (r *Engine) enter(ctx context.Context, x *run) error {
+	x.base = context.WithValue(context.WithoutCancel(ctx), nested{}, true)
+	x.nested = ctx.Value(nested{}) != nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closing {
+		return errClosing()
+	}
+	if r.live[x.row.ID] != nil {
+		return stillGoing(x.row.ID)
+	}
+	r.live[x.row.ID] = x
+	if own := r.principals.Enter(x.row.Principal); own != nil {
+		x.shares.principal = limit.NewShare(own, x.row.Principal, x.inbox.grant)
+	}
+	delete(r.unsaved, x.row.ID)
+	r.startWatch()
+	return nil
+}
+
+func errClosing() *executors.Error {
+	return executors.Errorf(executors.Interrupted, "the program is being stopped; nothing new is started").Retry(0)
+}
+
+// drive starts the scheduler of a run. A run that was started from inside a task
+// ends with it.
+func (r *Engine) drive(ctx context.Context, x *run) {
+	if x.nested {
+		stop := context.AfterFunc(ctx, func() { x.inbox.post(func() { x.halt(errCancelled) }) })
+		go func() {
+			defer stop()
+			x.drive()
+		}()
+		return
+	}
+	go x.drive()
+}
+
+// ended removes a run from the live runs.
+func (r *Engine) ended(x *run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.live, x.row.ID)
+	r.principals.Leave(x.row.Principal)
+	r.checkIdle()
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// newView returns the view of a run from its record.
+func newView(row *store.Run, list []store.Transition) *chain.RunView {
+	v := &chain.RunView{
+		RunID: row.ID, Name: row.Name, Status: chain.State(row.Status), Call: row.Kind == store.KindCall, Seq: row.Seq,
+		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt), Tasks: make([]chain.TaskView, len(row.Tasks)),
+	}
+	failRun(v, row.Problem)
+	for i, t := range row.Tasks {
+		v.Tasks[i] = chain.TaskView{ID: t.ID, Name: t.Name, Executor: t.Executor, UserID: t.UserID, Status: chain.Pending}
+		if t.Parent >= 0 {
+			v.Tasks[i].ParentID = row.Tasks[t.Parent].ID
+		}
+	}
+	told := warnings{}
+	if row.Outcome != nil {
+		fold(&v.Tasks[0], row, row.Outcome)
+		told.fold(row, row.Outcome)
+	}
+	for i := range list {
+		if t := &list[i]; t.Task >= 0 {
+			fold(&v.Tasks[t.Task], row, t)
+			told.fold(row, t)
+		}
+	}
+	v.Warnings = told.list()
+	count(v)
+	return v
+}
+
+// warnings are the warnings of completed tasks, by task.
+type warnings map[int][]string
+
+// fold applies one transition.
+func (w warnings) fold(row *store.Run, t *store.Transition) {
+	switch {
+	case t.Generation > 0:
+		delete(w, t.Task) // it starts over
+	case t.Problem == nil || t.Problem.Warning == "":
+	case row.Kind == store.KindCall:
+		w[t.Task] = []string{t.Problem.Warning}
+	case t.Element > 0:
+		w[t.Task] = append(w[t.Task], fmt.Sprintf("%s[%d]: %s", row.Tasks[t.Task].ID, t.Element-1, t.Problem.Warning))
+	default:
+		w[t.Task] = append(w[t.Task], row.Tasks[t.Task].ID+": "+t.Problem.Warning)
+	}
+}
+
+// list returns the first warnings, in the order of the tasks.
+func (w warnings) list() []string {
+	const most = 20
+	var list []string
+	for _, task := range slices.Sorted(maps.Keys(w)) {
+		list = append(list, w[task]...)
+	}
+	if len(list) > most {
+		list = append(list[:most], fmt.Sprintf("and %d more warnings", len(list)-most))
+	}
+	return list
+}
+
+// fold applies one transition to the view of a task.
+func fold(v *chain.TaskView, row *store.Run, t *store.Transition) {
+	state := chain.State(t.State)
+	v.Attempts = max(v.Attempts, t.Attempt)
+	if t.Element > 0 {
+		if state.Ended() && t.Problem.Failed() {
+			v.Errors = append(v.Errors, elementError(t.Element-1, t.Problem.Message, t.Problem.Type))
+		}
+		return
+	}
+	if state == chain.InProgress && t.Problem != nil {
+		return // a failed attempt that is repeated
+	}
+	begun, failed := v.StartedAt, v.Errors
+	*v = chain.TaskView{ID: v.ID, Name: v.Name, Executor: v.Executor, UserID: v.UserID, ParentID: v.ParentID,
+		Status: state, Attempts: v.Attempts, Size: t.Size}
+	switch {
+	case state == chain.InProgress:
+		v.StartedAt = moment(t.At)
+	case state.Ended():
+		if v.StartedAt = moment(t.Started); v.StartedAt == nil {
+			v.StartedAt = begun
+		}
+		v.CompletedAt = moment(t.At)
+		v.Result = t.Result
+		if s := t.Skip; s != nil {
+			v.Reason, v.BlockedBy, v.RootCauses = s.Reason, idsOf(row, s.By), idsOf(row, s.Roots)
+		}
+		failTask(v, t.Problem)
+		if v.Errors == nil && t.Problem.Failed() {
+			v.Errors = failed // it was stopped before its end
+		}
+	}
+}
+
+func elementError(index int, message, kind string) chain.ElementError {
+	return chain.ElementError{Index: index, Error: message, ErrorType: executors.ErrorType(kind)}
+}
+
+func failTask(v *chain.TaskView, p *store.Problem) {
+	if !p.Failed() {
+		return
+	}
+	v.Error, v.ErrorType, v.ErrorCode = p.Message, executors.ErrorType(p.Type), p.Code
+	v.Field, v.Hint, v.Retryable, v.RetryAfter = p.Field, p.Hint, p.Retryable, p.RetryAfter.Seconds()
+	for _, e := range p.Elements {
+		v.Errors = append(v.Errors, elementError(e.Index, e.Error, e.ErrorType))
+	}
+}
+
+func failRun(v *chain.RunView, p *store.Problem) {
+	if p != nil {
+		v.Error, v.ErrorType, v.Hint = p.Message, executors.ErrorType(p.Type), p.Hint
+	}
+}
+
+func count(v *chain.RunView) {
+	v.Counts = chain.Counts{}
+	for i := range v.Tasks {
+		v.Counts[v.Tasks[i].Status]++
+	}
+}
+
+// settle corrects the view of a run that no process drives any more: its tasks in
+// progress were interrupted.
+func settle(v *chain.RunView, problem *store.Problem) {
+	if problem != nil {
+		v.Status = chain.Failed
+		failRun(v, problem)
+	}
+	if !v.Status.Ended() {
+		return
+	}
+	for i := range v.Tasks {
+		if t := &v.Tasks[i]; t.Status == chain.InProgress {
+			t.Status = chain.Failed
+			failTask(t, &store.Problem{Type: string(executors.Interrupted), Message: "it was in progress when its run was interrupted"})
+		}
+	}
+	count(v)
+}
+
+func idsOf(row *store.Run, tasks []int) []string {
+	var ids []string
+	for _, t := range tasks {
+		ids = append(ids, row.Tasks[t].ID)
+	}
+	return ids
+}
+
+func countsOf(c map[string]int) chain.Counts {
+	counts := make(chain.Counts, len(c))
+	for s, n := range c {
+		counts[chain.State(s)] = n
+	}
+	return counts
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// millis returns the milliseconds between two times; a zero to means now.
+func millis(from, to time.Time) float64 {
+	if to.IsZero() {
+		to = time.Now()
+	}
+	return float64(to.Sub(from).Microseconds()) / 1000
+}
+
+// eventOf returns a stored transition as an event.
+func eventOf(row *store.Run, t *store.Transition) chain.Event {
+	e := chain.Event{Seq: t.Seq, State: chain.State(t.State), Attempt: t.Attempt, At: t.At.UTC()}
+	if t.Skip != nil {
+		e.Reason = t.Skip.Reason
+	}
+	if t.Task >= 0 {
+		e.Task = row.Tasks[t.Task].ID
+	}
+	if t.Element > 0 {
+		index := t.Element - 1
+		e.Element = &index
+	}
+	if t.Problem != nil {
+		e.Error, e.Type = t.Problem.Message, executors.ErrorType(t.Problem.Type)
+	}
+	return e
+}

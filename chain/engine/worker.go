@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/expr"
+	"github.com/chainwright/chainwright/chain/internal/step"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// worker runs one unit after the other. Between units it belongs to the
+// scheduler, which also cancels its context. A context serves many units, until
+// it is cancelled.
+type worker struct {
+	run    *run
+	units  chan unit
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	// deadline is when the current attempt must end, in Unix nanoseconds; 0: none.
+	deadline atomic.Int64
+
+	// The methods progress and again as values, which are made once.
+	onProgress func(executors.Progress)
+	onAgain    func(deadline time.Time)
+
+	// These belong to the scheduler.
+	unit unit
+	busy bool
+	lost bool // it did not stop in time, and is not used again
+	turn int  // the number of its units
+}
+
+// report is the result of a unit.
+type report struct {
+	worker   *worker
+	unit     unit
+	state    chain.State
+	out      executors.Outcome
+	attempts int
+	at       time.Time
+	elements []any              // of the for_each
+	recorded []store.Transition // how elements ended before the run was taken over
+	each     bool               // it is the check of a for_each
+}
+
+func newWorker(x *run) *worker {
+	w := &worker{run: x, units: make(chan unit, 1)}
+	w.onProgress, w.onAgain = w.progress, w.again
+	return w
+}
+
+func (w *worker) work() {
+	for u := range w.units {
+		r := w.do(w.ctx, u)
+		w.deadline.Store(0)
+		r.worker, r.unit, r.at = w, u, time.Now()
+		if w.run.inbox.report(r) {
+			w.run.help()
+		} else {
+			w.run.shares.release(&u)
+		}
+	}
+}
+
+// do runs a unit. A panic becomes a failure.
+func (w *worker) do(ctx context.Context, u unit) (r report) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.run.engine.opts.Log.Error().Interface("panic", p).Str("run_id", w.run.row.ID).Bytes("stack", debug.Stack()).Msg("a task panicked")
+			r = report{state: chain.Failed, attempts: u.attempts + 1, out: executors.Outcome{Err: executors.Errorf(executors.ExecutionError, "internal error while running the task")}}
+		}
+	}()
+	if u.check {
+		return w.check(ctx, u)
+	}
+	r = w.call(ctx, u)
+	if r.state == chain.Failed {
+		r.state, r.out = ending(ctx, r.out)
+	}
+	return r
+}
+
+// refused returns the report of a unit that failed before its call.
+func refused(u unit, err *executors.Error) report {
+	return report{state: chain.Failed, attempts: u.attempts, out: executors.Outcome{Err: err}}
+}
+
+// check evaluates the condition or the elements of a task.
+func (w *worker) check(ctx context.Context, u unit) report {
+	t := &w.run.tree.Tasks[u.task]
+	if t.ForEach == nil {
+		return w.condition(ctx, u, t)
+	}
+	list, err := step.Elements(ctx, t, w.run.results.env(u))
+	if err != nil {
+		return refused(u, err)
+	}
+	var recorded []store.Transition
+	if at := &w.run.tasks[u.task]; at.recorded {
+		var err error
+		if recorded, err = w.run.engine.opts.Store.Elements(context.WithoutCancel(ctx), w.run.row.ID, u.task, at.since); err != nil {
+			return refused(u, storeError(err))
+		}
+	}
+	// A copy, because the expansion clears elements and other tasks read the list.
+	return report{state: chain.InProgress, each: true, elements: slices.Clone(list), recorded: recorded}
+}
+
+// condition evaluates a when. The state of the report is InProgress if it holds.
+func (w *worker) condition(ctx context.Context, u unit, t *chain.Task) report {
+	holds, err := step.Holds(ctx, t, w.run.results.env(u))
+	switch {
+	case err != nil:
+		return refused(u, err)
+	case !holds:
+		return report{state: chain.Skipped, attempts: u.attempts}
+	}
+	return report{state: chain.InProgress}
+}
+
+// call calls the executor, for one element if the task has elements.
+func (w *worker) call(ctx context.Context, u unit) report {
+	x := w.run
+	t := &x.tree.Tasks[u.task]
+	if u.element >= 0 && t.When != nil {
+		if r := w.condition(ctx, u, t); r.state != chain.InProgress {
+			return r
+		}
+	}
+	var env *expr.Env
+	if _, static := t.Inputs.Static(); !static {
+		env = x.results.env(u)
+	}
+	inputs, problem := step.Inputs(ctx, t, env)
+	if problem != nil {
+		return refused(u, problem)
+	}
+	if !step.Repeatable(t.Definition, inputs) {
+		if err := x.awaitStored(u.startSeq); err != nil {
+			return refused(u, storeError(err))
+		}
+	}
+	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Principal: x.row.Principal, OnProgress: w.onProgress}
+	if t.Definition.AcceptsDependencies {
+		var err error
+		if call.Dependencies, err = x.results.dependencies(t); err != nil {
+			return refused(u, storeError(err))
+		}
+	}
+	job := step.New(t, call)
+	job.Before, job.Again = u.attempts, w.onAgain
+	if job.Retry.MaxAttempts > 1 {
+		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) { w.failed(u, attempt, err, pause) }
+	}
+	w.deadline.Store(u.at.Add(job.Timeout).UnixNano())
+	out, attempts := job.Do(ctx, x.engine.opts.Registry)
+	if out.Err != nil {
+		return report{state: chain.Failed, out: out, attempts: attempts}
+	}
+	return report{state: chain.Completed, out: out, attempts: attempts}
+}
+
+// failed records an attempt that failed and will be repeated after a pause.
+// Until then there is no deadline.
+func (w *worker) failed(u unit, attempt int, err *executors.Error, pause time.Duration) {
+	w.deadline.Store(0)
+	x, at := w.run, time.Now()
+	x.inbox.post(func() {
+		if !x.progress.ended(u.task) {
+			x.record(store.Transition{Task: u.task, Element: u.element + 1, State: string(chain.InProgress), Attempt: attempt, At: at,
+				Problem: problemOf(err), Next: at.Add(pause)})
+		}
+	})
+}
+
+// again notes the start of another attempt.
+func (w *worker) again(deadline time.Time) {
+	w.deadline.Store(deadline.UnixNano())
+	w.run.engine.began(w.run.tree.Tasks[w.unit.task].Executor, w.run.row.Principal)
+}
+
+// progress keeps the last message for readers of the run.
+func (w *worker) progress(p executors.Progress) {
+	if p.Message != "" {
+		w.run.progress.message.Store(&p.Message)
+	}
+}

@@ -1,0 +1,200 @@
+package parse
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/expr"
+	"github.com/chainwright/chainwright/executors/nearest"
+)
+
+// assignIDs sets the id of every task and fills the refs: the ids, and the names
+// that are no task's id.
+func (p *parser) assignIDs() {
+	tasks, written := p.tree.Tasks, 0
+	for i := range p.drafts {
+		if p.drafts[i].hasID {
+			written++
+		}
+	}
+	refs := make(map[string]int, 2*len(tasks))
+	for i := range tasks {
+		t, d := &tasks[i], &p.drafts[i]
+		switch {
+		case !d.hasID:
+			if written > 0 && !d.notAnObject {
+				p.problem(i, "", chain.CodeMissingID, "give every task an id, or none: then they are task_1, task_2, …", "the task has no id, while %d of the %d tasks have", written, len(tasks))
+			}
+			t.ID = "task_" + strconv.Itoa(i+1)
+			if written > 0 {
+				continue // Tree.Lookup finds it by its position
+			}
+		case t.ID == "": // reported already
+			t.ID = "task_" + strconv.Itoa(i+1)
+			continue
+		}
+		if first, ok := refs[t.ID]; ok {
+			p.problem(i, "id", chain.CodeDuplicateID, "ids are unique in a tree", "duplicate id %q: tasks[%d] has it too", t.ID, first)
+			continue
+		}
+		refs[t.ID] = i
+	}
+	p.tree.Refs = refs
+	p.addNames()
+	p.refHints = min(50, 100_000/len(tasks))
+}
+
+// addNames adds the names to the refs.
+func (p *parser) addNames() {
+	refs, names := p.tree.Refs, make(map[string]int, len(p.tree.Tasks))
+	for i := range p.tree.Tasks {
+		name := p.tree.Tasks[i].Name
+		if name == "" {
+			continue
+		}
+		if _, ok := names[name]; ok {
+			names[name] = chain.Ambiguous
+		} else {
+			names[name] = i
+		}
+	}
+	for name, i := range names {
+		if _, ok := refs[name]; !ok {
+			refs[name] = i
+		}
+	}
+}
+
+// resolve returns the task that a ref names. It reports an unknown ref with the
+// given code.
+func (p *parser) resolve(i int, path, code, ref string) (task int, ok bool) {
+	task, ok = p.tree.Lookup(ref)
+	switch {
+	case !ok:
+		p.problem(i, path, code, p.refHint(ref), "there is no task %q", ref)
+	case task == chain.Ambiguous:
+		p.problem(i, path, chain.CodeAmbiguousName, "give the tasks ids, and use the id", "%q is the name of several tasks", ref)
+		ok = false
+	}
+	return task, ok
+}
+
+// refHint returns the nearest ref as a hint, for the first refs only: each is
+// compared with every task.
+func (p *parser) refHint(ref string) string {
+	if p.refHints--; p.refHints >= 0 {
+		if p.refNames == nil {
+			p.refNames = slices.Sorted(maps.Keys(p.tree.Refs))
+		}
+		if hint := nearest.Hint(ref, p.refNames); hint != "" {
+			return hint
+		}
+	}
+	return "a ref is a task's id, else its name where no other task has it, else task_N by position"
+}
+
+// connect resolves parents, dependencies and references.
+func (p *parser) connect() {
+	tasks := p.tree.Tasks
+	for i := range tasks {
+		t, d := &tasks[i], &p.drafts[i]
+		if d.hasParent && !d.badParent {
+			if parent, ok := p.resolve(i, "parent_id", chain.CodeUnknownParent, d.parent); ok {
+				t.Parent = parent
+				tasks[parent].Children = append(tasks[parent].Children, i)
+			}
+		}
+		p.dependenciesOf(i)
+	}
+}
+
+// dependenciesOf merges a task's dependencies with the tasks that its references
+// read. An explicit dependency says whether it is required. A reference requires
+// the other task to complete, unless it reads only its status or error.
+func (p *parser) dependenciesOf(i int) {
+	t, d := &p.tree.Tasks[i], &p.drafts[i]
+	var place map[int]int // by task: its index in t.Dependencies
+	if len(d.depends) > 0 {
+		place = make(map[int]int, len(d.depends))
+		t.Dependencies = make([]chain.Dependency, 0, len(d.depends))
+	}
+	for k, dep := range d.depends {
+		if dep.bad {
+			continue
+		}
+		task, ok := p.tree.Lookup(dep.ref)
+		if !ok || task == chain.Ambiguous {
+			p.resolve(i, dependencyPath(k), chain.CodeUnknownDependency, dep.ref)
+			continue
+		}
+		if task == i {
+			p.problem(i, dependencyPath(k), chain.CodeSelfDependency, "", "%s depends on itself", t.ID)
+			continue
+		}
+		if at, ok := place[task]; ok {
+			t.Dependencies[at].Required = t.Dependencies[at].Required || dep.required
+			p.warn(i, dependencyPath(k), chain.CodeDuplicateDependency, "list it once", "%q is listed already", dep.ref)
+			continue
+		}
+		place[task] = len(t.Dependencies)
+		t.Dependencies = append(t.Dependencies, chain.Dependency{Task: task, Required: dep.required})
+	}
+	explicit := len(t.Dependencies)
+	for _, r := range p.readers(i) {
+		p.elements(i, r)
+		p.inputNames(i, r)
+		if len(r.reads.Tasks) == 0 {
+			continue
+		}
+		if place == nil {
+			place = make(map[int]int, len(r.reads.Tasks))
+		}
+		p.addReferences(i, r, place, explicit)
+	}
+}
+
+func dependencyPath(k int) string { return fmt.Sprintf("dependencies[%d]", k) }
+
+// elements checks that item and index are read only where they exist.
+func (p *parser) elements(i int, r reader) {
+	if !r.reads.Item && !r.reads.Index || p.tree.Tasks[i].ForEach != nil && r.name != "for_each" {
+		return
+	}
+	path := r.first(func(reads *expr.Reads) bool { return reads.Item || reads.Index })
+	if r.name == "for_each" {
+		p.problem(i, path, chain.CodeNoElement, "read the elements in inputs or when", "item and index can't be used in for_each itself")
+		return
+	}
+	p.problem(i, path, chain.CodeNoElement, "give the task a for_each", "item and index exist only in a task with for_each")
+}
+
+// addReferences adds the tasks that one part of a task reads to its
+// dependencies.
+func (p *parser) addReferences(i int, r reader, place map[int]int, explicit int) {
+	t := &p.tree.Tasks[i]
+	var paths map[string]string // by task; made when needed
+	for _, ref := range r.reads.Tasks {
+		task, ok := p.tree.Lookup(ref.Task)
+		if !ok || task == chain.Ambiguous || task == i {
+			if paths == nil {
+				paths = r.places(taskNames)
+			}
+			path := paths[ref.Task]
+			if task, ok = p.resolve(i, path, chain.CodeUnknownReference, ref.Task); ok && task == i {
+				p.problem(i, path, chain.CodeSelfDependency, "", "%s reads its own result", t.ID)
+			}
+			continue
+		}
+		if at, ok := place[task]; ok {
+			if at >= explicit {
+				t.Dependencies[at].Required = t.Dependencies[at].Required || !ref.StatusOnly
+			}
+			continue
+		}
+		place[task] = len(t.Dependencies)
+		t.Dependencies = append(t.Dependencies, chain.Dependency{Task: task, Required: !ref.StatusOnly})
+	}
+}

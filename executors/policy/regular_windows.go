@@ -1,0 +1,4 @@
+package policy
+
+// openFlags is empty: open does not block on Windows.
+const openFlags = 0

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	nethttp "net/http"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/transport/internal/http"
+	"github.com/chainwright/chainwright/transport/internal/stdio"
+	"github.com/chainwright/chainwright/transport/mcp"
+)
+
+// ErrNoToken is the error for an address that other machines can reach, if no
+// token is set.
+var ErrNoToken = http.ErrNoToken
+
+// Handler returns the handler of MCP at /mcp, and of /healthz and /readyz, for
+// the caller's own server; under another path, use http.StripPrefix. It answers
+// requests that are addressed to loopback or to one of HTTP.Hosts, and without
+// a token, or with a short one in HTTP.Tokens, only those that arrive on
+// loopback. If HTTP.Tokens can't be read, it logs why and answers nothing.
+func (a *App) Handler() nethttp.Handler {
+	web, err := a.webServer()
+	if err != nil {
+		a.options.log.Error().Err(err).Msg("HTTP can't be served")
+		return nethttp.HandlerFunc(func(w nethttp.ResponseWriter, _ *nethttp.Request) {
+			nethttp.Error(w, "the tokens of this server can't be read; its log says why", nethttp.StatusServiceUnavailable)
+		})
+	}
+	next := web.Handler()
+	if web.OffLoopback() == nil {
+		return next
+	}
+	return nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
+		at, ok := r.Context().Value(nethttp.LocalAddrContextKey).(*net.TCPAddr)
+		if ok && !at.IP.IsLoopback() {
+			nethttp.Error(w, "no token is set, or one is too short, so only this machine may call", nethttp.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Serve serves HTTP at HOST:PORT until the context ends, then waits for running
+// calls up to the grace period. Without a token it refuses an address that
+// other machines can reach, with an error that is ErrNoToken.
+func (a *App) Serve(ctx context.Context, addr string) error {
+	web, err := a.webServer()
+	if err != nil {
+		return err
+	}
+	if err := web.Serve(ctx, addr); err != nil {
+		return fmt.Errorf("serving HTTP: %w", err)
+	}
+	return nil
+}
+
+// ServeStdio serves one client on stdin and stdout until the input or the
+// context ends, then waits for running calls up to the grace period. After that
+// only Close may be called.
+func (a *App) ServeStdio(ctx context.Context) error {
+	return stdio.Serve(ctx, a.mcpServer(), a.options.in, a.options.out, stdio.Options{
+		Log: a.options.log, Grace: a.options.grace, Drain: a.runner.Close,
+	})
+}
+
+// mcpServer creates the server on first use, and then follows the folder of
+// executors.
+func (a *App) mcpServer() *mcp.Server {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.mcp == nil {
+		a.mcp = mcp.New(a.tools, mcp.Options{Version: a.options.version})
+		if a.folder != nil {
+			a.folder.Watch()
+		}
+	}
+	return a.mcp
+}
+
+// webServer creates the server on first use. The error names the tokens that
+// can't be used.
+func (a *App) webServer() (*http.Server, error) {
+	srv := a.mcpServer()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.web == nil {
+		edge := a.options.http
+		files := tokenFiles{app: a}
+		files.moved() // before they are read, so that a later change is seen
+		named, err := a.tokens(1)
+		if err != nil {
+			return nil, &SettingError{"HTTP tokens", err}
+		}
+		a.web = http.New(srv, http.Options{
+			Log: a.options.log, Token: edge.Token, Tokens: named, Reload: files.reload, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
+			Grace: a.options.grace, Drain: a.runner.Close,
+			Ready: func(ctx context.Context) error {
+				_, _, err := a.runner.List(ctx, chain.ListOptions{Limit: 1})
+				return err
+			},
+		})
+	}
+	return a.web, nil
+}

@@ -1,0 +1,37 @@
+package app
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chainwright/chainwright/chain/store/sqlite"
+	"github.com/chainwright/chainwright/executors"
+)
+
+func TestOpenStore(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"memory": "*memory.Store",
+		"sqlite:" + filepath.Join(t.TempDir(), "a:b.db"): "*sqlite.Store",
+	} {
+		s, err := openStore(name, sqlite.Options{})
+		if err != nil || fmt.Sprintf("%T", s) != want {
+			t.Fatalf("%s gives a %T, %v", name, s, err)
+		}
+		if err := s.Beat(t.Context(), "me"); err != nil {
+			t.Errorf("%s can't be used: %v", name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"", "sqlite", "sqlite:", "postgres://x", "memory:1", "/var/lib/runs.db"} {
+		_, err := openStore(name, sqlite.Options{})
+		problem := executors.AsError(err)
+		if problem == nil || problem.Type != executors.ValidationError || !strings.Contains(problem.Hint, "sqlite:PATH") {
+			t.Errorf("%q: %v", name, problem)
+		}
+	}
+}

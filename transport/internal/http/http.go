@@ -1,0 +1,143 @@
+// Package http serves MCP over streamable HTTP, in all of its revisions, behind
+// a chain of guards: host, origin, token, rate, body, scopes and session.
+package http
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"github.com/chainwright/chainwright/transport/mcp"
+)
+
+// Path is where MCP is served.
+const Path = "/mcp"
+
+// Options configure the server. The zero value serves loopback without a token.
+type Options struct {
+	Log zerolog.Logger
+	// Token, when set, is the bearer token that callers must send. It is
+	// required for addresses other than loopback.
+	Token string
+	// Tokens are further tokens, each with its principal and scopes.
+	Tokens []Token
+	// Reload, when set, is called with each token that arrives. It returns the
+	// tokens to use instead of Tokens from now on, if they have changed. Those
+	// with fewer than least bytes must be left out.
+	Reload func(least int) (tokens []Token, changed bool)
+	// Origins are the web origins that may call, in addition to the server's own
+	// and those of Inspector.
+	Origins []string
+	// Hosts are host names of the server, in addition to loopback.
+	Hosts []string
+	// Stateless keeps no sessions: for replicas behind a balancer.
+	Stateless bool
+	// SessionIdle is how long an unused session is kept (30 min).
+	SessionIdle time.Duration
+	// Limits are the limits of each caller.
+	Limits Limits
+	// Grace is the time that running calls have at shutdown (5 s).
+	Grace time.Duration
+	// Drain, when set, is called at the end with a context that ends with the
+	// grace period. It returns when no work is left running, having
+	// interrupted what did not end by itself: chain.Engine.Close.
+	Drain func(context.Context) error
+	// Ready, when set, checks for /readyz whether the store works.
+	Ready func(context.Context) error
+}
+
+// Server serves one MCP server over HTTP.
+type Server struct {
+	opts      Options
+	auth      authenticator
+	srv       *mcp.Server
+	sdk       *mcp.HTTP     // answers everything except calls of tools
+	sessions  *sessions     // nil: none are kept
+	calls     mcp.Running   // in flight, by session
+	questions mcp.Questions // open questions, by session
+	limiter   *limiter
+	refused   *rate.Limiter // requests without a valid token, of all clients together
+	bodies    bodies
+	handler   http.Handler
+
+	public    atomic.Bool // bound to more than loopback
+	draining  atomic.Bool
+	streams   context.Context // ends when the shutdown begins
+	endStream context.CancelFunc
+	sweeping  sync.WaitGroup
+}
+
+const (
+	defaultIdle  = 30 * time.Minute
+	defaultGrace = 5 * time.Second
+	// heartbeat keeps streams open through proxies, and detects closed ones.
+	heartbeat = 30 * time.Second
+)
+
+// New returns a server. Use Handler or Serve to serve it.
+func New(srv *mcp.Server, opts Options) *Server {
+	if opts.SessionIdle == 0 {
+		opts.SessionIdle = defaultIdle
+	}
+	if opts.Grace == 0 {
+		opts.Grace = defaultGrace
+	}
+	s := &Server{
+		opts: opts, auth: authenticate(&opts), srv: srv, bodies: newBodies(1),
+		limiter: newLimiter(opts.Limits), refused: rate.NewLimiter(defaultRate, 2*defaultRate),
+	}
+	s.streams, s.endStream = context.WithCancel(context.Background())
+	context.AfterFunc(s.streams, s.questions.End)
+	sdk := mcp.HTTPOptions{Log: opts.Log, Heartbeat: heartbeat}
+	if !opts.Stateless {
+		s.sessions = newSessions(s.endSession)
+		s.sweeping.Go(func() { s.sessions.sweep(s.streams, opts.SessionIdle) })
+		sdk.Sessions = s.sessions.of
+	}
+	s.sdk = srv.HTTP(sdk)
+	s.handler = s.routes(http.HandlerFunc(s.serveSDK))
+	return s
+}
+
+// routes returns the chain of guards, in their order.
+func (s *Server) routes(last http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(Path, chain(last, s.authenticated, s.limited, s.read, s.scoped, s.replied, s.admitted, s.streamed, s.called))
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "nothing is here; MCP is at "+Path, http.StatusNotFound)
+	})
+	return chain(mux, s.checkHost, s.checkOrigin, s.crossOrigin())
+}
+
+func (s *Server) serveSDK(w http.ResponseWriter, r *http.Request) {
+	s.sdk.Serve(w, r, messageOf(r.Context()).plain())
+}
+
+// guard is one handler of the chain. It answers the request or calls the next.
+type guard func(next http.Handler) http.Handler
+
+func chain(last http.Handler, guards ...guard) http.Handler {
+	for i := len(guards) - 1; i >= 0; i-- {
+		last = guards[i](last)
+	}
+	return last
+}
+
+// Handler returns the handler with its guards, for another HTTP server. It
+// accepts the host names of loopback and Options.Hosts.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Close ends the sessions and their streams.
+func (s *Server) Close(ctx context.Context) error {
+	s.draining.Store(true)
+	s.endStream()
+	s.sweeping.Wait()
+	return s.sdk.Shutdown(ctx)
+}

@@ -1,0 +1,146 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// writeTimeout is the time limit of one write, not of a reply: streams may
+	// be long.
+	writeTimeout = 30 * time.Second
+	maxHeader    = 64 << 10
+	// lastReplies is the time limit for calls that were cancelled at shutdown.
+	lastReplies = 2 * time.Second
+)
+
+// Serve listens on an address and serves until the context ends, then waits for
+// running calls. Without a token it accepts loopback addresses only.
+func (s *Server) Serve(ctx context.Context, addr string) error {
+	if err := s.checkAddress(addr); err != nil {
+		return errors.Join(err, s.Close(ctx))
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listening on %s: %w", addr, err), s.Close(ctx))
+	}
+	return s.ServeListener(ctx, listener)
+}
+
+// ServeListener is Serve with an open listener, which it closes.
+func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error {
+	if err := s.checkAddress(listener.Addr().String()); err != nil {
+		return errors.Join(err, listener.Close(), s.Close(ctx))
+	}
+	srv := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		WriteTimeout:      writeTimeout, // extended before each write of a stream
+		MaxHeaderBytes:    maxHeader,
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		ErrorLog:          log.New(errorLog{s.opts.Log}, "", 0),
+	}
+	s.opts.Log.Info().Str("url", "http://"+listener.Addr().String()+Path).Msg("serving MCP")
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	case <-ctx.Done():
+	}
+	return s.shutdown(srv)
+}
+
+// shutdown accepts no more calls, waits for running ones up to the grace period,
+// then cancels them.
+func (s *Server) shutdown(srv *http.Server) error {
+	s.draining.Store(true)
+	s.endStream()
+	grace, done := context.WithTimeout(context.Background(), s.opts.Grace)
+	defer done()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		if s.opts.Drain == nil {
+			return
+		}
+		if err := s.opts.Drain(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			s.opts.Log.Warn().Err(err).Msg("draining")
+		}
+	}()
+	last, end := context.WithTimeout(context.Background(), s.opts.Grace+lastReplies)
+	defer end()
+	closeErr := s.sdk.Shutdown(last)
+	err := srv.Shutdown(last)
+	<-drained
+	s.sweeping.Wait()
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = srv.Close() // closed streams end the remaining calls
+	}
+	if err = errors.Join(closeErr, err); err != nil {
+		return fmt.Errorf("shutting the HTTP server down: %w", err)
+	}
+	return nil
+}
+
+// ErrNoToken is the error for an address that other machines can reach, if no
+// token is set.
+var ErrNoToken = errors.New("no token is set")
+
+// checkAddress returns an error for such an address, if OffLoopback does.
+func (s *Server) checkAddress(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("the address %q must be HOST:PORT: %w", addr, err)
+	}
+	if loopback(host) {
+		return nil
+	}
+	if err := s.OffLoopback(); err != nil {
+		return fmt.Errorf("%s can be reached from other machines, and %w", addr, err)
+	}
+	s.public.Store(true)
+	return nil
+}
+
+// OffLoopback returns an error if other machines must not reach the server: no
+// token is set, or a named one is too short.
+func (s *Server) OffLoopback() error {
+	if s.opts.Token == "" && len(s.opts.Tokens) == 0 {
+		return fmt.Errorf("%w: serve 127.0.0.1, or require a token", ErrNoToken)
+	}
+	if token := s.opts.tooShort(); token != nil {
+		return fmt.Errorf("http.tokens.%s has %d characters: use at least %d, such as those of `openssl rand -hex 32`", token.Name, len(token.Value), minToken)
+	}
+	return nil
+}
+
+// loopback reports whether a host is only this machine.
+func loopback(host string) bool {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// errorLog writes the messages of net/http to the log.
+type errorLog struct{ log zerolog.Logger }
+
+func (e errorLog) Write(p []byte) (int, error) {
+	e.log.Debug().Msg(strings.TrimSpace(string(p)))
+	return len(p), nil
+}

@@ -1,0 +1,159 @@
+// Package stdio serves MCP over a pair of streams, one JSON message a line.
+//
+// The SDK's own loop is not used. This one caps the length of lines, runs calls
+// on a fixed number of workers so that waiting calls never delay a cancel
+// request, writes every line whole and in order, and lets running calls end
+// after the end of the input.
+package stdio
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/internal/jsonrpc"
+	"github.com/chainwright/chainwright/transport/internal/weight"
+	"github.com/chainwright/chainwright/transport/mcp"
+)
+
+const (
+	// defaultGrace is the time that calls have after the end of the input.
+	defaultGrace = 5 * time.Second
+	// lastReplies is the time limit for calls that were cancelled at the end.
+	lastReplies = 2 * time.Second
+	// maxWorkers is the largest number of calls that run at once.
+	maxWorkers = 100
+)
+
+// Options configure the server. The zero value is usable.
+type Options struct {
+	Log zerolog.Logger
+	// Grace is the time that running calls have after the end of the input or
+	// of the context (5 s).
+	Grace time.Duration
+	// Drain, when set, is called at the end of the input with a context that
+	// ends with the grace period. It returns when no work is left running,
+	// having interrupted what did not end by itself: chain.Engine.Close.
+	Drain func(context.Context) error
+}
+
+// Serve answers messages until the input or the context ends, then waits for
+// running calls. It returns an error only if a stream fails.
+func Serve(ctx context.Context, srv *mcp.Server, in io.Reader, out io.Writer, opts Options) error {
+	if opts.Grace == 0 {
+		opts.Grace = defaultGrace
+	}
+	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	l := &loop{srv: srv, log: opts.Log, out: newWriter(out), queue: make(chan job, queued), held: weight.New(weight.Held)}
+	here := mcp.WithPeer(tools.WithCaller(base, &tools.Caller{Stream: base}), &mcp.Peer{Notify: l.out.line, Ask: l.ask})
+	var err error
+	if l.session, err = srv.Open(here, opts.Log, l.out.line); err != nil {
+		return err
+	}
+	defer l.session.Close()
+
+	var pump sync.WaitGroup
+	pump.Go(func() { l.session.Announce(base) })
+
+	input := newInput(in)
+	watched := make(chan struct{})
+	defer close(watched)
+	go input.watch(watched, opts.Grace)
+	ended := make(chan error, 1)
+	go func() { ended <- l.read(input) }()
+	err = l.await(ctx, opts, input, ended)
+	l.close()
+	l.drain(opts, stop)
+	stop(errEnded)
+	within(lastReplies, pump.Wait)
+	return errors.Join(err, l.out.err())
+}
+
+// await waits until every message is read and handled, or nothing more can be:
+// the context has ended, the output has failed, or the input has ended and the
+// client has not read a reply for the grace period.
+func (l *loop) await(ctx context.Context, opts Options, in *input, ended <-chan error) error {
+	var check <-chan time.Time
+	inputEnded, written := in.ended, uint64(0)
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return nil
+		case <-l.out.broken:
+			return nil
+		case <-inputEnded:
+			inputEnded = nil
+		case <-check:
+			if l.out.stuck(written) {
+				l.log.Warn().Msg("the input has ended, and the client does not read its replies")
+				return nil
+			}
+		}
+		written, check = l.out.written.Load(), time.After(opts.Grace)
+	}
+}
+
+// within waits until work has ended, for the given time at most.
+func within(limit time.Duration, work func()) {
+	done := make(chan struct{})
+	go func() {
+		work()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(limit):
+	}
+}
+
+// errEnded is the cause of calls that are cancelled after the grace period.
+var errEnded = errors.New("the connection has ended")
+
+// drain waits for running calls, and cancels them after the grace period.
+func (l *loop) drain(opts Options, stop context.CancelCauseFunc) {
+	idle := make(chan struct{})
+	go func() {
+		l.running.Wait()
+		close(idle)
+	}()
+	l.session.EndSubscriptions()
+	l.questions.End()
+	grace, done := context.WithTimeout(context.Background(), opts.Grace)
+	defer done()
+	if opts.Drain != nil {
+		if err := opts.Drain(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			l.log.Warn().Err(err).Msg("draining")
+		}
+	} else {
+		select {
+		case <-idle:
+		case <-grace.Done():
+		}
+	}
+	select {
+	case <-idle:
+		return
+	case <-l.out.broken:
+	case <-time.After(lastReplies):
+	}
+	stop(errEnded)
+	select {
+	case <-idle:
+	case <-time.After(lastReplies):
+		l.log.Warn().Msg("a call did not stop when it was cancelled")
+	}
+}
+
+// refuse answers a line that can't be handled.
+func (l *loop) refuse(err *jsonrpc.Error, id []byte) {
+	l.log.Debug().Int("code", err.Code).Msg(err.Message)
+	_ = l.out.line(err.Reply(id))
+}

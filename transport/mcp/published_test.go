@@ -1,0 +1,175 @@
+package mcp
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/tools"
+)
+
+// The limits for the default set in an assistant's context.
+const (
+	maxTools  = 20
+	maxTokens = 9000
+)
+
+// snapshots has every tool as it is published, in one file each.
+const snapshots = "../../testdata/tools"
+
+type listed struct {
+	Name         string          `json:"name"`
+	Title        string          `json:"title"`
+	Description  string          `json:"description"`
+	InputSchema  json.RawMessage `json:"inputSchema"`
+	OutputSchema json.RawMessage `json:"outputSchema"`
+	Annotations  map[string]any  `json:"annotations"`
+}
+
+func list(t *testing.T, s *tools.Set) (raw []json.RawMessage, parsed []listed, size int) {
+	t.Helper()
+	result := ask(t, New(s, Options{}), "tools/list", "")
+	var reply struct{ Tools []json.RawMessage }
+	if err := json.Unmarshal(result, &reply); err != nil {
+		t.Fatal(err)
+	}
+	for _, each := range reply.Tools {
+		var tool listed
+		if err := json.Unmarshal(each, &tool); err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, tool)
+	}
+	return reply.Tools, parsed, len(result)
+}
+
+// every returns every tool that can be published.
+func every(t *testing.T) (raw []json.RawMessage, parsed []listed) {
+	t.Helper()
+	for _, discovery := range []bool{false, true} {
+		r, p, _ := list(t, set(t, opened(t), func(o *tools.Options) {
+			o.Discovery = discovery
+			if discovery {
+				o.Toolsets = []string{"discovery"}
+			}
+		}))
+		raw, parsed = append(raw, r...), append(parsed, p...)
+	}
+	return raw, parsed
+}
+
+// With everything opened, each tool is published as in its snapshot.
+func TestGoldenSnapshots(t *testing.T) {
+	t.Parallel()
+	raw, parsed := every(t)
+	want := map[string]bool{}
+	for i, tool := range parsed {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, raw[i], "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		pretty.WriteByte('\n')
+		file := filepath.Join(snapshots, tool.Name+".json")
+		want[filepath.Base(file)] = true
+		executortest.Golden(t, file, pretty.Bytes())
+	}
+	files, err := filepath.Glob(filepath.Join(snapshots, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if want[filepath.Base(file)] {
+			continue
+		}
+		t.Errorf("%s is a snapshot of a tool that is not published", file)
+	}
+}
+
+var toolName = regexp.MustCompile(`^[a-z0-9_]{1,40}$`)
+
+// Every tool is one that assistants and IDEs accept.
+func TestLint(t *testing.T) {
+	t.Parallel()
+	_, parsed := every(t)
+	for _, tool := range parsed {
+		t.Run(tool.Name, func(t *testing.T) {
+			t.Parallel()
+			if !toolName.MatchString(tool.Name) {
+				t.Errorf("the name %q has other characters than clients take", tool.Name)
+			}
+			if tool.Title == "" {
+				t.Error("has no title")
+			}
+			if n := len(tool.Description); n == 0 || n >= 1000 {
+				t.Errorf("the description has %d characters", n)
+			}
+			if !strings.Contains(tool.Description, "xample") {
+				t.Error("the description has no example")
+			}
+			for _, problem := range executortest.LintInput(tool.InputSchema) {
+				t.Errorf("the input schema %s", problem)
+			}
+			for _, problem := range executortest.LintOutput(tool.OutputSchema) {
+				t.Errorf("the output schema %s", problem)
+			}
+			for _, schema := range []json.RawMessage{tool.InputSchema, tool.OutputSchema} {
+				if _, err := executors.CompileSchema(tool.Name, schema); err != nil {
+					t.Error(err)
+				}
+			}
+			var output struct{ Required []string }
+			if err := json.Unmarshal(tool.OutputSchema, &output); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range output.Required {
+				if name == "result" {
+					t.Error("a long result is left out, and can't be required")
+				}
+			}
+			for _, hint := range []string{"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"} {
+				if _, ok := tool.Annotations[hint].(bool); !ok {
+					t.Errorf("does not say %s", hint)
+				}
+			}
+			if tool.Annotations["readOnlyHint"] == true && tool.Annotations["destructiveHint"] == true {
+				t.Error("only reads, and destroys")
+			}
+		})
+	}
+}
+
+// With the default policy, the tools fit a small context.
+func TestTokenBudget(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*tools.Options){
+		"default":   nil,
+		"discovery": func(o *tools.Options) { o.Discovery = true },
+	} {
+		_, parsed, size := list(t, set(t, policy.Config{}, change))
+		tokens := size / 4
+		t.Logf("%s: %d tools, %d tokens", name, len(parsed), tokens)
+		if len(parsed) > maxTools || tokens > maxTokens {
+			t.Errorf("%s: %d tools of %d tokens; at most %d of %d", name, len(parsed), tokens, maxTools, maxTokens)
+		}
+		if name == "discovery" && tokens > 3500 {
+			t.Errorf("discovery takes %d tokens", tokens)
+		}
+	}
+}
+
+// The same tools are always listed in the same order.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	_, first, _ := list(t, set(t, policy.Config{}, nil))
+	for i := 1; i < len(first); i++ {
+		if first[i-1].Name >= first[i].Name {
+			t.Errorf("%s comes before %s", first[i-1].Name, first[i].Name)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package mcp
+
+import (
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/chainwright/chainwright/executors/strictjson"
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/internal/jsonrpc"
+)
+
+// Needs returns all scopes that a message needs from a caller with these scopes.
+// c is the decoded message, if it is a tools/call request. A method that is not
+// known here needs the scope for reading.
+func (s *Server) Needs(scopes tools.Scopes, m *jsonrpc.Message, c *Call) []string {
+	if c != nil && s.AnswersCalls() {
+		return s.set.Needs(scopes, c.Name, c.Arguments)
+	}
+	switch method := mcp.MCPMethod(m.Method); {
+	case !m.IsRequest(), method == mcp.MethodInitialize, method == mcp.MethodPing, method == mcp.MethodServerDiscover, method == mcp.MethodSetLogLevel:
+		return nil
+	case method == mcp.MethodToolsCall:
+		return []string{tools.ScopeToolsCall}
+	case method == mcp.MethodResourcesRead:
+		for _, uri := range params(m, "uri") {
+			if !strings.HasPrefix(uri, "executor://") && !strings.HasPrefix(uri, "tree://") {
+				return []string{tools.ScopeRunsRead}
+			}
+		}
+	case method == mcp.MethodPromptsGet && s.AnswersCalls():
+		needed := []string{tools.ScopeToolsRead}
+		for _, name := range params(m, "name") {
+			if more := s.set.PromptNeeds(name); len(more) > len(needed) {
+				needed = more
+			}
+		}
+		return needed
+	}
+	return []string{tools.ScopeToolsRead}
+}
+
+// params returns the texts of a parameter. The SDK ignores the case of its name,
+// so there can be several.
+func params(m *jsonrpc.Message, name string) (values []string) {
+	for key, value := range strictjson.Members(m.Params) {
+		if strings.EqualFold(key, name) {
+			values = append(values, strictjson.Text(value))
+		}
+	}
+	return values
+}

@@ -1,0 +1,195 @@
+// Package mcp speaks the Model Context Protocol over stdio and HTTP. It is not a stable API.
+// It decodes and encodes every tools/call itself. The MCP SDK (mcp-go) answers
+// the rest: the handshake, lists, prompts, resources, completion and
+// subscriptions. The SDK is imported below this folder and in executors/mcp
+// only.
+package mcp
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/tools"
+)
+
+// Options describe the server to its clients.
+type Options struct {
+	// Version is this program's version; "dev" if empty.
+	Version string
+	// AnswerWithin is the time limit for a person's answer
+	// (tools.AnswerWithin).
+	AnswerWithin time.Duration
+}
+
+// listTTL is how long a client may reuse a list, in milliseconds. Changes are
+// also announced.
+const listTTL = 60_000
+
+//go:embed instructions.md
+var instructions string
+
+// Server publishes a set of tools over MCP.
+type Server struct {
+	set *tools.Set // nil: the SDK answers calls too, see Wrap
+	sdk *server.MCPServer
+	// answerWithin is the time limit for a person's answer. states are those
+	// issued with questions of modern revisions.
+	answerWithin time.Duration
+	states       *stateKeeper
+	// identity returns the _meta that revision 2026-07-28 has in every result.
+	identity func() json.RawMessage
+}
+
+// New publishes a set of tools, and announces its changes to the clients.
+func New(set *tools.Set, opts Options) *Server {
+	if opts.Version == "" {
+		opts.Version = "dev"
+	}
+	if opts.AnswerWithin == 0 {
+		opts.AnswerWithin = tools.AnswerWithin
+	}
+	completer := &completer{set}
+	sdk := server.NewMCPServer("chainwright", opts.Version,
+		server.WithTitle("Chainwright"),
+		server.WithInstructions(instructions),
+		server.WithToolCapabilities(true),
+		server.WithResourceCapabilities(false, true),
+		server.WithPromptCapabilities(false),
+		server.WithCompletions(),
+		server.WithPromptCompletionProvider(completer),
+		server.WithResourceCompletionProvider(completer),
+		server.WithToolFilter(narrowing(set)),
+		server.WithHooks(narrowingResources(set)),
+		server.WithCacheHints(listTTL, mcp.CacheScopePrivate),
+		server.WithMethodCacheHints(mcp.MethodResourcesRead, 0, mcp.CacheScopePrivate),
+	)
+	publish := func() {
+		sdk.SetTools(serverTools(set)...)
+		sdk.SetResources(serverResources(set)...)
+	}
+	publish()
+	sdk.SetResourceTemplates(resourceTemplates(set)...)
+	sdk.SetPrompts(serverPrompts(set)...)
+	set.OnChange(publish)
+	s := Wrap(sdk)
+	s.set, s.answerWithin, s.states = set, opts.AnswerWithin, newStateKeeper(opts.AnswerWithin)
+	return s
+}
+
+// Wrap serves an SDK server that answers tools/call itself. Only test servers
+// use it: the one for the conformance suite, and the bare one for benchmarks.
+func Wrap(sdk *server.MCPServer) *Server {
+	s := &Server{sdk: sdk}
+	s.identity = sync.OnceValue(s.readIdentity)
+	return s
+}
+
+// AnswersCalls reports whether the server answers tools/call itself. It is
+// false for a server made by Wrap.
+func (s *Server) AnswersCalls() bool { return s.set != nil }
+
+// List returns the reply to tools/list, and the tools in it.
+func (s *Server) List(ctx context.Context) (reply []byte, tools []json.RawMessage, err error) {
+	const request = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
+	reply = encodeMessage(json.RawMessage("1"), s.sdk.HandleMessage(ctx, json.RawMessage(request)))
+	var list struct {
+		Result struct{ Tools []json.RawMessage }
+	}
+	if err := json.Unmarshal(reply, &list); err != nil {
+		return nil, nil, fmt.Errorf("listing the tools: %w", err)
+	}
+	return reply, list.Result.Tools, nil
+}
+
+// discover asks the SDK for the server's own description.
+const discover = `{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{"_meta":{` +
+	`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+
+func (s *Server) readIdentity() json.RawMessage {
+	raw, err := plainjson.Marshal(s.sdk.HandleMessage(context.Background(), json.RawMessage(discover)))
+	var reply struct {
+		Result struct {
+			Meta json.RawMessage `json:"_meta"`
+		} `json:"result"`
+	}
+	if err != nil || json.Unmarshal(raw, &reply) != nil || reply.Result.Meta == nil {
+		return json.RawMessage("{}")
+	}
+	return reply.Result.Meta
+}
+
+// serverTools lists the tools for the SDK. They have no handlers, because the
+// SDK never receives a tools/call.
+func serverTools(set *tools.Set) []server.ServerTool {
+	list := set.Tools()
+	published := make([]server.ServerTool, 0, len(list))
+	for _, tool := range list {
+		published = append(published, server.ServerTool{Tool: mcpTool(tool)})
+	}
+	return published
+}
+
+// mcpTool converts a tool. All four annotations are written, because clients
+// assume the worst for a missing one.
+func mcpTool(tool tools.Tool) mcp.Tool {
+	return mcp.Tool{
+		Name: tool.Name, Title: tool.Title, Description: tool.Description,
+		RawInputSchema: tool.Input, RawOutputSchema: tool.Output,
+		Annotations: mcp.ToolAnnotation{
+			ReadOnlyHint:    &tool.Annotations.ReadOnly,
+			DestructiveHint: &tool.Annotations.Destructive,
+			IdempotentHint:  &tool.Annotations.Idempotent,
+			OpenWorldHint:   &tool.Annotations.OpenWorld,
+		},
+	}
+}
+
+// narrowing limits the list in a reply to the tools that the request selects.
+func narrowing(set *tools.Set) server.ToolFilterFunc {
+	return func(ctx context.Context, listed []mcp.Tool) []mcp.Tool {
+		narrow := tools.CallerFrom(ctx).Narrow
+		if narrow == nil {
+			return listed
+		}
+		left := make([]mcp.Tool, 0, len(listed))
+		for _, each := range listed {
+			if tool, ok := set.Lookup(each.Name); ok {
+				if tool, ok = set.Narrowed(tool, narrow); ok {
+					left = append(left, mcpTool(tool))
+				}
+			}
+		}
+		return left
+	}
+}
+
+// narrowingResources limits the list of resources in the same way. The SDK has
+// no filter for it.
+func narrowingResources(set *tools.Set) *server.Hooks {
+	hooks := &server.Hooks{}
+	hooks.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
+		if tools.CallerFrom(ctx).Narrow == nil || list == nil {
+			return
+		}
+		left := map[string]bool{}
+		for _, resource := range set.ExecutorResources(ctx) {
+			left[resource.URI] = true
+		}
+		kept := make([]mcp.Resource, 0, len(left))
+		for _, resource := range list.Resources {
+			if left[resource.URI] {
+				kept = append(kept, resource)
+			}
+		}
+		list.Resources = kept
+	})
+	return hooks
+}
