@@ -75,6 +75,15 @@ func main() {
 			case "fail":
 				failed++
 				fmt.Printf("FAIL  %s %s\n%s%s", short(e.Package), e.Test, strings.Join(builds[e.FailedBuild], ""), strings.Join(outputs[key], ""))
+				delete(outputs, key)
+				if e.Test == "" { // what a test printed that did not end: a time-out is found there
+					for each, output := range outputs {
+						if each.pkg == e.Package {
+							fmt.Printf("did not end: %s\n%s", each.name, strings.Join(output, ""))
+							delete(outputs, each)
+						}
+					}
+				}
 			}
 		}
 		if err != nil {

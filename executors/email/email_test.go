@@ -219,13 +219,7 @@ func TestEncryption(t *testing.T) {
 	strange := &mailbox{messages: make(chan received, 1)}
 	server := smtp.NewServer(strange)
 	server.TLSConfig, server.ErrorLog = tlsConfig(peers.NewCertificate(t)), quiet{}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = server.Serve(listener) }()
-	defer server.Close()
-	connection.Port = listener.Addr().(*net.TCPAddr).Port
+	connection.Port = executortest.ListenMail(t, server)
 	_, failure = send(t, opened(t, connection, nil), `{"to": "a@example.com", "subject": "s", "body": "b"}`)
 	if failure == nil || failure.Type != executors.NetworkError || !strings.Contains(failure.Message, "certificate") || failure.Retryable || len(strange.messages) != 0 {
 		t.Errorf("a strange certificate: %+v", failure)

@@ -2,7 +2,6 @@ package email
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -153,18 +152,8 @@ func start(tb testing.TB, kind string) (*mailbox, policy.Connection) {
 	if kind == "tls" {
 		listener = tlsListener(listener, server.TLSConfig)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
-			tb.Errorf("the mail server: %v", err)
-		}
-	}()
-	tb.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-	connection := policy.Connection{Kind: "smtp", Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, TLS: kind, From: "Ops <ops@example.com>"}
+	port := executortest.ServeMail(tb, server, listener)
+	connection := policy.Connection{Kind: "smtp", Host: "127.0.0.1", Port: port, TLS: kind, From: "Ops <ops@example.com>"}
 	if kind != "none" {
 		connection.User, connection.PasswordEnv = "ops", "MAIL_PASSWORD"
 	}

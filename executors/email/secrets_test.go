@@ -2,10 +2,8 @@ package email
 
 import (
 	"encoding/base64"
-	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/mail"
 	"strings"
 	"testing"
@@ -56,22 +54,7 @@ func TestEchoedSecretsAreRedacted(t *testing.T) {
 	server := smtp.NewServer(parrot{})
 	server.Domain, server.AllowInsecureAuth, server.ErrorLog = "localhost", true, quiet{}
 	server.TLSConfig = tlsConfig(authority()(t))
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
-			t.Errorf("the mail server: %v", err)
-		}
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-	connection := policy.Connection{Kind: "smtp", Host: "127.0.0.1", Port: port(t, listener.Addr().String()), TLS: "starttls", From: "a@example.com"}
+	connection := policy.Connection{Kind: "smtp", Host: "127.0.0.1", Port: executortest.ListenMail(t, server), TLS: "starttls", From: "a@example.com"}
 	cfg := policy.Config{Connections: map[string]policy.Connection{"mail": connection}}
 	vault := executortest.NewVault(t, cfg, policy.Secret{Executors: []string{"send_email_executor"}}, New())
 	outcome := vault.Call("send_email_executor", map[string]any{"to": "a@example.com", "subject": executortest.Hole, "body": "b"})

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/mail"
 	"strings"
 	"sync"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
-	"github.com/stretchr/testify/require"
+	"github.com/chainwright/chainwright/executors/executortest"
 )
 
 const mailPassword = "pass-word-0123456789"
@@ -29,17 +28,10 @@ func mailbox(t *testing.T) (*place, *letters) {
 	server := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &mailing{box: box, conn: c}, nil }))
 	server.Domain = "localhost"
 	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate(t).TLS}, MinVersion: tls.VersionTLS12}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var done sync.WaitGroup
-	done.Go(func() { _ = server.Serve(listener) })
-	t.Cleanup(func() {
-		_ = server.Close()
-		done.Wait()
-	})
+	port := executortest.ListenMail(t, server)
 	return &place{
 		settings: policyOf(map[string]any{"connections": map[string]any{"mail": map[string]any{
-			"kind": "smtp", "host": "127.0.0.1", "port": listener.Addr().(*net.TCPAddr).Port, "tls": "starttls",
+			"kind": "smtp", "host": "127.0.0.1", "port": port, "tls": "starttls",
 			"user": "ops", "password_env": "MAIL_PASSWORD", "from": "Ops <ops@example.com>",
 		}}}),
 		variables: []string{"MAIL_PASSWORD=" + mailPassword},

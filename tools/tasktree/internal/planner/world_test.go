@@ -3,10 +3,8 @@ package planner_test
 import (
 	databasesql "database/sql"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime/quotedprintable"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
@@ -111,22 +109,7 @@ func (w *world) mailServer(t *testing.T) policy.Connection {
 	t.Helper()
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{world: w}, nil }))
 	server.Domain = "localhost"
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(listener); err != nil && !errors.Is(err, smtp.ErrServerClosed) {
-			t.Errorf("the mail server: %v", err)
-		}
-	}()
-	t.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-	return policy.Connection{Kind: "smtp", Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port, TLS: "none", From: "ops@example.com"}
+	return policy.Connection{Kind: "smtp", Host: "127.0.0.1", Port: executortest.ListenMail(t, server), TLS: "none", From: "ops@example.com"}
 }
 
 // session receives one mail.
