@@ -11,6 +11,7 @@ import (
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
+
 	"github.com/chainwright/chainwright/executors/executortest"
 )
 
