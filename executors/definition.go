@@ -83,7 +83,10 @@ const (
 // the delays between attempts. The zero value is one attempt.
 type Retry struct {
 	MaxAttempts int
-	Backoff     Backoff
-	Initial     time.Duration
-	Max         time.Duration
+	// Never means that trying again can't help: what a task's retry says has no
+	// effect.
+	Never   bool
+	Backoff Backoff
+	Initial time.Duration
+	Max     time.Duration
 }

@@ -198,7 +198,11 @@ func (l *loader) timeout(node *yaml.Node) (t Timeout) {
 	return t
 }
 
+// retry reads a retry policy, or the word never.
 func (l *loader) retry(node *yaml.Node) Retry {
+	if node.Kind == yaml.ScalarNode && node.Value == "never" {
+		return Retry{MaxAttempts: 1, Never: true}
+	}
 	r := Retry{MaxAttempts: 3, Backoff: Exponential, Initial: time.Second, Max: 30 * time.Second}
 	l.mapping(node, "retry",
 		field{"max_attempts", true, func(n *yaml.Node) { r.MaxAttempts = l.attempts(n) }},

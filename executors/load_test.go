@@ -148,6 +148,19 @@ func TestLoadDefinition(t *testing.T) {
 	executors.MustLoad(fstest.MapFS{})
 }
 
+func TestRetryNever(t *testing.T) {
+	t.Parallel()
+	whole := "retry: {max_attempts: 4, backoff: fixed, initial_seconds: 0.5, max_seconds: 10}"
+	def, err := executors.ParseDefinition("d.yaml", []byte(strings.Replace(wholeDefinition, whole, "retry: never", 1)))
+	if err != nil || def.Retry != (executors.Retry{MaxAttempts: 1, Never: true}) {
+		t.Errorf("%+v, %v", def, err)
+	}
+	_, err = executors.ParseDefinition("d.yaml", []byte(strings.Replace(wholeDefinition, whole, "retry: always", 1)))
+	if err == nil || !strings.Contains(err.Error(), "retry must be a mapping") {
+		t.Error(err)
+	}
+}
+
 func FuzzParseDefinition(f *testing.F) {
 	f.Add([]byte(wholeDefinition))
 	f.Add([]byte("id: &a x\ntitle: *a\n<<: {id: y}"))

@@ -53,6 +53,10 @@ func (p *parser) retry(i int, v any) {
 	default:
 		r.Max = max(r.Initial, time.Minute)
 	}
+	if r.Never {
+		p.warn(i, "retry", chain.CodeNoEffect, "leave it out", "%s is never tried again", t.Executor)
+		return
+	}
 	if usable && r.MaxAttempts <= 1 {
 		p.warn(i, "retry", chain.CodeNoEffect, "max_attempts counts the first attempt too: 3 tries again twice", "max_attempts 1 means no retry")
 	}

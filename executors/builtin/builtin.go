@@ -11,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/executors/data"
 	"github.com/chainwright/chainwright/executors/docker"
 	"github.com/chainwright/chainwright/executors/email"
+	"github.com/chainwright/chainwright/executors/fail"
 	"github.com/chainwright/chainwright/executors/file"
 	"github.com/chainwright/chainwright/executors/grpc"
 	"github.com/chainwright/chainwright/executors/llm"
@@ -31,6 +32,7 @@ var list = []func() executors.Executor{
 	data.New,
 	func() executors.Executor { return docker.New() },
 	email.New,
+	fail.New,
 	file.NewReader,
 	file.NewWriter,
 	func() executors.Executor { return grpc.New() },

@@ -54,6 +54,9 @@ func executorPage(t *testing.T, registry *executors.Registry, def *executors.Def
 
 // attempts describes the automatic retries of a failure.
 func attempts(def *executors.Definition) string {
+	if def.Retry.Never {
+		return "A failed call is never retried, whatever the task's `retry` says."
+	}
 	if def.Retry.MaxAttempts < 2 {
 		return "A failed call is not retried automatically."
 	}

@@ -19,6 +19,7 @@ var places = map[string]func(t *testing.T, work string) *place{
 	"command_executor":           repository,
 	"db_query":                   databases,
 	"docker_executor":            containers,
+	"fail_executor":              failing,
 	"file_reader":                files,
 	"file_writer":                files,
 	"grpc_executor":              orderService,

@@ -175,6 +175,16 @@ func remoteFlow(t *testing.T, _ string) *place {
 	}
 }
 
+// failing is a task that fails, before the task of the example fails too.
+func failing(*testing.T, string) *place {
+	return &place{within: func(inputs any) []any {
+		return []any{
+			map[string]any{"id": "south", "executor": "data_processor", "allow_failure": true, "inputs": map[string]any{"data": 1, "operation": "jq", "program": `error("no prices")`}},
+			map[string]any{"id": "stop", "executor": "fail", "allow_failure": true, "inputs": inputs, "dependencies": []any{map[string]any{"id": "south", "required": false}}},
+		}
+	}}
+}
+
 // branches are two tasks that the task of the example depends on.
 func branches(*testing.T, string) *place {
 	count := func(id string, customers ...string) map[string]any {
