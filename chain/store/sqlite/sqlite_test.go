@@ -275,7 +275,7 @@ func BenchmarkRecord(b *testing.B) {
 	for b.Loop() {
 		i++
 		s.Record(&store.Run{ID: fmt.Sprintf("01936f3e-0000-7000-8000-%012d", i), Kind: store.KindCall, Name: "noop", Owner: "me", Status: "completed", Inputs: []byte(`{}`),
-			CreatedAt: now, CompletedAt: now, Outcome: &store.Transition{State: "completed", Attempt: 1, Result: []byte(`{}`)}})
+			MaxParallel: 1, OnFailure: "continue", Seq: 2, CreatedAt: now, CompletedAt: now, Outcome: &store.Transition{State: "completed", Attempt: 1, Result: []byte(`{}`)}})
 		if i%1000 == 0 {
 			if err := s.Flush(b.Context()); err != nil {
 				b.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,18 +15,23 @@ import (
 
 // statements are the prepared statements of the writer.
 type statements struct {
-	run, block, tree, transition, touch, finish, beat, byKey, key *sql.Stmt
+	run, calls, tree, transition, touch, finish, beat, byKey, key *sql.Stmt
 	all                                                           []*sql.Stmt
 }
 
-// blockRows is the number of rows that one statement inserts when there are as
-// many: that takes two thirds of the time.
+// blockRows is the number of calls that one statement inserts when there are as
+// many. Most of the time goes into binding values, so what calls have in common
+// is bound once, or is a part of the statement.
 const blockRows = 32
 
 const (
 	insertRun = `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, arguments,
 		max_parallel, on_failure, seq, created_at, completed_at, attempts, result, policy, config, trace, labels) values `
 	runRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
+	insertCalls = `insert into runs (owner, policy, config, principal, id, name, status, problem, arguments, created_at, completed_at, attempts, result,
+		kind, user_id, max_parallel, on_failure, seq) values `
+	callRow = `(?1,?2,?3,?4,?,?,?,?,?,?,?,?,?,'call','',1,'continue',2)`
 )
 
 func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
@@ -37,7 +41,7 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		text string
 	}{
 		{&s.run, insertRun + runRow},
-		{&s.block, insertRun + strings.Repeat(runRow+",", blockRows-1) + runRow},
+		{&s.calls, insertCalls + strings.Repeat(callRow+",", blockRows-1) + callRow},
 		{&s.tree, `insert into trees (run, tree, inputs, tasks) values (?,?,?,?)`},
 		{&s.transition, `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result)
 			values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
@@ -149,19 +153,38 @@ func (w *writer) insert(run *store.Run) error {
 // insertCalls adds the calls at the start of ops, and returns their number.
 func (w *writer) insertCalls(ops []op) (n int, err error) {
 	for n < len(ops) && ops[n].call != nil && err == nil {
-		stmt, rows := w.stmt.run, 1
-		if len(ops)-n >= blockRows && !slices.ContainsFunc(ops[n:n+blockRows], func(o op) bool { return o.call == nil }) {
-			stmt, rows = w.stmt.block, blockRows
+		if len(ops)-n >= blockRows && alike(ops[n:n+blockRows]) {
+			first := ops[n].call
+			w.values = append(w.values[:0], first.Owner, text(first.Policy), text(first.Config), first.Principal)
+			for _, o := range ops[n : n+blockRows] {
+				c, out := o.call, o.call.Outcome
+				w.values = append(w.values, c.ID, c.Name, c.Status, encode(out.Problem), blob(c.Inputs), nanos(c.CreatedAt), nanos(c.CompletedAt), int64(out.Attempt), blob(out.Result))
+			}
+			_, err = w.stmt.calls.Exec(w.values...)
+			n += blockRows
+			continue
 		}
-		w.values = w.values[:0]
-		for _, o := range ops[n : n+rows] {
-			w.values = appendRow(w.values, o.call)
-		}
-		_, err = stmt.Exec(w.values...)
-		n += rows
+		w.values = appendRow(w.values[:0], ops[n].call)
+		_, err = w.stmt.run.Exec(w.values...)
+		n++
 	}
 	clear(w.values)
 	return n, err
+}
+
+// alike reports whether all ops are calls that differ in no other columns than
+// those that a callRow has a value for.
+func alike(ops []op) bool {
+	first := ops[0].call
+	for _, o := range ops {
+		c := o.call
+		if c == nil || c.Outcome == nil || c.Owner != first.Owner || c.Policy != first.Policy || c.Config != first.Config || c.Principal != first.Principal ||
+			c.Kind != store.KindCall || c.UserID != "" || c.Key != "" || c.Digest != "" || c.Counts != nil || c.MaxParallel != 1 || c.OnFailure != "continue" ||
+			c.Seq != 2 || c.Trace != "" || c.Labels != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // appendRow appends the columns of runRow.
