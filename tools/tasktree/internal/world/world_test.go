@@ -1,0 +1,89 @@
+package world_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/parse"
+	"github.com/chainwright/chainwright/tools/tasktree/internal/world"
+)
+
+// Every solution has exactly the effects that its requirement asks for, and the
+// judge refuses the effects of every wrong tree.
+func TestTrees(t *testing.T) {
+	t.Parallel()
+	data, all := world.Load(t)
+	dirty := 0
+	for name, each := range all {
+		if each.Dirty != "" {
+			dirty++
+		}
+		if len(each.Wrong) < 2 {
+			t.Errorf("%s has %d wrong trees; want two or more", name, len(each.Wrong))
+		}
+		solution, err := os.ReadFile(filepath.Join(world.Folder, "trees", name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			view, effects := act(t, data, string(solution))
+			if verdict := world.Judge(each.Wanted, effects); !verdict.Right() {
+				t.Errorf("%s\nthe run is %s\n%s%s", each.Requirement, view.Status, verdict, failures(view))
+			}
+			for what, spoiled := range spoil(effects) {
+				if world.Judge(each.Wanted, spoiled).Right() {
+					t.Errorf("the judge does not see that %s: %+v", what, spoiled)
+				}
+			}
+		})
+		for _, mistake := range slices.Sorted(maps.Keys(each.Wrong)) {
+			t.Run(name+" but "+mistake, func(t *testing.T) {
+				t.Parallel()
+				tree := string(solution)
+				for _, change := range each.Wrong[mistake] {
+					if strings.Count(tree, change.From) != 1 {
+						t.Fatalf("%q is in the tree %d times; want once", change.From, strings.Count(tree, change.From))
+					}
+					tree = strings.Replace(tree, change.From, change.To, 1)
+				}
+				view, effects := act(t, data, tree)
+				verdict := world.Judge(each.Wanted, effects)
+				if verdict.Right() {
+					t.Errorf("%s\nthe judge accepts the wrong tree; the run is %s%s", each.Requirement, view.Status, failures(view))
+				}
+				t.Logf("%s\n%s%s", view.Status, verdict, failures(view))
+			})
+		}
+	}
+	if len(all) < 20 || dirty < 8 {
+		t.Errorf("there are %d requirements, %d of them with dirty data", len(all), dirty)
+	}
+}
+
+// act runs a tree in a world of its own.
+func act(t *testing.T, data *world.Data, text string) (*chain.RunView, world.Effects) {
+	t.Helper()
+	w := world.New(t, data)
+	tree, report := parse.Parse([]byte(w.Text(text)), w.Registry, parse.Options{})
+	if tree == nil {
+		t.Fatalf("the tree is not valid: %v\n%s", report.Problems, text)
+	}
+	view := w.Run(tree, nil)
+	return view, w.Effects(view)
+}
+
+func failures(view *chain.RunView) string {
+	var list strings.Builder
+	for _, task := range view.Tasks {
+		if task.Error != "" || task.Status == chain.Skipped {
+			list.WriteString("\n" + task.ID + " is " + string(task.Status) + ": " + task.Error)
+		}
+	}
+	return list.String()
+}
