@@ -1,6 +1,8 @@
 package chain
 
 import (
+	"fmt"
+
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/shorten"
 )
@@ -14,16 +16,34 @@ type Problem struct {
 	Message string `json:"message"`
 	// Hint says how to correct it.
 	Hint string `json:"hint,omitempty"`
+	Position
 }
 
 // String returns the problem as one line of text.
 func (p Problem) String() string {
+	text := p.brief()
+	if p.Hint != "" {
+		text += " (" + p.Hint + ")"
+	}
+	return text
+}
+
+// Long returns the problem as String does, and the line of the text below it.
+func (p Problem) Long() string {
+	if p.Line == 0 {
+		return p.String()
+	}
+	return p.String() + "\n" + p.Excerpt()
+}
+
+// brief returns where it is and the message.
+func (p Problem) brief() string {
 	text := p.Message
 	if p.Path != "" {
 		text = p.Path + ": " + text
 	}
-	if p.Hint != "" {
-		text += " (" + p.Hint + ")"
+	if p.Line > 0 {
+		text = fmt.Sprintf("line %d, column %d: %s", p.Line, p.Column, text)
 	}
 	return text
 }
@@ -46,12 +66,7 @@ func (r Report) Err() *executors.Error {
 	if r.Valid() {
 		return nil
 	}
-	list := shorten.List(r.Problems, maxListed, func(p Problem) string {
-		if p.Path == "" {
-			return p.Message
-		}
-		return p.Path + ": " + p.Message
-	})
+	list := shorten.List(r.Problems, maxListed, Problem.brief)
 	first := r.Problems[0]
 	return executors.Errorf(executors.ValidationError, "the task tree is not valid: %s", list).
 		WithField(first.Path).WithHint(first.Hint)

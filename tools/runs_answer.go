@@ -161,14 +161,7 @@ func fit(problems []chain.Problem, room *int) []json.RawMessage {
 func warningTexts(report chain.Report) []string {
 	var list []string
 	for _, warning := range report.Warnings {
-		text := warning.Message
-		if warning.Path != "" {
-			text = warning.Path + ": " + text
-		}
-		if warning.Hint != "" {
-			text += " (" + warning.Hint + ")"
-		}
-		list = append(list, text)
+		list = append(list, warning.Long())
 	}
 	return list
 }

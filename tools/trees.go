@@ -21,7 +21,7 @@ import (
 var treeFiles = []string{".json", ".yaml", ".yml"}
 
 // tree reads the tree of a call: the argument tasks, or the saved tree named by
-// the argument tree.
+// the argument tree. Tasks as a text are read as JSON or YAML.
 func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.Error) {
 	tasks, whole := args["tasks"]
 	name := text(args, "tree")
@@ -29,16 +29,25 @@ func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.
 	case whole && name != "":
 		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks and tree are both given; only one is allowed").WithField("tree")
 	case whole:
+		if text, ok := tasks.(string); ok {
+			tree, report := parse.Parse([]byte(text), r.set.opts.Registry, parse.Options{})
+			return tree, report, nil
+		}
 		tree, report := parse.Value(tasks, r.set.opts.Registry)
 		return tree, report, nil
 	case name == "":
 		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks is required: an array of tasks, or give tree, the name of a saved one").WithField("tasks")
 	}
-	data, err := r.set.savedTree(name)
-	if err != nil {
-		return nil, chain.Report{}, err
+	return r.set.Tree(name)
+}
+
+// Tree reads and validates a saved tree. The tree is nil if it has problems.
+func (s *Set) Tree(name string) (*chain.Tree, chain.Report, *executors.Error) {
+	data, refused := s.savedTree(name)
+	if refused != nil {
+		return nil, chain.Report{}, refused
 	}
-	tree, report := parse.Parse(data, r.set.opts.Registry, parse.Options{})
+	tree, report := parse.Parse(data, s.opts.Registry, parse.Options{})
 	return tree, report, nil
 }
 

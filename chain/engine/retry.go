@@ -179,7 +179,11 @@ func (r *Engine) decode(row *store.Run) (*chain.Tree, map[string]any, error) {
 		}
 		return chain.Single(e.Definition(), inputs), nil, nil
 	}
-	tree, report := parse.Parse(row.Tree, r.opts.Registry, parse.Options{})
+	value, err := strictjson.Decode(row.Tree)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the tree of the run: %w", err)
+	}
+	tree, report := parse.Value(value, r.opts.Registry)
 	if problem := report.Err(); problem != nil {
 		return nil, nil, problem
 	}

@@ -121,7 +121,7 @@ func (b *builder) text(s string) (literal any, n node) {
 	}
 	parts, unclosed := scan(s)
 	if unclosed >= 0 {
-		b.issue(Issue{Code: Syntax, Message: fmt.Sprintf("the reference that starts with %s is not closed", shorten.Bytes(s[unclosed:], mostShown)), Hint: "close it with }}, or write $${{ for a plain ${{"})
+		b.issue(Issue{Mark: strings.Count(s[:unclosed], opening) + 1, Code: Syntax, Message: fmt.Sprintf("the reference that starts with %s is not closed", shorten.Bytes(s[unclosed:], mostShown)), Hint: "close it with }}, or write $${{ for a plain ${{"})
 		return s, nil
 	}
 	t := &text{pieces: parts, refs: make([]*expression, len(parts)), data: b.data}
@@ -129,10 +129,10 @@ func (b *builder) text(s string) (literal any, n node) {
 	for i, p := range parts {
 		switch p.kind {
 		case reference:
-			t.refs[i] = b.expression(p.text)
+			t.refs[i] = b.expression(p)
 			b.evaluates, open = true, true
 		case hidden:
-			b.secret(p.name)
+			b.secret(p)
 			open = true
 		}
 	}
@@ -156,22 +156,23 @@ func (b *builder) text(s string) (literal any, n node) {
 	return nil, t
 }
 
-func (b *builder) secret(name string) {
+func (b *builder) secret(p part) {
 	if b.data {
-		b.issue(Issue{Code: Misplaced, Message: fmt.Sprintf("secrets.%s can't be read here", name), Hint: "secrets are for the inputs of executors only"})
+		b.issue(Issue{Mark: p.mark, Code: Misplaced, Message: fmt.Sprintf("secrets.%s can't be read here", p.name), Hint: "secrets are for the inputs of executors only"})
 		return
 	}
-	b.reads.secrets.add(&b.reads.reads.Secrets, []string{name})
+	b.reads.secrets.add(&b.reads.reads.Secrets, []string{p.name})
 }
 
-func (b *builder) expression(src string) *expression {
-	e := b.compiler.cache[src]
+func (b *builder) expression(p part) *expression {
+	e := b.compiler.cache[p.text]
 	if e == nil {
-		e = compile(src)
-		b.compiler.cache[src] = e
+		e = compile(p.text)
+		b.compiler.cache[p.text] = e
 	}
 	b.reads.add(&e.reads)
 	for _, issue := range e.issues {
+		issue.Mark = p.mark
 		b.issue(issue)
 	}
 	return e

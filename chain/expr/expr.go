@@ -39,7 +39,10 @@ type Env struct {
 type Issue struct {
 	// Path is where in the value: "headers.accept", "data[3]"; empty for the
 	// value itself.
-	Path    string
+	Path string
+	// Mark is which opening mark of the text at the path it is about, from 1; 0
+	// for none.
+	Mark    int
 	Code    Code
 	Message string
 	Hint    string

@@ -42,7 +42,11 @@ type part struct {
 	kind kind
 	text string
 	name string // of the secret
+	mark int    // which opening mark of the text it has, from 1; 0: none
 }
+
+// Mark is the opening mark of a reference.
+const Mark = opening
 
 // scan splits a text into its parts. It returns the offset of an opening mark that
 // is never closed, or -1.
@@ -54,6 +58,7 @@ func scan(s string) (parts []part, unclosed int) {
 			text.Reset()
 		}
 	}
+	marks := 0
 	for i := 0; i < len(s); {
 		at := strings.Index(s[i:], opening)
 		if at < 0 {
@@ -61,6 +66,7 @@ func scan(s string) (parts []part, unclosed int) {
 			break
 		}
 		at += i
+		marks++
 		if at > i && s[at-1] == '$' { // escaped
 			text.WriteString(s[i : at-1])
 			text.WriteString(opening)
@@ -77,10 +83,11 @@ func scan(s string) (parts []part, unclosed int) {
 		i = start + length + len(closing)
 		flush()
 		if name, ok := secret(src); ok {
-			parts = append(parts, part{kind: hidden, text: s[at:i], name: name})
+			parts = append(parts, part{kind: hidden, text: s[at:i], name: name, mark: marks})
 		} else {
-			parts = append(parts, part{kind: reference, text: src})
+			parts = append(parts, part{kind: reference, text: src, mark: marks})
 		}
+		marks += strings.Count(src, opening)
 	}
 	flush()
 	return parts, -1

@@ -5,31 +5,37 @@ import (
 	"slices"
 )
 
-// References returns the path of every reference in the value, and what it reads.
+// Spot is where a reference stands.
+type Spot struct {
+	Path string // in the value: "headers.accept", "data[3]"
+	Mark int    // which opening mark of the text at the path, from 1
+}
+
+// References returns the place of every reference in the value, and what it reads.
 // The placeholder of a secret counts as a reference.
-func (v *Value) References() iter.Seq2[string, *Reads] {
-	return func(yield func(string, *Reads) bool) {
+func (v *Value) References() iter.Seq2[Spot, *Reads] {
+	return func(yield func(Spot, *Reads) bool) {
 		if v.node != nil {
 			visit(v.node, "", yield)
 		}
 	}
 }
 
-// References returns the path of every reference in the inputs, and what it reads.
-func (t *Template) References() iter.Seq2[string, *Reads] { return t.value.References() }
+// References returns the place of every reference in the inputs, and what it reads.
+func (t *Template) References() iter.Seq2[Spot, *Reads] { return t.value.References() }
 
 // visit calls yield for the references of a node. It reports whether to continue.
-func visit(n node, path string, yield func(string, *Reads) bool) bool {
+func visit(n node, path string, yield func(Spot, *Reads) bool) bool {
 	switch n := n.(type) {
 	case *expression:
-		return yield(path, &n.reads)
+		return yield(Spot{path, 1}, &n.reads)
 	case sealed:
-		return yield(path, &n.reads)
+		return yield(Spot{path, 1}, &n.reads)
 	case *text:
 		for i, p := range n.pieces {
 			switch {
-			case p.kind == reference && !yield(path, &n.refs[i].reads),
-				p.kind == hidden && !yield(path, &Reads{Secrets: []string{p.name}}):
+			case p.kind == reference && !yield(Spot{path, p.mark}, &n.refs[i].reads),
+				p.kind == hidden && !yield(Spot{path, p.mark}, &Reads{Secrets: []string{p.name}}):
 				return false
 			}
 		}
@@ -51,9 +57,8 @@ func visit(n node, path string, yield func(string, *Reads) bool) bool {
 
 // Expression is a reference that compiles.
 type Expression struct {
-	// Path is where in the value, as text and as steps: keys (string) and
-	// indexes (int).
-	Path  string
+	Spot
+	// Steps are the path as keys (string) and indexes (int).
 	Steps []any
 	// Source is the text between the marks.
 	Source string
@@ -79,20 +84,20 @@ func (t *Template) Expressions() iter.Seq[Expression] { return t.value.Expressio
 // expressions calls yield for the references of a node. It reports whether to
 // continue.
 func expressions(n node, path string, steps []any, yield func(Expression) bool) bool {
-	found := func(e *expression, whole bool) bool {
+	found := func(e *expression, mark int, whole bool) bool {
 		if slices.ContainsFunc(e.issues, func(i Issue) bool { return !i.Code.Warning() }) {
 			return true
 		}
-		return yield(Expression{Path: path, Steps: slices.Clone(steps), Source: e.src, Walk: e.walk(), Whole: whole})
+		return yield(Expression{Spot: Spot{path, mark}, Steps: slices.Clone(steps), Source: e.src, Walk: e.walk(), Whole: whole})
 	}
 	switch n := n.(type) {
 	case *expression:
-		return found(n, true)
+		return found(n, 1, true)
 	case sealed:
-		return found(n.expression, true)
+		return found(n.expression, 1, true)
 	case *text:
-		for _, e := range n.refs {
-			if e != nil && !found(e, false) {
+		for i, e := range n.refs {
+			if e != nil && !found(e, n.pieces[i].mark, false) {
 				return false
 			}
 		}

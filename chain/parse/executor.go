@@ -197,7 +197,8 @@ func (p *parser) validate(i int, known map[string]any) (badTimeout bool) {
 	filled, violations := t.Definition.Input.Apply(known)
 	for _, violation := range violations {
 		badTimeout = badTimeout || violation.Path == "timeout"
-		p.problem(i, chain.Under("inputs", violation.Path), chain.CodeInvalidInput, "", "%s", violation.Message)
+		where := spot{field: chain.Under("inputs", violation.Path), named: violation.Unknown}
+		p.problemAt(i, where, chain.CodeInvalidInput, "", "%s", violation.Message)
 	}
 	if checker != nil && len(violations) == 0 {
 		for _, wrong := range checker.Check(filled) {
@@ -275,10 +276,10 @@ func (p *parser) secrets(i int) {
 		return
 	}
 	known := p.reg.Policy().SecretNames()
-	paths := reader{"inputs", inputs.Reads(), inputs.References()}.places(secretNames)
+	places := reader{"inputs", inputs.Reads(), inputs.References()}.places(secretNames)
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			p.warn(i, paths[name], chain.CodeUnknownSecret, "the operator sets it: policy.secrets."+name, "the secret %s is not configured", name)
+			p.warnAt(i, places[name], chain.CodeUnknownSecret, "the operator sets it: policy.secrets."+name, "the secret %s is not configured", name)
 		}
 	}
 }
@@ -301,11 +302,11 @@ var codes = map[expr.Code]string{
 
 func (p *parser) issues(i int, name string, issues []expr.Issue) {
 	for _, issue := range issues {
-		path := chain.Under(name, issue.Path)
+		where := spot{field: chain.Under(name, issue.Path), nth: issue.Mark}
 		if issue.Code.Warning() {
-			p.warn(i, path, codes[issue.Code], issue.Hint, "%s", issue.Message)
+			p.warnAt(i, where, codes[issue.Code], issue.Hint, "%s", issue.Message)
 		} else {
-			p.problem(i, path, codes[issue.Code], issue.Hint, "%s", issue.Message)
+			p.problemAt(i, where, codes[issue.Code], issue.Hint, "%s", issue.Message)
 		}
 	}
 }

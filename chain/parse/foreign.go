@@ -27,15 +27,16 @@ func (p *parser) foreign(i int, inputs map[string]any) {
 	walk = func(path string, v any, address bool) {
 		switch v := v.(type) {
 		case string:
-			if found := braces.FindStringSubmatch(v); found != nil && !own {
-				p.warn(i, path, chain.CodePlainText, "write ${{ "+found[1]+" }}", "{{ %s }} is plain text here: a reference starts with a dollar sign", found[1])
+			if at := braces.FindStringSubmatchIndex(v); at != nil && !own {
+				name := v[at[2]:at[3]]
+				p.warnAt(i, within(path, v, strings.LastIndex(v[:at[2]], "{{"), "{{"), chain.CodePlainText, "write ${{ "+name+" }}", "{{ %s }} is plain text here: a reference starts with a dollar sign", name)
 			}
 			if !address {
 				return
 			}
-			if found := variable.FindStringSubmatch(v); found != nil {
-				name := found[1] + found[2]
-				p.warn(i, path, chain.CodePlainText, "read an input of the run, ${{ inputs."+strings.ToLower(name)+" }}, or a secret, ${{ secrets."+name+" }}",
+			if at := variable.FindStringSubmatchIndex(v); at != nil {
+				name := v[max(at[2], at[4]):max(at[3], at[5])] // one of the groups is -1
+				p.warnAt(i, within(path, v, strings.LastIndex(v[:at[1]], "$"), "$"), chain.CodePlainText, "read an input of the run, ${{ inputs."+strings.ToLower(name)+" }}, or a secret, ${{ secrets."+name+" }}",
 					"$%s is plain text here: variables of the environment are not read", name)
 			}
 		case []any:

@@ -64,6 +64,9 @@ func describe(tree *chain.Tree, report chain.Report) string {
 	list := func(kind string, problems []chain.Problem) {
 		for _, p := range problems {
 			fmt.Fprintf(&b, "%s %s at %q\n    %s\n", kind, p.Code, p.Path, p.Message)
+			if p.Line > 0 {
+				fmt.Fprintln(&b, p.Excerpt())
+			}
 			if p.Hint != "" {
 				fmt.Fprintf(&b, "    hint: %s\n", p.Hint)
 			}

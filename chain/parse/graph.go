@@ -88,8 +88,8 @@ func (p *parser) checkCycles() {
 		return
 	}
 	for _, cycle := range p.cycles(waits) {
-		path := p.edgePath(cycle[0], cycle[1%len(cycle)])
-		p.problem(cycle[0], path, chain.CodeCycle, "remove one dependency or reference of these tasks",
+		where := p.edge(cycle[0], cycle[1%len(cycle)])
+		p.problemAt(cycle[0], where, chain.CodeCycle, "remove one dependency or reference of these tasks",
 			"dependency cycle: %s", p.cycle(cycle))
 	}
 }
@@ -209,11 +209,11 @@ func shortest(tasks []chain.Task, start int, part []int) []int {
 	return []int{start}
 }
 
-// edgePath returns where a task declares that it depends on another.
-func (p *parser) edgePath(i, j int) string {
+// edge returns where a task declares that it depends on another.
+func (p *parser) edge(i, j int) spot {
 	for k, dep := range p.drafts[i].depends {
 		if task, ok := p.tree.Lookup(dep.ref); ok && task == j && !dep.bad {
-			return dependencyPath(k)
+			return spot{field: dependencyPath(k)}
 		}
 	}
 	reads := func(reads *expr.Reads) bool {
@@ -227,7 +227,7 @@ func (p *parser) edgePath(i, j int) string {
 			return r.first(reads)
 		}
 	}
-	return "dependencies"
+	return spot{field: "dependencies"}
 }
 
 // cycle returns a cycle as text: a → b → a.

@@ -64,14 +64,14 @@ func (p *parser) inputNames(i int, r reader) {
 	if !p.closedInputs {
 		return
 	}
-	var paths map[string]string
+	var places map[string]spot
 	for _, name := range slices.Concat(r.reads.Inputs, r.reads.OptionalInputs) {
 		if p.tree.InputSchema.HasProperty(name) {
 			continue
 		}
-		if paths == nil {
-			paths = r.places(runInputs)
+		if places == nil {
+			places = r.places(runInputs)
 		}
-		p.warn(i, paths[name], chain.CodeUndeclaredInput, "declare it in the tree's inputs", "the tree's inputs have no %q", name)
+		p.warnAt(i, places[name], chain.CodeUndeclaredInput, "declare it in the tree's inputs", "the tree's inputs have no %q", name)
 	}
 }

@@ -38,25 +38,39 @@ func Parse(data []byte, reg *executors.Registry, opts Options) (*chain.Tree, cha
 		return nil, failure(chain.CodeTooLarge, fmt.Sprintf("the tree has %d bytes; at most %d are read", len(data), MaxBytes),
 			"keep large data in files or at URLs, and read it in a task")
 	}
-	v, err := readText(data)
+	v, places, err := readText(data)
 	if err != nil {
-		var syntax *strictjson.SyntaxError
-		if errors.As(err, &syntax) && strings.HasPrefix(syntax.Message, "nested deeper") {
-			return nil, failure(chain.CodeTooLarge, err.Error(), "")
-		}
-		return nil, failure(chain.CodeSyntax, "the tree can't be read: "+err.Error(), "a tree is JSON or YAML: an array of tasks, or an object with tasks in it")
+		return nil, unreadable(data, err)
 	}
-	return parseValue(v, reg, opts)
+	return parseValue(v, reg, opts, func(list []placed) { locate(data, places, list) })
+}
+
+// unreadable returns the report of a text that is neither JSON nor YAML.
+func unreadable(data []byte, err error) chain.Report {
+	message, at := err.Error(), chain.Position{}
+	var syntax *strictjson.SyntaxError
+	if errors.As(err, &syntax) {
+		if at = syntaxAt(data, syntax); at.Line > 0 {
+			message = syntax.Message
+		}
+	}
+	report := failure(chain.CodeSyntax, "the tree can't be read: "+message, "a tree is JSON or YAML: an array of tasks, or an object with tasks in it")
+	if syntax != nil && strings.HasPrefix(syntax.Message, "nested deeper") {
+		report = failure(chain.CodeTooLarge, message, "")
+	}
+	report.Problems[0].Position = at
+	return report
 }
 
 // Value validates a tree that is decoded already, into nil, bool, string,
 // json.Number, []any and map[string]any. The tree keeps the value, so the caller
 // must not change it.
 func Value(v any, reg *executors.Registry) (*chain.Tree, chain.Report) {
-	return parseValue(v, reg, Options{})
+	return parseValue(v, reg, Options{}, func([]placed) {})
 }
 
-func parseValue(v any, reg *executors.Registry, opts Options) (*chain.Tree, chain.Report) {
+// parseValue validates a value. locate sets the positions of problems.
+func parseValue(v any, reg *executors.Registry, opts Options, locate func([]placed)) (*chain.Tree, chain.Report) {
 	if strictjson.Depth(v) > MaxDepth {
 		return nil, failure(chain.CodeTooLarge, fmt.Sprintf("values are nested more than %d deep", MaxDepth), "")
 	}
@@ -65,6 +79,8 @@ func parseValue(v any, reg *executors.Registry, opts Options) (*chain.Tree, chai
 		tree: chain.NewTree(v), executors: map[string]*choice{}, hints: 1000,
 	}
 	p.parse(v)
+	locate(p.problems)
+	locate(p.warnings)
 	report := p.sorted()
 	if !report.Valid() {
 		return nil, report
@@ -74,16 +90,16 @@ func parseValue(v any, reg *executors.Registry, opts Options) (*chain.Tree, chai
 
 // readText decodes JSON or YAML. YAML may also start with a bracket or a brace;
 // then a word without quotes follows it.
-func readText(data []byte) (any, error) {
+func readText(data []byte) (any, *strictjson.Places, error) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if len(start) == 0 || start[0] != '[' && start[0] != '{' {
-		return strictjson.FromYAML(data)
+		return strictjson.FromYAMLPlaces(data)
 	}
 	inside := bytes.TrimLeft(start, " \t\r\n[{")
 	if len(inside) > 0 && ('a' <= inside[0]|0x20 && inside[0]|0x20 <= 'z' || inside[0] == '_') {
-		return strictjson.FromYAML(data)
+		return strictjson.FromYAMLPlaces(data)
 	}
-	return strictjson.Decode(data)
+	return strictjson.DecodePlaces(data)
 }
 
 func failure(code, message, hint string) chain.Report {
@@ -111,6 +127,7 @@ type parser struct {
 // placed is a problem and the task it belongs to, -1 for none.
 type placed struct {
 	task int
+	spot
 	chain.Problem
 }
 
@@ -119,18 +136,35 @@ type placed struct {
 const maxProblems = 100_000
 
 func (p *parser) problem(task int, field, code, hint, format string, args ...any) {
+	p.problemAt(task, spot{field: field}, code, hint, format, args...)
+}
+
+func (p *parser) problemAt(task int, where spot, code, hint, format string, args ...any) {
 	if len(p.problems) == maxProblems {
 		p.dropped++
 		return
 	}
-	p.problems = append(p.problems, placed{task, chain.Problem{Path: at(task, field), Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}})
+	p.problems = append(p.problems, place(task, where, code, hint, fmt.Sprintf(format, args...)))
 }
 
 func (p *parser) warn(task int, field, code, hint, format string, args ...any) {
+	p.warnAt(task, spot{field: field}, code, hint, format, args...)
+}
+
+func (p *parser) warnAt(task int, where spot, code, hint, format string, args ...any) {
 	if len(p.warnings) == maxProblems {
 		return
 	}
-	p.warnings = append(p.warnings, placed{task, chain.Problem{Path: at(task, field), Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}})
+	p.warnings = append(p.warnings, place(task, where, code, hint, fmt.Sprintf(format, args...)))
+}
+
+// aboutNames are the codes of problems with a field that should not be there: they
+// are about its name.
+var aboutNames = []string{chain.CodeUnknownField, chain.CodeReferenceInKey, chain.CodeIgnored, chain.CodeNoEffect}
+
+func place(task int, where spot, code, hint, message string) placed {
+	where.named = where.named || slices.Contains(aboutNames, code)
+	return placed{task, where, chain.Problem{Path: at(task, where.field), Code: code, Message: message, Hint: hint}}
 }
 
 // at returns the path of a field of a task.

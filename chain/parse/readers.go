@@ -12,31 +12,36 @@ import (
 type reader struct {
 	name  string
 	reads *expr.Reads
-	refs  iter.Seq2[string, *expr.Reads]
+	refs  iter.Seq2[expr.Spot, *expr.Reads]
 }
 
-// first returns the path of the first reference that matches.
-func (r reader) first(match func(*expr.Reads) bool) string {
-	for path, reads := range r.refs {
+// under puts a reference below the name of a field.
+func under(name string, at expr.Spot) spot {
+	return spot{field: chain.Under(name, at.Path), nth: at.Mark}
+}
+
+// first returns the place of the first reference that matches.
+func (r reader) first(match func(*expr.Reads) bool) spot {
+	for at, reads := range r.refs {
 		if match(reads) {
-			return chain.Under(r.name, path)
+			return under(r.name, at)
 		}
 	}
-	return r.name
+	return spot{field: r.name}
 }
 
-// places returns the path of the first reference to each name. of lists the names
+// places returns the place of the first reference to each name. of lists the names
 // of a reference.
-func (r reader) places(of func(*expr.Reads, func(name string))) map[string]string {
-	paths := map[string]string{}
-	for path, reads := range r.refs {
+func (r reader) places(of func(*expr.Reads, func(name string))) map[string]spot {
+	places := map[string]spot{}
+	for at, reads := range r.refs {
 		of(reads, func(name string) {
-			if _, ok := paths[name]; !ok {
-				paths[name] = chain.Under(r.name, path)
+			if _, ok := places[name]; !ok {
+				places[name] = under(r.name, at)
 			}
 		})
 	}
-	return paths
+	return places
 }
 
 func taskNames(reads *expr.Reads, name func(string)) {

@@ -70,13 +70,13 @@ func (p *parser) addNames() {
 
 // resolve returns the task that a ref names. It reports an unknown ref with the
 // given code.
-func (p *parser) resolve(i int, path, code, ref string) (task int, ok bool) {
+func (p *parser) resolve(i int, where spot, code, ref string) (task int, ok bool) {
 	task, ok = p.tree.Lookup(ref)
 	switch {
 	case !ok:
-		p.problem(i, path, code, p.refHint(ref), "there is no task %q", ref)
+		p.problemAt(i, where, code, p.refHint(ref), "there is no task %q", ref)
 	case task == chain.Ambiguous:
-		p.problem(i, path, chain.CodeAmbiguousName, "give the tasks ids, and use the id", "%q is the name of several tasks", ref)
+		p.problemAt(i, where, chain.CodeAmbiguousName, "give the tasks ids, and use the id", "%q is the name of several tasks", ref)
 		ok = false
 	}
 	return task, ok
@@ -102,7 +102,7 @@ func (p *parser) connect() {
 	for i := range tasks {
 		t, d := &tasks[i], &p.drafts[i]
 		if d.hasParent && !d.badParent {
-			if parent, ok := p.resolve(i, "parent_id", chain.CodeUnknownParent, d.parent); ok {
+			if parent, ok := p.resolve(i, spot{field: "parent_id"}, chain.CodeUnknownParent, d.parent); ok {
 				t.Parent = parent
 				tasks[parent].Children = append(tasks[parent].Children, i)
 			}
@@ -127,7 +127,7 @@ func (p *parser) dependenciesOf(i int) {
 		}
 		task, ok := p.tree.Lookup(dep.ref)
 		if !ok || task == chain.Ambiguous {
-			p.resolve(i, dependencyPath(k), chain.CodeUnknownDependency, dep.ref)
+			p.resolve(i, spot{field: dependencyPath(k)}, chain.CodeUnknownDependency, dep.ref)
 			continue
 		}
 		if task == i {
@@ -163,28 +163,28 @@ func (p *parser) elements(i int, r reader) {
 	if !r.reads.Item && !r.reads.Index || p.tree.Tasks[i].ForEach != nil && r.name != "for_each" {
 		return
 	}
-	path := r.first(func(reads *expr.Reads) bool { return reads.Item || reads.Index })
+	where := r.first(func(reads *expr.Reads) bool { return reads.Item || reads.Index })
 	if r.name == "for_each" {
-		p.problem(i, path, chain.CodeNoElement, "read the elements in inputs or when", "item and index can't be used in for_each itself")
+		p.problemAt(i, where, chain.CodeNoElement, "read the elements in inputs or when", "item and index can't be used in for_each itself")
 		return
 	}
-	p.problem(i, path, chain.CodeNoElement, "give the task a for_each", "item and index exist only in a task with for_each")
+	p.problemAt(i, where, chain.CodeNoElement, "give the task a for_each", "item and index exist only in a task with for_each")
 }
 
 // addReferences adds the tasks that one part of a task reads to its
 // dependencies.
 func (p *parser) addReferences(i int, r reader, place map[int]int, explicit int) {
 	t := &p.tree.Tasks[i]
-	var paths map[string]string // by task; made when needed
+	var places map[string]spot // by task; made when needed
 	for _, ref := range r.reads.Tasks {
 		task, ok := p.tree.Lookup(ref.Task)
 		if !ok || task == chain.Ambiguous || task == i {
-			if paths == nil {
-				paths = r.places(taskNames)
+			if places == nil {
+				places = r.places(taskNames)
 			}
-			path := paths[ref.Task]
-			if task, ok = p.resolve(i, path, chain.CodeUnknownReference, ref.Task); ok && task == i {
-				p.problem(i, path, chain.CodeSelfDependency, "", "%s reads its own result", t.ID)
+			where := places[ref.Task]
+			if task, ok = p.resolve(i, where, chain.CodeUnknownReference, ref.Task); ok && task == i {
+				p.problemAt(i, where, chain.CodeSelfDependency, "", "%s reads its own result", t.ID)
 			}
 			continue
 		}

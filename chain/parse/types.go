@@ -86,17 +86,17 @@ func (t *typer) check(i int, name string, e expr.Expression) *typing.Type {
 		if f.Unknown != "" {
 			code = chain.CodeUnknownResult
 		}
-		t.report(i, chain.Under(name, e.Path), code, certain && !f.Soft, hint, f.Message)
+		t.report(i, under(name, e.Spot), code, certain && !f.Soft, hint, f.Message)
 	}
 	return of
 }
 
 // report reports a problem, or a warning where it is not certain.
-func (t *typer) report(i int, path, code string, certain bool, hint, message string) {
+func (t *typer) report(i int, where spot, code string, certain bool, hint, message string) {
 	if certain {
-		t.problem(i, path, code, hint, "%s", message)
+		t.problemAt(i, where, code, hint, "%s", message)
 	} else {
-		t.warn(i, path, code, hint, "%s", message)
+		t.warnAt(i, where, code, hint, "%s", message)
 	}
 }
 
@@ -118,7 +118,7 @@ func (t *typer) array(i int, of *typing.Type) {
 	if names := of.Arrays(); len(names) > 0 {
 		hint = "the array is in " + strings.Join(names, " or ")
 	}
-	t.report(i, "for_each", chain.CodeTypeMismatch, !of.Soft(), hint, fmt.Sprintf("must be an array; %s is %s", of.What(), of.Kinds()&^typing.Null))
+	t.report(i, spot{field: "for_each", nth: 1}, chain.CodeTypeMismatch, !of.Soft(), hint, fmt.Sprintf("must be an array; %s is %s", of.What(), of.Kinds()&^typing.Null))
 }
 
 // fits checks that a value can have a kind that its input accepts. Null is not
@@ -136,7 +136,7 @@ func (t *typer) fits(i int, e expr.Expression, of *typing.Type) {
 	if wanted&typing.String != 0 && kinds&(typing.Number|typing.Bool) == kinds {
 		hint = "make text of it: tostring"
 	}
-	t.report(i, chain.Under("inputs", e.Path), chain.CodeTypeMismatch, !of.Soft(), hint,
+	t.report(i, under("inputs", e.Spot), chain.CodeTypeMismatch, !of.Soft(), hint,
 		fmt.Sprintf("must be %s; %s is %s", wanted&^typing.Null, of.What(), kinds))
 }
 

@@ -53,7 +53,7 @@ func (p *parser) fail(at int, format string, args ...any) {
 			line, start = line+1, i+1
 		}
 	}
-	p.err = &SyntaxError{Offset: at, Line: line, Column: at - start + 1, Message: fmt.Sprintf(format, args...)}
+	p.err = &SyntaxError{Offset: at, Line: line, Column: utf8.RuneCount(p.raw[start:at]) + 1, Message: fmt.Sprintf(format, args...)}
 	p.at = len(p.raw)
 }
 

@@ -33,7 +33,7 @@ const (
 // SyntaxError is what is wrong with a text, and where.
 type SyntaxError struct {
 	Offset       int // in bytes, from 0
-	Line, Column int // from 1; columns count bytes, and are 0 where only the line is known
+	Line, Column int // from 1; columns count characters, and are 0 where only the line is known
 	Message      string
 }
 

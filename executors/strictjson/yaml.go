@@ -23,15 +23,8 @@ const maxAliased = 10_000
 // number becomes its text. A block scalar that is one reference, ${{ … }}, is
 // without its line end.
 func FromYAML(data []byte) (any, error) {
-	node, err := ParseYAML(data)
-	if err != nil {
-		return nil, explain(data, err)
-	}
-	value, err := Value(node)
-	if err != nil {
-		return nil, explain(data, err)
-	}
-	return value, nil
+	value, _, err := FromYAMLPlaces(data)
+	return value, err
 }
 
 // ParseYAML reads one YAML document as nodes, which have their positions.

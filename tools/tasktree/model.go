@@ -93,9 +93,13 @@ func (j *judge) problems(reply *llm.Reply) []string {
 	}
 	j.value = value
 	j.parsed, j.report = parse.Value(value, j.g.opts.Registry)
+	told := j.report
+	if !told.Valid() { // once more, for the positions in what the model wrote
+		_, told = parse.Parse(reply.JSON, j.g.opts.Registry, parse.Options{})
+	}
 	var list []string
-	for _, problem := range j.report.Problems {
-		list = append(list, problem.String())
+	for _, problem := range told.Problems {
+		list = append(list, problem.Long())
 	}
 	list = append(list, j.forbidden()...)
 	if len(list) > 0 {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,8 +86,7 @@ func (p *program) treeOf(s *session, name string) (*chain.Tree, error) {
 	if key == "tree" {
 		return p.savedTree(name)
 	}
-	raw, _ := value.(json.RawMessage)
-	tree, report := parse.Parse(raw, p.registry, parse.Options{})
+	tree, report := parse.Parse([]byte(value), p.registry, parse.Options{})
 	if !report.Valid() {
 		return nil, fmt.Errorf("%s: %w", name, report.Err())
 	}

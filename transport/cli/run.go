@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/chainwright/chainwright/chain"
@@ -99,7 +98,7 @@ func (s *session) runTree(p *program, tool string, arguments any) (*chain.RunVie
 // has only the first few. If the tree is valid, it returns the error unchanged.
 func (s *session) allProblems(p *program, arguments any, refused error) error {
 	given, ok := arguments.(map[string]any)
-	tree, isTree := given["tasks"].(json.RawMessage)
+	tree, isTree := given["tasks"].(string)
 	if !ok || !isTree {
 		return refused
 	}
@@ -109,7 +108,7 @@ func (s *session) allProblems(p *program, arguments any, refused error) error {
 		return refused
 	}
 	for _, problem := range v.Problems {
-		fmt.Fprintln(s.err, atTerminal(problem.String()))
+		fmt.Fprintln(s.err, atTerminal(problem.Long()))
 	}
 	return usage("the task tree is not valid: %s", plural(max(v.Count, len(v.Problems)), "problem"))
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/chain/parse"
 )
 
 type treesCmd struct {
@@ -109,11 +108,10 @@ func (p *program) treeInfo(name string) treeInfo {
 
 // savedTree reads a saved tree.
 func (p *program) savedTree(name string) (*chain.Tree, error) {
-	raw, refused := p.tools.ReadTree(name)
+	tree, report, refused := p.tools.Tree(name)
 	if refused != nil {
 		return nil, refusal(refused)
 	}
-	tree, report := parse.Parse(raw, p.registry, parse.Options{})
 	if !report.Valid() {
 		return nil, usage("the saved tree %s: %w", name, report.Err())
 	}
@@ -134,14 +132,14 @@ func treesAndFiles(s *session) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return list, cobra.ShellCompDirectiveDefault
 }
 
-// treeArgument returns the argument for tools that take a tree: the tasks of a
+// treeArgument returns the argument for tools that take a tree: the text of a
 // file, or if there is no such file, the name of a saved tree.
-func (s *session) treeArgument(name string) (string, any, error) {
-	raw, err := s.treeFile(name)
+func (s *session) treeArgument(name string) (argument, value string, err error) {
+	text, err := s.treeText(name)
 	if errors.Is(err, fs.ErrNotExist) && isTreeName(name) {
 		return "tree", name, nil
 	}
-	return "tasks", raw, err
+	return "tasks", text, err
 }
 
 // isTreeName reports whether a text can be the name of a saved tree and is not a

@@ -77,6 +77,9 @@ func (v *verdict) tell(s *session, name string) {
 				fmt.Fprintf(s.out, " at %s", problem.Path)
 			}
 			fmt.Fprintf(s.out, ": %s\n", problem.Message)
+			if problem.Line > 0 {
+				fmt.Fprintf(s.out, "  %s:%d:%d\n%s\n", shownName(name), problem.Line, problem.Column, problem.Excerpt())
+			}
 			if problem.Hint != "" {
 				fmt.Fprintf(s.out, "  hint: %s\n", atTerminal(problem.Hint))
 			}

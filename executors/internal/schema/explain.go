@@ -64,7 +64,7 @@ func leaves(err error) []Violation {
 			if message == "not allowed" {
 				message = "is not a known field"
 			}
-			found = append(found, Violation{at.String(), message})
+			found = append(found, Violation{Path: at.String(), Message: message})
 		}
 		for _, cause := range each.Causes {
 			walk(cause)

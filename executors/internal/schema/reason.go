@@ -29,7 +29,10 @@ func (r reason) String() string { return fmt.Sprintf(r.format, r.args...) }
 func violations(reasons []reason) []Violation {
 	list := make([]Violation, len(reasons))
 	for i, each := range reasons {
-		list[i] = Violation{each.at.String(), each.String()}
+		list[i] = Violation{Path: each.at.String(), Message: each.String()}
+		if len(each.args) == 1 {
+			_, list[i].Unknown = each.args[0].(known)
+		}
 	}
 	return list
 }
@@ -105,7 +108,7 @@ func (w wanted) String() string {
 	above := w.at.String()
 	for i, each := range w.reasons {
 		below := strings.TrimPrefix(strings.TrimPrefix(each.at.String(), above), ".")
-		list[i] = Violation{below, each.String()}.String()
+		list[i] = Violation{Path: below, Message: each.String()}.String()
 	}
 	return alternatives(list)
 }

@@ -47,6 +47,8 @@ type Schema struct {
 type Violation struct {
 	Path    string `json:"path"`
 	Message string `json:"message"`
+	// Unknown: the schema has no such field.
+	Unknown bool `json:"-"`
 }
 
 // String returns the path and the message.

@@ -20,6 +20,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // Options are the options of a plan. Registry is required.
@@ -205,7 +206,11 @@ func (p *planner) finish() (*Plan, *executors.Error) {
 	if err != nil {
 		return nil, executors.AsError(fmt.Errorf("writing the tree: %w", err))
 	}
-	tree, report := parse.Parse(raw, p.opts.Registry, parse.Options{})
+	decoded, err := strictjson.Decode(raw)
+	if err != nil {
+		return nil, executors.AsError(fmt.Errorf("reading the tree: %w", err))
+	}
+	tree, report := parse.Value(decoded, p.opts.Registry)
 	if !report.Valid() {
 		p.refuse("the plan of the built-in planner is not valid: %s", report.Problems[0])
 		return nil, p.err
