@@ -146,3 +146,25 @@ func askFor(t *testing.T, provider, body string, stream bool) (llm.Reply, error)
 	}
 	return reply, err
 }
+
+// TestTooLongPrompt checks that the error for a prompt that does not fit says what
+// to do, and that it is not sent again.
+func TestTooLongPrompt(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"OpenAI":    `{"error": {"message": "This model's maximum context length is 8192 tokens.", "type": "invalid_request_error", "code": "context_length_exceeded"}}`,
+		"Anthropic": `{"type": "error", "error": {"type": "invalid_request_error", "message": "prompt is too long: 210000 tokens > 200000 maximum"}}`,
+		"llama.cpp": `{"error": {"code": 400, "message": "the request exceeds the available context size. try increasing the context size or enable context shift", "type": "exceed_context_size_error"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := llmtest.New(t, llmtest.Script{Otherwise: &llmtest.Step{Status: 400, Body: body}})
+			req := ask("hello")
+			req.Provider, req.Model = llm.OpenAI, "m"
+			_, err := server.Client(llm.Settings{}).Complete(t.Context(), req)
+			if failed := executors.AsError(err); failed == nil || !strings.Contains(failed.Hint, "shorter prompt") || failed.Retryable || server.Count() != 1 {
+				t.Errorf("%v after %d requests", err, server.Count())
+			}
+		})
+	}
+}

@@ -64,6 +64,8 @@ func Failure(who string, up Upstream, x *Exchange, keys ...string) *executors.Er
 	switch {
 	case strings.Contains(up.Code, "insufficient_quota"), strings.Contains(up.Code, "billing"):
 		return err.WithHint("the account has no credit left; a retry does not help")
+	case tooMuch(up):
+		return err.WithHint("send a shorter prompt, or choose a model with a longer context")
 	case transient(up):
 		return err.Retry(x.RetryAfter)
 	case up.Status == http.StatusUnauthorized:
@@ -72,6 +74,13 @@ func Failure(who string, up Upstream, x *Exchange, keys ...string) *executors.Er
 		return err.WithHint("check the model's name and the operator's base URL")
 	}
 	return err
+}
+
+// tooMuch reports whether a prompt does not fit into the model's context.
+func tooMuch(up Upstream) bool {
+	said := strings.ReplaceAll(strings.ToLower(up.Code+" "+up.Message), "_", " ")
+	return up.Status == http.StatusRequestEntityTooLarge || strings.Contains(said, "context length") || strings.Contains(said, "context size") ||
+		strings.Contains(said, "context window") || strings.Contains(said, "prompt is too long")
 }
 
 func transient(up Upstream) bool {
