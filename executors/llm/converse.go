@@ -3,10 +3,12 @@ package llm
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm/internal/model"
+	"github.com/chainwright/chainwright/executors/llm/repeat"
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
@@ -53,7 +55,16 @@ func (c *Client) converse(ctx context.Context, e *endpoint, req *Request, name s
 			return reply, nil
 		}
 		last := round >= repairs
+		endless := ""
+		if reply.FinishReason == FinishLength {
+			endless = loop(reply.Text)
+		}
 		switch exact := req.Schema != nil || req.Check != nil; {
+		case endless != "": // more tokens do not help
+			problems = []string{endless}
+			if last {
+				return reply, bad(&reply, model.CodeLength, "the reply was cut off by max_tokens: "+endless)
+			}
 		case exact && reply.FinishReason == FinishLength:
 			if grown, ok := larger(question.MaxTokens, reply.Usage.OutputTokens); ok && !last {
 				question.MaxTokens = grown
@@ -87,6 +98,9 @@ func judge(req *Request, reply *Reply) []string {
 		}
 		return []string{"there is no text in the reply"}
 	}
+	if echoes(req, reply.Text) {
+		return []string{"it repeats the prompt instead of answering it"}
+	}
 	if req.Schema != nil {
 		whole := reply.FinishReason != FinishLength
 		raw, problems := readJSON(reply.Text, req.Schema, whole)
@@ -104,6 +118,32 @@ func judge(req *Request, reply *Reply) []string {
 		return req.Check(reply)
 	}
 	return nil
+}
+
+// loop returns what is wrong with a reply of which at least half repeats the same
+// words, or "".
+func loop(text string) string {
+	part, times := repeat.Loop(text)
+	if 2*times*len(repeat.Fold(part)) < max(1, len(repeat.Fold(text))) {
+		return ""
+	}
+	return fmt.Sprintf("it repeats the same words %d times: %.80s", times, part)
+}
+
+// shortestEcho is the length from which a reply counts as an echo, in bytes of
+// letters and digits. Shorter prompts, such as a greeting, may be their own
+// answer.
+const shortestEcho = 40
+
+// echoes reports whether a reply is the prompt of a request that has nothing
+// else. With instructions in another message, the same text may be the right
+// answer: a corrected text without mistakes.
+func echoes(req *Request, text string) bool {
+	if len(req.Messages) != 1 {
+		return false
+	}
+	said := repeat.Fold(text)
+	return len(said) >= shortestEcho && said == repeat.Fold(req.Messages[0].Content)
 }
 
 // sentBack returns the request's messages, followed by the bad reply and its

@@ -124,6 +124,70 @@ func TestCutOffByLength(t *testing.T) {
 	}
 }
 
+// TestEndlessReply checks that a reply that was cut off while it repeated itself
+// is sent back with that reason, and that no higher limit is tried.
+func TestEndlessReply(t *testing.T) {
+	t.Parallel()
+	endless := `{"name": "Ada` + strings.Repeat(" and then Ada", 50)
+	server := llmtest.New(t, llmtest.Script{Steps: []llmtest.Step{{Text: endless, Finish: "length"}, {Text: `{"name": "Ada", "age": 36}`}}})
+	req := ask("who?")
+	req.Model, req.Schema, req.MaxTokens = "m", schema(t, ageSchema), 1500
+	reply, err := server.Client(llm.Settings{}).Complete(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, reply.JSON, `{"name": "Ada", "age": 36}`)
+	again := server.Requests()[1]
+	if again.Field("max_tokens") != 1500.0 || !strings.Contains(again.Last(), "repeats the same words 50 times: ") {
+		t.Errorf("asked again was %s", again.Body)
+	}
+
+	server = llmtest.New(t, llmtest.Script{Otherwise: &llmtest.Step{Text: endless, Finish: "length"}})
+	reply, err = server.Client(llm.Settings{}).Complete(t.Context(), req)
+	if failed := executors.AsError(err); failed == nil || failed.Code != "length" || !strings.Contains(failed.Message, "repeats the same words") || server.Count() != 3 || reply.Text != endless {
+		t.Errorf("%q after %d requests: %v", reply.Text, server.Count(), err)
+	}
+
+	server = llmtest.New(t, llmtest.Script{Steps: []llmtest.Step{{Text: endless, Finish: "length"}}})
+	req.Schema = nil // a text may do that
+	if reply, err = server.Client(llm.Settings{}).Complete(t.Context(), req); err != nil || reply.Text != endless {
+		t.Errorf("%q, %v", reply.Text, err)
+	}
+}
+
+// TestEcho checks that a reply that is the prompt itself is requested again.
+func TestEcho(t *testing.T) {
+	t.Parallel()
+	const prompt = "Express the steps that solve the problem: how much did Sally earn in 50 minutes?"
+	for name, c := range map[string]struct {
+		prompt, reply string
+		system        bool
+		requests      int
+	}{
+		"the prompt":           {prompt: prompt, reply: "  " + strings.ToUpper(prompt) + "\n", requests: 3},
+		"a part of it":         {prompt: prompt, reply: "How much did Sally earn in 50 minutes?", requests: 1},
+		"a short one":          {prompt: "Hello!", reply: "Hello", requests: 1},
+		"text to be corrected": {prompt: prompt, reply: prompt, system: true, requests: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := llmtest.New(t, llmtest.Text(c.reply))
+			req := ask(c.prompt)
+			req.Model = "m"
+			if c.system {
+				req.Messages = append([]llm.Message{{Role: llm.RoleSystem, Content: "Correct the spelling."}}, req.Messages...)
+			}
+			reply, err := server.Client(llm.Settings{}).Complete(t.Context(), req)
+			if reply.Text != c.reply || server.Count() != c.requests || (err != nil) != (c.requests > 1) {
+				t.Errorf("%q after %d requests: %v", reply.Text, server.Count(), err)
+			}
+			if err != nil && !strings.Contains(err.Error(), "repeats the prompt") {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestEmptyReply checks that an empty reply is requested again.
 func TestEmptyReply(t *testing.T) {
 	t.Parallel()

@@ -105,7 +105,7 @@ func (a *Answer) fail(err *executors.Error) {
 func (m *maker) level(ctx context.Context, f *form, given string, a *Answer) (Level, *executors.Error) {
 	said, err := m.ask(ctx, llm.Request{
 		Messages: append(m.before, llm.Message{Role: llm.RoleUser, Content: "task: " + given}), Schema: f.schema, Read: f.read,
-		Check:     func(r *llm.Reply) []string { return f.check(r, given, m.params.shown(f)) },
+		Check:     func(r *llm.Reply) []string { return f.check(r, given, a.Levels, m.params.shown(f)) },
 		MaxTokens: m.params.MaxTokens, Temperature: m.params.Temperature, Seed: m.params.Seed,
 	}, a)
 	if err != nil {

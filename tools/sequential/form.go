@@ -145,7 +145,7 @@ func (f *form) read(said string) (json.RawMessage, bool) {
 
 // check lists what is wrong with a reply that fits the schema: it may have been
 // cut off, its texts may be empty, and it may repeat what it was given.
-func (f *form) check(r *llm.Reply, given string, examples []Example) []string {
+func (f *form) check(r *llm.Reply, given string, before []Level, examples []Example) []string {
 	if r.FinishReason == llm.FinishLength {
 		return []string{"it was cut off"}
 	}
@@ -153,5 +153,5 @@ func (f *form) check(r *llm.Reply, given string, examples []Example) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	return repeats(f.names, values, given, examples)
+	return repeats(f.names, values, given, before, examples)
 }

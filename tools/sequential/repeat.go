@@ -4,68 +4,64 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/chainwright/chainwright/executors/llm/repeat"
 )
 
-// mostLoops is how often a text may contain the same sentence.
-const mostLoops = 2
+// contained is the length from which an example inside a longer text counts, in
+// bytes of letters and digits.
+const contained = 24
 
 // repeats lists the texts of a reply that are no answer: copies of the given
-// task, of an example of the prompt, or of each other, and texts in which a
-// sentence comes again and again. Case, spaces and punctuation do not count.
-func repeats(names, values []string, given string, examples []Example) (problems []string) {
-	shown := map[string]bool{}
-	for _, e := range examples {
-		if fold(e.Task) == fold(given) { // then its answer is right
-			continue
-		}
-		for _, text := range []string{e.Task, e.Parallel, e.Subsequent, e.Composed} {
-			shown[fold(text)] = true
-		}
+// task, of an example of the prompt, of the levels before, or of each other, and
+// texts in which a part comes again and again. Case, spaces, punctuation, labels
+// and repeated sentences do not count.
+func repeats(names, values []string, given string, before []Level, examples []Example) (problems []string) {
+	asked := repeat.Essence(given)
+	shown, within := textsOf(examples, asked)
+	var earlier, folded []string
+	for _, level := range before {
+		earlier = append(earlier, repeat.Essence(level.Parallel), repeat.Essence(level.Subsequent), repeat.Essence(level.Composed))
 	}
 	for i, value := range values {
-		folded := fold(value)
-		same := slices.IndexFunc(values[:i], func(other string) bool { return fold(other) == folded })
+		text := repeat.Essence(value)
+		same := slices.Index(folded, text)
+		folded = append(folded, text)
 		switch {
-		case folded == "":
-		case folded == fold(given):
+		case text == "":
+			problems = append(problems, names[i]+" has no words")
+		case text == asked:
 			problems = append(problems, names[i]+" repeats the given task")
-		case shown[folded]:
+		case slices.Contains(shown, text), slices.ContainsFunc(within, func(part string) bool { return strings.Contains(text, part) }):
 			problems = append(problems, names[i]+" repeats an example instead of answering the given task")
+		case slices.Contains(earlier, text):
+			problems = append(problems, names[i]+" repeats a task of an earlier level")
 		case same >= 0:
 			problems = append(problems, names[i]+" is the same as "+names[same])
 		default:
-			if sentence, times := loop(value); times > mostLoops {
-				problems = append(problems, fmt.Sprintf("%s contains the same sentence %d times: %.80s", names[i], times, sentence))
+			if part, times := repeat.Loop(value); times > 0 && !strings.Contains(repeat.Fold(given), repeat.Fold(part+part)) {
+				problems = append(problems, fmt.Sprintf("%s repeats the same words %d times: %.80s", names[i], times, part))
 			}
 		}
 	}
 	return problems
 }
 
-// loop returns the sentence that a text contains most often. Short ones do not
-// count.
-func loop(text string) (sentence string, times int) {
-	const short = 12
-	count := map[string]int{}
-	for _, each := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(".!?\n;。！？", r) }) {
-		folded := fold(each)
-		if len(folded) < short {
+// textsOf returns the texts of examples that no value may be, and those that no
+// value may contain. What the given task itself says is left out.
+func textsOf(examples []Example, given string) (whole, within []string) {
+	for _, e := range examples {
+		if repeat.Essence(e.Task) == given { // then its answer is right
 			continue
 		}
-		if count[folded]++; count[folded] > times {
-			sentence, times = strings.TrimSpace(each), count[folded]
+		for _, text := range []string{e.Task, e.Composed} {
+			if text = repeat.Essence(text); len(text) >= contained && !strings.Contains(given, text) {
+				within = append(within, text)
+			}
+		}
+		for _, text := range []string{e.Task, e.Parallel, e.Subsequent, e.Composed} {
+			whole = append(whole, repeat.Essence(text))
 		}
 	}
-	return sentence, times
-}
-
-// fold returns the letters and digits of a text in lower case.
-func fold(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, text)
+	return whole, within
 }

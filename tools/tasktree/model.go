@@ -102,6 +102,9 @@ func (j *judge) problems(reply *llm.Reply) []string {
 		list = append(list, problem.Long())
 	}
 	list = append(list, j.forbidden()...)
+	if example, copied := brief.Copied(value, j.in.Requirement+" "+j.in.Context); copied {
+		list = append(list, fmt.Sprintf("tasks: they are those of an example of the brief (%s); plan the requirement instead", example))
+	}
 	if len(list) > 0 {
 		j.call.Progress(executors.Progress{Message: fmt.Sprintf("round %d: sending %d problems back to the model", j.rounds, len(list))})
 	}

@@ -243,6 +243,24 @@ func TestModelForms(t *testing.T) {
 	}
 }
 
+// A model that answers with an example of the brief is asked again, and told why.
+func TestModelCopiesAnExample(t *testing.T) {
+	t.Parallel()
+	copied := brief.Examples()[0]
+	reg, server := scripted(t, llmtest.Script{Steps: []llmtest.Step{{Text: string(copied.Tree)}, {Text: small}}})
+	out, err := call(t, reg, map[string]any{"requirement": "How busy is the CPU?"})
+	if err != nil || out.Attempts != 2 || out.Count != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if last := server.Requests()[1].Last(); !strings.Contains(last, "an example of the brief ("+copied.Requirement) {
+		t.Error(last)
+	}
+	reg, _ = scripted(t, llmtest.Text(string(copied.Tree)))
+	if _, err = call(t, reg, map[string]any{"requirement": "How busy is the CPU?"}); err == nil || !strings.Contains(err.Message, "an example of the brief") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A model that does not repair its tree fails after three rounds, with the
 // problems and a hint.
 func TestModelGivesUp(t *testing.T) {
