@@ -90,6 +90,12 @@ const (
 	CodeUnknownSecret = "unknown_secret"
 	// CodeUnknownConnection: a connection that the operator has not configured.
 	CodeUnknownConnection = "unknown_connection"
+	// CodeClosedAddress: a literal address that policy does not allow.
+	CodeClosedAddress = "closed_address"
+	// CodeClosedPath: a literal path that policy does not allow.
+	CodeClosedPath = "closed_path"
+	// CodeClosedProgram: a literal program or image that policy does not allow.
+	CodeClosedProgram = "closed_program"
 	// CodeReadsNothing: an expression that starts from a key of null.
 	CodeReadsNothing = "reads_nothing"
 	// CodeReferenceInKey: a reference in a key, where it is plain text.

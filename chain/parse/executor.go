@@ -181,6 +181,7 @@ func (p *parser) inputs(i int, v any) {
 	}
 	p.allowed(i, known)
 	p.connection(i, known)
+	p.refusals(i, fields, known)
 	p.repeatable(i, known)
 	p.foreign(i, fields)
 }

@@ -160,10 +160,14 @@ func (p *Policy) Program(name string, args []string, variables ...string) (path 
 	if unnamed != nil {
 		return "", unnamed
 	}
-	return "", &Denied{
+	return "", matches[0].refuseArgument(refused)
+}
+
+func (prog program) refuseArgument(arg string) error {
+	return &Denied{
 		Field:   "command",
-		Message: fmt.Sprintf("the argument %q is not allowed for %s", refused, matches[0].path),
-		Hint:    fmt.Sprintf("to allow it, add a pattern that matches it to policy.%s.args", matches[0].key),
+		Message: fmt.Sprintf("the argument %q is not allowed for %s", arg, prog.path),
+		Hint:    fmt.Sprintf("to allow it, add a pattern that matches it to policy.%s.args", prog.key),
 	}
 }
 
