@@ -80,7 +80,14 @@ func (p *planner) ended() *condition {
 		failed = true
 	default:
 		p.eat("the")
-		if !p.eat("it", "that", "this") && !p.eat("request", "download", "fetch", "query", "command", "script", "validation", "check", "call", "run") {
+		what := p.peek(0).low
+		switch {
+		case p.eat("it", "that", "this"):
+			steps = p.behind(steps)
+		case words().Calls[what] != nil:
+			p.at++
+			steps = slices.DeleteFunc(p.behind(steps), func(i int) bool { return !slices.Contains(words().Calls[what], p.steps[i].executor) })
+		case !p.eat("validation", "check", "run"):
 			return nil
 		}
 		if failed = p.phrase(words().Failed) != ""; !failed && p.phrase(words().Succeeded) == "" {
@@ -106,6 +113,26 @@ func (p *planner) ended() *condition {
 		c.holds, c.not = allDone, anyFailed
 	}
 	return c
+}
+
+// behind returns steps, after all those whose data they need: if one of these
+// fails, the steps are skipped, which is no failure of their own.
+func (p *planner) behind(steps []int) (all []int) {
+	in := make([]bool, len(p.steps))
+	for _, i := range steps {
+		in[i] = true
+	}
+	for i, each := range slices.Backward(p.steps) { // a step needs only earlier ones
+		if !in[i] {
+			continue
+		}
+		all = append(all, i)
+		for _, need := range each.needs {
+			in[need.step] = in[need.step] || !need.soft
+		}
+	}
+	slices.Reverse(all)
+	return all
 }
 
 // about makes a condition of an expression over data.

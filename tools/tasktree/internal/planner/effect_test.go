@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -97,37 +98,61 @@ func given(w *world.World, plan *planner.Plan, values map[string]any) (inputs ma
 	return inputs, missing
 }
 
-// No plan for a requirement of testdata/world has a wrong effect: it has the
-// right one, or the requirement is refused, or the run fails before it does harm.
+// No plan for a requirement of testdata/world, in any of its wordings, has a
+// wrong effect: it has the right one, or the wording is refused, or the run fails
+// before it does harm.
 func TestNoHarm(t *testing.T) {
 	t.Parallel()
 	data, all := world.Load(t)
-	const right, failed, refused = "right", "failed", "refused"
-	outcomes := map[string][]string{}
-	for name, each := range all {
-		w := world.New(t, data)
-		plan, refusal := planner.Make(w.Text(each.Requirement), planner.Options{Registry: w.Registry})
-		if refusal != nil {
-			t.Logf("%s is refused: %s", name, refusal.Message)
-			outcomes[refused] = append(outcomes[refused], name)
-			continue
+	outcomes := make(chan string, 1000) // more than there are wordings
+	t.Run("all", func(t *testing.T) {
+		for name, each := range all {
+			for i, wording := range append([]string{each.Requirement}, each.Wordings...) {
+				t.Run(fmt.Sprintf("%s %d", name, i), func(t *testing.T) {
+					t.Parallel()
+					outcomes <- outcome(t, world.New(t, data), wording, each)
+				})
+			}
 		}
-		inputs, missing := given(w, plan, each.Inputs)
-		if len(missing) > 0 {
-			t.Errorf("%s: the world has no value for %q:\n%s", name, missing, drawn(plan))
-			continue
-		}
-		view := w.Run(plan.Parsed, inputs)
-		verdict := world.Judge(each.Wanted, w.Effects(view))
-		switch {
-		case verdict.Right():
-			outcomes[right] = append(outcomes[right], name)
-		case len(verdict.Wrong) == 0 && view.Status != chain.Completed:
-			outcomes[failed] = append(outcomes[failed], name)
-		default:
-			t.Errorf("%s: %s\n%s\n%s", name, each.Requirement, verdict, drawn(plan))
-		}
+	})
+	close(outcomes)
+	count, wordings := map[string]int{}, 0
+	for each := range outcomes {
+		count[each]++
+		wordings++
 	}
-	t.Logf("of %d requirements %d are right %q, %d runs fail %q, %d are refused", len(all), len(outcomes[right]), outcomes[right],
-		len(outcomes[failed]), outcomes[failed], len(outcomes[refused]))
+	result := fmt.Sprintf("%d requirements in %d wordings: %d right, %d refused, %d failed without harm, %d wrong",
+		len(all), wordings, count["right"], count["refused"], count["failed"], count["wrong"])
+	t.Log(result)
+	page, err := os.ReadFile("../../../../docs/planning.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), result) {
+		t.Errorf("docs/planning.md does not say: %s", result)
+	}
+}
+
+func outcome(t *testing.T, w *world.World, wording string, each world.Requirement) string {
+	plan, refused := planner.Make(w.Text(wording), planner.Options{Registry: w.Registry})
+	if refused != nil {
+		t.Logf("refused: %s", refused.Message)
+		return "refused"
+	}
+	inputs, missing := given(w, plan, each.Inputs)
+	if len(missing) > 0 {
+		t.Errorf("%q: there is no value for %q:\n%s", wording, missing, drawn(plan))
+		return "not run"
+	}
+	view := w.Run(plan.Parsed, inputs)
+	verdict := world.Judge(each.Wanted, w.Effects(view))
+	switch {
+	case verdict.Right():
+		return "right"
+	case len(verdict.Wrong) == 0 && view.Status != chain.Completed:
+		t.Logf("the run fails: %s\n%s", verdict, drawn(plan))
+		return "failed"
+	}
+	t.Errorf("%q:\n%s\n%s", wording, verdict, drawn(plan))
+	return "wrong"
 }

@@ -25,6 +25,7 @@ type lexicon struct {
 	Resources                                   map[string]string
 	Comparisons                                 [][2]string
 	Failed, Succeeded, Checks                   []string
+	Calls                                       map[string][]string
 	Interpreters                                map[string]string
 	Languages                                   []string
 	Asks                                        map[string]string

@@ -10,6 +10,8 @@ import (
 // for. The tree that has them is in the folder trees, under the same name.
 type Requirement struct {
 	Requirement string `yaml:"requirement"`
+	// Wordings ask for the same in other words, such as a planner by rules reads.
+	Wordings []string `yaml:"wordings"`
 	// Dirty says what is odd about the data. Empty: nothing.
 	Dirty  string `yaml:"dirty"`
 	Wanted Wanted `yaml:"wanted"`
