@@ -28,6 +28,8 @@ type Tree struct {
 	InputSchema *executors.Schema
 	// Tasks are in the order of the source.
 	Tasks []Task
+	// Outputs are the named results of a run, by name.
+	Outputs []Output
 
 	// Refs are the indexes of the tasks by id, and by name where no task has
 	// that id; Ambiguous for a name of several tasks. Nil for the tree of a
@@ -48,7 +50,8 @@ const Ambiguous = -1
 // parse, which fills in the rest.
 func NewTree(value any) *Tree { return &Tree{value: value} }
 
-// Need is a run input that a reference reads, and the first task that reads it.
+// Need is a run input that a reference reads, and the first task that reads it,
+// -1 for the outputs.
 type Need struct {
 	Name string
 	Task int
@@ -119,7 +122,11 @@ func (t *Tree) BindInputs(given map[string]any) (map[string]any, *executors.Erro
 	}
 	for _, n := range t.Needs {
 		if _, ok := bound[n.Name]; !ok && !named[n.Name] {
-			wrong = append(wrong, executors.Violation{Path: n.Name, Message: "is required: " + t.Tasks[n.Task].ID + " reads it"})
+			reader := "an output"
+			if n.Task >= 0 {
+				reader = t.Tasks[n.Task].ID
+			}
+			wrong = append(wrong, executors.Violation{Path: n.Name, Message: "is required: " + reader + " reads it"})
 		}
 	}
 	if len(wrong) == 0 {

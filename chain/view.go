@@ -12,20 +12,27 @@ type Counts map[State]int
 
 // RunView is what readers see of a run.
 type RunView struct {
-	RunID      string              `json:"run_id"`
-	Name       string              `json:"name,omitempty"`
-	Status     State               `json:"status"`
-	Counts     Counts              `json:"counts"`
-	Tasks      []TaskView          `json:"tasks"`
-	Error      string              `json:"error,omitempty"`
-	ErrorType  executors.ErrorType `json:"error_type,omitempty"`
-	Hint       string              `json:"hint,omitempty"`
-	Warnings   []string            `json:"warnings,omitempty"`
-	CreatedAt  time.Time           `json:"created_at"`
-	DurationMS float64             `json:"duration_ms"`
+	RunID  string `json:"run_id"`
+	Name   string `json:"name,omitempty"`
+	Status State  `json:"status"`
+	Counts Counts `json:"counts"`
+	// Outputs are those of the tree that could be evaluated, and OutputErrors
+	// the others; both only when the run has ended.
+	Outputs      map[string]json.RawMessage `json:"outputs,omitempty"`
+	OutputErrors []OutputError              `json:"output_errors,omitempty"`
+	Tasks        []TaskView                 `json:"tasks"`
+	Error        string                     `json:"error,omitempty"`
+	ErrorType    executors.ErrorType        `json:"error_type,omitempty"`
+	Hint         string                     `json:"hint,omitempty"`
+	Warnings     []string                   `json:"warnings,omitempty"`
+	CreatedAt    time.Time                  `json:"created_at"`
+	DurationMS   float64                    `json:"duration_ms"`
 
 	// Seq is the number of the latest transition that the view contains.
 	Seq int64 `json:"-"`
+	// OutputsSize is the length in bytes of the record of the outputs, also if
+	// the reader limited the length of results.
+	OutputsSize int `json:"-"`
 	// Call is set for a direct call of an executor.
 	Call bool `json:"-"`
 }

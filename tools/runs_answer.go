@@ -20,7 +20,7 @@ func (r *runs) answer(view *chain.RunView) *Result {
 		res.Next = r.next(GetRun, map[string]any{"run_id": view.RunID, "wait_seconds": 60}, "the run continues; this call waits for its end")
 	}
 	res.Err = failureOf(view)
-	whole := true
+	whole := view.Outputs != nil || view.OutputsSize == 0
 	for i := range view.Tasks {
 		whole = whole && (view.Tasks[i].Result != nil || view.Tasks[i].Size == 0)
 	}
@@ -48,9 +48,12 @@ func (r *runs) told(view *chain.RunView) *Result {
 	return res
 }
 
-// brief returns a run as JSON without its results.
+// brief returns a run as JSON without its results, and without long outputs.
 func brief(view *chain.RunView) string {
 	short := *view
+	if view.OutputsSize > previewSize/2 {
+		short.Outputs = nil
+	}
 	short.Tasks = make([]chain.TaskView, len(view.Tasks))
 	for i, task := range view.Tasks {
 		short.Tasks[i] = chain.TaskView{

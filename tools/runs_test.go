@@ -277,6 +277,26 @@ func TestLongRun(t *testing.T) {
 	}
 }
 
+// Outputs that are too long for a reply are in the pages of the run. Short ones
+// are in its summary.
+func TestLongOutputs(t *testing.T) {
+	t.Parallel()
+	set := stack(t).Set
+	const tree = `{"tasks":{"outputs":{%q: "${{ tasks.big.result.text %s }}"},"tasks":[{"id":"big","executor":"test_big","inputs":{"bytes":90000}}]}}`
+	e := call(t, set, "run_task_tree", fmt.Sprintf(tree, "short", "[:9]"))
+	if !e.Truncated || !strings.Contains(e.Preview, `"outputs":{"short":"`) {
+		t.Errorf("got %+v", e)
+	}
+	e = call(t, set, "run_task_tree", fmt.Sprintf(tree, "long", ""))
+	if !e.Truncated || strings.Contains(e.Preview, "outputs") {
+		t.Fatalf("got %+v", e)
+	}
+	var r struct{ Outputs map[string]string }
+	if err := json.Unmarshal([]byte(follow(t, set, e.Next, 0)), &r); err != nil || len(r.Outputs["long"]) < 80000 {
+		t.Errorf("the pages hold %d bytes, %v", len(r.Outputs["long"]), err)
+	}
+}
+
 // With an idempotency key, sending the same tree again returns the same run.
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()

@@ -52,10 +52,10 @@ func (r *recorder) add(t store.Transition) int64 {
 	return r.seq
 }
 
-// conclude adds the end of the run.
-func (r *recorder) conclude(status chain.State, problem *store.Problem, at time.Time) {
+// conclude adds the end of the run, with its encoded outputs.
+func (r *recorder) conclude(status chain.State, problem *store.Problem, outputs []byte, at time.Time) {
 	r.status, r.problem, r.urgent = status, problem, true
-	r.final = r.add(store.Transition{Task: -1, State: string(status), At: at, Problem: problem})
+	r.final = r.add(store.Transition{Task: -1, State: string(status), At: at, Problem: problem, Result: outputs, Size: len(outputs)})
 }
 
 // concluded reports whether the end of the run is stored.

@@ -50,6 +50,13 @@ func newResults(s store.Store, runID string, tree *chain.Tree, inputs map[string
 			r.tasks[d.Task].readers++
 		}
 	}
+	for _, out := range tree.Outputs {
+		for _, ref := range out.Value.Reads().Tasks {
+			if task, ok := tree.Index(ref.Task); ok {
+				r.tasks[task].readers++ // until the end of the run
+			}
+		}
+	}
 	return r
 }
 

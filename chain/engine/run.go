@@ -49,6 +49,7 @@ type run struct {
 	unstopped []string // tasks that did not stop in time
 	waiters   []*waiter
 	first     func() // what to do before anything else
+	ending    bool   // its outputs are being evaluated
 	over      bool
 }
 
@@ -126,20 +127,6 @@ func (x *run) follow(cause error) {
 		x.results.keep(c.Task, executors.Outcome{Err: err}, nil)
 		x.results.release(c.Task)
 	}
-}
-
-// conclude records the end of the run.
-func (x *run) conclude() {
-	status := x.plan.Status()
-	var problem *store.Problem
-	switch x.halted {
-	case errStore:
-		status = chain.Failed
-	case errInterrupted:
-		status, problem = chain.Failed, problemOf(stopError(errInterrupted))
-		problem.Hint = hintRetry
-	}
-	x.recorder.conclude(status, problem, x.now)
 }
 
 // sync has everything appended to the store that has happened so far. It is safe

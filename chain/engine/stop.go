@@ -28,7 +28,7 @@ func (x *run) cancel(task int) []int {
 // halt stops the run: no task starts any more, and those in progress are told to
 // stop.
 func (x *run) halt(cause error) {
-	if x.recorder.final > 0 {
+	if x.recorder.final > 0 || x.ending && cause != errStore {
 		return
 	}
 	if x.halted == nil || x.halted == errStopped || cause == errStore {

@@ -55,7 +55,7 @@ func (x *run) turn() (over bool) {
 		x.handle()
 		if x.recorder.broken == nil {
 			x.dispatch()
-			if x.plan.Ended() && x.recorder.final == 0 {
+			if x.plan.Ended() && x.recorder.final == 0 && !x.ending {
 				x.conclude()
 			}
 			if x.recorder.urgent {

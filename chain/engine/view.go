@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,14 +31,26 @@ func newView(row *store.Run, list []store.Transition) *chain.RunView {
 		told.fold(row, row.Outcome)
 	}
 	for i := range list {
-		if t := &list[i]; t.Task >= 0 {
-			fold(&v.Tasks[t.Task], row, t)
-			told.fold(row, t)
+		t := &list[i]
+		if t.Task < 0 {
+			foldRun(v, t)
+			continue
 		}
+		fold(&v.Tasks[t.Task], row, t)
+		told.fold(row, t)
 	}
 	v.Warnings = told.list()
 	count(v)
 	return v
+}
+
+// foldRun applies a transition of the run itself: its end has the outputs.
+func foldRun(v *chain.RunView, t *store.Transition) {
+	var all chain.Outputs
+	if len(t.Result) > 0 && json.Unmarshal(t.Result, &all) != nil {
+		all.Errors = []chain.OutputError{{Error: "the record of the outputs can't be read", ErrorType: executors.ExecutionError}}
+	}
+	v.Outputs, v.OutputErrors, v.OutputsSize = all.Values, all.Errors, t.Size
 }
 
 // warnings are the warnings of completed tasks, by task.

@@ -108,11 +108,14 @@ func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.Tree
 	if err != nil {
 		return nil, err
 	}
-	wanted := -1
-	if run.Result != "" {
-		wanted, _ = tree.Index(run.Result) // Check has seen it
+	switch {
+	case run.Result != "":
+		wanted, _ := tree.Index(run.Result) // Check has seen it
+		return resultOf(view, wanted)
+	case len(tree.Outputs) > 0:
+		return outputsOf(view)
 	}
-	return outcome(view, wanted)
+	return resultsOf(view)
 }
 
 // await waits for the end of a run and reports its progress. If the call ends
@@ -130,7 +133,8 @@ func (t *Trees) await(ctx context.Context, call *executors.Call, id string) (*ch
 	return nil, ctx.Err()
 }
 
-// Output is the result of a tree that names no task as its result.
+// Output is the result of a tree that has no outputs and names no task as its
+// result.
 type Output struct {
 	RunID   string                     `json:"run_id"`
 	Status  chain.State                `json:"status"`
@@ -138,26 +142,43 @@ type Output struct {
 	Results map[string]json.RawMessage `json:"results"`
 }
 
-// outcome returns the result of the wanted task, or of all tasks if wanted is
-// negative.
-func outcome(view *chain.RunView, wanted int) (any, error) {
+// resultsOf returns the results of all tasks.
+func resultsOf(view *chain.RunView) (any, error) {
 	all := &Output{RunID: view.RunID, Status: view.Status, Counts: view.Counts, Results: map[string]json.RawMessage{}}
 	for i := range view.Tasks {
 		if task := &view.Tasks[i]; len(task.Result) > 0 {
 			all.Results[task.ID] = task.Result
 		}
 	}
-	switch {
-	case view.Status != chain.Completed:
+	if view.Status != chain.Completed {
 		return all, failure(view)
-	case wanted < 0:
-		return all, nil
+	}
+	return all, nil
+}
+
+// resultOf returns the result of one task.
+func resultOf(view *chain.RunView, wanted int) (any, error) {
+	all, err := resultsOf(view)
+	if err != nil {
+		return all, err
 	}
 	task := &view.Tasks[wanted]
 	if task.Status != chain.Completed {
 		return all, executors.Errorf(executors.ExecutionError, "task %s, whose result is the output, is %s", task.ID, task.Status)
 	}
 	return task.Result, nil
+}
+
+// outputsOf returns the outputs of the tree: of a run that failed, those that
+// could be evaluated.
+func outputsOf(view *chain.RunView) (any, error) {
+	switch {
+	case view.Status == chain.Completed:
+		return view.Outputs, nil
+	case len(view.Outputs) == 0:
+		return nil, failure(view)
+	}
+	return view.Outputs, failure(view)
 }
 
 // failure returns the error of the first task that failed, or of the run.

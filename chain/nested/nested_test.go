@@ -139,6 +139,28 @@ func TestTreesAreExecutors(t *testing.T) {
 	}
 }
 
+// A tree with outputs returns them.
+func TestOutputsAreTheResult(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	const doubled = `tasks: [{id: a, name: data_processor, inputs: {data: "${{ inputs.n }}", operation: jq, program: ". * 2"}}]`
+	b.write("given.yaml", saved("given", `{kind: tree, tree: {outputs: {twice: "${{ tasks.a.result.result }}", of: "${{ inputs.n }}"}, `+doubled+`}}`))
+	b.write("wrong.yaml", saved("wrong", `{kind: tree, tree: {outputs: {twice: "${{ tasks.a.result.result }}", keys: "${{ tasks.a.result.result | keys }}"}, `+doubled+`}}`))
+	b.write("unknown.yaml", saved("unknown", `{kind: tree, tree: {outputs: {x: "${{ tasks.b.result }}"}, `+doubled+`}}`))
+	b.write("input.yaml", saved("input", `{kind: tree, tree: {outputs: {x: "${{ inputs.m }}"}, `+doubled+`}}`))
+	b.folder.Reload()
+	if got := b.problems(); !strings.Contains(got, `outputs.x there is no task "b"`) || !strings.Contains(got, `outputs.x the tree's inputs have no "m"`) {
+		t.Error(got)
+	}
+	if out := b.call("given", `{"n": 4}`); out.Err != nil || string(out.Result) != `{"of":4,"twice":8}` {
+		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+	out := b.call("wrong", `{}`)
+	if out.Err == nil || !strings.HasPrefix(out.Err.Message, "the output keys could not be evaluated: ") || string(out.Result) != `{"twice":14}` {
+		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+}
+
 func TestTreesThatAreWrong(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, t.TempDir(), policy.Config{})

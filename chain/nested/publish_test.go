@@ -73,6 +73,24 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// A published tree with outputs has them in its output schema.
+func TestPublishOutputs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	tree := published(t, b, `{"outputs": {"cores": "${{ tasks.a.result.cpu.logical_cores // 1 }}"}, "tasks": [{"id": "a", "executor": "system_info", "inputs": {"resource": "cpu"}}]}`)
+	if _, err := nested.Publish(b.dir, "cores", tree, b.registry); err != nil {
+		t.Fatal(err)
+	}
+	b.folder.Reload()
+	made, ok := b.registry.Lookup("cores")
+	if !ok || !made.Definition().Output.HasProperty("cores") || made.Definition().Output.HasProperty("run_id") {
+		t.Fatal(b.problems())
+	}
+	if out := b.call("cores", `{}`); out.Err != nil || !strings.HasPrefix(string(out.Result), `{"cores":`) {
+		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+}
+
 // The annotations of a tree are those of its worst task. A tree without inputs,
 // name and description still becomes a complete executor.
 func TestPublishWithoutWords(t *testing.T) {

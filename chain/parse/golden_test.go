@@ -81,6 +81,9 @@ func describe(tree *chain.Tree, report chain.Report) string {
 	for i := range tree.Tasks {
 		describeTask(&b, tree, &tree.Tasks[i])
 	}
+	for _, out := range tree.Outputs {
+		fmt.Fprintf(&b, "output %s\n", out.Name)
+	}
 	return b.String()
 }
 

@@ -46,6 +46,11 @@ func (p *parser) types() {
 	for i := range p.tree.Tasks {
 		t.task(i)
 	}
+	for _, out := range p.tree.Outputs {
+		for e := range out.Value.Expressions() {
+			t.check(-1, field("outputs", out.Name), e)
+		}
+	}
 }
 
 // task checks the references of a task.
@@ -100,7 +105,7 @@ func (t *typer) report(i int, where spot, code string, certain bool, hint, messa
 	}
 }
 
-// infer types an expression of a task.
+// infer types an expression of a task; of an output, if i is -1.
 func (t *typer) infer(i int, e expr.Expression) (*typing.Type, []typing.Finding) {
 	env := typing.Env{Task: func(ref string) *typing.Type { return t.view(i, ref) }, Inputs: t.inputs, Item: t.item(i)}
 	if e.Walk != nil {
@@ -182,6 +187,9 @@ func (t *typer) view(i int, ref string) *typing.Type {
 
 // requires returns the tasks that have completed when a task runs.
 func (t *typer) requires(i int) map[int]bool {
+	if i < 0 {
+		return nil
+	}
 	at := &t.tasks[i]
 	if at.requires == nil {
 		at.requires = map[int]bool{}
@@ -229,6 +237,9 @@ func (t *typer) result(task int) *typing.Type {
 
 // item returns the type of an element of a task's for_each.
 func (t *typer) item(i int) *typing.Type {
+	if i < 0 {
+		return typing.Any
+	}
 	at, each := &t.tasks[i], t.tree.Tasks[i].ForEach
 	if each == nil || at.item != nil {
 		return orAny(at.item)

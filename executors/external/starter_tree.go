@@ -20,7 +20,10 @@ type TreeStarter struct {
 	Annotations        executors.Annotations
 	// Inputs is the schema of the tree's inputs; nil: no inputs.
 	Inputs *executors.Schema
-	Tree   json.RawMessage
+	// Outputs are the names of the tree's outputs, which are then the result;
+	// none: the result has the run and the results of all tasks.
+	Outputs []string
+	Tree    json.RawMessage
 }
 
 // StartTree writes an executor that runs a tree to the new folder dir/from.ID
@@ -39,7 +42,7 @@ func StartTree(dir string, from TreeStarter) (files []string, err error) {
 	}
 	values := map[string]string{}
 	for name, value := range map[string]any{
-		"Title": from.Title, "Description": from.Description, "Annotations": from.Annotations, "Inputs": inputs, "Tree": from.Tree,
+		"Title": from.Title, "Description": from.Description, "Annotations": from.Annotations, "Inputs": inputs, "Outputs": from.outputs(), "Tree": from.Tree,
 	} {
 		// JSON is valid YAML.
 		raw, err := plainjson.Marshal(value)
@@ -52,4 +55,19 @@ func StartTree(dir string, from TreeStarter) (files []string, err error) {
 		values[name] = string(raw)
 	}
 	return write(dir, from.ID, savedStarter, values)
+}
+
+// outputs returns the output schema.
+func (from *TreeStarter) outputs() any {
+	object := func(about string) any { return map[string]any{"type": "object", "description": about} }
+	properties, required := map[string]any{}, from.Outputs
+	for _, name := range from.Outputs {
+		properties[name] = map[string]any{}
+	}
+	if len(required) == 0 {
+		text := map[string]any{"type": "string"}
+		required = []string{"run_id", "status", "counts", "results"}
+		properties = map[string]any{"run_id": text, "status": text, "counts": object("Tasks by state"), "results": object("The result of each task by its id")}
+	}
+	return map[string]any{"type": "object", "required": required, "properties": properties}
 }

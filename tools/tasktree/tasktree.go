@@ -96,6 +96,7 @@ type Output struct {
 	Name        string          `json:"name,omitempty"`
 	Description string          `json:"description,omitempty"`
 	Inputs      map[string]any  `json:"inputs,omitempty"`
+	Outputs     map[string]any  `json:"outputs,omitempty"`
 	Tasks       []any           `json:"tasks"`
 	Count       int             `json:"count"`
 	Provider    string          `json:"provider"`
@@ -235,6 +236,7 @@ func (o *Output) fill(p *plan) {
 	o.Name, _ = p.value["name"].(string)
 	o.Description, _ = p.value["description"].(string)
 	o.Inputs, _ = p.value["inputs"].(map[string]any)
+	o.Outputs, _ = p.value["outputs"].(map[string]any)
 	o.Tasks, _ = p.value["tasks"].([]any)
 	o.Count = len(o.Tasks)
 	o.Diagram = Mermaid(p.parsed)
@@ -251,6 +253,9 @@ func (o *Output) tree() map[string]any {
 	}
 	if len(o.Inputs) > 0 {
 		tree["inputs"] = o.Inputs
+	}
+	if len(o.Outputs) > 0 {
+		tree["outputs"] = o.Outputs
 	}
 	return tree
 }

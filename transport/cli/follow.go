@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,6 +131,7 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	if report, ok := batchOf(view); ok {
 		fmt.Fprintf(w, "rows: %s\n", report.Counts)
 	}
+	outputs(w, view)
 	if view.Error != "" {
 		fmt.Fprintf(w, "\n%s\n", view.Error)
 	}
@@ -141,6 +144,16 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	failures(w, view)
 	s.next(w, view)
 	return nil
+}
+
+// outputs prints the outputs of a run, and those that could not be evaluated.
+func outputs(w io.Writer, view *chain.RunView) {
+	for _, name := range slices.Sorted(maps.Keys(view.Outputs)) {
+		fmt.Fprintf(w, "output %s: %s\n", name, shorten.Line(string(view.Outputs[name]), 600))
+	}
+	for _, failed := range view.OutputErrors {
+		fmt.Fprintf(w, "✗ output %s could not be evaluated: %s\n", failed.Name, shorten.Line(failed.Error, 600))
+	}
 }
 
 // batchOf returns the report of a batch: of a call of the generator with files.

@@ -33,6 +33,7 @@ var core = map[string]func(t *testing.T, b *Bench){
 var rest = map[string]func(t *testing.T, b *Bench){
 	"long result":                longResult,
 	"history of a retry":         retryHistory,
+	"outputs after a retry":      retryOutputs,
 	"principals":                 principals,
 	"call":                       call,
 	"call refused":               callRefused,

@@ -37,6 +37,28 @@ func retryRun(t *testing.T, b *Bench) {
 	b.Consistent(t, v.RunID)
 }
 
+// Outputs are evaluated again at the end of a retry.
+func retryOutputs(t *testing.T, b *Bench) {
+	v := b.RunTree(t, `{"outputs": {"sum": "${{ tasks.a.result.value + tasks.b.result.value }}", "long": "${{ tasks.a.result.value * 2000 }}"}, "tasks": [
+		{"id":"a","executor":"probe","inputs":{"value":"long text"}},
+		{"id":"b","executor":"probe","inputs":{"fail":"first time","times":1,"value":"!"}}]}`, chain.RunOptions{})
+	if v.Status != chain.Failed || string(v.Outputs["sum"]) != `"long text"` {
+		t.Fatalf("at first: %s, %s", v.Status, v.Outputs)
+	}
+	run, err := b.Retry(t.Context(), v.RunID, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v = b.End(t, run.ID)
+	if v.Status != chain.Completed || string(v.Outputs["sum"]) != `"long text!"` || len(v.Outputs) != 2 {
+		t.Errorf("then: %s, %s", v.Status, v.Outputs)
+	}
+	short, err := b.Get(t.Context(), run.ID, "", chain.ResultsUpTo(1000))
+	if err != nil || short.Outputs != nil || short.OutputsSize < 18_000 {
+		t.Errorf("with short results: %d bytes, %s, %v", short.OutputsSize, short.Outputs, err)
+	}
+}
+
 func retryHistory(t *testing.T, b *Bench) {
 	v := b.RunTree(t, retried, chain.RunOptions{})
 	if _, err := b.Retry(t.Context(), v.RunID, nil, ""); err != nil {

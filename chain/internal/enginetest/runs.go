@@ -30,6 +30,10 @@ type expectation struct {
 	Status string                    `json:"status"`
 	Counts map[string]int            `json:"counts"`
 	Tasks  map[string]map[string]any `json:"tasks"`
+	// Outputs, OutputErrors and Error are those of the run.
+	Outputs      map[string]any      `json:"outputs"`
+	OutputErrors []chain.OutputError `json:"output_errors"`
+	Error        string              `json:"error"`
 	// Order are the marks of the calls, in the order in which they began.
 	Order *[]string `json:"order"`
 	// Refused is the type of the error with which the run is refused, and About
@@ -97,6 +101,17 @@ func compare(t *testing.T, v *chain.RunView, want *expectation) {
 		if diff := cmp.Diff(want.Counts, got); diff != "" {
 			t.Errorf("the counts (-want +got):\n%s", diff)
 		}
+	}
+	var outputs map[string]any
+	reread(t, v.Outputs, &outputs)
+	if diff := cmp.Diff(want.Outputs, outputs); diff != "" && len(want.Outputs)+len(outputs) > 0 {
+		t.Errorf("the outputs (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want.OutputErrors, v.OutputErrors); diff != "" {
+		t.Errorf("the errors of the outputs (-want +got):\n%s", diff)
+	}
+	if want.Error != v.Error {
+		t.Errorf("the error of the run is %q, expected %q", v.Error, want.Error)
 	}
 	seen := map[string]map[string]any{}
 	for i := range v.Tasks {

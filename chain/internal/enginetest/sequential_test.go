@@ -129,6 +129,12 @@ func (s *sequential) drive(ctx context.Context, r *seqRun, plan *chain.Plan) {
 		r.follow(plan.Changes())
 	}
 	r.view.Status, r.view.Counts = plan.Status(), plan.Counts()
+	if all := step.Outputs(ctx, r.tree, &expr.Env{Inputs: r.inputs, Task: r.read}); all != nil {
+		r.view.Outputs, r.view.OutputErrors = all.Values, all.Errors
+		if failed := step.OutputsFailed(all); failed != nil && r.view.Status == chain.Completed {
+			r.view.Status, r.view.Error, r.view.ErrorType, r.view.Hint = chain.Failed, failed.Message, failed.Type, failed.Hint
+		}
+	}
 }
 
 // follow records the transitions of the plan.
