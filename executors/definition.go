@@ -39,6 +39,9 @@ type Definition struct {
 	// AcceptsDependencies is set for executors that are given the results of
 	// the tasks that their task depends on.
 	AcceptsDependencies bool
+	// RowsIn names the input with the rows of a table that the executor writes.
+	// A call of such an executor gets the order of their columns.
+	RowsIn string
 }
 
 // Annotations say which effects a call may have. All four are always set.

@@ -50,6 +50,9 @@ type Call struct {
 	// Dependencies are the results of earlier tasks by task id. Only executors
 	// whose definition accepts dependencies get them.
 	Dependencies map[string]Dependency
+	// Columns are names of columns in the order of the source of the rows in the
+	// input Definition.RowsIn. Some may be missing, and others no columns.
+	Columns []string
 	// RunID and TaskID are the run and the task of the call.
 	RunID, TaskID string
 	// Attempt counts from 1.
@@ -106,6 +109,3 @@ type Outcome struct {
 	// such as that it is not the whole. It is also in the result.
 	Warning string
 }
-
-// Warner is an output that may have a warning. An empty warning is none.
-type Warner interface{ Warned() string }

@@ -198,8 +198,10 @@ func (a *attempt) encode(value any, failed bool) Outcome {
 		}
 	}
 	outcome := Outcome{Result: a.registry.policy.RedactJSON(raw)}
-	if warner, ok := value.(Warner); ok && !failed && !isNil(value) {
-		outcome.Warning = shorten.Bytes(a.registry.policy.RedactString(strings.ToValidUTF8(warner.Warned(), "\uFFFD")), maxMessage)
+	if !failed && !isNil(value) {
+		if text := warningOf(value); text != "" {
+			outcome.Warning = shorten.Bytes(a.registry.policy.RedactString(strings.ToValidUTF8(text, "\uFFFD")), maxMessage)
+		}
 	}
 	return outcome
 }

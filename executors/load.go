@@ -173,6 +173,7 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 		{"needs", false, l.needs(&def.Needs)},
 		{"destination", false, l.text(&def.Destination)},
 		{"accepts_dependencies", false, l.boolean(&def.AcceptsDependencies)},
+		{"rows_in", false, l.text(&def.RowsIn)},
 	}
 	for _, name := range sections {
 		fields = append(fields, field{name, false, func(*yaml.Node) {}})

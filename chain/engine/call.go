@@ -14,6 +14,7 @@ import (
 	"github.com/chainwright/chainwright/chain/limit"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
 // preparedCall implements chain.PreparedCall.
@@ -91,6 +92,9 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 	job := step.Call{
 		Definition: def, Timeout: executors.TimeoutFor(def, inputs, 0), Retry: def.Retry,
 		Call: &executors.Call{Inputs: inputs, RunID: c.id, TaskID: "task_1", Principal: opts.Principal, OnProgress: c.reporter(opts.OnProgress)},
+	}
+	if def.RowsIn != "" {
+		job.Call.Columns = plainjson.Columns(p.args, def.RowsIn)
 	}
 	out, attempts := c.do(&job)
 	if !c.ended.CompareAndSwap(false, true) {

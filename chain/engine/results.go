@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/chainwright/chainwright/chain"
@@ -149,6 +150,66 @@ func (r *results) dependencies(t *chain.Task) (map[string]executors.Dependency, 
 		all[r.tree.Tasks[d.Task].ID] = dep
 	}
 	return all, nil
+}
+
+// maxSources is the largest number of tasks that columns looks at.
+const maxSources = 100
+
+// columns returns the columns of the tables that a task's inputs were made from,
+// in order. They are in the results of the tasks that the inputs read or, where a
+// result names none, of those that these read.
+func (r *results) columns(task int) (names []string, err error) {
+	seen := map[int]bool{task: true}
+	for next := []int{task}; len(next) > 0; next = next[1:] {
+		t := &r.tree.Tasks[next[0]]
+		reads := t.Inputs.Reads().Tasks
+		if t.ForEach != nil {
+			reads = slices.Concat(reads, t.ForEach.Reads().Tasks)
+		}
+		for _, ref := range reads {
+			source, ok := r.tree.Index(ref.Task)
+			if !ok || ref.StatusOnly || seen[source] || len(seen) > maxSources {
+				continue
+			}
+			seen[source] = true
+			found, err := r.columnsOf(source)
+			if err != nil {
+				return nil, err
+			}
+			if found == nil {
+				next = append(next, source)
+			}
+			names = append(names, found...)
+		}
+	}
+	return names, nil
+}
+
+// columnsOf returns the columns that a result names: as names, or as objects with
+// a name.
+func (r *results) columnsOf(task int) (names []string, err error) {
+	if r.progress.state(task) != chain.Completed {
+		return nil, nil
+	}
+	at := &r.tasks[task]
+	at.mu.Lock()
+	raw, err := r.load(task, false)
+	at.mu.Unlock()
+	var result struct {
+		Columns []json.RawMessage `json:"columns"`
+	}
+	if err != nil || json.Unmarshal(raw, &result) != nil {
+		return nil, err
+	}
+	for _, column := range result.Columns {
+		var named struct {
+			Name string `json:"name"`
+		}
+		if json.Unmarshal(column, &named.Name) == nil || json.Unmarshal(column, &named) == nil {
+			names = append(names, named.Name)
+		}
+	}
+	return names, nil
 }
 
 // errorsOf returns the errors of elements as references see them.

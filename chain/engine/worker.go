@@ -148,9 +148,14 @@ func (w *worker) call(ctx context.Context, u unit) report {
 		}
 	}
 	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Principal: x.row.Principal, OnProgress: w.onProgress}
+	var err error
 	if t.Definition.AcceptsDependencies {
-		var err error
 		if call.Dependencies, err = x.results.dependencies(t); err != nil {
+			return refused(u, storeError(err))
+		}
+	}
+	if _, given := inputs["columns"]; t.Definition.RowsIn != "" && !given {
+		if call.Columns, err = x.results.columns(u.task); err != nil {
 			return refused(u, storeError(err))
 		}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // encode encodes content as the bytes of a file, which may be there.
-func encode(in WriterInput, there *existing) ([]byte, error) {
+func encode(in WriterInput, order []string, there *existing) ([]byte, error) {
 	if format := in.Format; format != "csv" && (in.Columns != nil || in.Delimiter != "") {
 		field := "columns"
 		if in.Columns == nil {
@@ -44,7 +44,7 @@ func encode(in WriterInput, there *existing) ([]byte, error) {
 	case "jsonl":
 		return encodeLines(in.Content)
 	case "csv":
-		return encodeTable(in, there)
+		return encodeTable(in, order, there)
 	}
 	raw, err := plainjson.Indent(in.Content, "  ")
 	if err != nil {
@@ -91,9 +91,10 @@ func encodeLines(content any) ([]byte, error) {
 	return lines, nil
 }
 
-// encodeTable writes rows below the names of the columns. If the file already has
-// rows, it uses the file's columns, delimiter and line end.
-func encodeTable(in WriterInput, there *existing) ([]byte, error) {
+// encodeTable writes rows below the names of the columns, in the order of their
+// source. If the file already has rows, it uses the file's columns, delimiter and
+// line end.
+func encodeTable(in WriterInput, order []string, there *existing) ([]byte, error) {
 	list, ok := in.Content.([]any)
 	if !ok {
 		return nil, wrongContent("format csv writes an array of objects or of arrays; got %s", strictjson.Kind(in.Content))
@@ -117,9 +118,9 @@ func encodeTable(in WriterInput, there *existing) ([]byte, error) {
 			}
 		}
 		if names == nil {
-			names = found
-			if before == nil && len(found) > 1 {
-				there.warning = "the columns are sorted by name; set columns for another order"
+			var unknown int
+			if names, unknown = ordered(found, order); before == nil && unknown > 1 {
+				there.warning = "the columns " + strings.Join(names[len(names)-unknown:], ", ") + " are sorted by name; set columns for another order"
 			}
 		}
 	}
@@ -146,6 +147,22 @@ func encodeTable(in WriterInput, there *existing) ([]byte, error) {
 		b = appendCells(b, cells, there.delimiter, there.end)
 	}
 	return b, nil
+}
+
+// ordered returns the found names in an order that may not have all of them. The
+// others come last, sorted; unknown is their number.
+func ordered(found, order []string) (names []string, unknown int) {
+	left := make(map[string]bool, len(found))
+	for _, name := range found {
+		left[name] = true
+	}
+	for _, name := range order {
+		if left[name] {
+			names = append(names, name)
+			delete(left, name)
+		}
+	}
+	return append(names, slices.Sorted(maps.Keys(left))...), len(left)
 }
 
 // columns returns the names that the caller chose, nil if there are none. An

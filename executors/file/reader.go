@@ -36,6 +36,8 @@ type ReaderOutput struct {
 	// Columns are the names of the columns of csv, in the order of the file.
 	Columns []string `json:"columns,omitempty"`
 	Warning string   `json:"warning,omitempty"`
+
+	asked bool // the caller's limit ended it
 }
 
 func read(ctx context.Context, call *executors.Call, in ReaderInput) (*ReaderOutput, error) {
@@ -69,7 +71,16 @@ func read(ctx context.Context, call *executors.Call, in ReaderInput) (*ReaderOut
 	if err != nil {
 		return nil, failure(err)
 	}
+	out.asked = in.Limit > 0 && (out.Rows == nil || int64(*out.Rows) == in.Limit)
 	return out, nil
+}
+
+// Warned implements executors.Warner.
+func (out *ReaderOutput) Warned() string {
+	if out.Truncated && !out.asked && out.Warning == "" {
+		return "truncated: the file has more; go on at next_offset"
+	}
+	return out.Warning
 }
 
 // reader reads one file for one call.

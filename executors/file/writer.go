@@ -34,7 +34,7 @@ type WriterOutput struct {
 
 func write(ctx context.Context, call *executors.Call, in WriterInput) (*WriterOutput, error) {
 	there := &existing{policy: call.Policy, in: in, end: "\n"}
-	data, err := encode(in, there)
+	data, err := encode(in, call.Columns, there)
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -120,9 +120,6 @@ func (c content) setFile(out *output, mediaType string) {
 	out.File = &file{ContentBase64: data, ContentType: mediaType, Size: int64(len(data))}
 }
 
-// Warned implements executors.Warner.
-func (out *output) Warned() string { return out.Warning }
-
 func (out *output) warn(format string, args ...any) {
 	if out.Warning != "" {
 		out.Warning += "; "

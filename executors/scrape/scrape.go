@@ -49,9 +49,6 @@ type output struct {
 	Warning   string            `json:"warning,omitempty"`
 }
 
-// Warned implements executors.Warner.
-func (out *output) Warned() string { return out.Warning }
-
 func execute(ctx context.Context, call *executors.Call, in input) (*output, error) {
 	target, err := web.CheckURL(call.Policy, in.URL)
 	if err != nil {
