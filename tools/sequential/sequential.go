@@ -14,6 +14,7 @@ import (
 	"maps"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
@@ -204,6 +205,7 @@ func (r record) with(keys *Keys, a *Answer) (map[string]any, error) {
 func (m *maker) many(ctx context.Context, call *executors.Call, in *input, keys *Keys, given []record) (map[string]any, error) {
 	out := make([]any, 0, len(given))
 	var counts Counts
+	var speed pace
 	next := 0
 	stopped := batch.Run(ctx, batch.Options{
 		Workers: min(in.Workers, len(given)), Store: batch.NewMemory(), Do: m.result,
@@ -228,7 +230,7 @@ func (m *maker) many(ctx context.Context, call *executors.Call, in *input, keys 
 			counts.add(&a)
 			each, err := r.with(keys, &a)
 			out = append(out, each)
-			call.Progress(executors.Progress{Done: float64(len(out)), Total: float64(len(given)), Message: counts.String()})
+			call.Progress(executors.Progress{Done: float64(len(out)), Total: float64(len(given)), Message: speed.after(time.Now(), len(out), len(given), counts)})
 			return err
 		},
 	})

@@ -3,6 +3,7 @@ package sequential
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
@@ -29,12 +30,13 @@ func NewTable(onBad func(reason string)) *Generator {
 		if err := journalTrusted(call.Policy, in.Output); err != nil {
 			return Report{}, err
 		}
+		var speed pace
 		return runTable(ctx, client, tableOptions{
 			tableInput: in, Meter: in.meter(client, call.RunID), Redact: call.Policy.RedactJSON,
 			OnBad: func(bad *rows.Bad) { onBad(bad.Error()) },
 			OnProgress: func(done, total int, counts Counts) {
 				if done%max(1, total/1000) == 0 || done == total {
-					call.Progress(executors.Progress{Done: float64(done), Total: float64(total), Message: counts.String()})
+					call.Progress(executors.Progress{Done: float64(done), Total: float64(total), Message: speed.after(time.Now(), done, total, counts)})
 				}
 			},
 		})
