@@ -230,6 +230,9 @@ func (r *Registry) Nearest(id string) []string {
 		}
 	}
 	spelled := nearest.To(id, slices.Collect(maps.Keys(all)))
+	if len(spelled) == 0 { // a task may leave out the ending
+		spelled = nearest.To(id+"_executor", slices.Collect(maps.Keys(all)))
+	}
 	if len(tagged) == 0 || len(spelled) > 0 && strings.HasPrefix(spelled[0], wanted) {
 		return spelled
 	}

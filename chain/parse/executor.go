@@ -66,10 +66,12 @@ func (p *parser) executor(i int, fields map[string]any) {
 	}
 	switch d := &p.drafts[i]; {
 	case t.Executor != "":
+	case d.hasExecutor: // it is reported already
+		return
 	case t.Name != "":
 		t.Executor = t.Name
 	default:
-		if !d.hasName && !d.hasExecutor { // else it is reported already
+		if !d.hasName { // else it is reported already
 			p.problem(i, "", chain.CodeNoExecutor, `name the executor: {"name": "rest_executor", …} or {"executor": "rest_executor", …}`,
 				"the task has neither a name nor an executor")
 		}

@@ -107,7 +107,12 @@ func (p *parser) unknownFields(i int, fields map[string]any) {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		p.problem(i, field("", name), chain.CodeUnknownField, p.suggest(name, taskFields), "a task has no field %q", name)
+		hint, known := foreignFields()[name]
+		if !known {
+			hint = p.suggest(name, taskFields)
+		}
+		p.drafts[i].hasExecutor = p.drafts[i].hasExecutor || slices.Contains(namesExecutor, name)
+		p.problem(i, field("", name), chain.CodeUnknownField, hint, "a task has no field %q", name)
 	}
 }
 
