@@ -184,7 +184,11 @@ func writeResult(name string, result json.RawMessage) error {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	pretty.WriteByte('\n')
-	if err := os.WriteFile(name, pretty.Bytes(), 0o644); err != nil {
+	text := pretty.Bytes()
+	if hasTreeSchema(name) {
+		text = withTreeSchema(name, text)
+	}
+	if err := os.WriteFile(name, text, 0o644); err != nil {
 		return usage("writing the result: %w", err)
 	}
 	return nil

@@ -71,6 +71,11 @@ func (c *initCmd) Run(s *session) error {
 	for _, line := range what.lines() {
 		fmt.Fprintf(s.out, "  open: %s\n", line)
 	}
+	if !c.User {
+		if err := s.placeTreeSchema(filepath.Join(filepath.Dir(path), treeSchemaFile)); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(s.err, "next: chainwright doctor\n")
 	return nil
 }
