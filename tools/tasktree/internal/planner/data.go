@@ -33,9 +33,10 @@ type data struct {
 }
 
 // values are where an executor's result has its data. Data that was cut off is
-// an error.
+// an error. Some servers send JSON as another type of text.
 var values = map[string]string{
-	"rest_executor":    `if .truncated then error("the response was cut off") elif has("json") then .json else .text end`,
+	"rest_executor": `if .truncated then error("the response was cut off") elif has("json") then .json ` +
+		`elif has("text") then .text | (select(test("^\\s*[\\[{]")) | fromjson?) // . else error("the response is not a text") end`,
 	"scrape_executor":  `if .truncated then error("the page was cut off") else .content end`,
 	"file_reader":      `if .truncated then error("the file was cut off") else .content end`,
 	"db_query":         `if .truncated then error("there are more rows than can be read") else .rows end`,
