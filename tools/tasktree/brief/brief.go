@@ -12,17 +12,23 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-//go:embed head.md rules.md handoff.md reply.json examples/*.json
+//go:embed head.md rules.md handoff.md notes.yaml synonyms.yaml reply.json examples/*.json
 var files embed.FS
 
-// Budget is the largest size of a brief in tokens, without the requirement and
-// its context.
-const Budget = 6000
+// The sizes of a brief in tokens, without the requirement and its context.
+const (
+	Budget = 6000 // the largest, also with executors of the user's own
+	Aim    = 4000 // executors are described whole up to this size
+)
 
 // bytesPerToken is the usual estimate of the length of a token.
 const bytesPerToken = 4
@@ -77,7 +83,7 @@ type Options struct {
 	Allowed     []string // empty: all
 	Exclude     []string
 	MaxTasks    int
-	Budget      int // tokens; 0: Budget
+	Budget      int // tokens; 0: Aim. Above Budget, all executors are described whole
 }
 
 // Brief is the text in two parts: the same for every requirement, and the
@@ -90,35 +96,24 @@ type Brief struct {
 // Text returns the whole brief.
 func (b Brief) Text() string { return b.Rules + "\n" + b.Task }
 
-// Make returns the brief for a requirement.
+// Make returns the brief for a requirement. Executors that match it are described
+// whole while there is room, whether they are open or not. The others have a line.
 func Make(opts Options) Brief {
 	if opts.Budget == 0 {
-		opts.Budget = Budget
+		opts.Budget = Aim
 	}
-	rules := strings.TrimSpace(text("rules.md"))
-	examples := writeExamples()
-	ranked, closed := sorted(opts)
-	head := text("head.md")
-	left := opts.Budget*bytesPerToken - len(head) - len(rules) - len(examples)
-
-	var shut strings.Builder
-	if len(closed) > 0 {
-		shut.WriteString("\nClosed by the operator's policy. Use one only if no open executor does the job; the tree can't run until the operator changes the named setting:\n\n")
-		for _, def := range closed {
-			setting, _ := opts.Registry.Closed(def.ID)
-			fmt.Fprintf(&shut, "- `%s` (closed; %s): %s Required inputs: %s.\n", def.ID, briefly(setting), purpose(def), required(def))
-		}
-	}
-	const others = "\nOther executors, described by the tool or the resource `executor://ID` of the same name:\n\n"
-	lines := make([]string, len(ranked)) // there is room for the line of each executor
-	left -= shut.Len() + len(others)
-	for i, def := range ranked {
-		lines[i] = fmt.Sprintf("- `%s`: %s Required inputs: %s.\n", def.ID, purpose(def), required(def))
+	rules, examples, head := strings.TrimSpace(text("rules.md")), writeExamples(), text("head.md")
+	list, matching := choose(opts)
+	const others = "\nOther executors, with their required inputs; the resource `executor://ID` describes each:\n\n"
+	left := opts.Budget*bytesPerToken - len(head) - len(rules) - len(notation) - len(examples) - len(others)
+	lines := make([]string, len(list)) // there is room for the line of each executor
+	for i, def := range list {
+		lines[i] = fmt.Sprintf("- `%s`(%s)%s: %s\n", def.ID, required(def), closed(opts.Registry, def), purpose(def))
 		left -= len(lines[i])
 	}
 	var whole, more strings.Builder
-	for i, def := range ranked {
-		if entry := describe(def); len(entry) <= left+len(lines[i]) {
+	for i, def := range list {
+		if entry := describe(opts.Registry, def); (i < matching || opts.Budget > Budget) && len(entry) <= left+len(lines[i]) {
 			whole.WriteString(entry)
 			left -= len(entry) - len(lines[i])
 			continue
@@ -128,8 +123,8 @@ func Make(opts Options) Brief {
 		}
 		more.WriteString(lines[i])
 	}
-	replaced := strings.NewReplacer("{{RULES}}", rules, "{{EXECUTORS}}", strings.TrimSpace(whole.String()), "{{MORE}}", more.String(),
-		"{{CLOSED}}", shut.String(), "{{EXAMPLES}}", examples).Replace(head)
+	replaced := strings.NewReplacer("{{RULES}}", rules, "{{NOTATION}}", notation, "{{EXECUTORS}}", strings.TrimSpace(whole.String()),
+		"{{MORE}}", more.String(), "{{EXAMPLES}}", examples).Replace(head)
 	return Brief{Rules: replaced, Task: task(opts)}
 }
 
@@ -145,42 +140,56 @@ func task(opts Options) string {
 	return b.String()
 }
 
-// sorted returns the open executors, the best match first, and the closed ones.
-func sorted(opts Options) (open, closed []*executors.Definition) {
-	var defs []*executors.Definition
-	for _, e := range opts.Registry.All() {
-		def := e.Definition()
-		switch {
-		case slices.Contains(opts.Exclude, def.ID), len(opts.Allowed) > 0 && !slices.Contains(opts.Allowed, def.ID):
-			continue
-		}
-		if _, shut := opts.Registry.Closed(def.ID); shut {
-			closed = append(closed, def)
-			continue
-		}
-		defs = append(defs, def)
-	}
-	query := weights{}
-	query.add(opts.Requirement, 1)
-	query.add(opts.Context, 0.5)
-	for _, each := range newIndex(defs).rank(query) {
-		open = append(open, each.def)
-	}
-	return open, closed
-}
-
-// describe writes an executor with its schemas.
-func describe(def *executors.Definition) string {
+// describe writes an executor with its inputs and results.
+func describe(reg *executors.Registry, def *executors.Definition) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n%s\nInput schema: %s\nResult: %s\n", def.ID, purpose(def), def.Input.JSON(), results(def))
+	fmt.Fprintf(&b, "### %s%s\n\n%s\nInputs: %s\nResult: %s\n", def.ID, closed(reg, def), purpose(def), signature(def.Input.JSON()), results(def))
+	note := notes()[def.ID]
+	if note.Text != "" {
+		b.WriteString(note.Text + "\n")
+	}
+	shown := note.Inputs
 	for _, example := range def.Examples {
-		if len(example.Inputs) > 2 {
-			fmt.Fprintf(&b, "Example inputs: %s\n", compact(example.Inputs))
-			break
+		if shown == nil && len(example.Inputs) > 2 {
+			shown = example.Inputs
 		}
+	}
+	if shown != nil {
+		fmt.Fprintf(&b, "Example inputs: %s\n", compact(shown))
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// note is what a plan needs to know of an executor beyond its schemas.
+type note struct {
+	Text   string
+	Inputs json.RawMessage // an example
+}
+
+// notes returns the notes by the id of the executor.
+var notes = sync.OnceValue(func() map[string]note {
+	var all map[string]struct {
+		Text   string
+		Inputs map[string]any
+	}
+	if err := yaml.Unmarshal([]byte(text("notes.yaml")), &all); err != nil {
+		panic(fmt.Errorf("notes.yaml: %w", err))
+	}
+	made := map[string]note{}
+	for id, each := range all {
+		made[id] = note{Text: each.Text, Inputs: plainjson.Must(each.Inputs)}
+	}
+	return made
+})
+
+// closed returns the setting that opens an executor, or "" if it is open.
+func closed(reg *executors.Registry, def *executors.Definition) string {
+	setting, shut := reg.Closed(def.ID)
+	if !shut {
+		return ""
+	}
+	return " (closed; " + briefly(setting) + ")"
 }
 
 // purpose returns the first sentence of a description.
@@ -202,7 +211,7 @@ func required(def *executors.Definition) string {
 	schema, err := strictjson.DecodeObject(def.Input.JSON())
 	list, _ := schema["required"].([]any)
 	if err != nil || len(list) == 0 {
-		return "none"
+		return ""
 	}
 	var names []string
 	for _, each := range list {

@@ -126,8 +126,8 @@ func stems(text string) []string {
 	return list
 }
 
-// silent are the stop words: they are in most texts.
-var silent = strings.Fields("a an and are as at be by for from has in into is it its not of on or that the then this to use was when which with executor")
+// silent are the stop words: they are in most texts, or in most requirements.
+var silent = strings.Fields("a an and are as at be by for from has in into is it its not of on or that the then this to use was when which with executor generate")
 
 // stem removes the endings of English words, so that sends, sending and send
 // are the same. It is rough: it only has to treat queries and definitions in
