@@ -103,23 +103,38 @@ func Make(opts Options) Brief {
 		opts.Budget = Aim
 	}
 	rules, examples, head := strings.TrimSpace(text("rules.md")), writeExamples(), text("head.md")
-	list, matching := choose(opts)
+	list, needed := choose(opts)
 	const others = "\nOther executors, with their required inputs; the resource `executor://ID` describes each:\n\n"
-	left := opts.Budget*bytesPerToken - len(head) - len(rules) - len(notation) - len(examples) - len(others)
-	lines := make([]string, len(list)) // there is room for the line of each executor
+	const unlisted = "- %d more: see the list of tools\n"
+	fixed := len(head) + len(rules) + len(notation) + len(examples) + len(others)
+	lines, sum := make([]string, len(list)), 0
 	for i, def := range list {
 		lines[i] = fmt.Sprintf("- `%s`(%s)%s: %s\n", def.ID, required(def), closed(opts.Registry, def), purpose(def))
-		left -= len(lines[i])
+		sum += len(lines[i])
 	}
-	var whole, more strings.Builder
+	// There is room for the line of each executor, unless the user made hundreds.
+	reserved := min(sum, opts.Budget*bytesPerToken/4)
+	left := opts.Budget*bytesPerToken - fixed - reserved
+	var whole strings.Builder
+	var rest []int
 	for i, def := range list {
-		if entry := describe(opts.Registry, def); (i < matching || opts.Budget > Budget) && len(entry) <= left+len(lines[i]) {
+		freed := len(lines[i]) * reserved / sum // its line is not needed then
+		if entry := describe(opts.Registry, def); (i < needed || opts.Budget > Budget) && len(entry) <= left+freed {
 			whole.WriteString(entry)
-			left -= len(entry) - len(lines[i])
+			left -= len(entry) - freed
 			continue
 		}
-		if more.Len() == 0 {
-			more.WriteString(others)
+		rest = append(rest, i)
+	}
+	var more strings.Builder
+	if len(rest) > 0 {
+		more.WriteString(others)
+	}
+	room := max(opts.Budget, Budget)*bytesPerToken - fixed - whole.Len() - len(unlisted)
+	for n, i := range rest {
+		if room -= len(lines[i]); room < 0 {
+			fmt.Fprintf(&more, unlisted, len(rest)-n)
+			break
 		}
 		more.WriteString(lines[i])
 	}

@@ -1,7 +1,9 @@
 package brief_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/chainwright/chainwright/chain/parse"
+	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -65,6 +68,28 @@ func TestSize(t *testing.T) {
 		t.Logf("%s: %d briefs of %d to %d tokens, median %d", name, len(sizes), sizes[0], most, sizes[len(sizes)/2])
 		if most > brief.Budget {
 			t.Errorf("%s: a brief has %d tokens, and %d at most are allowed", name, most, brief.Budget)
+		}
+	}
+}
+
+// A user may have hundreds of executors: the brief keeps to its budget, and what
+// is needed is whole.
+func TestHundredsOfExecutors(t *testing.T) {
+	t.Parallel()
+	all := builtin.All()
+	for i := range 500 {
+		def := *all[i%len(all)].Definition()
+		def.ID = fmt.Sprintf("tool_%d", i)
+		all = append(all, executors.New(&def, func(context.Context, *executors.Call, map[string]any) (map[string]any, error) { return nil, nil }))
+	}
+	reg := executortest.Registry(t, nil, all...)
+	text := brief.Make(brief.Options{Registry: reg, Requirement: "Use tool_499 on the data"}).Text()
+	if size := brief.Tokens(text); size > brief.Budget {
+		t.Errorf("%d tokens", size)
+	}
+	for _, want := range []string{"### tool_499", "### data_processor", " more: see the list"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the brief has no %q", want)
 		}
 	}
 }
