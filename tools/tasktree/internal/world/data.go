@@ -72,11 +72,12 @@ func (t Text) bytes(tb testing.TB, url string) []byte {
 	}
 	encoding, err := htmlindex.Get(t.Encoding)
 	if err != nil {
-		tb.Fatalf("the encoding %q: %v", t.Encoding, err)
+		tb.Errorf("the encoding %q: %v", t.Encoding, err)
+		return nil
 	}
 	encoded, err := encoding.NewEncoder().String(text)
 	if err != nil {
-		tb.Fatalf("%q in %s: %v", text, t.Encoding, err)
+		tb.Errorf("%q in %s: %v", text, t.Encoding, err)
 	}
 	return []byte(encoded)
 }

@@ -2,6 +2,7 @@ package world
 
 import (
 	databasesql "database/sql"
+	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
@@ -12,8 +13,6 @@ import (
 	"net/mail"
 	"net/textproto"
 	"strings"
-
-	"encoding/base64"
 
 	"github.com/emersion/go-smtp"
 

@@ -1,6 +1,8 @@
 package world_test
 
 import (
+	"errors"
+	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -64,6 +66,52 @@ func TestTrees(t *testing.T) {
 	if len(all) < 20 || dirty < 8 {
 		t.Errorf("there are %d requirements, %d of them with dirty data", len(all), dirty)
 	}
+}
+
+var given = flag.String("trees", "", "judge the trees of this folder: NAME.yaml for the requirement NAME of testdata/world")
+
+// TestGiven judges trees that somebody else planned, such as a model:
+//
+//	go test ./tools/tasktree/internal/world -run TestGiven -v -args -trees /folder
+//
+// It fails if a tree does harm, and counts those that are right.
+func TestGiven(t *testing.T) {
+	if *given == "" {
+		t.Skip("-trees names no folder")
+	}
+	data, all := world.Load(t)
+	count := map[string]int{}
+	for name, each := range all {
+		text, err := os.ReadFile(filepath.Join(*given, name+".yaml"))
+		if errors.Is(err, os.ErrNotExist) {
+			count["not there"]++
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := world.New(t, data)
+		tree, report := parse.Parse([]byte(w.Text(string(text))), w.Registry, parse.Options{})
+		if tree == nil {
+			count["not valid"]++
+			t.Logf("%s is not valid: %v", name, report.Problems)
+			continue
+		}
+		view := w.Run(tree, nil)
+		verdict := world.Judge(each.Wanted, w.Effects(view))
+		outcome := "right"
+		switch {
+		case verdict.Right():
+		case len(verdict.Wrong) > 0:
+			outcome = "harmful"
+			t.Errorf("%s does harm; the run is %s\n%s%s", name, view.Status, verdict, failures(view))
+		default:
+			outcome = "incomplete"
+			t.Logf("%s is incomplete; the run is %s\n%s%s", name, view.Status, verdict, failures(view))
+		}
+		count[outcome]++
+	}
+	t.Logf("of %d requirements: %v", len(all), count)
 }
 
 // act runs a tree in a world of its own.
