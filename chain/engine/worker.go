@@ -167,6 +167,7 @@ func (w *worker) call(ctx context.Context, u unit) report {
 	w.deadline.Store(u.at.Add(job.Timeout).UnixNano())
 	out, attempts := job.Do(ctx, x.engine.opts.Registry)
 	if out.Err != nil {
+		out.Err = step.Explain(t, out.Err)
 		return report{state: chain.Failed, out: out, attempts: attempts}
 	}
 	return report{state: chain.Completed, out: out, attempts: attempts}

@@ -54,7 +54,7 @@ func Elements(ctx context.Context, t *chain.Task, env *expr.Env) ([]any, *execut
 	}
 	list, ok := v.([]any)
 	if !ok {
-		return nil, executors.Errorf(executors.ValidationError, "for_each must be an array; got %s", strictjson.Kind(v)).WithField("for_each")
+		return nil, executors.Errorf(executors.ValidationError, "for_each must be an array; got %s%s", strictjson.Kind(v), origin(t.ForEach.Expressions, "")).WithField("for_each")
 	}
 	if len(list) > chain.MaxElements {
 		return nil, executors.Errorf(executors.ValidationError, "for_each can have at most %d elements; got %d", chain.MaxElements, len(list)).WithField("for_each")
@@ -74,6 +74,11 @@ func Inputs(ctx context.Context, t *chain.Task, env *expr.Env) (map[string]any, 
 	}
 	inputs, violations := t.Definition.Complete(inputs)
 	if len(violations) > 0 {
+		if !static {
+			for i := range violations {
+				violations[i].Message += origin(t.Inputs.Expressions, violations[i].Path)
+			}
+		}
 		err := executors.InvalidInputs(t.Definition, violations)
 		err.Message = "the inputs are not valid: " + err.Message
 		return nil, err
