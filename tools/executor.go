@@ -3,10 +3,12 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
@@ -15,11 +17,34 @@ import (
 func (s *Set) executorTool(def *executors.Definition) Tool {
 	return Tool{
 		Name: def.ID, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
-		Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations,
+		Input: publishable(def.Input.JSON()), Output: outputSchema(def), Annotations: def.Annotations,
 		prepare: func(ctx context.Context, req *Request) (work, *Question) {
 			return s.prepareCall(ctx, def.ID, req.Arguments, req, false)
 		},
 	}
+}
+
+// notAtTheTop are keywords that MCP clients reject at the root of a schema. Calls
+// are checked by them all the same, and describe_executor shows them.
+var notAtTheTop = []string{"anyOf", "oneOf", "allOf", "not", "if", "then", "else", "propertyNames"}
+
+// publishable returns a schema without the keywords in notAtTheTop.
+func publishable(schema json.RawMessage) json.RawMessage {
+	kept, dropped := []byte{'{'}, false
+	for name, value := range strictjson.Members(schema) {
+		if slices.Contains(notAtTheTop, name) {
+			dropped = true
+			continue
+		}
+		if len(kept) > 1 {
+			kept = append(kept, ',')
+		}
+		kept = append(append(plainjson.AppendString(kept, name), ':'), value...)
+	}
+	if !dropped {
+		return schema
+	}
+	return append(kept, '}')
 }
 
 // readingTool returns the form of a tool that allows only calls that change
@@ -30,7 +55,7 @@ func (s *Set) readingTool(def *executors.Definition) (Tool, bool) {
 		return Tool{}, false
 	}
 	tool := s.executorTool(def)
-	tool.Input = raw
+	tool.Input = publishable(raw)
 	tool.Annotations.ReadOnly, tool.Annotations.Destructive = true, false
 	if def.Annotations.ReadOnly {
 		return tool, true

@@ -224,12 +224,9 @@ func describe(tool PeerTool, section peerSection) (*executors.Definition, error)
 	return def, nil
 }
 
-// notAtTheTop are keywords that MCP clients reject at the root of a schema.
-// The server itself still validates calls against them.
-var notAtTheTop = []string{"$schema", "$id", "anyOf", "oneOf", "allOf", "not", "if", "then", "else", "$ref", "propertyNames"}
-
-// objectSchema compiles a server's schema without the keywords in notAtTheTop.
-// An absent schema is replaced by otherwise.
+// objectSchema compiles a server's schema. An absent schema is replaced by
+// otherwise. A root that refers to another part of the schema is left open: the
+// server itself still validates calls.
 func objectSchema(id string, raw, otherwise json.RawMessage) (*executors.Schema, error) {
 	object := map[string]any{}
 	if len(raw) > 0 && string(raw) != "null" {
@@ -240,7 +237,7 @@ func objectSchema(id string, raw, otherwise json.RawMessage) (*executors.Schema,
 	} else if otherwise != nil {
 		return executors.CompileSchema(id, otherwise)
 	}
-	for _, name := range notAtTheTop {
+	for _, name := range []string{"$schema", "$id", "$ref"} {
 		delete(object, name)
 	}
 	object["type"] = "object"
