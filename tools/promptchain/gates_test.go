@@ -108,7 +108,7 @@ func TestGateJudgeFailures(t *testing.T) {
 func TestGates(t *testing.T) {
 	t.Parallel()
 	gated := func(gate string) string {
-		return `{"input": "i", "steps": [{"name": "a", "prompt": "A", "gate": ` + gate + `}, {"name": "b", "prompt": "B"}, {"name": "c", "prompt": "C ${{ prev }} ${{ steps.b }}"}]}`
+		return `{"input": "i", "steps": [{"name": "a", "prompt": "A", "gate": ` + gate + `}, {"name": "b", "prompt": "B"}, {"name": "c", "prompt": "C ${{ prev }} ${{ steps.b // \"\" }}"}]}`
 	}
 	t.Run("retry", func(t *testing.T) {
 		t.Parallel()
@@ -155,6 +155,16 @@ func TestGates(t *testing.T) {
 		got := b.completed(gated(`{"max_length": 1, "on_failure": "fallback", "fallback": "c"}`), "no", "c")
 		if b.sent(1, "C no "); got.Steps[1].Status != "skipped" {
 			t.Errorf("%+v", got.Steps)
+		}
+	})
+	t.Run("a skipped step is read", func(t *testing.T) {
+		t.Parallel()
+		for _, source := range []string{"steps.b", "(steps.b)"} {
+			text := strings.Replace(gated(`{"max_length": 1, "fallback": "c"}`), `steps.b // \"\"`, source, 1)
+			got, err := with(t, steps("no")).call(text)
+			if err == nil || err.Field != "steps[2]" || !strings.Contains(err.Message, source+" reads nothing") || !strings.Contains(err.Message, source+` // ""`) || got.Steps[1].Status != "skipped" {
+				t.Errorf("%+v, %v", got, err)
+			}
 		}
 	})
 	t.Run("fallback alone", func(t *testing.T) {

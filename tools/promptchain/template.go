@@ -10,7 +10,12 @@ import (
 	"github.com/itchyny/gojq"
 
 	"github.com/chainwright/chainwright/chain/expr"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
+
+// longest is how many bytes of a template a message shows.
+const longest = 80
 
 // rewriter replaces the templates of one step by references of a task tree:
 // prev, input and steps.NAME.
@@ -53,10 +58,11 @@ func (r *rewriter) value(v any) (any, error) {
 func (r *rewriter) text(s string) (string, error) { return expr.Rewrite(s, r.expression) }
 
 // prompt rewrites a text that must remain a text, also if it is a single
-// reference to another type.
+// reference to another type. A template that reads nothing, such as the reply of a
+// step that was skipped, fails: the prompt would be another one.
 func (r *rewriter) prompt(s string) (string, error) {
-	return expr.Rewrite(s, func(src string) (string, error) {
-		src, err := r.expression(src)
+	return expr.Rewrite(s, func(written string) (string, error) {
+		src, err := r.expression(written)
 		if err != nil {
 			return "", err
 		}
@@ -64,7 +70,9 @@ func (r *rewriter) prompt(s string) (string, error) {
 		if broken != nil {
 			return src, nil // as above
 		}
-		return " (" + query.String() + ") | if type == \"string\" then . elif . == null then \"\" else tojson end ", nil
+		written = shorten.Bytes(strings.TrimSpace(written), longest)
+		nothing := plainjson.AppendString(nil, written+" reads nothing (null): the step was skipped, or has no such field. Write "+written+` // "" if nothing is meant`)
+		return " (" + query.String() + ") | if type == \"string\" then . elif . == null then error(" + string(nothing) + ") else tojson end ", nil
 	})
 }
 
