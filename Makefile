@@ -19,10 +19,10 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # The packages with golden files.
 GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: help build test test-model nightly update bench lint audit cross fuzz clean
+.PHONY: help build test test-model test-apflow nightly update bench lint audit cross fuzz clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-10s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
 
 build: ## build ./chainwright, one static binary
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '$(LDFLAGS)' -o chainwright .
@@ -33,7 +33,10 @@ test: ## run all tests, with the race detector if there is a C compiler
 test-model: ## run the tests with a real language model of 98 MB, which it installs into .cache
 	@.ci/model
 
-nightly: test-model ## run the tests that are too slow for make test
+test-apflow: ## drive real apflow servers of both generations, which it installs into .cache
+	@.ci/apflow
+
+nightly: test-model test-apflow ## run the tests that are too slow for make test
 
 update: ## write all golden files and generated pages again
 	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update

@@ -140,7 +140,7 @@ func remoteFlow(t *testing.T, _ string) *place {
 				each["status"] = "pending"
 				tasks[each["id"].(string)] = each
 			}
-			return list[0]
+			return list
 		},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

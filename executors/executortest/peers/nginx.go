@@ -142,7 +142,7 @@ func start(tb testing.TB, command *exec.Cmd, addresses ...string) {
 			<-ended
 		}
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, address := range addresses {
 		if err := answers(ctx, address, ended); err != nil {
