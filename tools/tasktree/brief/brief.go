@@ -18,6 +18,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -29,6 +30,9 @@ const (
 	Budget = 6000 // the largest, also with executors of the user's own
 	Aim    = 4000 // executors are described whole up to this size
 )
+
+// line is the longest purpose in the line of an executor, in bytes.
+const line = 90
 
 // bytesPerToken is the usual estimate of the length of a token.
 const bytesPerToken = 4
@@ -109,7 +113,7 @@ func Make(opts Options) Brief {
 	fixed := len(head) + len(rules) + len(notation) + len(examples) + len(others)
 	lines, sum := make([]string, len(list)), 0
 	for i, def := range list {
-		lines[i] = fmt.Sprintf("- `%s`(%s)%s: %s\n", def.ID, required(def), closed(opts.Registry, def), purpose(def))
+		lines[i] = fmt.Sprintf("- `%s`(%s)%s: %s\n", def.ID, required(def), closed(opts.Registry, def), shorten.Line(purpose(def), line))
 		sum += len(lines[i])
 	}
 	// There is room for the line of each executor, unless the user made hundreds.

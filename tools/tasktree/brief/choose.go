@@ -21,7 +21,7 @@ const (
 	favor = 1.5
 	// ofClause is how many of the best matches of each clause are described, if
 	// their score is at least this part of the best.
-	ofClause, near = 3, 0.6
+	ofClause, near = 3, 0.5
 	// fewest is how many executors are described, if only by the usual ones.
 	fewest = 4
 )
