@@ -24,6 +24,8 @@ const (
 	CodeNoExecutor = "no_executor"
 	// CodeUnknownExecutor: an executor that is not registered.
 	CodeUnknownExecutor = "unknown_executor"
+	// CodeInvalidTree: a saved tree that is not valid itself.
+	CodeInvalidTree = "invalid_tree"
 	// CodeExecutorConflict: schemas.method and params.executor_id differ.
 	CodeExecutorConflict = "executor_conflict"
 	// CodeMissingID: the task has no id, and others do.

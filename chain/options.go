@@ -26,6 +26,8 @@ type RunOptions struct {
 	Principal string
 	// UserID is recorded with the tasks that have none of their own.
 	UserID string
+	// Parent is the run whose task starts this one, or empty.
+	Parent string
 	// Labels are recorded with the run.
 	Labels map[string]string
 	// Trace is the trace context (traceparent) of the caller. It is recorded

@@ -30,6 +30,9 @@ type Task struct {
 	// when the tree was parsed.
 	Executor   string
 	Definition *executors.Definition
+	// Tree is the saved tree that the task runs, as it was when this tree was
+	// parsed; nil if Executor is not tree/NAME.
+	Tree *Tree
 	// Inputs are the executor's inputs, with compiled references.
 	Inputs expr.Template
 	// Parent is the task that this one is grouped under, or -1. Children are

@@ -28,6 +28,9 @@ type Tree struct {
 	InputSchema *executors.Schema
 	// Tasks are in the order of the source.
 	Tasks []Task
+	// Size is the number of tasks, with those of the saved trees that tasks run,
+	// and Levels is how many saved trees are below each other at most.
+	Size, Levels int
 	// Outputs are the named results of a run, by name.
 	Outputs []Output
 
@@ -96,11 +99,17 @@ func (t *Tree) Source() json.RawMessage {
 	return t.source
 }
 
-// Hash returns the SHA-256 of Source in hex: the same for the same tree in JSON
-// or YAML, in any order of the keys.
+// Hash returns the SHA-256 of Source and of the saved trees in it, in hex: the
+// same for the same tree in JSON or YAML, in any order of the keys.
 func (t *Tree) Hash() string {
-	sum := sha256.Sum256(t.Source())
-	return hex.EncodeToString(sum[:])
+	sum := sha256.New()
+	sum.Write(t.Source())
+	for i := range t.Tasks {
+		if saved := t.Tasks[i].Tree; saved != nil {
+			sum.Write([]byte(saved.Hash()))
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // BindInputs returns the inputs of a run: the given ones with defaults filled in,

@@ -12,10 +12,11 @@ type Counts map[State]int
 
 // RunView is what readers see of a run.
 type RunView struct {
-	RunID  string `json:"run_id"`
-	Name   string `json:"name,omitempty"`
-	Status State  `json:"status"`
-	Counts Counts `json:"counts"`
+	RunID     string `json:"run_id"`
+	ParentRun string `json:"parent_run,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Status    State  `json:"status"`
+	Counts    Counts `json:"counts"`
 	// Outputs are those of the tree that could be evaluated, and OutputErrors
 	// the others; both only when the run has ended.
 	Outputs      map[string]json.RawMessage `json:"outputs,omitempty"`

@@ -32,6 +32,10 @@ func (r *Registry) Invoke(ctx context.Context, id string, call *Call, timeout ti
 		return Outcome{Err: r.unknown(id)}
 	}
 	defer e.leave(r.log)
+	return r.invoke(ctx, e, call, timeout)
+}
+
+func (r *Registry) invoke(ctx context.Context, e *entry, call *Call, timeout time.Duration) Outcome {
 	a := attempt{registry: r, entry: e, call: *call, effect: e.def.EffectOf(call.Inputs)}
 	if a.timeout = timeout; timeout <= 0 {
 		a.timeout = TimeoutFor(e.def, call.Inputs, 0)

@@ -31,6 +31,7 @@ type Registry struct {
 	excluded atomic.Pointer[map[string]bool]
 
 	missing atomic.Pointer[func(id string)]
+	trees   atomic.Pointer[Trees]
 
 	changing sync.Mutex // held while all is replaced
 	onChange []func()

@@ -5,20 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/parse"
+	"github.com/chainwright/chainwright/chain/saved"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/nearest"
 	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
-
-// treeFiles are the suffixes of saved trees.
-var treeFiles = []string{".json", ".yaml", ".yml"}
 
 // tree reads the tree of a call: the argument tasks, or the saved tree named by
 // the argument tree. Tasks as a text are read as JSON or YAML.
@@ -67,18 +64,14 @@ func (s *Set) ReadTree(name string) (json.RawMessage, *executors.Error) {
 
 // savedTree reads a saved tree by its name.
 func (s *Set) savedTree(name string) ([]byte, *executors.Error) {
-	names := s.SavedTrees()
-	if s.opts.Trees != nil && fs.ValidPath(name) && !strings.Contains(name, "/") {
-		for _, ending := range treeFiles {
-			data, err := fs.ReadFile(s.opts.Trees, name+ending)
-			if err == nil {
-				return data, nil
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
-				return nil, executors.Errorf(executors.ExecutionError, "reading the saved tree %q: %w", name, err).WithField("tree")
-			}
-		}
+	data, err := s.saved().Read(name)
+	switch {
+	case err == nil:
+		return data, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, executors.Errorf(executors.ExecutionError, "reading the saved tree %q: %w", name, err).WithField("tree")
 	}
+	names := s.SavedTrees()
 	refused := executors.Errorf(executors.NotFound, "there is no saved tree %q", name).WithField("tree")
 	switch hint := nearest.Hint(name, names); {
 	case hint != "":
@@ -95,35 +88,17 @@ func (s *Set) savedTree(name string) ([]byte, *executors.Error) {
 func (s *Set) HasTrees() bool { return s.opts.Trees != nil }
 
 // SavedTrees returns the names of the saved trees.
-func (s *Set) SavedTrees() []string {
-	if s.opts.Trees == nil {
-		return nil
-	}
-	entries, err := fs.ReadDir(s.opts.Trees, ".")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // no tree was saved yet
-	}
-	if err != nil {
-		s.opts.Log.Warn().Err(err).Msg("the folder of saved trees can't be read")
-		return nil
-	}
-	var names []string
-	for _, entry := range entries {
-		if ending := path.Ext(entry.Name()); !entry.IsDir() && slices.Contains(treeFiles, ending) {
-			names = append(names, strings.TrimSuffix(entry.Name(), ending))
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
+func (s *Set) SavedTrees() []string { return s.saved().Names() }
+
+func (s *Set) saved() saved.Folder { return saved.Folder{FS: s.opts.Trees, Log: s.opts.Log} }
 
 // refuseExcluded rejects a tree that uses executors that the server, the request
 // or the caller's scopes exclude.
 func (r *runs) refuseExcluded(ctx context.Context, tree *chain.Tree) *executors.Error {
 	caller := CallerFrom(ctx)
 	excluded := slices.Concat(r.set.opts.Exclude, caller.Narrow.Withheld(r.set.opts.Registry))
-	for i := range tree.Tasks {
-		if task := &tree.Tasks[i]; slices.Contains(excluded, task.Executor) {
+	for task := range tree.Every() {
+		if slices.Contains(excluded, task.Executor) {
 			refused := executors.Errorf(executors.PermissionDenied, "task %s uses %s, which is excluded on this server", task.ID, task.Executor).
 				WithHint("the operator excluded it with --exclude-tools")
 			if caller.Scopes.Selection() != nil {

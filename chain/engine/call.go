@@ -60,8 +60,8 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 	if problem := r.unchanged(def.ID, def); problem != nil {
 		return refuse(problem)
 	}
-	inside := ctx.Value(nested{}) != nil
-	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, nested{}, true))
+	inside := ctx.Value(within{}) != nil
+	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, within{}, true))
 	defer c.cancel(nil)
 	c.ahead = !step.Repeatable(def, inputs)
 	c.row = &store.Run{

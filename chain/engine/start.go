@@ -14,9 +14,9 @@ import (
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// nested marks the contexts of calls, which hold permits. Work that is started
+// within marks the contexts of calls, which hold permits. Work that is started
 // from inside a call must not wait for a permit, or both could wait forever.
-type nested struct{}
+type within struct{}
 
 // preparedRun implements chain.PreparedRun for a new run.
 type preparedRun struct {
@@ -93,7 +93,7 @@ func (r *Engine) newRow(tree *chain.Tree, inputs map[string]any, opts chain.RunO
 	hide := r.opts.Registry.Policy().Redact
 	row := &store.Run{
 		ID: newID(), Kind: store.KindTree, Principal: opts.Principal, Name: tree.Name, UserID: opts.UserID,
-		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace, Labels: opts.Labels,
+		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace, Labels: opts.Labels, Parent: opts.Parent,
 		Key: opts.IdempotencyKey, Owner: r.opts.Owner, Status: string(chain.InProgress),
 		Counts: map[string]int{string(chain.Pending): len(tree.Tasks)},
 		Tree:   hide(tree.Source()), Inputs: hide(raw), Tasks: tasksOf(tree, opts.UserID),
@@ -111,8 +111,8 @@ func (r *Engine) newRow(tree *chain.Tree, inputs map[string]any, opts chain.RunO
 
 // enter adds a run to the live runs.
 func (r *Engine) enter(ctx context.Context, x *run) error {
-	x.base = context.WithValue(context.WithoutCancel(ctx), nested{}, true)
-	x.nested = ctx.Value(nested{}) != nil
+	x.base = context.WithValue(context.WithoutCancel(ctx), within{}, true)
+	x.nested = ctx.Value(within{}) != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {

@@ -11,9 +11,9 @@ type definitions map[string]*executors.Definition
 // definitionsOf returns the executors of a tree as they are now.
 func (r *Engine) definitionsOf(tree *chain.Tree) definitions {
 	defs := definitions{}
-	for i := range tree.Tasks {
-		id := tree.Tasks[i].Executor
-		if defs[id] != nil {
+	for t := range tree.Every() {
+		id := t.Executor
+		if defs[id] != nil || t.Tree != nil {
 			continue
 		}
 		if e, ok := r.opts.Registry.Lookup(id); ok {

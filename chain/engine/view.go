@@ -15,7 +15,7 @@ import (
 // newView returns the view of a run from its record.
 func newView(row *store.Run, list []store.Transition) *chain.RunView {
 	v := &chain.RunView{
-		RunID: row.ID, Name: row.Name, Status: chain.State(row.Status), Call: row.Kind == store.KindCall, Seq: row.Seq,
+		RunID: row.ID, ParentRun: row.Parent, Name: row.Name, Status: chain.State(row.Status), Call: row.Kind == store.KindCall, Seq: row.Seq,
 		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt), Tasks: make([]chain.TaskView, len(row.Tasks)),
 	}
 	failRun(v, row.Problem)

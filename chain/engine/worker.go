@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/chain/internal/step"
+	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
@@ -161,6 +163,10 @@ func (w *worker) call(ctx context.Context, u unit) report {
 	}
 	job := step.New(t, call)
 	job.Before, job.Again = u.attempts, w.onAgain
+	if t.Tree != nil {
+		key := fmt.Sprintf("%s %s %d %d", x.row.ID, t.ID, u.element, x.tasks[u.task].generation)
+		job.Tree = nested.Task(x.engine, t, key, x.engine.opts.Grace)
+	}
 	if job.Retry.MaxAttempts > 1 {
 		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) { w.failed(u, attempt, err, pause) }
 	}

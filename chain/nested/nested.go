@@ -44,8 +44,10 @@ func (t *Trees) Check(run external.TreeRun) (uses []string, err error) {
 		return nil, fmt.Errorf("result names the task %q, which does not exist", run.Result)
 	}
 	named := map[string]bool{}
-	for i := range parsed.Tasks {
-		named[parsed.Tasks[i].Executor] = true
+	for task := range parsed.Every() {
+		if task.Tree == nil {
+			named[task.Executor] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(named)), nil
 }
@@ -98,39 +100,9 @@ func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.Tree
 		return nil, executors.Errorf(executors.ValidationError, "the tree is no longer valid: %w", err).
 			WithHint("an executor that it uses has changed or is gone")
 	}
-	started, err := chain.Start(ctx, t.runner, tree, chain.RunOptions{
-		Inputs: call.Inputs, MaxParallel: run.MaxParallel, OnFailure: run.OnFailure, Principal: call.Principal,
+	return (&child{t.runner, tree, t.grace}).run(ctx, call, run.Result, chain.RunOptions{
+		Inputs: call.Inputs, MaxParallel: run.MaxParallel, OnFailure: run.OnFailure, Principal: call.Principal, Parent: call.RunID,
 	})
-	if err != nil {
-		return nil, err
-	}
-	view, err := t.await(ctx, call, started.ID)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case run.Result != "":
-		wanted, _ := tree.Index(run.Result) // Check has seen it
-		return resultOf(view, wanted)
-	case len(tree.Outputs) > 0:
-		return outputsOf(view)
-	}
-	return resultsOf(view)
-}
-
-// await waits for the end of a run and reports its progress. If the call ends
-// first, the run is cancelled with it, and await waits for the grace period.
-func (t *Trees) await(ctx context.Context, call *executors.Call, id string) (*chain.RunView, error) {
-	view, err := Follow(ctx, t.runner, id, call)
-	if ctx.Err() == nil || err == nil && view.Status.Ended() {
-		return view, err
-	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.grace+time.Second)
-	defer cancel()
-	if _, err := t.runner.Wait(ending, id, call.Principal); err != nil {
-		return nil, errors.Join(ctx.Err(), err)
-	}
-	return nil, ctx.Err()
 }
 
 // Output is the result of a tree that has no outputs and names no task as its

@@ -20,17 +20,9 @@ const longestDescription = 900
 func Publish(dir, id string, tree *chain.Tree, registry *executors.Registry) (files []string, err error) {
 	from := external.TreeStarter{
 		ID: id, Title: tree.Name, Description: describe(tree), Annotations: worst(tree, registry),
-		Inputs: tree.InputSchema, Outputs: outputNames(tree), Tree: tree.Source(),
+		Inputs: tree.InputSchema, Outputs: tree.OutputNames(), Tree: tree.Source(),
 	}
 	return external.StartTree(dir, from)
-}
-
-func outputNames(tree *chain.Tree) []string {
-	names := make([]string, len(tree.Outputs))
-	for i, out := range tree.Outputs {
-		names[i] = out.Name
-	}
-	return names
 }
 
 // describe returns the tree's description, or else the names of its tasks.

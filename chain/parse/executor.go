@@ -21,10 +21,18 @@ type choice struct {
 	hint    string
 	setting string // the setting that opens it, if policy closes it
 	closed  bool
+	tree    *chain.Tree // of a saved tree
+	// wrong is the code of the problem of a saved tree, and message says what it is.
+	wrong, message string
 }
 
 func (p *parser) choose(id string) *choice {
 	if c, ok := p.executors[id]; ok {
+		return c
+	}
+	if name, ok := chain.SavedName(id); ok {
+		c := p.saved(id, name)
+		p.executors[id] = c
 		return c
 	}
 	c := &choice{}
@@ -81,11 +89,15 @@ func (p *parser) executor(i int, fields map[string]any) {
 		t.Name = t.Executor
 	}
 	c := p.choose(t.Executor)
+	if c.wrong != "" {
+		p.problem(i, path, c.wrong, c.hint, "%s", c.message)
+		return
+	}
 	if c.def == nil {
 		p.problem(i, path, chain.CodeUnknownExecutor, c.hint, "there is no executor %q", t.Executor)
 		return
 	}
-	t.Definition = c.def
+	t.Definition, t.Tree = c.def, c.tree
 	t.Executor = c.def.ID // the tree may use an alias
 }
 
@@ -186,6 +198,7 @@ func (p *parser) inputs(i int, v any) {
 	p.refusals(i, fields, known)
 	p.repeatable(i, known)
 	p.foreign(i, fields)
+	p.savedNeeds(i, known)
 }
 
 // validate checks the inputs by the schema, and by the executor's own checks. It
@@ -258,7 +271,7 @@ func (p *parser) allowed(i int, known map[string]any) {
 // connection warns of a literal connection that this machine does not have.
 func (p *parser) connection(i int, known map[string]any) {
 	name, ok := known["connection"].(string)
-	if def := p.tree.Tasks[i].Definition; !ok || name == "" || !def.BuiltIn || p.choose(def.ID).closed {
+	if def := p.tree.Tasks[i].Definition; !ok || name == "" || !def.BuiltIn || p.tree.Tasks[i].Tree != nil || p.choose(def.ID).closed {
 		return
 	}
 	names := p.reg.Policy().Connections()

@@ -71,11 +71,15 @@ func Value(v any, reg *executors.Registry) (*chain.Tree, chain.Report) {
 
 // parseValue validates a value. locate sets the positions of problems.
 func parseValue(v any, reg *executors.Registry, opts Options, locate func([]placed)) (*chain.Tree, chain.Report) {
+	return parseNested(v, reg, opts, &nest{known: map[string]*choice{}}, locate)
+}
+
+func parseNested(v any, reg *executors.Registry, opts Options, within *nest, locate func([]placed)) (*chain.Tree, chain.Report) {
 	if strictjson.Depth(v) > MaxDepth {
 		return nil, failure(chain.CodeTooLarge, fmt.Sprintf("values are nested more than %d deep", MaxDepth), "")
 	}
 	p := &parser{
-		reg: reg, opts: opts, compiler: expr.NewCompiler(),
+		reg: reg, opts: opts, nest: within, compiler: expr.NewCompiler(),
 		tree: chain.NewTree(v), executors: map[string]*choice{}, hints: 1000,
 	}
 	p.parse(v)
@@ -110,6 +114,7 @@ func failure(code, message, hint string) chain.Report {
 type parser struct {
 	reg      *executors.Registry
 	opts     Options
+	nest     *nest
 	compiler *expr.Compiler
 	tree     *chain.Tree
 	drafts   []draft
@@ -229,6 +234,7 @@ func (p *parser) parse(v any) {
 	for i, each := range tasks {
 		p.task(i, each)
 	}
+	p.countAll()
 	p.assignIDs()
 	p.connect()
 	p.outputReads()

@@ -112,6 +112,9 @@ type Run struct {
 	// run, or empty.
 	Trace  string
 	Labels map[string]string
+	// Parent is the run whose task started this one, or empty. List leaves it
+	// out.
+	Parent string
 
 	// Seq is the number of the last transition.
 	Seq         int64

@@ -111,6 +111,11 @@ func (g *Generator) compileWithout(exclude []string, in Input) (*compiled, *exec
 	if !report.Valid() {
 		return nil, c.explain(report.Problems)
 	}
+	for task := range tree.Every() {
+		if slices.Contains(exclude, task.Executor) { // in a saved tree
+			return nil, executors.Errorf(executors.PermissionDenied, "the executor %s is not allowed here", task.Executor).WithField("steps")
+		}
+	}
 	c.tree = tree
 	return c, nil
 }

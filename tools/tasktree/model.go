@@ -129,6 +129,13 @@ func (j *judge) forbidden() []string {
 		case len(j.in.Allowed) > 0 && !slices.Contains(j.in.Allowed, id):
 			list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s is not allowed; the allowed executors are %s", i, id, strings.Join(j.in.Allowed, ", ")))
 		}
+		if tree := j.parsed.Tasks[i].Tree; tree != nil {
+			for task := range tree.Every() {
+				if slices.Contains(j.exclude, task.Executor) {
+					list = append(list, fmt.Sprintf("tasks[%d].schemas.method: %s uses %s, which is not allowed in a plan", i, id, task.Executor))
+				}
+			}
+		}
 	}
 	return list
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/engine"
 	"github.com/chainwright/chainwright/chain/nested"
+	"github.com/chainwright/chainwright/chain/saved"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
@@ -129,6 +130,9 @@ func (a *App) publish() error {
 		}
 	}
 	a.registry.Exclude(o.selection.Exclude...)
+	if folder := a.savedTrees(); folder != nil {
+		a.registry.SetTrees(saved.Folder{FS: folder, Log: o.log})
+	}
 	a.openFolder()
 	published := tools.Options{
 		Runner: a.runner, Registry: a.registry, Log: o.log, Discovery: o.selection.Discovery, Trees: a.savedTrees(),

@@ -40,6 +40,7 @@ output_schema: {type: object, required: [text], properties: {text: {type: string
 
 const (
 	writeTask = `{"id": "a", "schemas": {"method": "write"}, "inputs": {"text": "x"}}`
+	inTree    = `{"id": "a", "executor": "tree/saved"}`
 	indirect  = `{"id": "a", "schemas": {"method": "indirect"}}`
 	// ownTree defines a user-made executor. It says that it changes nothing, so that
 	// read-only servers publish it.
@@ -53,6 +54,18 @@ timeout: {default: 10, ceiling: 60}
 input_schema: {type: object, properties: {}}
 output_schema: {type: object, properties: {}}
 run: {kind: tree, tree: [` + writeTask + `]}
+`
+	// throughTree defines one that uses a saved tree.
+	throughTree = `
+id: through
+title: Through
+description: Uses a saved tree.
+toolset: own
+annotations: {read_only: true, destructive: false, idempotent: true, open_world: false}
+timeout: {default: 10, ceiling: 60}
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {}}
+run: {kind: tree, tree: [` + inTree + `]}
 `
 )
 
@@ -93,6 +106,14 @@ var entryPoints = map[string]entryPoint{
 	"saved tree":                   {call: tool(tools.RunTaskTree, `{"tree": "saved", "wait_seconds": 30}`)},
 	"nested tree of a call":        {call: tool(tools.RunTaskTree, `{"tasks": [`+indirect+`], "wait_seconds": 30}`)},
 	"retry of a call's tree":       {call: retryRun(`{"tasks": [` + writeTask + `], "wait_seconds": 30}`)},
+	"saved tree in a tree":         {call: ran(`{"tasks": [` + inTree + `]}`)},
+	"saved tree in a call's tree":  {call: tool(tools.RunTaskTree, `{"tasks": [`+inTree+`], "wait_seconds": 30}`)},
+	"saved tree two levels down":   {call: tool(tools.RunTaskTree, `{"tree": "outer", "wait_seconds": 30}`)},
+	"saved tree in an executor":    {call: direct("through", `{}`)},
+	"saved tree for each element":  {call: ran(`{"tasks": [{"id": "a", "for_each": [1, 2], "executor": "tree/saved"}]}`)},
+	"retry of a tree in a tree":    {call: retried(`{"tasks": [` + inTree + `]}`)},
+	"retry of a call's inner tree": {call: retryRun(`{"tasks": [` + inTree + `], "wait_seconds": 30}`)},
+	"saved tree in a prompt chain": {call: direct(promptchain.ID, `{"input": "x", "steps": [{"executor": "tree/saved", "inputs": {}}]}`)},
 	"retry of a saved tree":        {call: retryRun(`{"tree": "saved", "wait_seconds": 30}`)},
 }
 
@@ -277,6 +298,8 @@ func newSite(t *testing.T, selection app.Selection, readOnly bool) *site {
 	own, trees := filepath.Join(s.dir, "own"), filepath.Join(s.dir, "trees")
 	for path, text := range map[string]string{
 		filepath.Join(own, "indirect.yaml"): ownTree,
+		filepath.Join(own, "through.yaml"):  throughTree,
+		filepath.Join(trees, "outer.yaml"):  "tasks: [" + inTree + "]",
 		filepath.Join(trees, "saved.json"):  `{"tasks": [` + writeTask + `]}`,
 		filepath.Join(s.dir, "in.jsonl"):    `{"task": "x"}` + "\n",
 	} {

@@ -125,6 +125,9 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	}
 	fmt.Fprintf(w, "run %s%s: %s %s (%s)\n", view.RunID, name, how,
 		took(time.Duration(view.DurationMS*float64(time.Millisecond))), inWords(view.Counts))
+	if view.ParentRun != "" {
+		fmt.Fprintf(w, "part of run %s\n", view.ParentRun)
+	}
 	if err := draw(w, view, after); err != nil {
 		return err
 	}

@@ -13,8 +13,10 @@ import (
 type Call struct {
 	Definition *executors.Definition
 	Call       *executors.Call
-	Timeout    time.Duration // of one attempt
-	Retry      executors.Retry
+	// Tree runs the saved tree that the task names; nil: there is none.
+	Tree    executors.Executor
+	Timeout time.Duration // of one attempt
+	Retry   executors.Retry
 	// Written is set if the author of the task wrote Retry. On are the failures
 	// to repeat; none: the usual ones.
 	Written bool
@@ -56,7 +58,11 @@ func (c *Call) Do(ctx context.Context, registry *executors.Registry) (out execut
 			}
 		}
 		c.Call.Attempt = c.Before + n
-		out = registry.Invoke(ctx, c.Definition.ID, c.Call, c.Timeout)
+		if c.Tree != nil {
+			out = registry.InvokeTree(ctx, c.Tree, c.Call, c.Timeout)
+		} else {
+			out = registry.Invoke(ctx, c.Definition.ID, c.Call, c.Timeout)
+		}
 		return out.Err, out.Err != nil && c.repeats(out.Err, safe)
 	}, func(err *executors.Error, pause time.Duration) {
 		if c.Failed != nil {

@@ -16,8 +16,10 @@ import (
 // Allowed returns an error if policy closes a part of a tree or an executor is
 // gone, so that none of the tree runs.
 func Allowed(registry *executors.Registry, tree *chain.Tree) *executors.Error {
-	for i := range tree.Tasks {
-		t := &tree.Tasks[i]
+	for t := range tree.Every() {
+		if t.Tree != nil {
+			continue // its tasks are checked
+		}
 		if _, ok := registry.Lookup(t.Executor); !ok {
 			return executors.Errorf(executors.NotFound, "task %s: the executor %s was removed", t.ID, t.Executor)
 		}

@@ -58,11 +58,11 @@ func (s *Store) Run(ctx context.Context, id string) (*store.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := db.QueryRowContext(ctx, `select `+runColumns+`, coalesce(t.inputs, r.arguments), t.tree, t.tasks, result
+	row := db.QueryRowContext(ctx, `select `+runColumns+`, coalesce(t.inputs, r.arguments), t.tree, t.tasks, coalesce(t.parent, ''), result
 		from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key where r.id = ?`, id)
 	run := &store.Run{}
 	var tasks, result []byte
-	switch err := scanRun(row, run, &run.Inputs, &run.Tree, &tasks, &result); {
+	switch err := scanRun(row, run, &run.Inputs, &run.Tree, &tasks, &run.Parent, &result); {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, store.ErrNotFound
 	case err != nil:

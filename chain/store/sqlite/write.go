@@ -42,7 +42,7 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	}{
 		{&s.run, insertRun + runRow},
 		{&s.calls, insertCalls + strings.Repeat(callRow+",", blockRows-1) + callRow},
-		{&s.tree, `insert into trees (run, tree, inputs, tasks) values (?,?,?,?)`},
+		{&s.tree, `insert into trees (run, tree, inputs, tasks, parent) values (?,?,?,?,?)`},
 		{&s.transition, `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result)
 			values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&s.touch, `update runs set seq = max(seq, ?), counts = coalesce(?, counts) where key = ? and owner = ?`},
@@ -146,7 +146,7 @@ func (w *writer) insert(run *store.Run) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.stmt.tree.Exec(key, blob(run.Tree), blob(run.Inputs), tasks)
+	_, err = w.stmt.tree.Exec(key, blob(run.Tree), blob(run.Inputs), tasks, text(run.Parent))
 	return err
 }
 
