@@ -32,6 +32,7 @@ type expression struct {
 	src    string // without the marks and the space around it
 	reads  Reads
 	path   *path // nil: it is not a path
+	walk   []any // of the path
 	issues []Issue
 }
 
@@ -40,7 +41,7 @@ func compile(src string) *expression {
 	e := &expression{src: strings.Trim(src, " \t\r\n")} // the space of jq
 	if p, ok := parsePath(e.src); ok {
 		if p.root != "tasks" || len(p.steps) > 0 && !p.steps[0].places {
-			e.path = p
+			e.path, e.walk = p, p.walk()
 			e.noteReads()
 			return e
 		}

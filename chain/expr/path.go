@@ -105,3 +105,17 @@ func simple(s string) bool {
 func digits(s string) bool {
 	return strings.Trim(s, "0123456789") == ""
 }
+
+// walk returns the root and the steps: keys (string) and indexes (int).
+func (p *path) walk() []any {
+	walk := make([]any, 1, 1+len(p.steps))
+	walk[0] = p.root
+	for _, s := range p.steps {
+		if s.places {
+			walk = append(walk, s.place)
+		} else {
+			walk = append(walk, s.key)
+		}
+	}
+	return walk
+}

@@ -58,7 +58,7 @@ func visit(n node, path string, yield func(Spot, *Reads) bool) bool {
 // Expression is a reference that compiles.
 type Expression struct {
 	Spot
-	// Steps are the path as keys (string) and indexes (int).
+	// Steps are the path of a whole reference as keys (string) and indexes (int).
 	Steps []any
 	// Source is the text between the marks.
 	Source string
@@ -88,7 +88,11 @@ func expressions(n node, path string, steps []any, yield func(Expression) bool) 
 		if slices.ContainsFunc(e.issues, func(i Issue) bool { return !i.Code.Warning() }) {
 			return true
 		}
-		return yield(Expression{Spot: Spot{path, mark}, Steps: slices.Clone(steps), Source: e.src, Walk: e.walk(), Whole: whole})
+		found := Expression{Spot: Spot{path, mark}, Source: e.src, Walk: e.walk, Whole: whole}
+		if whole {
+			found.Steps = slices.Clone(steps)
+		}
+		return yield(found)
 	}
 	switch n := n.(type) {
 	case *expression:
@@ -115,20 +119,4 @@ func expressions(n node, path string, steps []any, yield func(Expression) bool) 
 		}
 	}
 	return true
-}
-
-// walk returns the root and the steps of an expression that is a path.
-func (e *expression) walk() []any {
-	if e.path == nil {
-		return nil
-	}
-	walk := []any{e.path.root}
-	for _, s := range e.path.steps {
-		if s.places {
-			walk = append(walk, s.place)
-		} else {
-			walk = append(walk, s.key)
-		}
-	}
-	return walk
 }
