@@ -224,6 +224,18 @@ func (c *client) next(pg *pager, req *request, reply hops, page *output) (*reque
 	return &following, nil
 }
 
+// onePage names the next page of a list of which only one page was asked for.
+func (out *output) onePage(req *request, reply hops) {
+	link := nextLink(reply.Header.Values("Link"))
+	if link == "" || req.method != http.MethodGet {
+		return
+	}
+	if next, err := web.Resolve(reply.last.url, link); err == nil {
+		out.NextPage = withoutKey(next, req.key)
+		out.warn(`this is one page of several, by its Link header; paginate {"type": "link"} reads all`)
+	}
+}
+
 // linked returns the request for an address that a server named, or the caller
 // of an earlier page. Headers follow the rules of redirects, and a missing API
 // key is added to the query again.

@@ -101,6 +101,29 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// One page of a list says that it is one, and where the next one is. An API key
+// is not part of that address.
+func TestOnePage(t *testing.T) {
+	t.Parallel()
+	server := serve(t, list(25, "p"))
+	d := newCaller(t, local)
+	const header, query = `{"type": "apikey", "value": "k"}`, `{"type": "apikey", "key": "key", "value": "k", "location": "query"}`
+	for _, c := range []struct{ path, method, auth, next string }{
+		{"/bare?kind=a", "GET", header, "URL/bare?after=10&kind=a"},
+		{"/bare?after=10", "GET", query, "URL/bare?after=20&kind="},
+		{"/bare?after=20", "GET", header, ""},
+		{"/bare", "POST", header, ""},
+	} {
+		out, failure := d.call(fmt.Sprintf(`{"url": %q, "method": %q, "auth": %s}`, server.URL+c.path, c.method, c.auth))
+		if failure != nil {
+			t.Fatalf("%s: %+v", c.path, failure)
+		}
+		if next := strings.ReplaceAll(c.next, "URL", server.URL); out.NextPage != next || strings.Contains(out.Warning, "one page of several") != (next != "") || out.Truncated {
+			t.Errorf("%s %s: next_page %q, warning %q; want %q", c.method, c.path, out.NextPage, out.Warning, next)
+		}
+	}
+}
+
 func TestFailedPages(t *testing.T) {
 	t.Parallel()
 	other := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -143,7 +143,11 @@ func perform(ctx context.Context, call *executors.Call, in input, trusted *Endpo
 	if in.Paginate != nil {
 		out, err = c.pages(ctx, call, req, *in.Paginate)
 	} else {
-		_, out, err = c.exchange(ctx, req)
+		var reply hops
+		reply, out, err = c.exchange(ctx, req)
+		if err == nil {
+			out.onePage(req, reply)
+		}
 		if err == nil && in.CSV != nil {
 			err = out.setRows(in.CSV, c.room)
 		}

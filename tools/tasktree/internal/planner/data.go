@@ -35,7 +35,7 @@ type data struct {
 // values are where an executor's result has its data. Data that was cut off is
 // an error. Some servers send JSON as another type of text.
 var values = map[string]string{
-	"rest_executor": `if .truncated then error("the response was cut off") elif has("json") then .json ` +
+	"rest_executor": `if .truncated then error("the response was cut off") elif has("json") then if .next_page then error(.warning) else .json end ` +
 		`elif has("text") then .text | (select(test("^\\s*[\\[{]")) | fromjson?) // . else error("the response is not a text") end`,
 	"scrape_executor":  `if .truncated then error("the page was cut off") else .content end`,
 	"file_reader":      `if .truncated then error("the file was cut off") else .content end`,
