@@ -81,6 +81,7 @@ var waysIn = map[string][]string{
 	"command init":                nil,
 	"command runs":                nil,
 	"command tools":               nil,
+	"command schema tree":         nil,
 	"command trees":               nil,
 	"command validate":            nil,
 	"command version":             nil,
