@@ -30,7 +30,7 @@ const (
 	waits = `"schemas": {"method": "rest_executor"}, "inputs": {"url": "http://1.1.1.1/", "timeout": 300}`
 )
 
-type real struct {
+type realServer struct {
 	caller
 	generation
 	*peers.Apflow
@@ -39,7 +39,7 @@ type real struct {
 	release func()        // ends their calls
 }
 
-func startReal(t *testing.T, g generation, secret string) *real {
+func startReal(t *testing.T, g generation, secret string) *realServer {
 	t.Helper()
 	arrived := make(chan struct{}, 10)
 	gate := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -48,11 +48,11 @@ func startReal(t *testing.T, g generation, secret string) *real {
 	}))
 	t.Cleanup(gate.Close)
 	t.Cleanup(gate.CloseClientConnections)
-	return &real{newCaller(t, policy.Config{}), g, peers.StartApflow(t, g.version, secret, gate.URL), t, arrived, gate.CloseClientConnections}
+	return &realServer{newCaller(t, policy.Config{}), g, peers.StartApflow(t, g.version, secret, gate.URL), t, arrived, gate.CloseClientConnections}
 }
 
 // arrives waits until a task is at the gate.
-func (r *real) arrives(ctx context.Context) {
+func (r *realServer) arrives(ctx context.Context) {
 	select {
 	case <-r.arrived:
 	case <-ctx.Done():
@@ -61,19 +61,19 @@ func (r *real) arrives(ctx context.Context) {
 	}
 }
 
-func (r *real) do(method, params string, more ...string) (output, *executors.Error) {
+func (r *realServer) do(method, params string, more ...string) (output, *executors.Error) {
 	r.t.Helper()
 	return r.during(r.t.Context(), method, params, more...)
 }
 
-func (r *real) during(ctx context.Context, method, params string, more ...string) (output, *executors.Error) {
+func (r *realServer) during(ctx context.Context, method, params string, more ...string) (output, *executors.Error) {
 	r.t.Helper()
 	rest := strings.Join(append([]string{fmt.Sprintf(`"method": %q, "params": %s, "timeout": 60`, method, params)}, more...), ", ")
 	return r.call(ctx, r.t, r.URL, rest)
 }
 
 // must calls a method that succeeds, and decodes its result.
-func (r *real) must(into any, method, params string, more ...string) output {
+func (r *realServer) must(into any, method, params string, more ...string) output {
 	r.t.Helper()
 	out, err := r.do(method, params, more...)
 	if err != nil || !out.Success {
@@ -104,7 +104,7 @@ func TestReal(t *testing.T) {
 	for _, g := range generations {
 		t.Run(g.api, func(t *testing.T) {
 			server := startReal(t, g, "")
-			for name, test := range map[string]func(*real){
+			for name, test := range map[string]func(*realServer){
 				"create, read and delete": readsAndWrites, "execute": executes, "failures": fail, "refusals": refuses, "cancel": cancels, "a said API": said,
 			} {
 				t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestReal(t *testing.T) {
 	}
 }
 
-func readsAndWrites(r *real) {
+func readsAndWrites(r *realServer) {
 	var one remoteTask
 	var list []remoteTask
 	r.must(&one, "system.health", `{}`)
@@ -171,7 +171,7 @@ func readsAndWrites(r *real) {
 	}
 }
 
-func executes(r *real) {
+func executes(r *realServer) {
 	for i, mode := range []string{polling, streaming} {
 		id := fmt.Sprintf("top-%d", i)
 		r.must(nil, "tasks.create", fmt.Sprintf(`[{"id": %q, "name": "Top", %s, "dependencies": [{"id": "%[1]s-sub", "required": true}]},
@@ -201,7 +201,7 @@ func executes(r *real) {
 
 // fail covers tasks that fail: alone, as one that others depend on, and beside a
 // root that is completed.
-func fail(r *real) {
+func fail(r *realServer) {
 	const child = `{"id": "ID-sub", "name": "Sub", "parent_id": "ID", ` + fails + `}`
 	for name, tree := range map[string]string{
 		"alone":      `[{"id": "ID", "name": "Top", ` + fails + `}]`,
@@ -223,7 +223,7 @@ func fail(r *real) {
 	}
 }
 
-func refuses(r *real) {
+func refuses(r *realServer) {
 	r.must(nil, "tasks.create", `{"id": "done", "name": "Done", `+sums+`}`)
 	r.must(nil, "tasks.execute", `{"task_id": "done"}`, polling)
 	type refused struct {
@@ -278,7 +278,7 @@ func refuses(r *real) {
 }
 
 // cancels covers a cancel by a call, and the one at the end of a call that waits.
-func cancels(r *real) {
+func cancels(r *realServer) {
 	for i, mode := range []string{polling, streaming} {
 		id := fmt.Sprintf("endless-%d", i)
 		r.must(nil, "tasks.create", fmt.Sprintf(`{"id": %q, "name": "Wait", %s}`, id, waits))
@@ -312,7 +312,7 @@ func cancels(r *real) {
 }
 
 // said covers the setting api: the right one, and the wrong one.
-func said(r *real) {
+func said(r *realServer) {
 	for _, api := range []string{"tasks", "modules"} {
 		out, err := r.do("tasks.list", `{}`, fmt.Sprintf(`"api": %q`, api))
 		if (api == r.api) != (err == nil && out.Success) || err != nil && (!strings.Contains(err.Hint, "leave out api") || err.Type != executors.NotFound) {
