@@ -29,6 +29,9 @@ func groupBy(ctx context.Context, in Input, elements []element) (any, error) {
 				g.order = append(g.order, sortable(k))
 			}
 		}
+		if err := numericTexts(groups, func(g *group) []any { return g.order }); err != nil {
+			return nil, err
+		}
 		slices.SortStableFunc(groups, func(a, b *group) int { return direction(in.Order) * slices.CompareFunc(a.order, b.order, order) })
 	}
 	aggregates, err := newAggregates(in.Aggregate)

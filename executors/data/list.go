@@ -2,9 +2,13 @@ package data
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/cockroachdb/apd/v3"
 
 	"github.com/chainwright/chainwright/executors/jq"
 )
@@ -92,6 +96,9 @@ func sortElements(ctx context.Context, in Input, elements []element) (any, error
 			k.keys[i] = sortable(v)
 		}
 	}
+	if err := numericTexts(list, func(k keyed) []any { return k.keys }); err != nil {
+		return nil, err
+	}
 	sign := direction(in.Order)
 	slices.SortFunc(list, func(a, b keyed) int {
 		if c := slices.CompareFunc(a.keys, b.keys, order); c != 0 {
@@ -104,6 +111,54 @@ func sortElements(ctx context.Context, in Input, elements []element) (any, error
 		sorted[i] = k.value
 	}
 	return sorted, nil
+}
+
+// numericTexts refuses to sort by texts that are all numbers, if the order of the
+// texts is not that of the numbers, and by numbers and texts that are numbers.
+func numericTexts[E any](list []E, keysOf func(E) []any) error {
+	if len(list) == 0 {
+		return nil
+	}
+columns:
+	for j := range keysOf(list[0]) {
+		var texts []string
+		numbers := false
+		for _, e := range list {
+			switch key := keysOf(e)[j].(type) {
+			case *apd.Decimal:
+				numbers = true
+			case string:
+				if _, ok := numericText(key); !ok {
+					continue columns
+				}
+				texts = append(texts, key)
+			}
+		}
+		slices.Sort(texts)
+		for i, text := range texts {
+			if numbers {
+				return invalid("by", "%q is a text, and others are numbers: make it a number with the operation jq and tonumber, or the option types", text)
+			}
+			if i == 0 {
+				continue
+			}
+			a, _ := numericText(texts[i-1])
+			if b, _ := numericText(text); a.Cmp(b) > 0 {
+				return invalid("by", "%q and %q are texts, whose order is not that of the numbers: make them numbers with the operation jq and tonumber, or the option types", texts[i-1], text)
+			}
+		}
+	}
+	return nil
+}
+
+// numericText returns the number that a text is.
+func numericText(text string) (*apd.Decimal, bool) {
+	text = strings.TrimSpace(text)
+	digits := strings.TrimLeft(text, "+-")
+	if digits == "" || digits[0] != '.' && (digits[0] < '0' || digits[0] > '9') {
+		return nil, false // Infinity and NaN
+	}
+	return parse(json.Number(text))
 }
 
 func direction(order string) int {

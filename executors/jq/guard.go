@@ -50,6 +50,7 @@ var guards = map[string]guard{
 	"_found":     {1, func(w *watch, v any, args []any) any { return found(w, v, args[0]) }},
 	"_matchable": {2, func(w *watch, v any, args []any) any { return orError(v, matchable(w, v, args[0], args[1])) }},
 	"_pair":      {2, func(w *watch, _ any, args []any) any { return pair(w, args[0], args[1]) }},
+	"_ordered":   {2, func(w *watch, _ any, args []any) any { return ordered(w, args[0], args[1]) }},
 	"_compare":   {2, func(w *watch, _ any, args []any) any { return compare(w, args[0], args[1]) }},
 }
 

@@ -1,9 +1,12 @@
 package jq
 
 import (
+	"fmt"
 	"math/big"
 
 	"github.com/itchyny/gojq"
+
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // addable checks the size of the sum of a collection, with a text between its
@@ -143,6 +146,20 @@ func compare(w *watch, l, r any) any {
 		}
 	}
 	return gojq.Compare(l, r)
+}
+
+// ordered is compare for a program's own <, <=, > and >=. A text and a number have
+// an order in jq, that of their types, which is never what a program wants to
+// know: every text is greater than every number.
+func ordered(w *watch, l, r any) any {
+	text, number := l, r
+	if _, ok := r.(string); ok {
+		text, number = r, l
+	}
+	if text, ok := text.(string); ok && gojq.TypeOf(number) == "number" {
+		return &Error{Kind: Failed, Message: fmt.Sprintf("the text %q and a number can't be put in order: make the text a number with tonumber, or give its column a type", shorten.Runes(text, 40))}
+	}
+	return compare(w, l, r)
 }
 
 func keys(v any) int {

@@ -105,9 +105,14 @@ func (w *rewriter) operator(q *gojq.Query) {
 			set(check("_pair", l, r), gojq.OpPipe, &gojq.Query{Left: element(0), Op: op, Right: element(1)})
 		}
 	case gojq.OpEq, gojq.OpNe, gojq.OpGt, gojq.OpLt, gojq.OpGe, gojq.OpLe:
-		if !constant(l) && !constant(r) {
-			set(check("_compare", l, r), op, &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeNumber, Number: "0"}})
+		guard := "_compare"
+		if !w.own && op != gojq.OpEq && op != gojq.OpNe {
+			guard = "_ordered"
 		}
+		if constant(l) && constant(r) || guard == "_compare" && (constant(l) || constant(r)) {
+			return
+		}
+		set(check(guard, l, r), op, &gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeNumber, Number: "0"}})
 	case gojq.OpModify, gojq.OpAssign, gojq.OpUpdateAdd, gojq.OpUpdateSub, gojq.OpUpdateMul, gojq.OpUpdateDiv, gojq.OpUpdateMod, gojq.OpUpdateAlt:
 		w.called[updates[op]] = true
 		guard := "_touched"
