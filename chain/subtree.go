@@ -42,7 +42,7 @@ func (t *Tree) Effect() executors.Annotations {
 		may := t.Tasks[i].Definition.EffectOf(t.Tasks[i].Inputs.Known())
 		all.ReadOnly = all.ReadOnly && may.ReadOnly
 		all.Idempotent = all.Idempotent && (may.Idempotent || may.ReadOnly)
-		all.Destructive = all.Destructive || may.Destructive
+		all.Destructive = all.Destructive || may.Destructive || t.Tasks[i].RetryUnsafe
 		all.OpenWorld = all.OpenWorld || may.OpenWorld
 	}
 	return all

@@ -60,6 +60,9 @@ type Task struct {
 	// RetryOn are the failures that Retry repeats, as written: network, 5xx, 429.
 	// None: the usual ones.
 	RetryOn []string
+	// RetryUnsafe means that Retry also repeats calls that are not safe to repeat,
+	// if policy allows it.
+	RetryUnsafe bool
 	// AllowFailure means that the task's failure does not fail the run.
 	AllowFailure bool
 }

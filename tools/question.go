@@ -99,6 +99,9 @@ func (s *Set) aboutTasks(ctx context.Context, tree *chain.Tree, inputs map[strin
 // mayDestroy reports whether a task may destroy something. An input that is
 // known only during the run counts as the worst case.
 func (s *Set) mayDestroy(ctx context.Context, t *chain.Task) bool {
+	if t.RetryUnsafe {
+		return true
+	}
 	if t.Tree != nil {
 		return slices.ContainsFunc(all(t.Tree), func(i int) bool { return s.mayDestroy(ctx, &t.Tree.Tasks[i]) })
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/engine"
 	"github.com/chainwright/chainwright/chain/store/memory"
+	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/rest"
 )
@@ -45,6 +46,9 @@ func TestWrittenRetry(t *testing.T) {
 		{name: "a POST after 503 without a time", method: "POST", retry: `{"max_attempts":2,` + quick + `}`, status: 503, requests: 1},
 		{name: "a POST after 500", method: "POST", retry: `{"max_attempts":3,"on":["5xx"],` + quick + `}`, status: 500, requests: 1},
 		{name: "a POST after 429 that is not named", method: "POST", retry: `{"max_attempts":3,"on":["network"],` + quick + `}`, status: 429, requests: 1},
+		{name: "an unsafe POST after 500", method: "POST", retry: `{"max_attempts":3,"unsafe":true,` + quick + `}`, status: 500, fails: 2, requests: 3},
+		{name: "an unsafe POST after 404", method: "POST", retry: `{"max_attempts":3,"unsafe":true,` + quick + `}`, status: 404, requests: 1},
+		{name: "an unsafe POST after 500 that is not named", method: "POST", retry: `{"max_attempts":3,"unsafe":true,"on":"network",` + quick + `}`, status: 500, requests: 1},
 		{name: "a POST, and nothing is written", method: "POST", status: 429, requests: 1},
 		{name: "asked for more than max_seconds", method: "GET", retry: `{"max_attempts":3,"max_seconds":1}`, status: 503, retryAfter: "12", requests: 1, waits: 12},
 		{name: "asked for more than the task's time", method: "GET", retry: `{"max_attempts":3,"max_seconds":60}`, timeout: `2`, status: 503, retryAfter: "12", requests: 1, waits: 12},
@@ -62,7 +66,7 @@ func TestWrittenRetry(t *testing.T) {
 				}
 			}))
 			defer server.Close()
-			b := newBench(t, memory.Open(memory.Options{}), engine.Options{}, policy.Config{Network: policy.Network{Allow: []string{"127.0.0.1"}}})
+			b := newBench(t, memory.Open(memory.Options{}), engine.Options{}, policy.Config{RetryUnsafe: true, Network: policy.Network{Allow: []string{"127.0.0.1"}}})
 			if err := b.Registry.Register(rest.New()); err != nil {
 				t.Fatal(err)
 			}
@@ -86,6 +90,20 @@ func TestWrittenRetry(t *testing.T) {
 				t.Errorf("retry_after is %v", task.RetryAfter)
 			}
 		})
+	}
+}
+
+// Without policy.retry_unsafe, a tree that asks for it is not run.
+func TestUnsafeRetryNeedsPolicy(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, memory.Open(memory.Options{}), engine.Options{}, policy.Config{})
+	if err := b.Registry.Register(rest.New()); err != nil {
+		t.Fatal(err)
+	}
+	tree := b.Tree(t, `[{"name":"rest_executor","retry":{"max_attempts":2,"unsafe":true},"inputs":{"url":"http://example.com","method":"POST"}}]`)
+	_, err := b.PrepareRun(tree, chain.RunOptions{})
+	if refused := executors.AsError(err); refused == nil || refused.Type != executors.PermissionDenied || !strings.Contains(refused.Hint, "policy.retry_unsafe: true") {
+		t.Errorf("%v", err)
 	}
 }
 

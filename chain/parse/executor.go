@@ -233,6 +233,15 @@ func (p *parser) repeatable(i int, known map[string]any) {
 	}
 	effect := t.Definition.EffectOf(known)
 	if effect.Idempotent || effect.ReadOnly {
+		if t.RetryUnsafe {
+			p.warn(i, "retry.unsafe", chain.CodeNoEffect, "leave it out", "%s is safe to repeat with these inputs", t.Executor)
+		}
+		return
+	}
+	if t.RetryUnsafe {
+		if !p.reg.Policy().RetryUnsafe() {
+			p.warn(i, "retry.unsafe", chain.CodeNotAllowed, "open policy.retry_unsafe, by setting it to true", "policy does not allow to repeat what is not safe to repeat")
+		}
 		return
 	}
 	const refused = "it is tried again only after a refusal to begin (HTTP 429, or 503 with Retry-After)"

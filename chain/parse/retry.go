@@ -24,7 +24,7 @@ func (p *parser) retry(i int, v any) {
 		p.problem(i, "retry", chain.CodeWrongType, `{"max_attempts": 3}`, "must be an object; got %s", describeKind(v))
 		return
 	}
-	p.onlyFields(i, "retry", fields, "max_attempts", "backoff", "initial_seconds", "max_seconds", "on")
+	p.onlyFields(i, "retry", fields, "max_attempts", "backoff", "initial_seconds", "max_seconds", "on", "unsafe")
 	t := &p.tree.Tasks[i]
 	var r executors.Retry
 	if t.Definition != nil {
@@ -36,6 +36,11 @@ func (p *parser) retry(i int, v any) {
 	usable := p.attempts(i, fields["max_attempts"], &r)
 	p.backoff(i, fields["backoff"], &r)
 	t.RetryOn = p.retryOn(i, fields["on"])
+	if v := fields["unsafe"]; v != nil {
+		if t.RetryUnsafe, ok = v.(bool); !ok {
+			p.problem(i, "retry.unsafe", chain.CodeWrongType, "", "must be true or false; got %s", describeKind(v))
+		}
+	}
 	initial := p.pause(i, "retry.initial_seconds", fields["initial_seconds"], &r.Initial)
 	limited := p.pause(i, "retry.max_seconds", fields["max_seconds"], &r.Max)
 	if r.Initial == 0 && !initial {
@@ -55,6 +60,7 @@ func (p *parser) retry(i int, v any) {
 	}
 	if r.Never {
 		p.warn(i, "retry", chain.CodeNoEffect, "leave it out", "%s is never tried again", t.Executor)
+		t.RetryUnsafe = false
 		return
 	}
 	if usable && r.MaxAttempts <= 1 {

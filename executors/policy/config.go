@@ -7,6 +7,9 @@ import "time"
 type Config struct {
 	// ReadOnly allows only calls that change nothing, whatever else is set.
 	ReadOnly bool `yaml:"read_only,omitempty"`
+	// RetryUnsafe lets trees repeat calls that are not safe to repeat, with
+	// retry.unsafe.
+	RetryUnsafe bool `yaml:"retry_unsafe,omitempty"`
 	// Confirm says when the user is asked before a call. The default is
 	// ConfirmNever.
 	Confirm     string                `yaml:"confirm,omitempty"`

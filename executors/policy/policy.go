@@ -148,6 +148,9 @@ func (p *Policy) Close() error {
 	return p.closeErr
 }
 
+// RetryUnsafe reports whether trees may repeat calls that are not safe to repeat.
+func (p *Policy) RetryUnsafe() bool { return p.config.RetryUnsafe }
+
 // ReadOnly reports whether only calls that change nothing are allowed.
 func (p *Policy) ReadOnly() bool { return p.config.ReadOnly }
 

@@ -30,7 +30,7 @@ const (
 	fieldsTree = `{"version": 1, "name": "n", "description": "d", "inputs": {"type": "object"}, "outputs": {}, "labels": {}, "no_such_field": 1, "tasks": [
 		{"id": "a", "name": "data_processor", "schemas": {"method": "data_processor"}, "params": {"executor_id": "data_processor"},
 		 "inputs": {"data": [1], "operation": "count"}, "parent_id": null, "dependencies": [], "priority": 1, "user_id": "u", "when": true, "for_each": [1],
-		 "max_parallel": 1, "timeout": 1, "retry": {"max_attempts": 2, "on": "network", "backoff": "fixed", "initial_seconds": 1, "max_seconds": 1, "multiplier": 2, "no_such_field": 1},
+		 "max_parallel": 1, "timeout": 1, "retry": {"max_attempts": 2, "on": "network", "unsafe": true, "backoff": "fixed", "initial_seconds": 1, "max_seconds": 1, "multiplier": 2, "no_such_field": 1},
 		 "allow_failure": true, "executor": "x", "type": "x", "no_such_field": 1,
 		 "status": "pending", "result": 1, "error": "", "progress": 0, "created_at": "", "started_at": "", "updated_at": "", "completed_at": "",
 		 "has_children": false, "has_references": false, "origin_type": "", "original_task_id": "", "task_tree_id": "", "next_run_at": "", "last_run_at": "",

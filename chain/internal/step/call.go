@@ -21,6 +21,8 @@ type Call struct {
 	// to repeat; none: the usual ones.
 	Written bool
 	On      []string
+	// Unsafe repeats the call even if it is not safe to repeat.
+	Unsafe bool
 	// Longest is the longest wait that a peer may ask for. 0: Retry.Max.
 	Longest time.Duration
 	// Before is the number of attempts made earlier, by runs that were retried.
@@ -40,7 +42,7 @@ func New(t *chain.Task, call *executors.Call) Call {
 		c.Timeout = min(c.Timeout, executors.TimeoutFor(t.Definition, call.Inputs, 0))
 	}
 	if t.Retry != nil {
-		c.Retry, c.Written, c.On, c.Longest = *t.Retry, true, t.RetryOn, t.Timeout
+		c.Retry, c.Written, c.On, c.Longest, c.Unsafe = *t.Retry, true, t.RetryOn, t.Timeout, t.RetryUnsafe
 	}
 	return c
 }
@@ -48,7 +50,7 @@ func New(t *chain.Task, call *executors.Call) Call {
 // Do calls the executor until it succeeds or the retry policy gives up, and
 // returns the last outcome and the number of attempts, those before included.
 func (c *Call) Do(ctx context.Context, registry *executors.Registry) (out executors.Outcome, attempts int) {
-	safe := Repeatable(c.Definition, c.Call.Inputs)
+	safe := Repeatable(c.Definition, c.Call.Inputs) || c.Unsafe && registry.Policy().RetryUnsafe()
 	made, _ := retry.Do(ctx, c.Retry, func(n int) (*executors.Error, bool) {
 		if n > 1 {
 			again := *c.Call // the executor may have kept the one before

@@ -17,6 +17,10 @@ import (
 // gone, so that none of the tree runs.
 func Allowed(registry *executors.Registry, tree *chain.Tree) *executors.Error {
 	for t := range tree.Every() {
+		if t.RetryUnsafe && !registry.Policy().RetryUnsafe() {
+			return executors.Errorf(executors.PermissionDenied, "task %s: policy does not allow retry.unsafe, which repeats what is not safe to repeat", t.ID).
+				WithHint("open it with policy.retry_unsafe: true")
+		}
 		if t.Tree != nil {
 			continue // its tasks are checked
 		}

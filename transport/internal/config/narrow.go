@@ -60,6 +60,7 @@ var rules = map[string]rule{
 	"llm.prices":              ignored, // a lower price raises the limit of the cost
 
 	"policy.read_only":                     on,
+	"policy.retry_unsafe":                  off,
 	"policy.confirm":                       stricter,
 	"policy.command.shell":                 off,
 	"policy.command.programs":              fewer,

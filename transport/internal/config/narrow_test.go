@@ -71,6 +71,7 @@ var wider = map[string]string{
 	"llm.prices":              `llm: {prices: {m: {input: 0}}}`,
 
 	"policy.read_only":                     `policy: {read_only: false}`,
+	"policy.retry_unsafe":                  `policy: {retry_unsafe: true}`,
 	"policy.confirm":                       `policy: {confirm: never}`,
 	"policy.command.shell":                 `policy: {command: {shell: true}}`,
 	"policy.command.programs":              `policy: {command: {programs: [{path: /bin/true}, {path: /bin/false}, {path: /bin/sh}]}}`,
