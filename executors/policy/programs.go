@@ -216,13 +216,8 @@ func (p *Policy) refuseProgram(name string) error {
 		Message: fmt.Sprintf("the program %q is not allowed", name),
 		Hint:    fmt.Sprintf("to allow it, add it to policy.command.programs: [{path: %s}]", path),
 	}
-	if len(p.programs) > 0 {
-		names := make([]string, len(p.programs))
-		for i, prog := range p.programs {
-			names[i] = prog.name
-		}
-		slices.Sort(names)
-		denied.Message += "; the allowed programs are " + strings.Join(slices.Compact(names), ", ")
+	if names := p.ProgramNames(); len(names) > 0 {
+		denied.Message += "; the allowed programs are " + strings.Join(names, ", ")
 	}
 	return denied
 }

@@ -34,7 +34,7 @@ func (g *Generator) byModel(ctx context.Context, call *executors.Call, in Input,
 	if err != nil {
 		return nil, executors.AsError(fmt.Errorf("the schema of the reply: %w", err))
 	}
-	told := g.brief(in, exclude)
+	told := g.brief(ctx, in, exclude)
 	judge := &judge{g: g, in: in, exclude: exclude, call: call}
 	call.Progress(executors.Progress{Message: "the model is planning"})
 	reply, failed := client.Complete(ctx, llm.Request{

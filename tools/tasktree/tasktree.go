@@ -19,6 +19,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/tasktree/brief"
@@ -53,6 +54,9 @@ type Options struct {
 	Trees string
 	// Exclude are executors that no plan may use.
 	Exclude []string
+	// HideNames leaves the names of connections, folders, programs and secrets
+	// out of every brief: those for models and those for the calling assistant.
+	HideNames bool
 }
 
 // Generator is task_tree_generator.
@@ -136,7 +140,7 @@ func (g *Generator) generate(ctx context.Context, call *executors.Call, in Input
 	var err error
 	switch provider := g.provider(ctx, in.Provider); provider {
 	case Caller:
-		return g.handOff(in, exclude), nil
+		return g.handOff(ctx, in, exclude), nil
 	case Builtin:
 		p, err = g.byRules(in, exclude)
 	default:
@@ -197,21 +201,22 @@ func (g *Generator) checkAllowed(allowed, exclude []string) *executors.Error {
 
 // Brief returns the brief that a model would receive.
 func (g *Generator) Brief(in Input) brief.Brief {
-	return g.brief(in, append([]string{ID}, g.opts.Exclude...))
+	return g.brief(context.Background(), in, append([]string{ID}, g.opts.Exclude...))
 }
 
-func (g *Generator) brief(in Input, exclude []string) brief.Brief {
+func (g *Generator) brief(ctx context.Context, in Input, exclude []string) brief.Brief {
 	return brief.Make(brief.Options{
 		Registry: g.opts.Registry, Requirement: in.Requirement, Context: in.Context,
 		Allowed: in.Allowed, Exclude: exclude, MaxTasks: in.MaxTasks,
+		ReadOnly: policy.RestrictionOf(ctx).ReadOnly, HideNames: g.opts.HideNames,
 	})
 }
 
 // handOff returns the brief to the assistant that calls.
-func (g *Generator) handOff(in Input, exclude []string) *Output {
+func (g *Generator) handOff(ctx context.Context, in Input, exclude []string) *Output {
 	return &Output{
 		Status: statusHandedOff, Tasks: []any{}, Provider: Caller, Warnings: []string{},
-		Brief: g.brief(in, exclude).Text(), ReplySchema: brief.ReplySchema(), Next: brief.HandOff(),
+		Brief: g.brief(ctx, in, exclude).Text(), ReplySchema: brief.ReplySchema(), Next: brief.HandOff(),
 	}
 }
 

@@ -120,7 +120,7 @@ func (a *App) build() error {
 func (a *App) publish() error {
 	o := &a.options
 	for _, generator := range []executors.Executor{
-		tasktree.New(tasktree.Options{Registry: a.registry, Runner: a.runner, Trees: o.trees, Exclude: o.selection.Exclude}),
+		tasktree.New(tasktree.Options{Registry: a.registry, Runner: a.runner, Trees: o.trees, Exclude: o.selection.Exclude, HideNames: o.hideNames}),
 		sequential.New(),
 		promptchain.New(promptchain.Options{Registry: a.registry, Runner: a.runner, Exclude: o.selection.Exclude}),
 	} {

@@ -32,6 +32,7 @@ type options struct {
 	keep         time.Duration
 	maxBytes     int64
 	trees        string
+	hideNames    bool
 	executorsDir string
 	onDemand     bool
 	selection    Selection
@@ -157,6 +158,11 @@ func WithConfigFile(path string, approved bool) Option {
 // WithTrees sets the folder of saved task trees, which can be run by name. The
 // default is none.
 func WithTrees(dir string) Option { return func(o *options) { o.trees = dir } }
+
+// WithSharedNames sets whether the planner's brief, which models and calling
+// assistants get, names connections, folders, programs and secrets. The default
+// is true.
+func WithSharedNames(share bool) Option { return func(o *options) { o.hideNames = !share } }
 
 // WithExecutorsDir sets a folder of executors that users write without Go; see
 // docs/user-made-executors.md. They are read again when they change. The

@@ -51,6 +51,7 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 		app.WithoutBuiltin(), app.WithExecutors(execs...), app.WithExecutorsDir(executorsDir),
 		app.WithPolicy(cfg.Policy), app.WithModels(cfg.LLM), app.WithDataDir(cfg.DataDir),
 		app.WithStore(cfg.Store), app.WithRecords(cfg.Records.Keep, int64(cfg.Records.MaxBytes)), app.WithTrees(treesFolder(cfg)),
+		app.WithSharedNames(cfg.Planner.ShareNames),
 		app.WithSelection(selection(cfg)),
 		app.WithHTTP(app.HTTP{
 			Token: os.Getenv(cfg.HTTP.TokenEnv), Tokens: tokens(cfg), Origins: cfg.HTTP.Origins, Hosts: cfg.HTTP.Hosts, Stateless: cfg.HTTP.Stateless,

@@ -86,8 +86,12 @@ type Options struct {
 	Context     string
 	Allowed     []string // empty: all
 	Exclude     []string
-	MaxTasks    int
-	Budget      int // tokens; 0: Aim. Above Budget, all executors are described whole
+	// ReadOnly means that the caller may only make calls that change nothing.
+	ReadOnly bool
+	// HideNames leaves out the names of connections, folders, programs and secrets.
+	HideNames bool
+	MaxTasks  int
+	Budget    int // tokens; 0: Aim. Above Budget, all executors are described whole
 }
 
 // Brief is the text in two parts: the same for every requirement, and the
@@ -110,6 +114,7 @@ func Make(opts Options) Brief {
 	list, needed := choose(opts)
 	const others = "\nOther executors, with their required inputs; the resource `executor://ID` describes each:\n\n"
 	const unlisted = "- %d more: see the list of tools\n"
+	names := configured(opts, list, needed)
 	fixed := len(head) + len(rules) + len(notation) + len(examples) + len(others)
 	lines, sum := make([]string, len(list)), 0
 	for i, def := range list {
@@ -118,7 +123,7 @@ func Make(opts Options) Brief {
 	}
 	// There is room for the line of each executor, unless the user made hundreds.
 	reserved := min(sum, opts.Budget*bytesPerToken/4)
-	left := opts.Budget*bytesPerToken - fixed - reserved
+	left := opts.Budget*bytesPerToken - fixed - reserved - min(len(names), usualNames)
 	var whole strings.Builder
 	var rest []int
 	for i, def := range list {
@@ -134,7 +139,7 @@ func Make(opts Options) Brief {
 	if len(rest) > 0 {
 		more.WriteString(others)
 	}
-	room := max(opts.Budget, Budget)*bytesPerToken - fixed - whole.Len() - len(unlisted)
+	room := max(opts.Budget, Budget)*bytesPerToken - fixed - len(names) - whole.Len() - len(unlisted)
 	for n, i := range rest {
 		if room -= len(lines[i]); room < 0 {
 			fmt.Fprintf(&more, unlisted, len(rest)-n)
@@ -142,6 +147,7 @@ func Make(opts Options) Brief {
 		}
 		more.WriteString(lines[i])
 	}
+	more.WriteString(names)
 	replaced := strings.NewReplacer("{{RULES}}", rules, "{{NOTATION}}", notation, "{{EXECUTORS}}", strings.TrimSpace(whole.String()),
 		"{{MORE}}", more.String(), "{{EXAMPLES}}", examples).Replace(head)
 	return Brief{Rules: replaced, Task: task(opts)}

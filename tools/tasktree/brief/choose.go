@@ -61,8 +61,8 @@ func choose(opts Options) (list []*executors.Definition, needed int) {
 	}
 	needed = len(list)
 	list = add(list, named(defs, usual))
-	needed = min(max(needed, fewest), len(list))
-	return add(list, favored(x, opts.Requirement+"\n"+opts.Context)), needed
+	list = add(list, favored(x, opts.Requirement+"\n"+opts.Context))
+	return list, min(max(needed, fewest), len(list))
 }
 
 // favored returns all definitions, the best match first.

@@ -45,8 +45,9 @@ type Config struct {
 	Memory  Memory        `yaml:"memory"`
 	HTTP    HTTP          `yaml:"http"`
 	// LLM sets the language models and their limits.
-	LLM    llm.Settings  `yaml:"llm"`
-	Policy policy.Config `yaml:"policy"`
+	LLM     llm.Settings  `yaml:"llm"`
+	Planner Planner       `yaml:"planner"`
+	Policy  policy.Config `yaml:"policy"`
 }
 
 // NoExecutors is the value of ExecutorsDir for no folder.
@@ -79,6 +80,12 @@ type HTTP struct {
 	Stateless bool `yaml:"stateless"`
 }
 
+// Planner holds the settings of task_tree_generator.
+type Planner struct {
+	// ShareNames lets briefs name connections, folders, programs and secrets.
+	ShareNames bool `yaml:"share_names"`
+}
+
 // Token is a named bearer token, read from a variable or a file.
 type Token struct {
 	Env  string `yaml:"env,omitempty"`
@@ -99,6 +106,7 @@ func Defaults() Config {
 		Records:  Records{Keep: 30 * 24 * time.Hour, MaxBytes: 1 << 30},
 		Memory:   Memory{GCPercent: 400, Limit: 512 << 20},
 		LLM:      llm.Defaults(),
+		Planner:  Planner{ShareNames: true},
 		HTTP:     HTTP{Addr: "127.0.0.1:8080", TokenEnv: "CHAINWRIGHT_TOKEN"},
 	}
 }

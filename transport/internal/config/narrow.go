@@ -59,6 +59,8 @@ var rules = map[string]rule{
 	"llm.cache":               ignored,
 	"llm.prices":              ignored, // a lower price raises the limit of the cost
 
+	"planner.share_names": off,
+
 	"policy.read_only":                     on,
 	"policy.retry_unsafe":                  off,
 	"policy.confirm":                       stricter,

@@ -20,6 +20,7 @@ discovery: true
 log_level: info
 http: {origins: ["https://a.example"], hosts: [a.example]}
 llm: {provider: ollama, max_concurrent: 10, requests_per_minute: 10, tokens_per_minute: 10, max_cost_usd: 1, max_tokens_total: 10}
+planner: {share_names: false}
 policy:
   read_only: true
   confirm: where_possible
@@ -69,6 +70,8 @@ var wider = map[string]string{
 	"llm.max_tokens_total":    `llm: {max_tokens_total: -1}`,
 	"llm.cache":               `llm: {cache: true}`,
 	"llm.prices":              `llm: {prices: {m: {input: 0}}}`,
+
+	"planner.share_names": `planner: {share_names: true}`,
 
 	"policy.read_only":                     `policy: {read_only: false}`,
 	"policy.retry_unsafe":                  `policy: {retry_unsafe: true}`,
@@ -170,6 +173,24 @@ func TestAnUnapprovedFileNarrowsKeyByKey(t *testing.T) {
 		require.Empty(t, l.Warning(), key)
 		require.Equal(t, "chainwright.yaml:1", l.Source(key), "doctor says where it comes from")
 	}
+}
+
+// What is on by default can be turned off.
+func TestAnUnapprovedFileKeepsNames(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	l, err := m.load(nil)
+	require.NoError(t, err)
+	require.True(t, l.Planner.ShareNames)
+	m.here("planner: {share_names: false}\n")
+	l, err = m.load(nil)
+	require.NoError(t, err)
+	require.False(t, l.Planner.ShareNames)
+	require.Empty(t, l.Warning())
+	m.env = append(m.env, "CHAINWRIGHT_PLANNER_SHARE_NAMES=true")
+	l, err = m.load(nil)
+	require.NoError(t, err)
+	require.True(t, l.Planner.ShareNames, "a variable stands over the file")
 }
 
 func TestAnUnapprovedFileTakesNothingFromTheUsersOwn(t *testing.T) {
