@@ -26,8 +26,8 @@ import (
 // waysIn are all ways into the program, each with the rows of entryPoints that
 // attack it. One without rows calls no executor.
 var waysIn = map[string][]string{
-	"tool run_task_tree":      {"tree of a call", "saved tree", "nested tree of a call"},
-	"tool retry_run":          {"retry of a call's tree", "retry of a saved tree"},
+	"tool run_task_tree":      {"tree of a call", "saved tree", "nested tree of a call", "saved tree in a call's tree", "saved tree two levels down"},
+	"tool retry_run":          {"retry of a call's tree", "retry of a saved tree", "retry of a call's inner tree"},
 	"tool run_executor":       {"run_executor", "run_executor, user-made"},
 	"tool of an executor":     {"tool", "user-made executor as a tool"},
 	"tool validate_task_tree": nil,
@@ -37,7 +37,7 @@ var waysIn = map[string][]string{
 	"tool find_executor":      nil,
 	"tool describe_executor":  nil,
 
-	"generator prompt_chain":              {"prompt chain", "nested tree of a chain", "prompt chain in a tree"},
+	"generator prompt_chain":              {"prompt chain", "nested tree of a chain", "prompt chain in a tree", "saved tree in a prompt chain"},
 	"generator task_tree_generator":       {"tree of the engine", "nested tree of the engine"}, // it starts its plan as these are started
 	"generator sequential_task_generator": {"batch"},
 	"generator llm_executor":              nil,
@@ -45,11 +45,11 @@ var waysIn = map[string][]string{
 	"kind command": nil,
 	"kind http":    nil,
 	"kind mcp":     nil,
-	"kind tree":    {"user-made executor", "nested tree of the engine", "retry of a nested tree"},
+	"kind tree":    {"user-made executor", "nested tree of the engine", "retry of a nested tree", "saved tree in an executor"},
 
 	"engine PrepareCall":  {"direct call", "user-made executor"},
-	"engine PrepareRun":   {"tree of the engine", "nested tree of the engine", "elements of a tree"},
-	"engine PrepareRetry": {"retry", "retry of a nested tree"},
+	"engine PrepareRun":   {"tree of the engine", "nested tree of the engine", "elements of a tree", "saved tree in a tree", "saved tree for each element"},
+	"engine PrepareRetry": {"retry", "retry of a nested tree", "retry of a tree in a tree"},
 	"engine Cancel":       nil, // it ends tasks of a run that no process drives, without a call
 	"engine Close":        nil,
 	"engine Events":       nil,
