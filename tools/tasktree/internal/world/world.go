@@ -7,18 +7,15 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/rs/zerolog"
 	_ "modernc.org/sqlite" // the driver sqlite
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/chain/engine"
-	"github.com/chainwright/chainwright/chain/store/memory"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
-	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/llm/llmtest"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/tools/toolstest"
 )
 
 // World is what trees act on. The policy opens its API, its folder (work), its
@@ -30,6 +27,7 @@ type World struct {
 	URL string
 
 	tb       testing.TB
+	runner   chain.Engine
 	data     *Data
 	folder   string
 	database string
@@ -55,7 +53,8 @@ func New(tb testing.TB, data *Data) *World {
 	}
 	w.exec(data.SQL)
 	w.files, w.rows = w.readFiles(), w.readRows()
-	pol := executortest.Policy(tb, policy.Config{
+	all := builtin.All()
+	stack, err := toolstest.New(toolstest.Bare(), toolstest.WithExecutors(all...), toolstest.WithPolicy(policy.Config{
 		// Nothing listens at port 1.
 		Network: policy.Network{Allow: []string{strings.TrimPrefix(w.URL, "http://"), "127.0.0.1:1"}},
 		Files:   policy.Files{Roots: map[string]policy.Root{"work": {Path: w.folder, Write: true}}},
@@ -63,9 +62,17 @@ func New(tb testing.TB, data *Data) *World {
 			"shop": {Kind: "sqlite", DSN: w.database, Write: true},
 			"mail": w.listenMail(),
 		},
+	}))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := stack.Close(); err != nil {
+			tb.Error(err)
+		}
 	})
-	all := builtin.All()
-	w.Registry = executortest.Registry(tb, pol, all...)
+	stack.Registry.CheckOutputs(true)
+	w.Registry, w.runner = stack.Registry, stack.Runner
 	if len(data.Model) > 0 {
 		w.model = llmtest.New(tb, llmtest.Script{Steps: data.Model})
 		llm.Connect(w.model.Client(llm.Settings{Model: "scripted"}), all...)
@@ -79,19 +86,11 @@ func (w *World) Text(text string) string { return strings.ReplaceAll(text, "URL"
 // Run runs a tree to its end.
 func (w *World) Run(tree *chain.Tree, inputs map[string]any) *chain.RunView {
 	w.tb.Helper()
-	kept := memory.Open(memory.Options{})
-	runner := engine.New(engine.Options{Registry: w.Registry, Store: kept, Log: zerolog.Nop()})
-	defer kept.Close()
-	defer func() {
-		if err := runner.Close(w.tb.Context()); err != nil {
-			w.tb.Error(err)
-		}
-	}()
-	started, err := chain.Start(w.tb.Context(), runner, tree, chain.RunOptions{Inputs: inputs})
+	started, err := chain.Start(w.tb.Context(), w.runner, tree, chain.RunOptions{Inputs: inputs})
 	if err != nil {
 		w.tb.Fatalf("%v\n%s", err, tree.Source())
 	}
-	view, err := runner.Wait(w.tb.Context(), started.ID, "")
+	view, err := w.runner.Wait(w.tb.Context(), started.ID, "")
 	if err != nil {
 		w.tb.Fatal(err)
 	}
