@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/width"
+
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // Position is a place in the text of a tree. It is zero for a tree that was given
@@ -33,28 +35,10 @@ const (
 // the line before and from the column, at least LongestLine characters of it.
 func At(line, column int, before, after string) Position {
 	if column > lastColumn {
-		before = "…" + lastRunes(before, shown)
+		before = shorten.LastRunes(before, shown+1)
 	}
-	room := LongestLine - utf8.RuneCountInString(before)
-	end := 0
-	for ; end < len(after) && room > 0; room-- {
-		_, size := utf8.DecodeRuneInString(after[end:])
-		end += size
-	}
-	if end < len(after) {
-		after = after[:end] + "…"
-	}
+	after = shorten.Runes(after, LongestLine+1-utf8.RuneCountInString(before))
 	return Position{Line: line, Column: column, SourceLine: strings.Map(visible, before+after)}
-}
-
-// lastRunes returns the last n characters of a text.
-func lastRunes(s string, n int) string {
-	at := len(s)
-	for ; at > 0 && n > 0; n-- {
-		_, size := utf8.DecodeLastRuneInString(s[:at])
-		at -= size
-	}
-	return s[at:]
 }
 
 // visible replaces the characters that a terminal would obey.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
 // create creates a tree with the modules API, and returns its tasks: one as an
@@ -141,7 +142,7 @@ func (m *modules) made(ctx context.Context, said json.RawMessage) json.RawMessag
 	if len(list) == 1 {
 		whole = list[0]
 	}
-	text, err := json.Marshal(whole)
+	text, err := plainjson.Marshal(whole)
 	if err != nil {
 		return said
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/internal/web"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
 // modules is a server with the API from apflow 0.22: an address for each module.
@@ -145,7 +146,7 @@ func (m *modules) count(ctx context.Context, given map[string]any) (json.RawMess
 		return nil, executors.Errorf(executors.ExecutionError, "%d tasks or more run: this server counts no further", most).
 			WithHint("page through tasks.list with status in_progress")
 	}
-	return json.Marshal(said)
+	return plainjson.Marshal(said)
 }
 
 func (m *modules) health(ctx context.Context) (json.RawMessage, error) {

@@ -64,6 +64,20 @@ func LastLine(s string, n int) string {
 	return Runes(strings.TrimSpace(strings.ToValidUTF8(s[strings.LastIndexByte(s, '\n')+1:], "")), n)
 }
 
+// LastRunes returns at most n characters of the end of s, the first of them "…" if
+// s is longer.
+func LastRunes(s string, n int) string {
+	at := len(s)
+	for i := 0; at > 0; i++ {
+		_, size := utf8.DecodeLastRuneInString(s[:at])
+		if i == n-1 && at > size {
+			return ellipsis + s[at:]
+		}
+		at -= size
+	}
+	return s
+}
+
 // End returns at most n bytes of the end of s, after "…".
 func End(s string, n int) string {
 	if len(s) <= n {

@@ -26,6 +26,8 @@ func TestTexts(t *testing.T) {
 		{"last line of none", shorten.LastLine("", 9), ""},
 		{"last line, long", shorten.LastLine("a\n"+strings.Repeat("é", 1001), 300), strings.Repeat("é", 299) + "…"},
 		{"end", shorten.End("a longer éé", 8), "… éé"},
+		{"last runes fit", shorten.LastRunes("éééé", 4), "éééé"},
+		{"last runes", shorten.LastRunes("aéééé", 4), "…ééé"},
 		{"end fits", shorten.End("short", 5), "short"},
 		{"middle", shorten.Middle("0123456789éabcdefghij", 9), "012345 … 12 characters more … hij"},
 		{"json fits", shorten.JSON(`a"b`, 6), `a"b`},
