@@ -33,12 +33,11 @@ func New(tb testing.TB, peer string, toxic ...string) *Network {
 		n.add(tb, each)
 	}
 	n.valve = n.proxy.Toxics.GetToxic("valve_downstream").Toxic.(*valve)
-	n.valve.over = make(chan struct{})
+	n.valve.init()
 	n.Up(tb)
 	n.Address = n.proxy.Listen
 	tb.Cleanup(func() {
-		n.valve.end()
-		n.valve.flows.Wait()                             // otherwise the library waits for blocked connections
+		n.valve.stop()                                   // otherwise the library waits for blocked connections
 		n.proxy.Toxics.ResetToxics(context.Background()) // releases delayed data
 		n.proxy.Stop()
 	})

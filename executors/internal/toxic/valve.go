@@ -23,18 +23,36 @@ func init() {
 type valve struct {
 	sent, connections atomic.Int64
 	closing           atomic.Pointer[closing]
-	flows             sync.WaitGroup
 
-	mu   sync.Mutex
-	over chan struct{} // closed to end the connections that are open now
+	mu     sync.Mutex
+	over   chan struct{} // closed to end the connections that are open now
+	open   int           // connections; a WaitGroup can't be added to while it is waited for
+	ended  sync.Cond     // signalled when open falls; its lock is mu
+	closed bool          // connections that are opened now end at once
+}
+
+func (v *valve) init() { v.over, v.ended.L = make(chan struct{}), &v.mu }
+
+// stop closes all connections, those that are opened later too, and waits for the
+// end of those that are open.
+func (v *valve) stop() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed = true
+	close(v.over)
+	for v.open > 0 {
+		v.ended.Wait()
+	}
 }
 
 // end closes the open connections.
 func (v *valve) end() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	close(v.over)
-	v.over = make(chan struct{})
+	if !v.closed {
+		close(v.over)
+		v.over = make(chan struct{})
+	}
 }
 
 // closing says after how many bytes a valve closes, and what it does then.
@@ -60,9 +78,9 @@ type flow struct {
 // NewState is called for each connection.
 func (v *valve) NewState() any {
 	v.connections.Add(1)
-	v.flows.Add(1)
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.open++
 	return &flow{valve: v, over: v.over}
 }
 
@@ -122,7 +140,10 @@ func (f *flow) send(stub *toxics.ToxicStub, chunk *stream.StreamChunk) bool {
 // end closes the connection and discards later data.
 func (f *flow) end(stub *toxics.ToxicStub) {
 	stub.Close()
-	f.valve.flows.Done()
+	f.valve.mu.Lock()
+	f.valve.open--
+	f.valve.ended.Broadcast()
+	f.valve.mu.Unlock()
 	for range stub.Input { // until the library closes it
 	}
 }
