@@ -154,6 +154,7 @@ func (m *modules) health(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer response.Body.Close()
 	return m.result(response)
 }
 
@@ -163,6 +164,7 @@ func (m *modules) call(ctx context.Context, module string, inputs any) (json.Raw
 	if err != nil {
 		return nil, err
 	}
+	defer response.Body.Close()
 	return m.result(response)
 }
 
@@ -202,7 +204,7 @@ func isFault(data []byte) (*fault, bool) {
 	return found, json.Unmarshal(data, found) == nil && found.Error.Code != ""
 }
 
-// result reads and closes a response.
+// result reads a response.
 func (m *modules) result(response *http.Response) (json.RawMessage, error) {
 	if succeeded(response) {
 		data, err := body(response)
