@@ -13,6 +13,9 @@ type PreparedCall interface {
 	// Target returns the executor's definition and the inputs with their
 	// defaults. They are not to be changed.
 	Target() (*executors.Definition, map[string]any)
+	// Arguments returns the arguments that the inputs were read from, for
+	// records and questions.
+	Arguments() json.RawMessage
 	// Start makes exactly this call, once, and returns its result. It refuses
 	// the call if the executor was replaced since.
 	Start(ctx context.Context) CallResult

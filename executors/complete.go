@@ -1,8 +1,14 @@
 package executors
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/chainwright/chainwright/executors/internal/schema"
+	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // Complete fills in the defaults of a call's inputs and validates the result.
@@ -17,6 +23,79 @@ func (d *Definition) Complete(inputs map[string]any) (map[string]any, []Violatio
 func (d *Definition) completeOwned(inputs map[string]any) (map[string]any, []Violation) {
 	inputs, violations := d.Input.ApplyOwned(inputs)
 	return inputs, d.excuse(inputs, violations)
+}
+
+// Reread reads arguments once more that were refused: by Schema.Tolerate, and
+// then by complete, which fills in defaults and validates. It also returns the
+// arguments that it has read. before are the violations so far.
+func (d *Definition) Reread(raw json.RawMessage, before []Violation, complete func(map[string]any) (map[string]any, []Violation)) (map[string]any, json.RawMessage, []Violation) {
+	read, wrong := d.Input.Tolerate(raw)
+	object, err := strictjson.DecodeObject(read)
+	if err != nil {
+		return nil, raw, before
+	}
+	inputs, violations := complete(object)
+	return inputs, read, merged(wrong, violations)
+}
+
+// merged returns the violations of both lists, those of the first where both
+// have the same place.
+func merged(first, second []Violation) []Violation {
+	if len(first) == 0 {
+		return second
+	}
+	list := slices.Clone(first)
+	for _, each := range second {
+		if !slices.ContainsFunc(first, func(v Violation) bool { return v.Path == each.Path }) {
+			list = append(list, each)
+		}
+	}
+	return list
+}
+
+// readJSON reads the texts that ReadJSON names.
+func (d *Definition) readJSON(inputs map[string]any, raw json.RawMessage) (map[string]any, json.RawMessage, *Error) {
+	for i := range d.ReadJSON {
+		each := &d.ReadJSON[i]
+		text, ok := inputs[each.Input].(string)
+		if !ok || !each.applies(d.Input, inputs) {
+			continue
+		}
+		text = strings.TrimSpace(text)
+		if !strings.HasPrefix(text, "[") && !strings.HasPrefix(text, "{") {
+			continue
+		}
+		value, err := strictjson.Decode([]byte(text))
+		if err != nil {
+			return nil, nil, Errorf(ValidationError, "%s must be an array or an object here; got text that is not JSON: %w", each.Input, err).WithField(each.Input)
+		}
+		raw = withMember(raw, each.Input, json.RawMessage(text))
+		inputs[each.Input] = value
+	}
+	return inputs, raw, nil
+}
+
+// applies reports whether what the inputs ask for needs JSON.
+func (t *JSONText) applies(input *Schema, inputs map[string]any) bool {
+	if _, ok := inputs[t.Unless]; ok {
+		return false
+	}
+	return (&Effect{When: t.When}).matches(input, inputs) == schema.Yes
+}
+
+// withMember returns an object in which a member has another value.
+func withMember(object json.RawMessage, name string, value json.RawMessage) json.RawMessage {
+	changed := []byte{'{'}
+	for key, old := range strictjson.Members(object) {
+		if len(changed) > 1 {
+			changed = append(changed, ',')
+		}
+		if key == name {
+			old = value
+		}
+		changed = append(append(plainjson.AppendString(changed, key), ':'), old...)
+	}
+	return append(changed, '}')
 }
 
 // excuse validates again and accepts the placeholders of secrets.

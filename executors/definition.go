@@ -42,6 +42,17 @@ type Definition struct {
 	// RowsIn names the input with the rows of a table that the executor writes.
 	// A call of such an executor gets the order of their columns.
 	RowsIn string
+	// ReadJSON are the inputs of any type that are read as JSON if a direct
+	// call gives them as text.
+	ReadJSON []JSONText
+}
+
+// JSONText is an input of any type that has to be an array or an object for
+// calls whose inputs have the values in When, without the input Unless.
+type JSONText struct {
+	Input  string
+	When   map[string][]any
+	Unless string
 }
 
 // Annotations say which effects a call may have. All four are always set.

@@ -11,27 +11,41 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// ResolveInputs decodes the raw inputs of a direct call strictly, fills in
-// defaults and validates them. Its error is one validation_error that names
-// each field, its value and what is allowed.
+// ResolveInputs is ReadInputs without the arguments.
 func (r *Registry) ResolveInputs(id string, raw json.RawMessage) (map[string]any, *Error) {
+	inputs, _, err := r.ReadInputs(id, raw)
+	return inputs, err
+}
+
+// ReadInputs decodes the raw inputs of a direct call strictly, fills in
+// defaults and validates them. Inputs that are refused are read once more by
+// Schema.Tolerate. It also returns the arguments that the inputs were read
+// from: raw, or what it stands for. Its error is one validation_error that
+// names each field, its value and what is allowed.
+func (r *Registry) ReadInputs(id string, raw json.RawMessage) (map[string]any, json.RawMessage, *Error) {
 	e, ok := (*r.all.Load())[id]
 	if !ok {
-		return nil, r.unknown(id)
+		return nil, nil, r.unknown(id)
 	}
 	object, err := strictjson.DecodeObject(raw)
 	if err != nil {
 		var syntax *strictjson.SyntaxError
 		if errors.As(err, &syntax) {
-			return nil, Errorf(ValidationError, "the inputs are not valid JSON: %w", syntax).WithHint("send one JSON object")
+			return nil, nil, Errorf(ValidationError, "the inputs are not valid JSON: %w", syntax).WithHint("send one JSON object")
 		}
-		return nil, AsError(err)
+		return nil, nil, AsError(err)
 	}
 	inputs, violations := e.def.completeOwned(object)
-	if len(violations) > 0 {
-		return nil, InvalidInputs(e.def, violations)
+	if len(violations) > 0 && len(raw) > 0 {
+		inputs, raw, violations = e.def.Reread(raw, violations, e.def.completeOwned)
 	}
-	return inputs, nil
+	if len(violations) > 0 {
+		return nil, nil, InvalidInputs(e.def, violations)
+	}
+	if len(e.def.ReadJSON) > 0 {
+		return e.def.readJSON(inputs, raw)
+	}
+	return inputs, raw, nil
 }
 
 // InvalidInputs returns the error of invalid inputs. It lists the first five

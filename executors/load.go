@@ -153,7 +153,7 @@ var (
 
 func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 	def := new(Definition)
-	var effects, examples *yaml.Node
+	var effects, examples, texts *yaml.Node
 	later := func(to **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *to = n } }
 	before := len(l.problems)
 	fields := []field{
@@ -174,6 +174,7 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 		{"destination", false, l.text(&def.Destination)},
 		{"accepts_dependencies", false, l.boolean(&def.AcceptsDependencies)},
 		{"rows_in", false, l.text(&def.RowsIn)},
+		{"read_json", false, later(&texts)},
 	}
 	for _, name := range sections {
 		fields = append(fields, field{name, false, func(*yaml.Node) {}})
@@ -185,6 +186,9 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 	}
 	if effects != nil {
 		def.Effects = l.effects(effects, def)
+	}
+	if texts != nil {
+		def.ReadJSON = l.readJSON(texts, def)
 	}
 	if examples != nil {
 		def.Examples = l.examples(examples)

@@ -123,7 +123,27 @@ func (l *loader) effects(node *yaml.Node, def *Definition) []Effect {
 	return list
 }
 
-// when reads which values of which inputs an effect applies to.
+// readJSON reads which inputs are read as JSON if they are text.
+func (l *loader) readJSON(node *yaml.Node, def *Definition) []JSONText {
+	var list []JSONText
+	for _, element := range l.list(node) {
+		var text JSONText
+		l.mapping(element, "an entry of read_json",
+			field{"input", true, l.text(&text.Input)},
+			field{"when", false, func(n *yaml.Node) { text.When = l.when(n, def) }},
+			field{"unless", false, l.text(&text.Unless)},
+		)
+		for _, name := range []string{text.Input, text.Unless} {
+			if name != "" && !def.Input.HasProperty(name) {
+				l.problem(element, "read_json names %q, which is not in input_schema; %s", name, nearest.Hint(name, def.Input.Properties()))
+			}
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+// when reads which values of which inputs an effect, or reading JSON, applies to.
 func (l *loader) when(node *yaml.Node, def *Definition) map[string][]any {
 	value, err := strictjson.Value(node)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
+	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
 // The tools that replace the tools of all executors if few tools are wanted.
@@ -126,7 +127,7 @@ func (s *Set) describe(own *executors.Definition) preparer {
 
 func (s *Set) runExecutor(own *executors.Definition) preparer {
 	return func(ctx context.Context, req *Request) (work, *Question) {
-		args, err := resolve(own, req.Arguments, "inputs")
+		args, given, err := resolveGiven(own, req.Arguments, "inputs")
 		if err != nil {
 			return refused(err), nil
 		}
@@ -134,12 +135,11 @@ func (s *Set) runExecutor(own *executors.Definition) preparer {
 		if err != nil {
 			return refused(err), nil
 		}
-		inputs, encodeErr := plainjson.Marshal(args["inputs"])
-		if args["inputs"] == nil {
-			inputs = nil
-		}
-		if encodeErr != nil {
-			return refused(executors.AsError(fmt.Errorf("reading the inputs: %w", encodeErr))), nil
+		var inputs json.RawMessage // as they were written: the order of keys may matter
+		for name, value := range strictjson.Members(given) {
+			if name == "inputs" && string(value) != "null" {
+				inputs = value
+			}
 		}
 		call, question := s.prepareCall(ctx, def.ID, inputs, req, s.readingOnly(ctx))
 		return &hinting{call, "describe_executor has the input schema of " + def.ID}, question

@@ -100,7 +100,7 @@ func (s *Set) prepareCall(ctx context.Context, id string, arguments json.RawMess
 	case tree != nil:
 		return &directCall{s, prepared}, s.aboutTasks(ctx, tree, nil, all(tree), def.ID)
 	}
-	return &directCall{s, prepared}, s.aboutCall(def, arguments)
+	return &directCall{s, prepared}, s.aboutCall(def, prepared.Arguments())
 }
 
 func (d *directCall) run(ctx context.Context) *Result {
@@ -135,29 +135,53 @@ func milliseconds(d time.Duration) float64 {
 	return float64(d.Round(10*time.Microsecond)/(10*time.Microsecond)) / 100
 }
 
-// resolve reads the arguments of a tool that is not an executor: it decodes
-// them strictly, fills in defaults and validates. The tool itself checks the
-// arguments in free.
+// resolve reads the arguments of a tool that is not an executor: see
+// resolveGiven.
 func resolve(def *executors.Definition, raw json.RawMessage, free ...string) (map[string]any, *executors.Error) {
+	args, _, err := resolveGiven(def, raw, free...)
+	return args, err
+}
+
+// resolveGiven decodes the arguments strictly, fills in defaults and validates
+// them; arguments that are refused are read once more by Definition.Reread. It
+// also returns the arguments that it has read. The tool itself checks the
+// arguments in free.
+func resolveGiven(def *executors.Definition, raw json.RawMessage, free ...string) (map[string]any, json.RawMessage, *executors.Error) {
 	args, err := strictjson.DecodeObject(raw)
 	if err != nil {
-		return nil, executors.Errorf(executors.ValidationError, "the arguments of %s are not valid: %w", def.ID, err).
+		return nil, nil, executors.Errorf(executors.ValidationError, "the arguments of %s are not valid: %w", def.ID, err).
 			WithHint("send one JSON object")
 	}
-	held := map[string]any{}
-	for _, name := range free {
-		if value, ok := args[name]; ok {
-			held[name], args[name] = value, executors.Unknown{}
+	complete := func(args map[string]any) (map[string]any, []executors.Violation) {
+		held := map[string]any{}
+		for _, name := range free {
+			if value, ok := args[name]; ok {
+				held[name], args[name] = value, executors.Unknown{}
+			}
+		}
+		filled, violations := def.Input.Apply(args)
+		for name, value := range held {
+			args[name] = value
+			if filled != nil {
+				filled[name] = value
+			}
+		}
+		return filled, violations
+	}
+	filled, violations := complete(args)
+	if len(raw) > 0 && (len(violations) > 0 || len(def.Input.Validate(args)) > 0) {
+		tree, isText := args["tasks"].(string)
+		filled, raw, violations = def.Reread(raw, violations, complete)
+		if isText && filled != nil && slices.Contains(free, "tasks") {
+			// Text of a tree is read as a file is: it may be YAML, and its problems have lines.
+			filled["tasks"] = tree
+			violations = slices.DeleteFunc(violations, func(v executors.Violation) bool { return v.Path == "tasks" })
 		}
 	}
-	filled, violations := def.Input.Apply(args)
 	if len(violations) > 0 {
-		return nil, violated(def.ID, violations)
+		return nil, nil, violated(def.ID, violations)
 	}
-	for name, value := range held {
-		filled[name] = value
-	}
-	return filled, nil
+	return filled, raw, nil
 }
 
 // violated builds one error from all violations of a tool's schema.

@@ -22,13 +22,13 @@ type preparedCall struct {
 	engine *Engine
 	def    *executors.Definition
 	inputs map[string]any
-	args   json.RawMessage // as given, for the record
+	args   json.RawMessage // what inputs were read from, for the record
 	opts   chain.CallOptions
 }
 
 // PrepareCall implements chain.Engine.
 func (r *Engine) PrepareCall(executorID string, args json.RawMessage, opts chain.CallOptions) (chain.PreparedCall, error) {
-	inputs, problem := r.opts.Registry.ResolveInputs(executorID, args)
+	inputs, args, problem := r.opts.Registry.ReadInputs(executorID, args)
 	if problem != nil {
 		return nil, problem
 	}
@@ -44,6 +44,9 @@ func (r *Engine) PrepareCall(executorID string, args json.RawMessage, opts chain
 
 // Target implements chain.PreparedCall.
 func (p *preparedCall) Target() (*executors.Definition, map[string]any) { return p.def, p.inputs }
+
+// Arguments implements chain.PreparedCall.
+func (p *preparedCall) Arguments() json.RawMessage { return p.args }
 
 // Start implements chain.PreparedCall. A call is a run of one task that needs
 // no scheduler. If the call may be repeated, its record is written after the

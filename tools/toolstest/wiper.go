@@ -47,11 +47,11 @@ func (w *Wiper) wipe(_ context.Context, _ *executors.Call, in struct {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if in.Mode == "look" {
-		return &wiped{slices.Clone(w.wiped)}, nil
+		return &wiped{append([]string{}, w.wiped...)}, nil
 	}
 	w.wiped = append(w.wiped, in.What)
 	if in.Fail {
 		return nil, executors.Errorf(executors.ExecutionError, "wiping %s failed halfway", in.What)
 	}
-	return &wiped{slices.Clone(w.wiped)}, nil
+	return &wiped{append([]string{}, w.wiped...)}, nil
 }

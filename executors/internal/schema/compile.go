@@ -49,6 +49,7 @@ func compile(name string, raw json.RawMessage) (compiled *v5.Schema, err error) 
 	compiler := v5.NewCompiler()
 	compiler.Draft = v5.Draft2020
 	compiler.AssertFormat = true
+	compiler.ExtractAnnotations = true
 	compiler.LoadURL = func(string) (io.ReadCloser, error) { return nil, errRemote }
 	if err := compiler.AddResource(address, bytes.NewReader(raw)); err != nil {
 		return nil, compileError(name, err)
