@@ -43,6 +43,13 @@ type Gated interface {
 	Closed() (setting string, closed bool)
 }
 
+// Noted is an executor with a note that depends on the settings, such as the
+// language model. It follows the description of the published tool. Note is
+// called when tools are listed, and must be fast.
+type Noted interface {
+	Note() string
+}
+
 // Call is one attempt at one call of an executor.
 type Call struct {
 	// Inputs are validated, with defaults filled in. Numbers are json.Number.
@@ -55,6 +62,9 @@ type Call struct {
 	Columns []string
 	// RunID and TaskID are the run and the task of the call.
 	RunID, TaskID string
+	// Outermost is the run that a person or an assistant started: RunID, or the
+	// run whose task, directly or through others, started the run RunID.
+	Outermost string
 	// Attempt counts from 1.
 	Attempt int
 	// Principal is the caller, for the audit line; empty on a local transport.

@@ -267,6 +267,16 @@ func (r *Registry) closed(e *entry) (setting string, closed bool) {
 	return "", false
 }
 
+// Note returns the note of an executor, or "".
+func (r *Registry) Note(id string) string {
+	if e, ok := (*r.all.Load())[id]; ok {
+		if noted, ok := e.Executor.(Noted); ok {
+			return noted.Note()
+		}
+	}
+	return ""
+}
+
 // CheckOutputs turns on a debug mode: Invoke validates every output against
 // the executor's schema, and fails the call if it is not valid.
 func (r *Registry) CheckOutputs(on bool) { r.check.Store(on) }

@@ -207,7 +207,7 @@ type example struct {
 
 func (s *Set) description(ctx context.Context, def *executors.Definition) description {
 	d := description{
-		ID: def.ID, Title: def.Title, Description: def.Description, Toolset: def.Toolset, Tags: def.Tags,
+		ID: def.ID, Title: def.Title, Description: s.described(def), Toolset: def.Toolset, Tags: def.Tags,
 		Annotations: def.Annotations, Timeout: def.Timeout.Default.Seconds(), Ceiling: def.Timeout.Ceiling.Seconds(),
 		Input: def.Input.JSON(),
 	}

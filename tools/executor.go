@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -16,12 +17,17 @@ import (
 // executorTool publishes an executor under its id.
 func (s *Set) executorTool(def *executors.Definition) Tool {
 	return Tool{
-		Name: def.ID, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
+		Name: def.ID, Title: def.Title, Description: s.described(def), Toolset: def.Toolset,
 		Input: publishable(def.Input.JSON()), Output: outputSchema(def), Annotations: def.Annotations,
 		prepare: func(ctx context.Context, req *Request) (work, *Question) {
 			return s.prepareCall(ctx, def.ID, req.Arguments, req, false)
 		},
 	}
+}
+
+// described returns the description of an executor, followed by its note.
+func (s *Set) described(def *executors.Definition) string {
+	return strings.TrimSpace(def.Description + " " + s.opts.Registry.Note(def.ID))
 }
 
 // notAtTheTop are keywords that MCP clients reject at the root of a schema. Calls

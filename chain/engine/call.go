@@ -63,8 +63,8 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 	if problem := r.unchanged(def.ID, def); problem != nil {
 		return refuse(problem)
 	}
-	inside := ctx.Value(within{}) != nil
-	c.ctx, c.cancel = context.WithCancelCause(context.WithValue(ctx, within{}, true))
+	enclosed, outermost, inside := enclose(ctx, c.id)
+	c.ctx, c.cancel = context.WithCancelCause(enclosed)
 	defer c.cancel(nil)
 	c.ahead = !step.Repeatable(def, inputs)
 	c.row = &store.Run{
@@ -94,7 +94,7 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 	}
 	job := step.Call{
 		Definition: def, Timeout: executors.TimeoutFor(def, inputs, 0), Retry: def.Retry,
-		Call: &executors.Call{Inputs: inputs, RunID: c.id, TaskID: "task_1", Principal: opts.Principal, OnProgress: c.reporter(opts.OnProgress)},
+		Call: &executors.Call{Inputs: inputs, RunID: c.id, TaskID: "task_1", Outermost: outermost, Principal: opts.Principal, OnProgress: c.reporter(opts.OnProgress)},
 	}
 	if def.RowsIn != "" {
 		job.Call.Columns = plainjson.Columns(p.args, def.RowsIn)

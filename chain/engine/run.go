@@ -41,6 +41,9 @@ type run struct {
 	tasks    []taskRun
 	base     context.Context // of the calls
 	nested   bool            // it was started from inside a task
+	// outermost is the id of this run, or of the run whose task started it,
+	// directly or through others.
+	outermost string
 
 	messages  messages
 	now       time.Time

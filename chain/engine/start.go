@@ -14,9 +14,19 @@ import (
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// within marks the contexts of calls, which hold permits. Work that is started
-// from inside a call must not wait for a permit, or both could wait forever.
+// within marks the contexts of calls, which hold permits, with the id of the
+// outermost run. Work that is started from inside a call must not wait for a
+// permit, or both could wait forever.
 type within struct{}
+
+// enclose returns a context for the calls of a run, the outermost run, and
+// whether that is another one.
+func enclose(ctx context.Context, run string) (inside context.Context, outermost string, nested bool) {
+	if outermost, nested = ctx.Value(within{}).(string); nested {
+		return ctx, outermost, true
+	}
+	return context.WithValue(ctx, within{}, run), run, false
+}
 
 // preparedRun implements chain.PreparedRun for a new run.
 type preparedRun struct {
@@ -111,8 +121,7 @@ func (r *Engine) newRow(tree *chain.Tree, inputs map[string]any, opts chain.RunO
 
 // enter adds a run to the live runs.
 func (r *Engine) enter(ctx context.Context, x *run) error {
-	x.base = context.WithValue(context.WithoutCancel(ctx), within{}, true)
-	x.nested = ctx.Value(within{}) != nil
+	x.base, x.outermost, x.nested = enclose(context.WithoutCancel(ctx), x.row.ID)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {

@@ -149,7 +149,7 @@ func (w *worker) call(ctx context.Context, u unit) report {
 			return refused(u, storeError(err))
 		}
 	}
-	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Principal: x.row.Principal, OnProgress: w.onProgress}
+	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Outermost: x.outermost, Principal: x.row.Principal, OnProgress: w.onProgress}
 	var err error
 	if t.Definition.AcceptsDependencies {
 		if call.Dependencies, err = x.results.dependencies(t); err != nil {

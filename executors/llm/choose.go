@@ -29,6 +29,9 @@ type probe struct {
 	answers bool
 }
 
+// providerVariable is the variable that chooses the provider.
+const providerVariable = "CHAINWRIGHT_LLM_PROVIDER"
+
 // setting names what opens executors that need a model.
 const setting = "OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY, or a local Ollama"
 
@@ -46,7 +49,7 @@ func (c *Client) wantedProvider() string {
 	if c.settings.Provider != "" {
 		return c.settings.Provider
 	}
-	if name := c.env("CHAINWRIGHT_LLM_PROVIDER", "AIPARTNERUPFLOW_LLM_PROVIDER"); name != "" {
+	if name := c.env(providerVariable, "AIPARTNERUPFLOW_LLM_PROVIDER"); name != "" {
 		return name
 	}
 	return Auto
@@ -78,20 +81,6 @@ func (c *Client) Provider(ctx context.Context, name string) string {
 	return e.name
 }
 
-// Describe returns the endpoint and the model that would be used, as text for
-// people. It may request the endpoint's list of models.
-func (c *Client) Describe(ctx context.Context) string {
-	e, err := c.choose(ctx, "")
-	if err != nil {
-		return None + ": " + executors.AsError(err).Hint
-	}
-	name, err := c.modelOf(ctx, e, &Request{})
-	if err != nil {
-		name = "no model: " + err.Error()
-	}
-	return e.name + " at " + e.provider.Endpoint() + ", " + name
-}
-
 // choose returns the endpoint for the name of a provider.
 func (c *Client) choose(ctx context.Context, name string) (*endpoint, error) {
 	if name == "" {
@@ -101,6 +90,9 @@ func (c *Client) choose(ctx context.Context, name string) (*endpoint, error) {
 		return nil, executors.Errorf(executors.ValidationError, "provider must be one of %s; got %q", strings.Join(Providers(), ", "), name).
 			WithField("provider")
 	}
+	if c.wantedProvider() == None {
+		name = None // no caller can choose another one
+	}
 	for _, each := range []string{OpenAI, Anthropic, Ollama} {
 		if (name == each || name == Auto) && c.configured(ctx, each) {
 			return c.endpoint(each)
@@ -109,7 +101,7 @@ func (c *Client) choose(ctx context.Context, name string) (*endpoint, error) {
 	err := executors.Errorf(executors.PermissionDenied, "no language model is configured").WithCode(model.CodeNone)
 	switch name {
 	case None:
-		return nil, err.WithHint("the provider is set to none; the operator can change it with CHAINWRIGHT_LLM_PROVIDER")
+		return nil, err.WithHint("the provider is set to none; the operator can change it with " + providerVariable)
 	case OpenAI:
 		return nil, err.WithField("provider").WithHint("the operator must set OPENAI_API_KEY or OPENAI_BASE_URL")
 	case Anthropic:
@@ -182,7 +174,7 @@ func (c *Client) endpoint(name string) (*endpoint, error) {
 	if err != nil {
 		return nil, executors.AsError(fmt.Errorf("setting up %s: %w", name, err))
 	}
-	e := &endpoint{name: name, provider: provider, breaker: c.breaker}
+	e := &endpoint{name: name, provider: provider, keyed: at.Key != "", breaker: c.breaker}
 	c.endpoints[name] = e
 	return e, nil
 }

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -89,9 +90,19 @@ func (c *Client) Close() error {
 func (c *Client) Used() Usage { return c.total.Used() }
 
 // Meter returns the meter of a run, with the operator's ceiling. It is created
-// on the first use; an empty run gets a new meter each time.
-func (c *Client) Meter(run string) *Meter {
-	return c.runs.of(run, Ceiling{CostUSD: c.settings.MaxCostUSD, Tokens: c.settings.MaxTokensTotal}, nil)
+// on the first use; an empty run gets a new meter each time. It counts what this
+// process spent on the run, also before a retry of it.
+func (c *Client) Meter(run string) *Meter { return c.runs.of(run, c.settings.ceiling(), nil) }
+
+// MeterOf returns the meter of a call: that of the outermost run, so that a run
+// and the runs that its tasks start share one ceiling. A retry of such a run by
+// itself has the same meter.
+func (c *Client) MeterOf(call *executors.Call) *Meter {
+	m := c.Meter(cmp.Or(call.Outermost, call.RunID))
+	if call.Outermost != "" && call.RunID != call.Outermost {
+		c.runs.share(call.RunID, m)
+	}
+	return m
 }
 
 // Complete sends a request and repeats it, within limits, until the reply

@@ -21,6 +21,7 @@ const (
 type endpoint struct {
 	name     string
 	provider model.Provider
+	keyed    bool // requests carry a key
 	breaker  *breaker.Breaker
 	// paused is the end of the pause that the endpoint requested with
 	// Retry-After, in nanoseconds since 1970.

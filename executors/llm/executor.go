@@ -75,6 +75,9 @@ func (e *Executor) Closed() (opens string, closed bool) {
 	return client.Closed()
 }
 
+// Note implements executors.Noted.
+func (e *Executor) Note() string { return e.client.Load().Note() }
+
 type input struct {
 	Prompt       string         `json:"prompt"`
 	Messages     []Message      `json:"messages"`
@@ -118,7 +121,7 @@ func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) 
 			return output{}, wrong
 		}
 	}
-	req.Meter, req.Redact = client.Meter(call.RunID), call.Policy.RedactString
+	req.Meter, req.Redact = client.MeterOf(call), call.Policy.RedactString
 	if in.Stream && call.OnProgress != nil {
 		req.OnText = (&teller{call: call}).take
 	}

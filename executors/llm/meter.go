@@ -2,6 +2,8 @@ package llm
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/chainwright/chainwright/executors"
@@ -16,6 +18,12 @@ var ErrCeiling = errors.New("the ceiling is reached")
 type Ceiling struct {
 	CostUSD float64
 	Tokens  int
+
+	// usual means that nobody chose it: it limits requests with a key, and
+	// counts tokens where the price is unknown.
+	usual bool
+	// prefix precedes the names of the settings in errors.
+	prefix string
 }
 
 // Meter adds up usage and stops requests at a ceiling. A run, a batch or a single
@@ -50,24 +58,47 @@ func (m *Meter) Add(u Usage) {
 	}
 }
 
+// sending is what ceilings must know about a request.
+type sending struct {
+	model  string
+	priced bool // the price of the model is known
+	keyed  bool // a key goes with it
+}
+
 // allow fails if a ceiling is reached, or if a cost ceiling can't be checked
 // because the model's price is unknown.
-func (m *Meter) allow(name string, priced bool) *executors.Error {
+func (m *Meter) allow(s sending) *executors.Error {
 	for ; m != nil; m = m.above {
-		used := m.Used()
-		switch {
-		case m.ceiling.CostUSD > 0 && !priced:
-			return executors.Errorf(executors.ValidationError, "max_cost_usd can't be applied: the price of the model %s is unknown", name).
-				WithHint("the operator can set it, in dollars per million tokens: llm.prices: {" + name + ": {input: 1, output: 2}}")
-		case m.ceiling.CostUSD > 0 && used.CostUSD >= m.ceiling.CostUSD:
-			return executors.Errorf(executors.ExecutionError, "%w: $%.4f of $%g spent", ErrCeiling, used.CostUSD, m.ceiling.CostUSD).
-				WithCode(model.CodeCeiling).WithHint("raise max_cost_usd")
-		case m.ceiling.Tokens > 0 && used.Tokens() >= m.ceiling.Tokens:
-			return executors.Errorf(executors.ExecutionError, "%w: %d of %d tokens used", ErrCeiling, used.Tokens(), m.ceiling.Tokens).
-				WithCode(model.CodeCeiling).WithHint("raise max_tokens_total")
+		if err := m.ceiling.check(m.Used(), s); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (c *Ceiling) check(used Usage, s sending) *executors.Error {
+	switch {
+	case c.usual && !s.keyed:
+		return nil
+	case c.CostUSD > 0 && !s.priced && !c.usual:
+		return executors.Errorf(executors.ValidationError, "%smax_cost_usd can't be applied: the price of the model %s is unknown", c.prefix, s.model).
+			WithHint("the operator can set it, in dollars per million tokens: llm.prices: {" + s.model + ": {input: 1, output: 2}}")
+	case c.CostUSD > 0 && s.priced && used.CostUSD >= c.CostUSD:
+		return c.reached("max_cost_usd", fmt.Sprintf("$%.4f of $%g spent", used.CostUSD, c.CostUSD), used)
+	case c.Tokens > 0 && used.Tokens() >= c.Tokens:
+		return c.reached("max_tokens_total", fmt.Sprintf("%d of %d tokens used", used.Tokens(), c.Tokens), used)
+	}
+	return nil
+}
+
+// reached returns the error of a request above the ceiling.
+func (c *Ceiling) reached(setting, spent string, used Usage) *executors.Error {
+	hint := "raise " + setting
+	if c.prefix != "" { // the operator's
+		hint = "what is done is kept; the operator raises " + c.prefix + setting + " (CHAINWRIGHT_LLM_" + strings.ToUpper(setting) + ", 0: no limit), then retry"
+	}
+	return executors.Errorf(executors.ExecutionError, "%w: %s in %d requests (%s%s)", ErrCeiling, spent, used.Requests, c.prefix, setting).
+		WithCode(model.CodeCeiling).WithHint(hint)
 }
 
 // meters holds the meters of the latest runs.
@@ -89,6 +120,22 @@ func (ms *meters) of(run string, ceiling Ceiling, total *Meter) *Meter {
 	if m, ok := ms.byRun[run]; ok {
 		return m
 	}
+	m := NewMeter(ceiling, total)
+	ms.keep(run, m)
+	return m
+}
+
+// share makes m the meter of a run that has none.
+func (ms *meters) share(run string, m *Meter) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	if _, ok := ms.byRun[run]; !ok {
+		ms.keep(run, m)
+	}
+}
+
+// keep stores a meter. mu is held.
+func (ms *meters) keep(run string, m *Meter) {
 	if ms.byRun == nil {
 		ms.byRun = map[string]*Meter{}
 	}
@@ -96,7 +143,5 @@ func (ms *meters) of(run string, ceiling Ceiling, total *Meter) *Meter {
 		delete(ms.byRun, ms.order[0])
 		ms.order = ms.order[1:]
 	}
-	m := NewMeter(ceiling, total)
 	ms.byRun[run], ms.order = m, append(ms.order, run)
-	return m
 }

@@ -15,7 +15,8 @@ import (
 func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.Request) (Reply, error) {
 	price, priced := c.settings.price(req.Model)
 	priced = priced || e.name == Ollama // runs on the operator's machine
-	if err := meter.allow(req.Model, priced); err != nil {
+	asked := sending{model: req.Model, priced: priced, keyed: e.keyed}
+	if err := meter.allow(asked); err != nil {
 		return Reply{}, err
 	}
 	estimate := tokensOf(req.Messages)
@@ -28,7 +29,7 @@ func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.
 	case <-ctx.Done():
 		return Reply{}, model.Broken(ctx, e.provider.Name(), ctx.Err())
 	}
-	if err := meter.allow(req.Model, priced); err != nil { // other requests may have spent it while this one waited
+	if err := meter.allow(asked); err != nil { // other requests may have spent it while this one waited
 		return Reply{}, err
 	}
 	if err := e.await(ctx); err != nil {

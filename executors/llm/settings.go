@@ -40,7 +40,9 @@ type Settings struct {
 	Idle       time.Duration `yaml:"idle_timeout"`
 	Timeout    time.Duration `yaml:"timeout"`
 	// MaxCostUSD and MaxTokensTotal are the ceilings of a run; 0: no ceiling.
-	// Requests in flight when one is reached are finished.
+	// Requests in flight when one is reached are finished. The two values of
+	// Defaults together limit requests with a key only, and tokens are what they
+	// count for a model without a known price.
 	MaxCostUSD     float64 `yaml:"max_cost_usd"`
 	MaxTokensTotal int     `yaml:"max_tokens_total"`
 	// Cache returns the earlier reply for an equal request.
@@ -56,10 +58,27 @@ type Price struct {
 	Output float64 `yaml:"output"`
 }
 
+// The default ceilings of a run. They hold until the operator sets one of them.
+const (
+	defaultCostUSD = 1
+	defaultTokens  = 1_000_000
+)
+
 // Defaults returns the default settings. The provider is empty, because an
 // environment variable may set it.
 func Defaults() Settings {
-	return Settings{MaxConcurrent: 30, Connect: 10 * time.Second, FirstToken: time.Minute, Idle: 30 * time.Second, Timeout: 10 * time.Minute}
+	return Settings{
+		MaxConcurrent: 30, Connect: 10 * time.Second, FirstToken: time.Minute, Idle: 30 * time.Second, Timeout: 10 * time.Minute,
+		MaxCostUSD: defaultCostUSD, MaxTokensTotal: defaultTokens,
+	}
+}
+
+// ceiling returns the operator's ceiling of a run.
+func (s *Settings) ceiling() Ceiling {
+	return Ceiling{
+		CostUSD: s.MaxCostUSD, Tokens: s.MaxTokensTotal,
+		usual: s.MaxCostUSD == defaultCostUSD && s.MaxTokensTotal == defaultTokens, prefix: "llm.",
+	}
 }
 
 // complete fills in defaults. It fails if a setting is invalid.

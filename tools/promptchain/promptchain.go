@@ -53,6 +53,9 @@ func New(opts Options) *Generator {
 // not send the prompts: the runner does.
 func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
 
+// Note implements executors.Noted.
+func (g *Generator) Note() string { return g.client.Load().Note() }
+
 // Closed reports whether no model is configured, and the setting that
 // configures one.
 func (g *Generator) Closed() (opens string, closed bool) {

@@ -40,9 +40,15 @@ type bench struct {
 
 func with(t *testing.T, script llmtest.Script, exclude ...string) *bench {
 	t.Helper()
+	return limited(t, script, llm.Settings{Model: "m"}, exclude...)
+}
+
+// limited is with for settings of the model.
+func limited(t *testing.T, script llmtest.Script, settings llm.Settings, exclude ...string) *bench {
+	t.Helper()
 	b := &bench{t: t, model: llmtest.New(t, script)}
 	all := builtin.All()
-	client := b.model.Client(llm.Settings{Model: "m"})
+	client := b.model.Client(settings)
 	llm.Connect(client, all...)
 	b.reg = executortest.Registry(t, nil, all...)
 	kept := memory.Open(memory.Options{})

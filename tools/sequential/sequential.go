@@ -43,6 +43,9 @@ func New() *Generator {
 // UseModels sets the client that sends the requests.
 func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
 
+// Note implements executors.Noted.
+func (g *Generator) Note() string { return g.client.Load().Note() }
+
 // Closed reports whether no model is configured, and returns the setting for one.
 func (g *Generator) Closed() (opens string, closed bool) {
 	client := g.client.Load()
@@ -79,8 +82,8 @@ func (s *settings) keys() *Keys {
 }
 
 // meter returns a new meter under that of the run.
-func (s *settings) meter(client *llm.Client, run string) *llm.Meter {
-	return llm.NewMeter(llm.Ceiling{CostUSD: s.MaxCostUSD, Tokens: s.MaxTokensSum}, client.Meter(run))
+func (s *settings) meter(client *llm.Client, call *executors.Call) *llm.Meter {
+	return llm.NewMeter(llm.Ceiling{CostUSD: s.MaxCostUSD, Tokens: s.MaxTokensSum}, client.MeterOf(call))
 }
 
 type input struct {
@@ -105,7 +108,7 @@ func (g *Generator) generate(ctx context.Context, call *executors.Call, in input
 	if err != nil {
 		return nil, err
 	}
-	m := newMaker(client, in.params(), in.meter(client, call.RunID), patience)
+	m := newMaker(client, in.params(), in.meter(client, call), patience)
 	keys := in.keys()
 	given, err := in.given(keys)
 	if err != nil {

@@ -32,7 +32,7 @@ func NewTable(onBad func(reason string)) *Generator {
 		}
 		var speed pace
 		return runTable(ctx, client, tableOptions{
-			tableInput: in, Meter: in.meter(client, call.RunID), Redact: call.Policy.RedactJSON,
+			tableInput: in, Meter: in.meter(client, call), Redact: call.Policy.RedactJSON,
 			OnBad: func(bad *rows.Bad) { onBad(bad.Error()) },
 			OnProgress: func(done, total int, counts Counts) {
 				if done%max(1, total/1000) == 0 || done == total {

@@ -355,3 +355,29 @@ func TestTheJournalIsOutOfReach(t *testing.T) {
 		}
 	}
 }
+
+// TestCeilingOfATable checks that a batch stops at the operator's ceiling,
+// counts on from its journal when it is started again, and continues when the
+// ceiling is raised.
+func TestCeilingOfATable(t *testing.T) {
+	t.Parallel()
+	server := llmtest.New(t, llmtest.Script{Answer: func(r llmtest.Request) llmtest.Step {
+		step := good(asked(r))
+		step.Usage = &llmtest.Usage{Input: 50, Output: 50}
+		return step
+	}})
+	opts := options(t, lines(0, 9))
+	opts.Workers = 1
+	for _, start := range []struct{ ceiling, ok, sent int }{{450, 5, 5}, {450, 5, 0}, {500, 5, 0}, {700, 7, 2}, {0, 9, 2}} {
+		model := server.Client(llm.Settings{Provider: llm.OpenAI, Model: "test", MaxTokensTotal: start.ceiling})
+		opts.Meter = opts.meter(model, &executors.Call{RunID: "run"})
+		before := server.Count()
+		report, err := runTable(t.Context(), model, opts)
+		if report.Counts.OK != start.ok || report.Counts.Failed != 0 || server.Count()-before != start.sent || errors.Is(err, llm.ErrCeiling) != (start.ok < 9) {
+			t.Errorf("ceiling %d: %+v after %d requests: %v", start.ceiling, report.Counts, server.Count()-before, err)
+		}
+		if n := len(written(t, opts.Output)); n != start.ok {
+			t.Errorf("ceiling %d: %d rows are written", start.ceiling, n)
+		}
+	}
+}

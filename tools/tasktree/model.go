@@ -40,7 +40,7 @@ func (g *Generator) byModel(ctx context.Context, call *executors.Call, in Input,
 	reply, failed := client.Complete(ctx, llm.Request{
 		Provider: in.Provider, Model: in.Model, Temperature: &in.Temperature, MaxTokens: in.MaxTokens,
 		Messages: []llm.Message{{Role: llm.RoleSystem, Content: told.Rules}, {Role: llm.RoleUser, Content: told.Task}},
-		Schema:   schema, Read: readArray, Check: judge.problems, Repairs: repairs, Meter: client.Meter(call.RunID),
+		Schema:   schema, Read: readArray, Check: judge.problems, Repairs: repairs, Meter: client.MeterOf(call),
 	})
 	if failed != nil {
 		return nil, judge.explain(failed)

@@ -78,6 +78,9 @@ func New(opts Options) *Generator {
 // UseModels sets the client for models.
 func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
 
+// Note implements executors.Noted.
+func (g *Generator) Note() string { return g.client.Load().Note() }
+
 // Input is the arguments of a call.
 type Input struct {
 	Requirement string   `json:"requirement"`

@@ -74,11 +74,21 @@ func (c *generateSequentialCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.open(unselected, unextended, func(cfg *config.Loaded) { cfg.LLM.MaxConcurrent = max(cfg.LLM.MaxConcurrent, c.Workers) })
+	p, err := s.open(unselected, unextended, c.limits)
 	if err != nil {
 		return err
 	}
 	return finishing(s, p, c.generate(s, p, arguments))
+}
+
+// limits sets the limits of the models: as many requests as workers, and the
+// ceilings of the flags instead of the defaults.
+func (c *generateSequentialCmd) limits(cfg *config.Loaded) {
+	cfg.LLM.MaxConcurrent = max(cfg.LLM.MaxConcurrent, c.Workers)
+	unset := cfg.Source("llm.max_cost_usd") == "default" && cfg.Source("llm.max_tokens_total") == "default"
+	if unset && (c.MaxCost != 0 || c.MaxTotal != 0) {
+		cfg.LLM.MaxCostUSD, cfg.LLM.MaxTokensTotal = 0, 0 // the flags are the ceiling of the batch
+	}
 }
 
 func (c *generateSequentialCmd) arguments() (json.RawMessage, error) {

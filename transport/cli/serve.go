@@ -38,6 +38,9 @@ func (s *session) serving(change ...func(*config.Loaded)) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
+	if warning := p.models.Warning(); warning != "" {
+		fmt.Fprintln(s.err, "chainwright: "+warning)
+	}
 	p.tidy = time.AfterFunc(settled, debug.FreeOSMemory)
 	return p, nil
 }

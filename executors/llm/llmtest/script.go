@@ -17,6 +17,8 @@ var scripts embed.FS
 // Script contains the server's responses: the steps are used in order, each as
 // often as it says and only for the requests that it matches.
 type Script struct {
+	// Open means that no key is required.
+	Open bool `yaml:"open"`
 	// Models are the models that the server lists.
 	Models []string `yaml:"models"`
 	Steps  []Step   `yaml:"steps"`

@@ -220,7 +220,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol) {
 	}
 	req.Body, req.Header = body, r.Header
 	s.count.Add(1)
-	if !p.knows(r.Header) {
+	if !s.script.Open && !p.knows(r.Header) {
 		p.fail(w, &Step{Status: http.StatusUnauthorized, Message: "the key is wrong"})
 		return
 	}

@@ -16,6 +16,7 @@ func (l *Loaded) complete() {
 	l.readEnvironment()
 	l.readFlags()
 	l.checkValues()
+	l.completeCeiling()
 	if l.DataDir == "" {
 		folder, err := dataFolder(l.env)
 		if err != nil {
@@ -64,6 +65,19 @@ func (l *Loaded) completeExecutorsDir() {
 		}
 	default:
 		l.ExecutorsDir = l.absolute("executors_dir", l.ExecutorsDir)
+	}
+}
+
+// completeCeiling drops the default ceilings of models if the operator set one of
+// them.
+func (l *Loaded) completeCeiling() {
+	_, cost := l.origins["llm.max_cost_usd"]
+	_, tokens := l.origins["llm.max_tokens_total"]
+	switch {
+	case cost && !tokens:
+		l.LLM.MaxTokensTotal = 0
+	case tokens && !cost:
+		l.LLM.MaxCostUSD = 0
 	}
 }
 
