@@ -43,7 +43,7 @@ type Engine interface {
 	// changed, at most ten times a second, until the run or the context ends.
 	Watch(ctx context.Context, runID, principal string, fn func(Counts, string)) error
 
-	// Close lets runs go on for the grace period, then interrupts them. When
-	// it returns, their records are stored.
+	// Close interrupts what runs, within 1.5 seconds. When it returns, the
+	// records are stored.
 	Close(ctx context.Context) error
 }

@@ -225,7 +225,7 @@ func TestStateMoves(t *testing.T) {
 	t.Parallel()
 	legal := map[[2]State]bool{
 		{Pending, InProgress}: true, {Pending, Cancelled}: true, {Pending, Skipped}: true,
-		{InProgress, Completed}: true, {InProgress, Failed}: true, {InProgress, Cancelled}: true,
+		{InProgress, Completed}: true, {InProgress, Failed}: true, {InProgress, Cancelled}: true, {InProgress, Pending}: true,
 		{Completed, Pending}: true, {Failed, Pending}: true, {Cancelled, Pending}: true, {Skipped, Pending}: true,
 	}
 	for _, from := range States {

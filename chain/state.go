@@ -32,7 +32,8 @@ func (s State) Ended() bool {
 
 // To returns the next state, or an error if a task can't go there: it goes from
 // pending to in progress to an end, may be skipped or cancelled before it starts,
-// and goes from an end back to pending in a retry.
+// goes from an end back to pending in a retry, and from in progress if its program
+// is stopped and repeating the task is safe.
 func (s State) To(next State) (State, error) {
 	ok := false
 	switch next {
@@ -43,7 +44,7 @@ func (s State) To(next State) (State, error) {
 	case Cancelled:
 		ok = s == Pending || s == InProgress
 	case Pending:
-		ok = s.Ended()
+		ok = s == InProgress || s.Ended()
 	}
 	if !ok {
 		return s, fmt.Errorf("a task can't go from %s to %s", s, next)

@@ -26,13 +26,17 @@ func ending(ctx context.Context, out executors.Outcome) (chain.State, executors.
 	}
 	switch cause := context.Cause(ctx); cause {
 	case nil:
-	case errInterrupted, errDeadline:
+	case errDeadline:
 		out.Err = stopError(cause)
 		return chain.Failed, out
 	case errCancelled, errStopped, errStore:
 		out.Err = stopError(cause)
 		return chain.Cancelled, out
 	default:
+		if errors.Is(cause, errInterrupted) {
+			out.Err = stopError(cause)
+			return chain.Failed, out
+		}
 		if out.Err.Type != executors.TimeoutError {
 			out.Err = executors.Errorf(executors.Cancelled, "cancelled: %w", cause)
 			return chain.Cancelled, out
@@ -47,10 +51,10 @@ func ending(ctx context.Context, out executors.Outcome) (chain.State, executors.
 // stopError returns the error of a task that was stopped for a cause.
 func stopError(cause error) *executors.Error {
 	kind := executors.Cancelled
-	switch cause {
-	case errInterrupted:
-		kind = executors.Interrupted
-	case errDeadline:
+	switch {
+	case errors.Is(cause, errInterrupted):
+		kind, cause = executors.Interrupted, errInterrupted
+	case cause == errDeadline:
 		kind = executors.TimeoutError
 	}
 	return executors.Errorf(kind, "%w", cause)

@@ -103,7 +103,7 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 	if !c.ended.CompareAndSwap(false, true) {
 		return chain.CallResult{} // it was given up
 	}
-	state, out := ending(c.ctx, out)
+	state, out := c.ending(out)
 	return c.end(state, out, attempts)
 }
 
@@ -169,6 +169,22 @@ func (c *call) reporter(report func(executors.Progress)) func(executors.Progress
 	}
 }
 
+// ending returns how the call ends. A call is cancelled when the engine is closed:
+// nothing continues it.
+func (c *call) ending(out executors.Outcome) (chain.State, executors.Outcome) {
+	if cause := context.Cause(c.ctx); out.Err != nil && errors.Is(cause, errInterrupted) {
+		out.Err = callStopped()
+		return chain.Cancelled, out
+	}
+	return ending(c.ctx, out)
+}
+
+// callStopped is the error of a call that the end of the program cancelled.
+func callStopped() *executors.Error {
+	return executors.Errorf(executors.Cancelled, "cancelled: the program that made the call was stopped").
+		WithHint("retry_run makes the call again; if repeating it is not safe, check first what it has done")
+}
+
 // end records the end of the call and returns its result.
 func (c *call) end(state chain.State, out executors.Outcome, attempts int) chain.CallResult {
 	ended := time.Now()
@@ -204,8 +220,9 @@ func (c *call) giveUp() {
 	}
 	c.cancel(errDeadline)
 	c.engine.opts.Log.Warn().Str("run_id", c.id).Str("executor", c.executor).Msg("a call does not stop")
-	state, out := ending(c.ctx, executors.Outcome{Err: stopError(context.Cause(c.ctx))})
-	out.Err.Message += fmt.Sprintf("; it has not stopped after %s", c.engine.opts.Grace)
+	cause := context.Cause(c.ctx)
+	state, out := c.ending(executors.Outcome{Err: stopError(cause)})
+	out.Err.Message += fmt.Sprintf("; it has not stopped after %s", c.engine.patience(cause))
 	result := c.end(state, out, 1)
 	c.engine.leaveCall(c)
 	c.givenUp(result)
@@ -315,7 +332,9 @@ func waitError(err error, executor string) *executors.Error {
 	case errors.As(err, &fast):
 		return executors.Errorf(executors.ExecutionError, "too many calls per second: this call could start in %s", fast.After.Round(time.Second)).
 			WithCode(codeTooFast).Retry(fast.After).WithHint("call less often; the operator sets policy.limits.executors." + executor + ".per_second and policy.limits.principal.per_second")
-	case err == errInterrupted || err == errCancelled:
+	case errors.Is(err, errInterrupted):
+		return callStopped()
+	case err == errCancelled:
 		return stopError(err)
 	}
 	return executors.AsError(fmt.Errorf("waiting for other calls to end: %w", err))

@@ -52,7 +52,8 @@ func TestCallsWaitForPermits(t *testing.T) {
 }
 
 // TestCallsThatDoNotStop: a call whose executor ignores its context is given up
-// a grace period after its time-out, its cancellation, or the end of the engine.
+// a grace period after its time-out or its cancellation, and a second after the
+// engine is closed.
 // It keeps its permit until it ends.
 func TestCallsThatDoNotStop(t *testing.T) {
 	t.Parallel()
@@ -65,7 +66,7 @@ func TestCallsThatDoNotStop(t *testing.T) {
 	}{
 		"time-out": {`{"stubborn":true,"timeout":2}`, func(context.Context, *bench, func()) {}, executors.TimeoutError, 2*time.Second + grace},
 		"cancel":   {`{"stubborn":true}`, func(_ context.Context, _ *bench, cancel func()) { cancel() }, executors.Cancelled, grace},
-		"close":    {`{"stubborn":true}`, func(ctx context.Context, b *bench, _ func()) { go func() { _ = b.engine.Close(ctx) }() }, executors.Interrupted, 2 * grace},
+		"close":    {`{"stubborn":true}`, func(ctx context.Context, b *bench, _ func()) { go func() { _ = b.engine.Close(ctx) }() }, executors.Cancelled, 1200 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +84,7 @@ func TestCallsThatDoNotStop(t *testing.T) {
 				if took := time.Since(begun); took < c.took || took > c.took+grace/5 { // on the clock of synctest; the watcher looks at intervals
 					t.Errorf("it took %s, want %s", took, c.took)
 				}
-				if r.Err == nil || r.Err.Type != c.kind || !strings.Contains(r.Err.Message, "has not stopped after 3s") {
+				if r.Err == nil || r.Err.Type != c.kind || !strings.Contains(r.Err.Message, "has not stopped after "+map[bool]string{true: "1s", false: "3s"}[name == "close"]) {
 					t.Errorf("got %v", r.Err)
 				}
 				if name == "close" {

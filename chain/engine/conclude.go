@@ -52,6 +52,9 @@ func (x *run) recordEnd(all *chain.Outputs) {
 	case errStore:
 		status = chain.Failed
 	case errInterrupted:
+		if status == chain.Completed && x.plan.Ended() {
+			break // what was in flight has completed
+		}
 		status, problem = chain.Failed, problemOf(stopError(errInterrupted))
 		problem.Hint = hintRetry
 	}

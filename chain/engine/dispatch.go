@@ -30,7 +30,7 @@ type unit struct {
 // A run that was started from inside a task always has one free unit: the task
 // holds permits already, and would wait for itself.
 func (x *run) dispatch() {
-	for x.pool.inFlight < x.row.MaxParallel {
+	for !x.closing && x.pool.inFlight < x.row.MaxParallel {
 		free := x.nested && x.pool.inFlight == 0
 		task, each, from := x.backlog.next(x.plan, free)
 		if from == nowhere {
@@ -100,6 +100,8 @@ func (x *run) unitEnded(r *report) {
 	at := &x.tasks[task]
 	switch {
 	case x.progress.ended(task):
+	case x.closing && (r.unit.check || r.interrupted()):
+		x.setBack(r)
 	case r.unit.element >= 0:
 		x.elementEnded(at.each, r)
 	case !r.unit.check:

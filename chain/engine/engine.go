@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"time"
@@ -115,56 +114,6 @@ func (r *Engine) unsavedRun(x *run, cause error) {
 	}
 	r.mu.Unlock()
 	x.recorder.fail(problem)
-}
-
-// Close waits for runs and calls for the grace period, then interrupts them. When
-// it returns, all records that could be stored are.
-func (r *Engine) Close(ctx context.Context) error {
-	r.mu.Lock()
-	r.closing = true
-	idle := make(chan struct{})
-	if len(r.live) == 0 && len(r.calls) == 0 {
-		close(idle)
-	} else {
-		r.idle = idle
-	}
-	r.mu.Unlock()
-	grace := time.NewTimer(r.opts.Grace)
-	defer grace.Stop()
-	select {
-	case <-idle:
-	case <-grace.C:
-		r.interrupt()
-	case <-ctx.Done():
-		r.interrupt()
-	}
-	// Interrupted tasks have the grace period to stop. The runs of those that
-	// do not are ended without them.
-	last := time.NewTimer(r.opts.Grace + time.Second)
-	defer last.Stop()
-	select {
-	case <-idle:
-	case <-last.C:
-	}
-	r.mu.Lock()
-	r.endWatch()
-	r.mu.Unlock()
-	r.watched.Wait()
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Grace)
-	defer cancel()
-	return r.opts.Store.Flush(flush)
-}
-
-// interrupt stops all runs and calls.
-func (r *Engine) interrupt() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, x := range r.live {
-		x.inbox.post(func() { x.halt(errInterrupted) })
-	}
-	for _, c := range r.calls {
-		c.stop(errInterrupted)
-	}
 }
 
 // newID returns a UUID of version 7: it sorts by age, and its 62 random bits

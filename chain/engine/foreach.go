@@ -27,6 +27,7 @@ type expansion struct {
 	// stop is why no more elements start, and stopped the state of the task then.
 	stop    *executors.Error
 	stopped chain.State
+	setBack bool // elements were interrupted
 }
 
 // expand starts a for_each. Elements that are recorded as completed do not run
@@ -110,7 +111,7 @@ func (x *run) elementEnded(e *expansion, r *report) {
 	} else if r.out.Err != nil {
 		e.errors = append(e.errors, chain.ElementError{Index: r.unit.element, Error: r.out.Err.Message, ErrorType: r.out.Err.Type})
 	}
-	if e.inFlight == 0 && (e.next == len(e.elements) || e.stop != nil) {
+	if !x.closing && e.inFlight == 0 && (e.next == len(e.elements) || e.stop != nil) {
 		x.endExpansion(e)
 	}
 }

@@ -53,6 +53,7 @@ type run struct {
 	waiters   []*waiter
 	first     func() // what to do before anything else
 	ending    bool   // its outputs are being evaluated
+	closing   bool   // the engine is closed: nothing more starts
 	over      bool
 }
 

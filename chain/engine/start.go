@@ -139,15 +139,14 @@ func (r *Engine) enter(ctx context.Context, x *run) error {
 	return nil
 }
 
-func errClosing() *executors.Error {
-	return executors.Errorf(executors.Interrupted, "the program is being stopped; nothing new is started").Retry(0)
-}
-
 // drive starts the scheduler of a run. A run that was started from inside a task
 // ends with it.
 func (r *Engine) drive(ctx context.Context, x *run) {
 	if x.nested {
-		stop := context.AfterFunc(ctx, func() { x.inbox.post(func() { x.halt(errCancelled) }) })
+		stop := context.AfterFunc(ctx, func() {
+			cause := context.Cause(ctx)
+			x.inbox.post(func() { x.endWith(cause) })
+		})
 		go func() {
 			defer stop()
 			x.drive()

@@ -28,7 +28,7 @@ func (x *run) cancel(task int) []int {
 // halt stops the run: no task starts any more, and those in progress are told to
 // stop.
 func (x *run) halt(cause error) {
-	if x.recorder.final > 0 || x.ending && cause != errStore {
+	if x.recorder.final > 0 || (x.ending || x.closing) && cause != errStore {
 		return
 	}
 	if x.halted == nil || x.halted == errStopped || cause == errStore {
@@ -58,9 +58,6 @@ func (x *run) stop(tasks []int, cause error) {
 		}
 	}
 	state, err := chain.Cancelled, stopError(cause)
-	if cause == errInterrupted {
-		state = chain.Failed
-	}
 	for _, p := range x.backlog.parked {
 		for _, task := range p.tasks.Items {
 			if which[int(task)] {
@@ -93,8 +90,11 @@ func (x *run) stop(tasks []int, cause error) {
 func (x *run) abandon(w *worker, cause error) {
 	x.pool.lose(w)
 	id := x.tree.Tasks[w.unit.task].ID
+	if earlier := x.tasks[w.unit.task].stop; earlier != nil {
+		cause = earlier
+	}
 	err := stopError(cause)
-	err.Message += fmt.Sprintf("; it has not stopped after %s", x.engine.opts.Grace)
+	err.Message += fmt.Sprintf("; it has not stopped after %s", x.engine.patience(cause))
 	x.unstopped = append(x.unstopped, id)
 	x.engine.opts.Log.Warn().Str("run_id", x.row.ID).Str("task", id).Msg("a task does not stop")
 	state := chain.Cancelled

@@ -55,8 +55,12 @@ func (x *run) turn() (over bool) {
 		x.handle()
 		if x.recorder.broken == nil {
 			x.dispatch()
-			if x.plan.Ended() && x.recorder.final == 0 && !x.ending {
+			switch {
+			case x.recorder.final > 0 || x.ending:
+			case x.plan.Ended():
 				x.conclude()
+			case x.closing && x.pool.inFlight == 0 && len(x.ends) == 0:
+				x.endInterrupted()
 			}
 			if x.recorder.urgent {
 				x.recorder.flush(x.now)

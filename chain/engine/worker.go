@@ -50,6 +50,13 @@ type report struct {
 	elements []any              // of the for_each
 	recorded []store.Transition // how elements ended before the run was taken over
 	each     bool               // it is the check of a for_each
+	// repeatable means that the call may be made again.
+	repeatable bool
+}
+
+// interrupted reports whether the unit was stopped because the engine is closed.
+func (r *report) interrupted() bool {
+	return r.state == chain.Failed && r.out.Err != nil && r.out.Err.Type == executors.Interrupted
 }
 
 func newWorker(x *run) *worker {
@@ -144,7 +151,8 @@ func (w *worker) call(ctx context.Context, u unit) report {
 	if problem != nil {
 		return refused(u, problem)
 	}
-	if !step.Repeatable(t.Definition, inputs) {
+	repeatable := step.Repeatable(t.Definition, inputs)
+	if !repeatable {
 		if err := x.awaitStored(u.startSeq); err != nil {
 			return refused(u, storeError(err))
 		}
@@ -174,7 +182,7 @@ func (w *worker) call(ctx context.Context, u unit) report {
 	out, attempts := job.Do(ctx, x.engine.opts.Registry)
 	if out.Err != nil {
 		out.Err = step.Explain(t, out.Err)
-		return report{state: chain.Failed, out: out, attempts: attempts}
+		return report{state: chain.Failed, out: out, attempts: attempts, repeatable: repeatable}
 	}
 	return report{state: chain.Completed, out: out, attempts: attempts}
 }

@@ -236,8 +236,8 @@ func (a *App) Parts() Parts {
 	return Parts{Tools: a.tools, Models: a.models, Store: a.store, Folder: a.folder}
 }
 
-// Close ends the sessions, waits for running tasks up to the grace period,
-// cancels the rest, and releases everything. A second Close has no effect.
+// Close ends the sessions, stops what runs within 1.5 seconds, and releases
+// everything. A second Close has no effect.
 func (a *App) Close(ctx context.Context) error {
 	var errs []error
 	a.mu.Lock()

@@ -220,7 +220,7 @@ type HTTP struct {
 // WithHTTP configures HTTP. The default serves this machine only.
 func WithHTTP(h HTTP) Option { return func(o *options) { o.http = h } }
 
-// WithGrace sets the time that cancelled tasks, and running tasks at shutdown,
+// WithGrace sets the time that cancelled tasks, and tasks after their time-out,
 // have to end. The default is 5 seconds.
 func WithGrace(grace time.Duration) Option { return func(o *options) { o.grace = grace } }
 

@@ -43,8 +43,8 @@ func (a *App) Handler() nethttp.Handler {
 	})
 }
 
-// Serve serves HTTP at HOST:PORT until the context ends, then waits for running
-// calls up to the grace period. Without a token it refuses an address that
+// Serve serves HTTP at HOST:PORT until the context ends, then stops running
+// calls within 1.5 seconds. Without a token it refuses an address that
 // other machines can reach, with an error that is ErrNoToken.
 func (a *App) Serve(ctx context.Context, addr string) error {
 	web, err := a.webServer()
@@ -58,11 +58,11 @@ func (a *App) Serve(ctx context.Context, addr string) error {
 }
 
 // ServeStdio serves one client on stdin and stdout until the input or the
-// context ends, then waits for running calls up to the grace period. After that
-// only Close may be called.
+// context ends, then stops running calls within 1.5 seconds. After that only
+// Close may be called.
 func (a *App) ServeStdio(ctx context.Context) error {
 	return stdio.Serve(ctx, a.mcpServer(), a.options.in, a.options.out, stdio.Options{
-		Log: a.options.log, Grace: a.options.grace, Drain: a.runner.Close,
+		Log: a.options.log, Drain: a.runner.Close,
 	})
 }
 
@@ -96,7 +96,7 @@ func (a *App) webServer() (*http.Server, error) {
 		}
 		a.web = http.New(srv, http.Options{
 			Log: a.options.log, Token: edge.Token, Tokens: named, Reload: files.reload, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
-			Grace: a.options.grace, Drain: a.runner.Close,
+			Drain: a.runner.Close,
 			Ready: func(ctx context.Context) error {
 				_, _, err := a.runner.List(ctx, chain.ListOptions{Limit: 1})
 				return err

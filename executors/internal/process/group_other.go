@@ -6,6 +6,3 @@ package process
 // without reaping it. The rest of the group is killed after the wait; while it
 // has processes, the group's id stays taken.
 func (g *group) waitExit() bool { return false }
-
-// sweep does nothing, because other systems don't show a process's environment.
-func sweep(string) {}

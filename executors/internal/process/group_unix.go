@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/chainwright/chainwright/executors/internal/keeper"
 )
 
 // group is a program and the processes it started, in a process group.
@@ -13,9 +15,11 @@ type group struct{ id int }
 
 func startGroup(cmd *exec.Cmd) (*group, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	keeper.Start() // before the program, so that there is no time without one
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	keeper.Watch(cmd.Process.Pid)
 	return &group{id: cmd.Process.Pid}, nil
 }
 
@@ -24,6 +28,7 @@ func startGroup(cmd *exec.Cmd) (*group, error) {
 // have ended.
 func (g *group) terminate() { _ = syscall.Kill(-g.id, syscall.SIGTERM) }
 func (g *group) kill()      { _ = syscall.Kill(-g.id, syscall.SIGKILL) }
+func (g *group) forget()    { keeper.Forget(g.id) }
 func (g *group) release()   {}
 
 // exitCode returns the exit code, or the negative number of the signal that

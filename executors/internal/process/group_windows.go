@@ -66,8 +66,8 @@ func (g *group) waitExit() bool {
 	return err == nil
 }
 
-// sweep does nothing, because processes can't leave a job.
-func sweep(string) {}
+// forget does nothing: the job ends with its last handle.
+func (g *group) forget() {}
 
 func exitCode(state *os.ProcessState) int {
 	if state == nil {

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/chainwright/chainwright/executors/internal/process"
 )
 
 const helperVariable = "PROCESS_TEST_HELPER"
@@ -47,6 +50,8 @@ func helper(args []string) int {
 		<-asked
 		fmt.Println("bye")
 		return 7
+	case "server": // runs "stubborn" until it is killed
+		_, _ = process.Run(context.Background(), process.Spec{Path: os.Args[0], Args: append([]string{"stubborn"}, args[1:]...), Env: os.Environ()})
 	case "leave": // children behind
 		return family(args[1:], "sleep") // they get no children of their own
 	case "sleep":

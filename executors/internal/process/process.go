@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/chainwright/chainwright/executors/internal/keeper"
 )
 
 // Spec describes a program to run.
@@ -34,7 +36,7 @@ type Spec struct {
 	// Cap is how many bytes of each output are kept; 0 means 10 MiB.
 	Cap int
 	// Grace is the time between asking a program to stop and killing it; 0
-	// means 2 seconds.
+	// means 2 seconds. A server that is closed allows less: see Closing.
 	Grace time.Duration
 	// Stdout and Stderr, if set, are called with each piece of output.
 	Stdout, Stderr func([]byte)
@@ -87,7 +89,7 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 		Path: spec.Path, Args: append([]string{spec.Path}, spec.Args...), Dir: spec.Dir,
 		Stdout: stdout, Stderr: stderr, WaitDelay: drainFor,
 	}
-	mark := newMark()
+	mark := keeper.NewMark()
 	cmd.Env = append(spec.Env[:len(spec.Env):len(spec.Env)], mark)
 	if spec.Output != nil {
 		cmd.Stdout = spec.Output
@@ -148,15 +150,15 @@ func wait(ctx context.Context, cmd *exec.Cmd, g *group, mark string, grace time.
 	if grace <= 0 {
 		grace = defaultGrace
 	}
-	s := stopper{group: g, grace: grace, ended: make(chan struct{}), done: make(chan struct{})}
+	s := stopper{ctx: ctx, group: g, grace: grace, ended: make(chan struct{}), done: make(chan struct{})}
 	unregister := context.AfterFunc(ctx, s.run)
 	if g.waitExit() && s.seal() {
-		sweep(mark) // before Wait, which also waits for the end of the output
+		keeper.Sweep(mark) // before Wait, which also waits for the end of the output
 	}
 	err = cmd.Wait()
 	stopped = s.seal()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		sweep(mark)
+		keeper.Sweep(mark)
 	}
 	close(s.ended)
 	if !unregister() {
@@ -166,8 +168,16 @@ func wait(ctx context.Context, cmd *exec.Cmd, g *group, mark string, grace time.
 	return stopped, err
 }
 
+// Closing is the cause of a context that ends because the server is closed.
+type Closing interface {
+	error
+	// KillAt returns when programs that still run are killed.
+	KillAt() time.Time
+}
+
 // stopper stops a group when its context ends.
 type stopper struct {
+	ctx   context.Context
 	group *group
 	grace time.Duration
 	ended chan struct{} // closed when the program has ended
@@ -183,7 +193,12 @@ func (s *stopper) run() {
 	if !s.signal(s.group.terminate) {
 		return
 	}
-	timer := time.NewTimer(s.grace)
+	grace := s.grace
+	var closing Closing
+	if errors.As(context.Cause(s.ctx), &closing) {
+		grace = min(grace, time.Until(closing.KillAt()))
+	}
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -211,6 +226,7 @@ func (s *stopper) seal() bool {
 	defer s.mu.Unlock()
 	if !s.sealed {
 		s.group.kill()
+		s.group.forget()
 		s.sealed = true
 	}
 	return s.stopped

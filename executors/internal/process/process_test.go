@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -230,4 +231,62 @@ func TestNothingIsLeftAfterTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	noneAlive(t, string(data))
+}
+
+// TestKilledServerLeavesNoProcess: when a server is killed, its programs and the
+// processes that these started are killed too.
+func TestKilledServerLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	kinds := []string{"group", "group"}
+	if runtime.GOOS == "linux" {
+		kinds = append(kinds, "session")
+	}
+	var servers sync.WaitGroup
+	for i := range 8 {
+		servers.Go(func() {
+			file := filepath.Join(t.TempDir(), fmt.Sprint(i))
+			spec := self(t, append([]string{"server", file}, kinds...)...)
+			server := exec.Command(spec.Path, spec.Args...)
+			server.Env = spec.Env
+			if err := server.Start(); err != nil {
+				t.Error(err)
+				return
+			}
+			numbers := waitForOutput(t, file)
+			if err := server.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+			_ = server.Wait()
+			if len(strings.Fields(numbers)) != len(kinds)+1 {
+				t.Errorf("the helper started %q", numbers)
+			}
+			noneAlive(t, numbers)
+		})
+	}
+	servers.Wait()
+}
+
+// closing is the cause of a server that is closed.
+type closing struct{ at time.Time }
+
+func (closing) Error() string       { return "closed" }
+func (c closing) KillAt() time.Time { return c.at }
+
+// A server that is closed says when a program is killed; its own grace is longer.
+func TestKilledWhenTheServerIsClosed(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "numbers")
+	spec := self(t, "stubborn", file, "group")
+	spec.Grace = time.Hour
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	go func() {
+		waitForOutput(t, file)
+		cancel(fmt.Errorf("stopping: %w", closing{time.Now()}))
+	}()
+	executortest.Ends(t, "a program of a server that is closed", func() {
+		if r, err := process.Run(ctx, spec); err == nil || r.Code == 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
 }

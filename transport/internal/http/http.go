@@ -41,11 +41,12 @@ type Options struct {
 	SessionIdle time.Duration
 	// Limits are the limits of each caller.
 	Limits Limits
-	// Grace is the time that running calls have at shutdown (5 s).
-	Grace time.Duration
-	// Drain, when set, is called at the end with a context that ends with the
-	// grace period. It returns when no work is left running, having
-	// interrupted what did not end by itself: chain.Engine.Close.
+	// Settle is the time that running calls have at shutdown to end by
+	// themselves (0.5 s).
+	Settle time.Duration
+	// Drain, when set, is called then. It interrupts what runs and returns when
+	// nothing is left, at the deadline of its context at the latest:
+	// chain.Engine.Close.
 	Drain func(context.Context) error
 	// Ready, when set, checks for /readyz whether the store works.
 	Ready func(context.Context) error
@@ -73,8 +74,8 @@ type Server struct {
 }
 
 const (
-	defaultIdle  = 30 * time.Minute
-	defaultGrace = 5 * time.Second
+	defaultIdle   = 30 * time.Minute
+	defaultSettle = 500 * time.Millisecond
 	// heartbeat keeps streams open through proxies, and detects closed ones.
 	heartbeat = 30 * time.Second
 )
@@ -84,8 +85,8 @@ func New(srv *mcp.Server, opts Options) *Server {
 	if opts.SessionIdle == 0 {
 		opts.SessionIdle = defaultIdle
 	}
-	if opts.Grace == 0 {
-		opts.Grace = defaultGrace
+	if opts.Settle == 0 {
+		opts.Settle = defaultSettle
 	}
 	s := &Server{
 		opts: opts, auth: authenticate(&opts), srv: srv, bodies: newBodies(1),

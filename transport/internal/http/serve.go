@@ -21,6 +21,9 @@ const (
 	// be long.
 	writeTimeout = 30 * time.Second
 	maxHeader    = 64 << 10
+	// stopWithin is the time between the beginning of the shutdown and the end
+	// of what still runs.
+	stopWithin = time.Second
 	// lastReplies is the time limit for calls that were cancelled at shutdown.
 	lastReplies = 2 * time.Second
 )
@@ -63,28 +66,32 @@ func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error
 	return s.shutdown(srv)
 }
 
-// shutdown accepts no more calls, waits for running ones up to the grace period,
-// then cancels them.
+// shutdown accepts no more calls. Running ones may end by themselves for as long
+// as Options.Settle; then they are interrupted.
 func (s *Server) shutdown(srv *http.Server) error {
 	s.draining.Store(true)
 	s.endStream()
-	grace, done := context.WithTimeout(context.Background(), s.opts.Grace)
+	ctx, done := context.WithTimeout(context.Background(), stopWithin)
 	defer done()
-	drained := make(chan struct{})
+	last, end := context.WithTimeout(context.Background(), stopWithin+lastReplies)
+	defer end()
+	var closeErr, err error
+	idle := make(chan struct{})
 	go func() {
-		defer close(drained)
-		if s.opts.Drain == nil {
-			return
-		}
-		if err := s.opts.Drain(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		defer close(idle)
+		closeErr = s.sdk.Shutdown(last)
+		err = srv.Shutdown(last)
+	}()
+	select {
+	case <-idle:
+	case <-time.After(s.opts.Settle):
+	}
+	if s.opts.Drain != nil {
+		if err := s.opts.Drain(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			s.opts.Log.Warn().Err(err).Msg("draining")
 		}
-	}()
-	last, end := context.WithTimeout(context.Background(), s.opts.Grace+lastReplies)
-	defer end()
-	closeErr := s.sdk.Shutdown(last)
-	err := srv.Shutdown(last)
-	<-drained
+	}
+	<-idle
 	s.sweeping.Wait()
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close() // closed streams end the remaining calls

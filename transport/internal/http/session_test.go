@@ -118,7 +118,7 @@ func TestShutdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(mcp.New(stack.Set, mcp.Options{}), Options{Grace: 200 * time.Millisecond, Drain: stack.Runner.Close})
+	s := New(mcp.New(stack.Set, mcp.Options{}), Options{Settle: 200 * time.Millisecond, Drain: stack.Runner.Close})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func TestShutdown(t *testing.T) {
 	if _, more := nextAnnouncement(); more {
 		t.Error("the stream goes on")
 	}
-	if ev, more := next(); !more || ev.Result.Structured == nil || !strings.Contains(string(ev.Result.Structured), "interrupted") {
+	if ev, more := next(); !more || ev.Result.Structured == nil || !strings.Contains(string(ev.Result.Structured), "cancelled") {
 		t.Errorf("got %s", ev.Result.Structured)
 	}
 	if err := <-ended; err != nil {

@@ -37,7 +37,7 @@ func newConfirming(t *testing.T, within time.Duration) *confirming {
 	var both sync.WaitGroup
 	both.Go(func() {
 		if err := stdio.Serve(t.Context(), mcp.New(stack.Set, mcp.Options{AnswerWithin: within}), in, out, stdio.Options{
-			Log: zerolog.Nop(), Grace: 20 * time.Second, Drain: stack.Runner.Close,
+			Log: zerolog.Nop(), Settle: 20 * time.Second, Drain: stack.Runner.Close,
 		}); err != nil {
 			t.Error(err)
 		}

@@ -20,6 +20,7 @@ type input struct {
 	in    io.Reader
 	ended chan struct{} // closed at the end of the input
 	reads atomic.Uint64 // the number of reads that were begun
+	came  atomic.Int64  // when something was read last, in Unix nanoseconds
 
 	mu      sync.Mutex // guards what follows; not held while the input is read
 	changed sync.Cond  // signalled when a read has ended
@@ -58,6 +59,9 @@ func (i *input) read(p []byte) (n int) {
 	i.reading = true
 	i.mu.Unlock()
 	n, err := i.in.Read(p)
+	if n > 0 {
+		i.came.Store(time.Now().UnixNano())
+	}
 	i.mu.Lock()
 	i.reading = false
 	if i.err = err; err != nil {
@@ -66,6 +70,9 @@ func (i *input) read(p []byte) (n int) {
 	i.changed.Broadcast()
 	return n
 }
+
+// last returns when something was read last.
+func (i *input) last() time.Time { return time.Unix(0, i.came.Load()) }
 
 // watch reads ahead when the loop has not read for the given time, until stopped.
 func (i *input) watch(stopped <-chan struct{}, every time.Duration) {

@@ -2,8 +2,8 @@
 //
 // The SDK's own loop is not used. This one caps the length of lines, runs calls
 // on a fixed number of workers so that waiting calls never delay a cancel
-// request, writes every line whole and in order, and lets running calls end
-// after the end of the input.
+// request, writes every line whole and in order, and answers every call after
+// the end of the input.
 package stdio
 
 import (
@@ -22,8 +22,11 @@ import (
 )
 
 const (
-	// defaultGrace is the time that calls have after the end of the input.
-	defaultGrace = 5 * time.Second
+	// defaultSettle is the time that new calls have to end by themselves.
+	defaultSettle = 500 * time.Millisecond
+	// stopWithin is the time between the end of the input and the end of what
+	// still runs.
+	stopWithin = time.Second
 	// lastReplies is the time limit for calls that were cancelled at the end.
 	lastReplies = 2 * time.Second
 	// maxWorkers is the largest number of calls that run at once.
@@ -33,20 +36,21 @@ const (
 // Options configure the server. The zero value is usable.
 type Options struct {
 	Log zerolog.Logger
-	// Grace is the time that running calls have after the end of the input or
-	// of the context (5 s).
-	Grace time.Duration
-	// Drain, when set, is called at the end of the input with a context that
-	// ends with the grace period. It returns when no work is left running,
-	// having interrupted what did not end by itself: chain.Engine.Close.
+	// Settle is the time after the last input in which running calls may end by
+	// themselves (0.5 s), so that requests from a file or a pipe are answered.
+	Settle time.Duration
+	// Drain, when set, is called then, or at the end of the input or of the
+	// context if that is later. It interrupts what runs and returns when
+	// nothing is left, at the deadline of its context at the latest:
+	// chain.Engine.Close.
 	Drain func(context.Context) error
 }
 
 // Serve answers messages until the input or the context ends, then waits for
 // running calls. It returns an error only if a stream fails.
 func Serve(ctx context.Context, srv *mcp.Server, in io.Reader, out io.Writer, opts Options) error {
-	if opts.Grace == 0 {
-		opts.Grace = defaultGrace
+	if opts.Settle == 0 {
+		opts.Settle = defaultSettle
 	}
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
@@ -64,12 +68,12 @@ func Serve(ctx context.Context, srv *mcp.Server, in io.Reader, out io.Writer, op
 	input := newInput(in)
 	watched := make(chan struct{})
 	defer close(watched)
-	go input.watch(watched, opts.Grace)
+	go input.watch(watched, opts.Settle)
 	ended := make(chan error, 1)
 	go func() { ended <- l.read(input) }()
 	err = l.await(ctx, opts, input, ended)
 	l.close()
-	l.drain(opts, stop)
+	l.drain(opts, input.last().Add(opts.Settle), stop)
 	stop(errEnded)
 	within(lastReplies, pump.Wait)
 	return errors.Join(err, l.out.err())
@@ -77,7 +81,7 @@ func Serve(ctx context.Context, srv *mcp.Server, in io.Reader, out io.Writer, op
 
 // await waits until every message is read and handled, or nothing more can be:
 // the context has ended, the output has failed, or the input has ended and the
-// client has not read a reply for the grace period.
+// client has not read a reply for as long as Options.Settle.
 func (l *loop) await(ctx context.Context, opts Options, in *input, ended <-chan error) error {
 	var check <-chan time.Time
 	inputEnded, written := in.ended, uint64(0)
@@ -97,7 +101,7 @@ func (l *loop) await(ctx context.Context, opts Options, in *input, ended <-chan 
 				return nil
 			}
 		}
-		written, check = l.out.written.Load(), time.After(opts.Grace)
+		written, check = l.out.written.Load(), time.After(opts.Settle)
 	}
 }
 
@@ -114,11 +118,12 @@ func within(limit time.Duration, work func()) {
 	}
 }
 
-// errEnded is the cause of calls that are cancelled after the grace period.
+// errEnded is the cause of calls that are cancelled at the end.
 var errEnded = errors.New("the connection has ended")
 
-// drain waits for running calls, and cancels them after the grace period.
-func (l *loop) drain(opts Options, stop context.CancelCauseFunc) {
+// drain waits for running calls until a time, then interrupts them.
+func (l *loop) drain(opts Options, settled time.Time, stop context.CancelCauseFunc) {
+	end := time.Now().Add(stopWithin)
 	idle := make(chan struct{})
 	go func() {
 		l.running.Wait()
@@ -126,16 +131,15 @@ func (l *loop) drain(opts Options, stop context.CancelCauseFunc) {
 	}()
 	l.session.EndSubscriptions()
 	l.questions.End()
-	grace, done := context.WithTimeout(context.Background(), opts.Grace)
-	defer done()
+	select {
+	case <-idle:
+	case <-time.After(time.Until(settled)):
+	}
 	if opts.Drain != nil {
-		if err := opts.Drain(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		ctx, done := context.WithDeadline(context.Background(), end)
+		defer done()
+		if err := opts.Drain(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			l.log.Warn().Err(err).Msg("draining")
-		}
-	} else {
-		select {
-		case <-idle:
-		case <-grace.Done():
 		}
 	}
 	select {

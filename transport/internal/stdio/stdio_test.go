@@ -111,17 +111,17 @@ func TestCancel(t *testing.T) {
 	c.reply("3")
 }
 
-// At the end of the input, running calls end normally. Calls that take too long
-// are interrupted, and every call gets a reply.
+// At the end of the input, new calls end normally. Calls that take too long are
+// cancelled, and every call gets a reply.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ grace, steps, status, kind string }{
+	for name, c := range map[string]struct{ settle, steps, status, kind string }{
 		"in time":  {"20s", `{"steps":3,"delay_ms":100}`, "completed", ""},
-		"too late": {"200ms", `{"steps":1,"hold":true}`, "failed", "interrupted"},
+		"too late": {"200ms", `{"steps":1,"hold":true}`, "cancelled", "cancelled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, c.grace)
+			s := start(t, c.settle)
 			s.initialize("2025-11-25")
 			s.send("%s", call("1", "test_steps", c.steps, token("7")))
 			for s.next().Method != "notifications/progress" {
@@ -234,7 +234,7 @@ func TestRevisions(t *testing.T) {
 }
 
 // A signal while a call runs and the reader waits for input: the call is
-// interrupted and answered. In its own process, because a test that cancels a
+// cancelled and answered. In its own process, because a test that cancels a
 // context after a reply would hide a data race from the detector.
 func TestSignal(t *testing.T) {
 	t.Parallel()
@@ -249,7 +249,7 @@ func TestSignal(t *testing.T) {
 			continue
 		}
 		require.NoError(t, c.cmd.Process.Signal(os.Interrupt))
-		require.Equal(t, "interrupted", c.reply("1").envelope(t).ErrorType)
+		require.Equal(t, "cancelled", c.reply("1").envelope(t).ErrorType)
 		c.end()
 	}
 }
