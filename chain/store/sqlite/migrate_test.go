@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/internal/column"
 )
 
 // copied returns a copy of a store that a program with this schema version
@@ -58,7 +59,7 @@ func TestEveryVersion(t *testing.T) {
 			if err != nil || len(before) < 5 || before[2].Task != 0 || before[2].Problem.Elements[0].Index != 1 {
 				t.Fatalf("the transitions: %+v, %v", before, err)
 			}
-			if _, err := s.Claim(t.Context(), store.Claim{RunID: tree, Owner: "me", UnseenSince: moment(1), Seq: run.Seq}); err != nil {
+			if _, err := s.Claim(t.Context(), store.Claim{RunID: tree, Owner: "me", UnseenSince: column.Moment(1), Seq: run.Seq}); err != nil {
 				t.Fatal(err)
 			}
 			done := make(chan error, 1)

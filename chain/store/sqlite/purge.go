@@ -38,7 +38,7 @@ func (w *writer) purgeSome() (removed bool, err error) {
 	if used > w.store.opts.MaxBytes {
 		oldest = time.Now().UnixNano() // remove the oldest at any age
 	}
-	clean := op{done: func(error) {}, apply: func(w *writer) error {
+	clean := work{apply: func(w *writer) error {
 		removed = false
 		rows, err := w.conn.QueryContext(ctx, `delete from runs where key in (
 			select key from runs where status not in ('pending', 'in_progress') and completed_at <= ? order by key limit ?) returning key`, oldest, purgeRuns)
@@ -76,5 +76,5 @@ func (w *writer) purgeSome() (removed bool, err error) {
 		return err
 	}}
 	answers := make([]error, 1)
-	return removed, w.transaction([]op{clean}, answers)
+	return removed, w.transaction([]op{{Write: clean}}, answers)
 }

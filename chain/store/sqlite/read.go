@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/internal/column"
 )
 
 // settled returns the connections for reading when all queued ops are written.
@@ -34,14 +35,14 @@ func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) e
 	if err != nil {
 		return err
 	}
-	run.OwnerSeen, run.CreatedAt, run.CompletedAt = moment(seen), moment(created), moment(completed)
-	if run.Problem, err = decodeProblem(problem); err != nil {
+	run.OwnerSeen, run.CreatedAt, run.CompletedAt = column.Moment(seen), column.Moment(created), column.Moment(completed)
+	if run.Problem, err = column.ReadProblem(problem); err != nil {
 		return err
 	}
-	if err := decodeMap(numbers, &run.Counts); err != nil {
+	if err := column.ReadMap(numbers, &run.Counts); err != nil {
 		return err
 	}
-	if err := decodeMap(labels, &run.Labels); err != nil {
+	if err := column.ReadMap(labels, &run.Labels); err != nil {
 		return err
 	}
 	run.FillCall()
@@ -88,14 +89,11 @@ func scanTransition(row interface{ Scan(...any) error }, t *store.Transition) er
 	if err != nil {
 		return err
 	}
-	t.At, t.Started, t.Next = moment(at), moment(started), moment(next)
-	if skip != nil {
-		t.Skip = &store.Skip{}
-		if err := json.Unmarshal(skip, t.Skip); err != nil {
-			return err
-		}
+	t.At, t.Started, t.Next = column.Moment(at), column.Moment(started), column.Moment(next)
+	if t.Skip, err = column.ReadSkip(skip); err != nil {
+		return err
 	}
-	t.Problem, err = decodeProblem(problem)
+	t.Problem, err = column.ReadProblem(problem)
 	return err
 }
 

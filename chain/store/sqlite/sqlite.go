@@ -20,6 +20,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/internal/queue"
 )
 
 // Options are the settings of a store. The zero value has the defaults.
@@ -60,16 +61,14 @@ func Open(path string, opts Options) *Store {
 	if opts.OnError == nil {
 		opts.OnError = func(error) {}
 	}
-	s := &Store{path: path, opts: opts}
-	s.queue.init()
-	return s
+	return &Store{path: path, opts: opts, queue: queue.New[work]()}
 }
 
 // Store is a store.Store in an SQLite file.
 type Store struct {
 	path  string
 	opts  Options
-	queue queue
+	queue *queue.Queue[work]
 
 	// opening means that the file is open or being opened.
 	opening atomic.Bool
@@ -142,7 +141,7 @@ func (s *Store) openBehind() {
 	go func() {
 		if _, err := s.open(context.Background()); err != nil {
 			s.opening.Store(false)
-			s.queue.fail(err)
+			s.queue.Fail(err)
 		}
 	}()
 }
@@ -204,9 +203,9 @@ func DSN(path string, pragmas ...string) string {
 
 // Close writes the queued ops and closes the file.
 func (s *Store) Close() error {
-	if !s.queue.idle() {
+	if !s.queue.Idle() {
 		if _, err := s.open(context.Background()); err != nil {
-			s.queue.fail(err)
+			s.queue.Fail(err)
 		}
 	}
 	s.mu.Lock()
@@ -217,7 +216,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	read, write, writer := s.read, s.write, s.writer
 	s.mu.Unlock()
-	s.queue.close()
+	s.queue.Close()
 	if read == nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/internal/column"
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
@@ -93,8 +94,8 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 
 // Record queues a call that has ended, and returns at once.
 func (s *Store) Record(run *store.Run) {
-	o := op{call: run, bytes: sizeOf(run), done: s.report}
-	if err := s.queue.add(o, true); err != nil {
+	o := op{Write: work{call: run}, Bytes: sizeOf(run), Done: s.report}
+	if err := s.queue.Add(o, true); err != nil {
 		s.opts.OnError(err)
 		return
 	}
@@ -118,8 +119,8 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 	for i := range batch.Transitions {
 		size += 200 + len(batch.Transitions[i].Result)
 	}
-	o := op{apply: func(w *writer) error { return w.append(batch) }, bytes: size, done: done}
-	if err := s.queue.add(o, batch.Behind); err != nil {
+	o := op{Write: work{apply: func(w *writer) error { return w.append(batch) }}, Bytes: size, Done: done}
+	if err := s.queue.Add(o, batch.Behind); err != nil {
 		done(err)
 	}
 }
@@ -152,19 +153,19 @@ func (w *writer) insert(run *store.Run) error {
 
 // insertCalls adds the calls at the start of ops, and returns their number.
 func (w *writer) insertCalls(ops []op) (n int, err error) {
-	for n < len(ops) && ops[n].call != nil && err == nil {
+	for n < len(ops) && ops[n].Write.call != nil && err == nil {
 		if len(ops)-n >= blockRows && alike(ops[n:n+blockRows]) {
-			first := ops[n].call
+			first := ops[n].Write.call
 			w.values = append(w.values[:0], first.Owner, text(first.Policy), text(first.Config), first.Principal)
 			for _, o := range ops[n : n+blockRows] {
-				c, out := o.call, o.call.Outcome
-				w.values = append(w.values, c.ID, c.Name, c.Status, encode(out.Problem), blob(c.Inputs), nanos(c.CreatedAt), nanos(c.CompletedAt), int64(out.Attempt), blob(out.Result))
+				c, out := o.Write.call, o.Write.call.Outcome
+				w.values = append(w.values, c.ID, c.Name, c.Status, text(column.Problem(out.Problem)), blob(c.Inputs), column.Nanos(c.CreatedAt), column.Nanos(c.CompletedAt), int64(out.Attempt), blob(out.Result))
 			}
 			_, err = w.stmt.calls.Exec(w.values...)
 			n += blockRows
 			continue
 		}
-		w.values = appendRow(w.values[:0], ops[n].call)
+		w.values = appendRow(w.values[:0], ops[n].Write.call)
 		_, err = w.stmt.run.Exec(w.values...)
 		n++
 	}
@@ -175,9 +176,9 @@ func (w *writer) insertCalls(ops []op) (n int, err error) {
 // alike reports whether all ops are calls that differ in no other columns than
 // those that a callRow has a value for.
 func alike(ops []op) bool {
-	first := ops[0].call
+	first := ops[0].Write.call
 	for _, o := range ops {
-		c := o.call
+		c := o.Write.call
 		if c == nil || c.Outcome == nil || c.Owner != first.Owner || c.Policy != first.Policy || c.Config != first.Config || c.Principal != first.Principal ||
 			c.Kind != store.KindCall || c.UserID != "" || c.Key != "" || c.Digest != "" || c.Counts != nil || c.MaxParallel != 1 || c.OnFailure != "continue" ||
 			c.Seq != 2 || c.Trace != "" || c.Labels != nil {
@@ -190,17 +191,17 @@ func alike(ops []op) bool {
 // appendRow appends the columns of runRow.
 func appendRow(to []any, run *store.Run) []any {
 	var attempts, result, arguments any
-	problem := encode(run.Problem)
+	problem := text(column.Problem(run.Problem))
 	if o := run.Outcome; o != nil {
-		attempts, problem, result = int64(o.Attempt), encode(o.Problem), blob(o.Result)
+		attempts, problem, result = int64(o.Attempt), text(column.Problem(o.Problem)), blob(o.Result)
 	}
 	if run.Kind == store.KindCall {
 		arguments = blob(run.Inputs)
 	}
 	return append(to, run.ID, run.Kind, run.Principal, run.Name, run.UserID, text(run.Key), text(run.Digest), run.Owner,
-		run.Status, encodeMap(run.Counts), problem, arguments, int64(run.MaxParallel), run.OnFailure,
-		run.Seq, nanos(run.CreatedAt), nanos(run.CompletedAt), attempts, result,
-		text(run.Policy), text(run.Config), text(run.Trace), encodeMap(run.Labels))
+		run.Status, text(column.Map(run.Counts)), problem, arguments, int64(run.MaxParallel), run.OnFailure,
+		run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt), attempts, result,
+		text(run.Policy), text(run.Config), text(run.Trace), text(column.Map(run.Labels)))
 }
 
 func (w *writer) append(batch *store.Batch) error {
@@ -214,10 +215,10 @@ func (w *writer) append(batch *store.Batch) error {
 	}
 	var result sql.Result
 	if batch.Status == "" {
-		result, err = w.stmt.touch.Exec(seq, encodeMap(batch.Counts), run, batch.Owner)
+		result, err = w.stmt.touch.Exec(seq, text(column.Map(batch.Counts)), run, batch.Owner)
 	} else {
 		delete(w.keys, batch.RunID) // it may be removed, and its key used again
-		result, err = w.stmt.finish.Exec(seq, encodeMap(batch.Counts), batch.Status, encode(batch.Problem), nanos(batch.CompletedAt), run, batch.Owner)
+		result, err = w.stmt.finish.Exec(seq, text(column.Map(batch.Counts)), batch.Status, text(column.Problem(batch.Problem)), column.Nanos(batch.CompletedAt), run, batch.Owner)
 	}
 	if err != nil {
 		return err
@@ -229,8 +230,8 @@ func (w *writer) append(batch *store.Batch) error {
 	}
 	for i := range batch.Transitions {
 		t := &batch.Transitions[i]
-		_, err := w.stmt.transition.Exec(run, t.Task, t.Element, t.Seq, t.State, t.Attempt, nanos(t.At), nanos(t.Started), nanos(t.Next), t.Generation,
-			encodeSkip(t.Skip), encode(t.Problem), len(t.Result), blob(t.Result))
+		_, err := w.stmt.transition.Exec(run, t.Task, t.Element, t.Seq, t.State, t.Attempt, column.Nanos(t.At), column.Nanos(t.Started), column.Nanos(t.Next), t.Generation,
+			text(column.Skip(t.Skip)), text(column.Problem(t.Problem)), len(t.Result), blob(t.Result))
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,17 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/internal/queue"
 )
+
+// work is one write: a call that has ended, or a function. apply runs inside a
+// transaction, and may run again after a rollback.
+type work struct {
+	call  *store.Run
+	apply func(*writer) error
+}
+
+type op = queue.Op[work]
 
 // writer is the goroutine that writes. It owns the connection for writing.
 type writer struct {
@@ -28,7 +38,7 @@ func (w *writer) run() {
 	timer := time.NewTimer(purgeFirst)
 	defer timer.Stop()
 	for {
-		ops, wait, closed := w.store.queue.take(w.store.opts.Linger)
+		ops, wait, closed := w.store.queue.Take(w.store.opts.Linger)
 		switch {
 		case closed:
 			return
@@ -44,7 +54,7 @@ func (w *writer) run() {
 		}
 		timer.Reset(wait)
 		select {
-		case <-w.store.queue.wake:
+		case <-w.store.queue.Wake():
 		case <-timer.C:
 		}
 	}
@@ -69,7 +79,7 @@ func (w *writer) commit(ops []op) {
 		}
 	}
 	for i, o := range ops {
-		o.done(errs[i])
+		o.Done(errs[i])
 	}
 }
 
@@ -93,7 +103,7 @@ func (w *writer) transaction(ops []op, answers []error) (err error) {
 			i += calls
 			continue
 		}
-		if apply := ops[i].apply; apply != nil {
+		if apply := ops[i].Write.apply; apply != nil {
 			answers[i] = apply(w)
 			if e := answers[i]; e != nil && !errors.Is(e, store.ErrLost) && !errors.Is(e, store.ErrNotFound) {
 				return e
@@ -112,7 +122,7 @@ func (s *Store) submit(ctx context.Context, bytes int, apply func(*writer) error
 		return err
 	}
 	result := make(chan error, 1)
-	if err := s.queue.add(op{apply: apply, bytes: bytes, done: func(err error) { result <- err }}, false); err != nil {
+	if err := s.queue.Add(op{Write: work{apply: apply}, Bytes: bytes, Done: func(err error) { result <- err }}, false); err != nil {
 		return err
 	}
 	select {
@@ -125,7 +135,7 @@ func (s *Store) submit(ctx context.Context, bytes int, apply func(*writer) error
 
 // Flush waits until everything that was queued before is durable.
 func (s *Store) Flush(ctx context.Context) error {
-	if s.queue.idle() {
+	if s.queue.Idle() {
 		return nil
 	}
 	return s.submit(ctx, 0, nil)

@@ -1,4 +1,6 @@
-package sqlite
+// Package queue holds the writes that wait for the one goroutine of a store that
+// writes. They share one transaction, and so one flush to disk.
+package queue
 
 import (
 	"sync"
@@ -8,44 +10,47 @@ import (
 )
 
 const (
-	// fullBytes is how much may be queued before add blocks.
+	// fullBytes is how much may be queued before Add blocks.
 	fullBytes = 64 << 20
 	// eagerBytes and eagerOps end the delay early.
 	eagerBytes = 1 << 20
 	eagerOps   = 1_000
 )
 
-// op is one write: a call that has ended, or a function. apply runs inside a
-// transaction, and may run again after a rollback.
-type op struct {
-	call  *store.Run
-	apply func(*writer) error
-	done  func(error)
-	bytes int
+// Op is one write. Done is called once, when it is durable or has failed.
+type Op[W any] struct {
+	Write W
+	Done  func(error)
+	// Bytes is its size, about.
+	Bytes int
 }
 
-// queue holds the ops that wait for the writer.
-type queue struct {
+// Queue holds the ops that wait for the writer. New makes one.
+type Queue[W any] struct {
 	mu      sync.Mutex
 	space   sync.Cond // signalled when there is room again
-	ops     []op
+	ops     []Op[W]
 	bytes   int
 	urgent  bool // a caller waits for an op in the queue
 	closed  bool
 	working bool // the writer is writing ops
-	// wake wakes the writer. Its capacity is 1.
-	wake chan struct{}
+	wake    chan struct{}
 	// since is when the first of the delayed ops was added.
 	since time.Time
 }
 
-func (q *queue) init() {
+// New returns an empty queue.
+func New[W any]() *Queue[W] {
+	q := &Queue[W]{wake: make(chan struct{}, 1)}
 	q.space.L = &q.mu
-	q.wake = make(chan struct{}, 1)
+	return q
 }
 
-// add queues an op. An op that may be delayed does not wake the writer at once.
-func (q *queue) add(o op, linger bool) error {
+// Wake receives when the writer has something to do.
+func (q *Queue[W]) Wake() <-chan struct{} { return q.wake }
+
+// Add queues an op. One that may linger does not wake the writer at once.
+func (q *Queue[W]) Add(o Op[W], linger bool) error {
 	q.mu.Lock()
 	for q.bytes > fullBytes && !q.closed {
 		q.space.Wait()
@@ -59,7 +64,7 @@ func (q *queue) add(o op, linger bool) error {
 		q.since = time.Now()
 	}
 	q.ops = append(q.ops, o)
-	q.bytes += o.bytes
+	q.bytes += o.Bytes
 	urgent := !linger || q.bytes > eagerBytes || len(q.ops) > eagerOps
 	signal := first || urgent && !q.urgent
 	q.urgent = q.urgent || urgent
@@ -70,16 +75,16 @@ func (q *queue) add(o op, linger bool) error {
 	return nil
 }
 
-func (q *queue) signal() {
+func (q *Queue[W]) signal() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
-// take returns the queued ops if they are due, else how long they may still be
+// Take returns the queued ops if they are due, else how long they may still be
 // delayed (0: until the writer is woken). closed means that no more will come.
-func (q *queue) take(linger time.Duration) (ops []op, wait time.Duration, closed bool) {
+func (q *Queue[W]) Take(linger time.Duration) (ops []Op[W], wait time.Duration, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.working = false
@@ -95,26 +100,27 @@ func (q *queue) take(linger time.Duration) (ops []op, wait time.Duration, closed
 	return ops, 0, false
 }
 
-// fail fails all queued ops.
-func (q *queue) fail(err error) {
+// Fail fails all queued ops.
+func (q *Queue[W]) Fail(err error) {
 	q.mu.Lock()
 	ops := q.ops
 	q.ops, q.bytes, q.urgent = nil, 0, false
 	q.space.Broadcast()
 	q.mu.Unlock()
 	for _, o := range ops {
-		o.done(err)
+		o.Done(err)
 	}
 }
 
-// idle reports whether all ops are written.
-func (q *queue) idle() bool {
+// Idle reports whether all ops are written.
+func (q *Queue[W]) Idle() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return len(q.ops) == 0 && !q.working
 }
 
-func (q *queue) close() {
+// Close lets the writer write what is queued, and refuses more.
+func (q *Queue[W]) Close() {
 	q.mu.Lock()
 	q.closed = true
 	q.space.Broadcast()

@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
+)
+
+// Many processes may meet a new database at once.
+func TestMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	dsn := database(t, peers.StartPostgres(t))
+	var all sync.WaitGroup
+	for range 8 {
+		s := open(t, dsn, Options{})
+		all.Go(func() {
+			defer s.Close()
+			if _, err := s.List(t.Context(), store.Query{Anyone: true, Limit: 1}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A schema of a later program is refused, and left as it is.
+func TestLaterSchema(t *testing.T) {
+	t.Parallel()
+	dsn := database(t, peers.StartPostgres(t))
+	s := open(t, dsn, Options{})
+	if _, err := s.List(t.Context(), store.Query{Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), "insert into chainwright.migrations (version) values (99)"); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dsn, Options{})
+	defer s.Close()
+	if _, err := s.List(t.Context(), store.Query{Limit: 1}); err == nil || !strings.Contains(err.Error(), "version 99") {
+		t.Errorf("a later schema: %v", err)
+	}
+}

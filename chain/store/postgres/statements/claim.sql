@@ -1,0 +1,16 @@
+-- there: the run exists. free: it has ended, is the claimer's, or its owner was
+-- not seen for $4 seconds. taken: it is as the claimer read it, and now its.
+with there as (
+  select r.key, r.seq, r.status, r.owner,
+    (select o.beat_at from chainwright.owners o where o.id = r.owner) as beat_at
+  from chainwright.runs r where r.id = $1 for update
+), free as (
+  select key, seq from there
+  where status not in ('pending', 'in_progress') or owner = $2
+    or coalesce(beat_at < clock_timestamp() - make_interval(secs => $4::float8), true)
+), taken as (
+  update chainwright.runs r set owner = $2, status = 'in_progress', problem = '', completed_at = 0
+  from free where r.key = free.key and free.seq = $3
+  returning 1
+)
+select (select count(*) from there), (select count(*) from free), (select count(*) from taken)

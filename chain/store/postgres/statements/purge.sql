@@ -1,0 +1,10 @@
+with old as (
+  delete from chainwright.runs where key in (
+    select key from chainwright.runs
+    where completed_at > 0 and completed_at <= $1::bigint and status not in ('pending', 'in_progress')
+    order by completed_at limit $2 for update skip locked)
+  returning key, id
+), more as (delete from chainwright.transitions using old where run = old.key),
+  trees as (delete from chainwright.trees using old where run = old.key),
+  cancels as (delete from chainwright.cancels using old where run = old.id)
+select count(*) from old

@@ -1,0 +1,239 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/internal/column"
+	"github.com/chainwright/chainwright/executors/plainjson"
+)
+
+// The statements. Each may be sent again when it is not known whether it was
+// committed, and then changes nothing more.
+var (
+	//go:embed statements/create.sql
+	createSQL string
+	//go:embed statements/calls.sql
+	callsSQL string
+	//go:embed statements/append.sql
+	appendSQL string
+	//go:embed statements/claim.sql
+	claimSQL string
+)
+
+// errNUL is the error of a text that PostgreSQL can't keep.
+var errNUL = errors.New("PostgreSQL keeps no text with a NUL character (U+0000): a name, a user id or an idempotency key has one")
+
+// texts fails if PostgreSQL can't keep one of them.
+func texts(all ...string) error {
+	for _, each := range all {
+		if strings.ContainsRune(each, 0) {
+			return errNUL
+		}
+	}
+	return nil
+}
+
+// Create writes a run and waits until it is durable.
+func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) {
+	if err := texts(run.Name, run.UserID, run.Key, run.Principal); err != nil {
+		return nil, s.failed("writing to", err)
+	}
+	var tasks []byte
+	if run.Kind != store.KindCall {
+		tasks = plainjson.Must(run.Tasks)
+	}
+	var arguments, inputs []byte
+	if run.Kind == store.KindCall {
+		arguments = run.Inputs
+	} else {
+		inputs = run.Inputs
+	}
+	existing := ""
+	err := s.submit(ctx, sizeOf(run), work{owner: run.Owner, send: func(b *pgx.Batch) {
+		b.Queue(createSQL, run.ID, run.Kind, run.Principal, run.Name, run.UserID, run.Key, run.Digest, run.Owner, run.Status, column.Map(run.Counts),
+			column.Problem(run.Problem), blob(arguments), run.MaxParallel, run.OnFailure, run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt),
+			run.Policy, run.Config, run.Trace, column.Map(run.Labels), blob(run.Tree), blob(inputs), blob(tasks), run.Parent)
+		// The statement before sees only what was there when it began, and it may
+		// have waited for another process to write the same key.
+		b.Queue("select coalesce((select id from chainwright.runs where principal = $1 and idem_key = $2 and $2 <> ''), '')", run.Principal, run.Key).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&existing) })
+	}})
+	if err != nil || existing == "" || existing == run.ID {
+		return nil, err
+	}
+	return s.Run(ctx, existing)
+}
+
+// Record queues a call that has ended, and returns at once.
+func (s *Store) Record(run *store.Run) {
+	o := op{Write: work{call: run}, Bytes: sizeOf(run), Done: s.report}
+	if err := s.queue.Add(o, true); err != nil {
+		s.opts.OnError(err)
+		return
+	}
+	s.openBehind()
+}
+
+// report reports the failure of a write that no caller waits for.
+func (s *Store) report(err error) {
+	if err != nil {
+		s.opts.OnError(err)
+	}
+}
+
+func sizeOf(run *store.Run) int {
+	n := 300 + len(run.Tree) + len(run.Inputs) + 100*len(run.Tasks)
+	if run.Outcome != nil {
+		n += len(run.Outcome.Result)
+	}
+	return n
+}
+
+// blob returns nil for an empty value, which is null.
+func blob(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// queueCalls inserts calls that have ended by one statement.
+func queueCalls(b *pgx.Batch, calls []*store.Run) {
+	if len(calls) == 0 {
+		return
+	}
+	n := len(calls)
+	var ids, principals, names, owners, statuses, problems, policies, configs, traces = make([]string, n), make([]string, n), make([]string, n), make([]string, n),
+		make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	arguments, results := make([][]byte, n), make([][]byte, n)
+	created, completed, attempts := make([]int64, n), make([]int64, n), make([]int32, n)
+	for i, c := range calls {
+		ids[i], principals[i], names[i], owners[i], statuses[i] = c.ID, c.Principal, c.Name, c.Owner, c.Status
+		policies[i], configs[i], traces[i] = c.Policy, c.Config, c.Trace
+		arguments[i], created[i], completed[i] = blob(c.Inputs), column.Nanos(c.CreatedAt), column.Nanos(c.CompletedAt)
+		if out := c.Outcome; out != nil {
+			problems[i], attempts[i], results[i] = column.Problem(out.Problem), int32(out.Attempt), blob(out.Result) //nolint:gosec // attempts are few
+		}
+	}
+	b.Queue(callsSQL, ids, principals, names, owners, statuses, problems, arguments, created, completed, attempts, results, policies, configs, traces)
+}
+
+// Append queues a batch.
+func (s *Store) Append(batch *store.Batch, done func(error)) {
+	if _, err := s.open(context.Background()); err != nil {
+		done(err)
+		return
+	}
+	size := 0
+	for i := range batch.Transitions {
+		size += 200 + len(batch.Transitions[i].Result)
+	}
+	held, there := 0, false
+	write := work{
+		send: func(b *pgx.Batch) {
+			queueAppend(b, batch).QueryRow(func(row pgx.Row) error { return row.Scan(&held, &there) })
+		},
+		read: func() error {
+			switch {
+			case held > 0:
+				return nil
+			case there:
+				return store.ErrLost
+			}
+			return store.ErrNotFound
+		},
+	}
+	if err := s.queue.Add(op{Write: write, Bytes: size, Done: done}, batch.Behind); err != nil {
+		done(err)
+	}
+}
+
+// queueAppend adds a batch's transitions, if the run is still its owner's.
+func queueAppend(b *pgx.Batch, batch *store.Batch) *pgx.QueuedQuery {
+	n := len(batch.Transitions)
+	var states, skips, problems = make([]string, n), make([]string, n), make([]string, n)
+	tasks, elements, attempts, generations, sizes := make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n)
+	seqs, ats, starts, nexts := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
+	results := make([][]byte, n)
+	last := int64(0)
+	for i := range batch.Transitions {
+		t := &batch.Transitions[i]
+		tasks[i], elements[i], attempts[i], generations[i], sizes[i] = int32(t.Task), int32(t.Element), int32(t.Attempt), int32(t.Generation), int32(len(t.Result)) //nolint:gosec // limited by what a tree and a result may be
+		seqs[i], ats[i], starts[i], nexts[i] = t.Seq, column.Nanos(t.At), column.Nanos(t.Started), column.Nanos(t.Next)
+		states[i], skips[i], problems[i], results[i] = t.State, column.Skip(t.Skip), column.Problem(t.Problem), blob(t.Result)
+		last = t.Seq
+	}
+	return b.Queue(appendSQL, batch.RunID, batch.Owner, last, column.Map(batch.Counts), batch.Status, column.Problem(batch.Problem), column.Nanos(batch.CompletedAt),
+		tasks, elements, seqs, states, attempts, ats, starts, nexts, generations, skips, problems, sizes, results)
+}
+
+func queueBeat(b *pgx.Batch, owner string) {
+	host, _ := os.Hostname()
+	b.Queue(`insert into chainwright.owners (id, pid, host) values ($1, $2, $3)
+		on conflict (id) do update set beat_at = greatest(owners.beat_at, clock_timestamp())`, owner, int32(os.Getpid()), host) //nolint:gosec // process ids are small
+}
+
+// Beat stores the heartbeat of an owner, beside the queue of the writer.
+func (s *Store) Beat(ctx context.Context, owner string) error {
+	pool, err := s.open(ctx)
+	if err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	queueBeat(b, owner)
+	if err := pool.SendBatch(ctx, b).Close(); err != nil {
+		return s.failed("writing to", err)
+	}
+	return nil
+}
+
+// Claim assigns a run to an owner, if it is free and as the owner read it.
+func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error) {
+	var there, free, taken int
+	unseen := time.Since(claim.UnseenSince).Seconds()
+	err := s.submit(ctx, 0, work{owner: claim.Owner,
+		send: func(b *pgx.Batch) {
+			b.Queue(claimSQL, claim.RunID, claim.Owner, claim.Seq, unseen).QueryRow(func(row pgx.Row) error { return row.Scan(&there, &free, &taken) })
+		},
+		read: func() error {
+			switch {
+			case taken > 0:
+				return nil
+			case free > 0:
+				return store.ErrChanged
+			case there > 0:
+				return store.ErrLost
+			}
+			return store.ErrNotFound
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Run(ctx, claim.RunID)
+}
+
+// RequestCancel stores a cancel request for a run's owner.
+func (s *Store) RequestCancel(ctx context.Context, cancel store.Cancel) error {
+	stored := 0
+	return s.submit(ctx, 0, work{
+		send: func(b *pgx.Batch) {
+			b.Queue(`with stored as (insert into chainwright.cancels (run, task) select id, $2 from chainwright.runs where id = $1 returning 1)
+				select count(*) from stored`, cancel.RunID, int32(cancel.Task)).QueryRow(func(row pgx.Row) error { return row.Scan(&stored) }) //nolint:gosec // limited by what a tree may be
+		},
+		read: func() error {
+			if stored == 0 {
+				return store.ErrNotFound
+			}
+			return nil
+		},
+	})
+}
