@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -31,7 +32,6 @@ import (
 	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/chain/saved"
 	"github.com/chainwright/chainwright/chain/store"
-	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
 	"github.com/chainwright/chainwright/executors/llm"
@@ -100,12 +100,17 @@ func (a *App) build() error {
 	for name, key := range a.models.Keys() {
 		a.policy.Know(name, key)
 	}
+	if at, err := url.Parse(o.store); err == nil && at.User != nil {
+		if password, ok := at.User.Password(); ok {
+			a.policy.Know("store", password)
+		}
+	}
 	if a.registry, err = executors.NewRegistry(a.policy, o.log, o.executors...); err != nil {
 		return fmt.Errorf("registering the executors: %w", err)
 	}
-	if a.store, err = openStore(o.store, sqlite.Options{
-		MaxAge: o.keep, MaxBytes: o.maxBytes,
-		OnError: func(err error) { o.log.Error().Err(err).Msg("recording a run") },
+	if a.store, err = openStore(o.store, storeOptions{
+		keep: o.keep, maxBytes: o.maxBytes,
+		onError: func(err error) { o.log.Error().Err(err).Msg("recording a run") },
 	}); err != nil {
 		return &SettingError{"store", err}
 	}

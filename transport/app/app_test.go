@@ -75,7 +75,7 @@ func TestSettingErrors(t *testing.T) {
 	exposed := unaudited
 	exposed.Files.Roots = map[string]policy.Root{"all": {Path: dir, Write: true}}
 	for want, opts := range map[string][]app.Option{
-		"store":              {app.WithPolicy(unaudited), app.WithStore("postgres://x")},
+		"store":              {app.WithPolicy(unaudited), app.WithStore("mysql://x")},
 		"policy":             {app.WithStore("memory"), app.WithPolicy(policy.Config{Confirm: "sometimes", Audit: policy.Audit{Off: true}})},
 		"data_dir":           {app.WithPolicy(exposed), app.WithDataDir(filepath.Join(dir, "data"))},
 		"executors_dir":      {app.WithPolicy(exposed), app.WithStore("memory"), app.WithExecutorsDir(filepath.Join(dir, "mine"))},

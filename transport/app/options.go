@@ -79,8 +79,8 @@ func (o *options) complete(opts []Option) error {
 
 // trusted returns what the options name and callers must not change.
 func (o *options) trusted() []policy.Trusted {
-	path, _ := strings.CutPrefix(o.store, "sqlite:")
-	if o.store == "memory" {
+	path, sqlite := strings.CutPrefix(o.store, "sqlite:")
+	if !sqlite {
 		path = ""
 	}
 	config := o.configFile
@@ -131,7 +131,8 @@ func WithModels(settings llm.Settings) Option { return func(o *options) { o.mode
 // are set themselves. The default is the user's data folder for chainwright.
 func WithDataDir(dir string) Option { return func(o *options) { o.dataDir = dir } }
 
-// WithStore sets where runs are recorded: "sqlite:PATH", or "memory" for
+// WithStore sets where runs are recorded: "sqlite:PATH",
+// "postgres://…" for a database that several processes share, or "memory" for
 // records that end with the program. The default is runs.db in the data folder.
 func WithStore(url string) Option { return func(o *options) { o.store = url } }
 

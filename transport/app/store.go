@@ -3,27 +3,44 @@ package app
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/memory"
+	"github.com/chainwright/chainwright/chain/store/postgres"
 	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
 )
 
-// openStore opens the store with a name: "memory" or "sqlite:PATH".
-func openStore(name string, opts sqlite.Options) (store.Store, error) {
+// storeOptions are what every store that is kept needs to know.
+type storeOptions struct {
+	keep     time.Duration
+	maxBytes int64 // of a file
+	onError  func(error)
+}
+
+// openStore opens the store with a name: "memory", "sqlite:PATH" or
+// "postgres://…".
+func openStore(name string, opts storeOptions) (store.Store, error) {
 	kind, path, _ := strings.Cut(name, ":")
 	var reason string
 	switch {
 	case name == "memory":
 		return memory.Open(memory.Options{}), nil
 	case kind == "sqlite" && path != "":
-		return sqlite.Open(path, opts), nil
+		return sqlite.Open(path, sqlite.Options{MaxAge: opts.keep, MaxBytes: opts.maxBytes, OnError: opts.onError}), nil
 	case kind == "sqlite":
 		reason = fmt.Sprintf("the store %q names no file", name)
+	case kind == "postgres" || kind == "postgresql":
+		s, err := postgres.Open(name, postgres.Options{MaxAge: opts.keep, OnError: opts.onError})
+		if err == nil {
+			return s, nil
+		}
+		return nil, executors.Errorf(executors.ValidationError, "%w", err).
+			WithField("store").WithHint("its form is postgres://USER@HOST:PORT/DATABASE; the password may be in PGPASSWORD or in a .pgpass file")
 	default:
 		reason = fmt.Sprintf("there is no store %q", name)
 	}
 	return nil, executors.Errorf(executors.ValidationError, "%s", reason).
-		WithField("store").WithHint(`it is "sqlite:PATH" for a file that is kept, or "memory" for records that end with the program`)
+		WithField("store").WithHint(`it is "sqlite:PATH" for a file that is kept, "postgres://…" for a database that several servers share, or "memory" for records that end with the program`)
 }

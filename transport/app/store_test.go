@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chainwright/chainwright/chain/store/sqlite"
 	"github.com/chainwright/chainwright/executors"
 )
 
@@ -16,7 +15,7 @@ func TestOpenStore(t *testing.T) {
 		"memory": "*memory.Store",
 		"sqlite:" + filepath.Join(t.TempDir(), "a:b.db"): "*sqlite.Store",
 	} {
-		s, err := openStore(name, sqlite.Options{})
+		s, err := openStore(name, storeOptions{})
 		if err != nil || fmt.Sprintf("%T", s) != want {
 			t.Fatalf("%s gives a %T, %v", name, s, err)
 		}
@@ -27,8 +26,14 @@ func TestOpenStore(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, name := range []string{"", "sqlite", "sqlite:", "postgres://x", "memory:1", "/var/lib/runs.db"} {
-		_, err := openStore(name, sqlite.Options{})
+	if s, err := openStore("postgres://u:p@db/runs", storeOptions{}); err != nil || fmt.Sprintf("%T", s) != "*postgres.Store" {
+		t.Errorf("PostgreSQL gives a %T, %v", s, err)
+	}
+	if _, err := openStore("postgres://u:s3cret@[db/runs", storeOptions{}); err == nil || strings.Contains(fmt.Sprintf("%+v", executors.AsError(err)), "s3cret") {
+		t.Errorf("a DSN that can't be read: %v", err)
+	}
+	for _, name := range []string{"", "sqlite", "sqlite:", "memory:1", "/var/lib/runs.db"} {
+		_, err := openStore(name, storeOptions{})
 		problem := executors.AsError(err)
 		if problem == nil || problem.Type != executors.ValidationError || !strings.Contains(problem.Hint, "sqlite:PATH") {
 			t.Errorf("%q: %v", name, problem)

@@ -79,7 +79,7 @@ type globals struct {
 func (g *globals) takes() []*param {
 	return []*param{
 		flag("config", &g.Config, "FILE", "Configuration file (also CHAINWRIGHT_CONFIG)."),
-		flag("store", &g.Store, "URL", "Where runs are recorded: sqlite:PATH or memory."),
+		flag("store", &g.Store, "URL", "Where runs are recorded: sqlite:PATH, postgres://… or memory."),
 		flag("executors-dir", &g.ExecutorsDir, "FOLDER", "Folder of user-made executors; none for no folder."),
 		flag("read-only", &g.ReadOnly, "", "Allow only calls that change nothing."),
 		flag("toolsets", &g.Toolsets, "A,B", "Publish these toolsets only."),

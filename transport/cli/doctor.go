@@ -130,9 +130,9 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
-	fmt.Fprintf(s.out, "\nstore: %s\n", p.config.Store)
+	fmt.Fprintf(s.out, "\nstore: %s\n", p.config.ShownStore())
 	if _, _, err := p.runner.List(ctx, chain.ListOptions{Limit: 1}); err != nil {
-		problems = append(problems, fmt.Sprintf("the store %s can't be read: %v", p.config.Store, err))
+		problems = append(problems, fmt.Sprintf("the store %s can't be read: %v", p.config.ShownStore(), err))
 	}
 	list, total, err := price(ctx, p.tools)
 	if err != nil {

@@ -88,7 +88,7 @@ func (w *wire) cut() {
 func TestCuts(t *testing.T) {
 	t.Parallel()
 	server := peers.StartPostgres(t)
-	dsn := database(t, server)
+	dsn := server.NewDatabase(t)
 	w := newWire(t, server.Addr)
 	s := open(t, strings.Replace(dsn, server.Addr, w.listener.Addr().String(), 1), Options{Patience: executortest.Patience})
 	if _, err := s.List(t.Context(), store.Query{Limit: 1}); err != nil {
@@ -152,7 +152,7 @@ func TestCuts(t *testing.T) {
 func TestAway(t *testing.T) {
 	t.Parallel()
 	server := peers.StartPostgres(t)
-	dsn := strings.Replace(database(t, server), "postgres@", "postgres:s3cret@", 1)
+	dsn := strings.Replace(server.NewDatabase(t), "postgres@", "postgres:s3cret@", 1)
 	w := newWire(t, server.Addr)
 	s := open(t, strings.Replace(dsn, server.Addr, w.listener.Addr().String(), 1), Options{Patience: 100 * time.Millisecond})
 	run := func(id string) *store.Run {
@@ -188,7 +188,7 @@ func second[T any](_ T, err error) error { return err }
 // One text that PostgreSQL can't keep fails alone, with a clear error.
 func TestNUL(t *testing.T) {
 	t.Parallel()
-	s := open(t, database(t, peers.StartPostgres(t)), Options{})
+	s := open(t, peers.StartPostgres(t).NewDatabase(t), Options{})
 	defer s.Close()
 	_, err := s.Create(t.Context(), &store.Run{ID: "a", Kind: store.KindTree, Name: "a\x00b", Owner: "me", Status: "in_progress"})
 	if !errors.Is(err, errNUL) {
@@ -212,7 +212,7 @@ func TestNUL(t *testing.T) {
 // claim one owner, and a cancel request reaches the owner wherever it was made.
 func TestThreeProcesses(t *testing.T) {
 	t.Parallel()
-	dsn := database(t, peers.StartPostgres(t))
+	dsn := peers.StartPostgres(t).NewDatabase(t)
 	var stores []*Store
 	for range 3 {
 		s := open(t, dsn, Options{})
@@ -273,7 +273,7 @@ func TestThreeProcesses(t *testing.T) {
 // Old runs that have ended are removed, with all that belongs to them.
 func TestPurge(t *testing.T) {
 	t.Parallel()
-	s := open(t, database(t, peers.StartPostgres(t)), Options{MaxAge: time.Hour})
+	s := open(t, peers.StartPostgres(t).NewDatabase(t), Options{MaxAge: time.Hour})
 	defer s.Close()
 	old := time.Now().Add(-2 * time.Hour)
 	for _, id := range []string{"old", "goes-on"} {

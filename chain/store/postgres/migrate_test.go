@@ -14,7 +14,7 @@ import (
 // Many processes may meet a new database at once.
 func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	dsn := database(t, peers.StartPostgres(t))
+	dsn := peers.StartPostgres(t).NewDatabase(t)
 	var all sync.WaitGroup
 	for range 8 {
 		s := open(t, dsn, Options{})
@@ -31,7 +31,7 @@ func TestMigrateAtOnce(t *testing.T) {
 // A schema of a later program is refused, and left as it is.
 func TestLaterSchema(t *testing.T) {
 	t.Parallel()
-	dsn := database(t, peers.StartPostgres(t))
+	dsn := peers.StartPostgres(t).NewDatabase(t)
 	s := open(t, dsn, Options{})
 	if _, err := s.List(t.Context(), store.Query{Limit: 1}); err != nil {
 		t.Fatal(err)

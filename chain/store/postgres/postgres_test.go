@@ -1,13 +1,9 @@
 package postgres
 
 import (
-	"context"
-	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"github.com/chainwright/chainwright/chain/internal/storetest"
@@ -16,23 +12,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// database makes a new database on a server and returns its DSN.
-func database(t *testing.T, server *peers.Postgres) string {
-	t.Helper()
-	name := fmt.Sprintf("test_%d", databases.Add(1))
-	conn, err := pgx.Connect(t.Context(), server.Superuser())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "create database "+name); err != nil {
-		t.Fatal(err)
-	}
-	return server.DSN("postgres", name)
-}
-
-var databases atomic.Int64
 
 func open(t *testing.T, dsn string, opts Options) *Store {
 	t.Helper()
@@ -47,7 +26,7 @@ func open(t *testing.T, dsn string, opts Options) *Store {
 func TestStore(t *testing.T) {
 	t.Parallel()
 	server := peers.StartPostgres(t)
-	storetest.Run(t, func(t *testing.T) store.Store { return open(t, database(t, server), Options{}) })
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, server.NewDatabase(t), Options{}) })
 }
 
 // An error about a DSN names no password.

@@ -141,7 +141,7 @@ func (s *Store) transitions(ctx context.Context, id, query string, args ...any) 
 
 // Transitions reads a run's transitions in order.
 func (s *Store) Transitions(ctx context.Context, id string, after int64, maxResult int) ([]store.Transition, error) {
-	return s.transitions(ctx, id, `, case when t.size <= $3 then t.result end
+	return s.transitions(ctx, id, `, case when t.size <= $3::bigint then t.result end
 		from chainwright.transitions t where t.run = $1 and t.seq > $2 order by t.seq`, after, int64(maxResult))
 }
 

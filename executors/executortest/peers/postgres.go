@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -18,6 +19,8 @@ type Postgres struct {
 	Addr string
 	// Dir is its data folder.
 	Dir string
+
+	databases atomic.Int64
 }
 
 // DSN returns the DSN of a database and a user. No password is needed. The
@@ -28,6 +31,17 @@ func (s *Postgres) DSN(user, database string) string {
 
 // Superuser returns the DSN of the superuser and the database postgres.
 func (s *Postgres) Superuser() string { return s.DSN("postgres", "postgres") }
+
+// NewDatabase makes a database and returns its DSN for the superuser.
+func (s *Postgres) NewDatabase(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	psql := exec.Command(filepath.Join(postgresFolder(t), "psql"), "-qc", "create database "+name, s.Superuser())
+	if out, err := psql.CombinedOutput(); err != nil {
+		t.Fatalf("creating a database: %v: %s", err, out)
+	}
+	return s.DSN("postgres", name)
+}
 
 // StartPostgres starts a server for one test. Settings have the form of its command
 // line: "log_statement=all".

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,8 +47,8 @@ func (l *Loaded) complete() {
 		l.problem(l.origin("store"), "store has no file; write sqlite:PATH")
 	case sqlite:
 		l.Store = "sqlite:" + l.absolute("store", path)
-	case l.Store != "memory":
-		l.problem(l.origin("store"), fmt.Sprintf("store must be sqlite:PATH or memory; got %q", redactedStore(l.Store)))
+	case l.Store != "memory" && !strings.HasPrefix(l.Store, "postgres://") && !strings.HasPrefix(l.Store, "postgresql://"):
+		l.problem(l.origin("store"), fmt.Sprintf("store must be sqlite:PATH, postgres://USER@HOST/DATABASE or memory; got %q", redactedStore(l.Store)))
 	}
 	if audit := &l.Policy.Audit; audit.Path == "" && !audit.Off && l.DataDir != "" {
 		audit.Path = filepath.Join(l.DataDir, "audit.jsonl")
@@ -88,6 +89,14 @@ func redactedStore(url string) string {
 		return url
 	}
 	return scheme + ":…"
+}
+
+// ShownStore returns where runs are recorded, without a password.
+func (l *Loaded) ShownStore() string {
+	if at, err := url.Parse(l.Store); err == nil && at.User != nil {
+		return at.Redacted()
+	}
+	return l.Store
 }
 
 func (l *Loaded) origin(key string) string {

@@ -18,8 +18,8 @@ import (
 
 // Config holds all settings. Defaults returns the default values.
 type Config struct {
-	// Store is where runs are recorded: sqlite:PATH or memory. Empty means a
-	// SQLite file in the data folder.
+	// Store is where runs are recorded: sqlite:PATH, postgres://… or memory.
+	// Empty means a SQLite file in the data folder.
 	Store string `yaml:"store"`
 	// DataDir holds the store, the audit trail and approvals. Empty means the
 	// platform's data folder.

@@ -115,7 +115,7 @@ func TestProblemsNameTheirPlace(t *testing.T) {
 			want: []string{":2: duplicate key store"}},
 		"a bad size":              {file: "memory: {limit: lots}\n", want: []string{`:1: memory.limit must be a size such as 512MiB or 1GiB; got "lots"`}},
 		"not YAML":                {file: "a: [\n", want: []string{"chainwright.yaml: line 1: did not find expected"}},
-		"a bad store":             {file: "store: postgres://u:secret@h/d\n", want: []string{`:1: store must be sqlite:PATH or memory; got "postgres:…"`}},
+		"a bad store":             {file: "store: mysql://u:secret@h/d\n", want: []string{`:1: store must be sqlite:PATH, postgres://USER@HOST/DATABASE or memory; got "mysql:…"`}},
 		"a bad level":             {file: "log_level: loud\n", want: []string{":1: log_level must be one of"}},
 		"a mistyped variable":     {env: "CHAINWRIGHT_STOER=memory", want: []string{"CHAINWRIGHT_STOER: is not a known setting; did you mean CHAINWRIGHT_STORE?"}},
 		"a bad variable":          {env: "CHAINWRIGHT_DISCOVERY=perhaps", want: []string{`CHAINWRIGHT_DISCOVERY: discovery must be true or false; got "perhaps"`}},
