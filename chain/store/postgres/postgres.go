@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,8 +145,18 @@ func (s *Store) openBehind() {
 
 // failed says which store an error is of.
 func (s *Store) failed(what string, err error) error {
+	var unreached *pgconn.ConnectError
+	if errors.As(err, &unreached) { // its text has a line for each address
+		err = &oneLine{err}
+	}
 	return fmt.Errorf("%s the store postgres://%s: %w", what, s.where, err)
 }
+
+// oneLine is an error whose text is on one line.
+type oneLine struct{ error }
+
+func (e *oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e *oneLine) Unwrap() error { return e.error }
 
 // Close writes the queued ops and closes the connections.
 func (s *Store) Close() error {

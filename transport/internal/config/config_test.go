@@ -200,3 +200,16 @@ func FuzzLoad(f *testing.F) {
 		l.parse()
 	})
 }
+
+// What is shown of a store has no password.
+func TestShownStore(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	l, err := m.load(func(s *Sources) { s.Flags = []Flag{{"store", "--store", "postgres://u:s3cret@db/runs"}} })
+	require.NoError(t, err)
+	for _, entry := range l.Entries() {
+		require.NotContains(t, entry.Value, "s3cret", entry.Key)
+	}
+	require.Equal(t, "postgres://u:xxxxx@db/runs", l.ShownStore())
+	require.Equal(t, "postgres://u:s3cret@db/runs", l.Store)
+}

@@ -325,8 +325,11 @@ func (l *Loaded) Entries() []Entry {
 			}
 			source = "default"
 		}
-		field := reflect.ValueOf(l.Config).FieldByIndex(s.index)
-		out = append(out, Entry{Key: s.key, Value: shown(field), Source: source})
+		value := shown(reflect.ValueOf(l.Config).FieldByIndex(s.index))
+		if s.key == "store" {
+			value = l.ShownStore()
+		}
+		out = append(out, Entry{Key: s.key, Value: value, Source: source})
 	}
 	return out
 }
