@@ -13,7 +13,14 @@ type Definition struct {
 	ID          string
 	Title       string
 	Description string
-	Tags        []string
+	// Details are what the description has no room for. describe_executor and the
+	// reference pages show them.
+	Details string
+	// SearchHint are the words that people use for what the executor does, for
+	// clients that search for tools: at most MaxSearchHint bytes. Empty: Hint
+	// makes one.
+	SearchHint string
+	Tags       []string
 	// Aliases are other ids that trees may use. The executor is published
 	// under its own id only.
 	Aliases []string

@@ -160,6 +160,8 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 		{"id", true, l.form(&def.ID, idForm, "1 to 40 lower-case letters, digits and _")},
 		{"title", true, l.text(&def.Title)},
 		{"description", true, l.text(&def.Description)},
+		{"details", false, l.text(&def.Details)},
+		{"search_hint", false, l.hint(&def.SearchHint)},
 		{"tags", false, l.texts(&def.Tags)},
 		{"aliases", false, l.texts(&def.Aliases)},
 		{"toolset", true, l.form(&def.Toolset, toolsetForm, "1 to 40 lower-case letters, digits, _ and -")},
@@ -180,7 +182,7 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 		fields = append(fields, field{name, false, func(*yaml.Node) {}})
 	}
 	l.mapping(root, "a definition", fields...)
-	def.Description = strings.TrimSpace(def.Description)
+	def.Description, def.Details = strings.TrimSpace(def.Description), strings.TrimSpace(def.Details)
 	if len(l.problems) > before {
 		return nil
 	}

@@ -88,7 +88,7 @@ func TestParseDefinitionRefuses(t *testing.T) {
 		want           []string
 	}{
 		{"an unknown key", "toolset: web", "toolset: web\ntimout: 3", []string{`d.yaml:9: a definition has no key "timout"; did you mean "timeout"?`}},
-		{"an unknown key that is like none", "toolset: web", "toolset: web\nxyz: 3", []string{`d.yaml:9: a definition has no key "xyz"; the known keys are id, title, description, tags, aliases, toolset, annotations, effects, input_schema, output_schema, examples, timeout, retry, needs, destination, accepts_dependencies`}},
+		{"an unknown key that is like none", "toolset: web", "toolset: web\nxyz: 3", []string{`d.yaml:9: a definition has no key "xyz"; the known keys are id, title, description, details, search_hint, tags, aliases, toolset, annotations, effects, input_schema, output_schema, examples, timeout, retry, needs, destination, accepts_dependencies`}},
 		{"an annotation that is missing", ", open_world: true}", "}", []string{`d.yaml:9: annotations needs "open_world"`}},
 		{"an annotation that is none", "read_only: false", "readonly: false", []string{`d.yaml:9: annotations has no key "readonly"; did you mean "read_only"?`, `d.yaml:9: annotations needs "read_only"`}},
 		{"a contradiction", "{read_only: false", "{read_only: true", []string{"d.yaml:9: a read_only call can't be destructive"}},
@@ -96,6 +96,9 @@ func TestParseDefinitionRefuses(t *testing.T) {
 		{"a missing key", "toolset: web\n", "", []string{`d.yaml:2: a definition needs "toolset"`}},
 		{"an id in capitals", "id: file_fetcher", "id: File-Fetcher", []string{`d.yaml:2: "File-Fetcher" must be 1 to 40 lower-case letters, digits and _`}},
 		{"a title that is a number", "title: Fetch a file", "title: 3", []string{"d.yaml:3: a text is expected here"}},
+		{"a search hint of two lines", "title: Fetch a file", "title: Fetch a file\nsearch_hint: \"fetch a file,\\nget it\"", []string{"d.yaml:4: search_hint must be one line of text"}},
+		{"a search hint of 49 bytes", "title: Fetch a file", "title: Fetch a file\nsearch_hint: " + strings.Repeat("x", 49), []string{"d.yaml:4: search_hint has 49 bytes; at most 48 are allowed"}},
+		{"an empty search hint", "title: Fetch a file", "title: Fetch a file\nsearch_hint: ''", []string{"d.yaml:4: a text is expected here"}},
 		{"a need that is none", "needs: [files.write, command]", "needs: [shell]", []string{`d.yaml:17: there is no need "shell"; the known needs are command, files.read, files.write, databases, ssh, docker, email, mcp`}},
 		{"a time that is none", "default: 1.5", "default: soon", []string{"d.yaml:15: a time is expected here: seconds over 0, or a text such as 90s or 5m"}},
 		{"a default over the ceiling", "ceiling: 5m", "ceiling: 1", []string{"d.yaml:15: the default timeout is over its ceiling"}},
@@ -183,4 +186,26 @@ func FuzzParseDefinition(f *testing.F) {
 		}
 		def.EffectOf(nil)
 	})
+}
+
+// An executor is found by its own search hint, or by its title and its tags.
+func TestHint(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		def  executors.Definition
+		want string
+	}{
+		{executors.Definition{SearchHint: "get a file", Title: "Fetch"}, "get a file"},
+		{executors.Definition{SearchHint: strings.Repeat("x", 48)}, strings.Repeat("x", 48)},
+		{executors.Definition{Title: "Fetch a file"}, "Fetch a file"},
+		{executors.Definition{Title: "Fetch a file", Tags: []string{"web", "file", "get"}}, "Fetch a file, web, get"},
+		{executors.Definition{Title: strings.Repeat("word ", 12), Tags: []string{"tag"}}, strings.TrimSpace(strings.Repeat("word ", 9))},
+		{executors.Definition{Title: strings.Repeat("x", 60), Tags: []string{"tag"}}, "tag"},
+		{executors.Definition{Tags: []string{"a"}}, "a"},
+		{executors.Definition{}, ""},
+	} {
+		if got := c.def.Hint(); got != c.want || len(got) > executors.MaxSearchHint {
+			t.Errorf("%q, %q, %v: %q, want %q", c.def.SearchHint, c.def.Title, c.def.Tags, got, c.want)
+		}
+	}
 }

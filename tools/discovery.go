@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/search"
 	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
@@ -31,7 +31,7 @@ func (s *Set) discovery() []Tool {
 	tool := func(name string, prepare func(def *executors.Definition) preparer) Tool {
 		def := s.runs.defs[name]
 		return Tool{
-			Name: name, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
+			Name: name, Title: def.Title, Description: def.Description, SearchHint: def.Hint(), Toolset: def.Toolset,
 			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare(def),
 		}
 	}
@@ -44,15 +44,15 @@ func (s *Set) reachable(ctx context.Context, def *executors.Definition) bool {
 	return s.usable(def) && s.opts.reaches(def) && CallerFrom(ctx).Narrow.reaches(def)
 }
 
-// found is an executor in the list of find_executor.
+// found is an executor in the list of find_executor, or a tool that is called by
+// its own name.
 type found struct {
 	ID          string                `json:"id"`
 	Title       string                `json:"title"`
 	Description string                `json:"description"`
 	Toolset     string                `json:"toolset"`
+	Tool        bool                  `json:"tool,omitempty"`
 	Annotations executors.Annotations `json:"annotations"`
-
-	score int
 }
 
 func (s *Set) find(own *executors.Definition) preparer {
@@ -61,20 +61,7 @@ func (s *Set) find(own *executors.Definition) preparer {
 		if err != nil {
 			return Failure(err)
 		}
-		words := strings.FieldsFunc(strings.ToLower(text(args, "query")), func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r < 128
-		})
-		var list []found
-		for _, executor := range s.opts.Registry.All() {
-			def := executor.Definition()
-			if !s.reachable(ctx, def) {
-				continue
-			}
-			if score := relevance(def, words); score > 0 || len(words) == 0 {
-				list = append(list, found{def.ID, def.Title, firstSentence(def.Description), def.Toolset, def.Annotations, score})
-			}
-		}
-		slices.SortStableFunc(list, func(a, b found) int { return cmp.Compare(b.score, a.score) })
+		list := s.search(ctx, text(args, "query"))
 		more := max(0, len(list)-integer(args, "limit"))
 		list = list[:len(list)-more]
 		return encoded(struct {
@@ -84,24 +71,31 @@ func (s *Set) find(own *executors.Definition) preparer {
 	})
 }
 
-// relevance scores how well an executor matches words. Its id and its tags
-// count more than its description.
-func relevance(def *executors.Definition, words []string) int {
-	id, title, description := strings.ToLower(def.ID), strings.ToLower(def.Title), strings.ToLower(def.Description)
-	score := 0
-	for _, word := range words {
-		switch {
-		case strings.Contains(id, word):
-			score += 8
-		case slices.Contains(def.Tags, word):
-			score += 6
-		case strings.Contains(title, word):
-			score += 4
-		case len(word) > 2 && strings.Contains(description, word):
-			score++
+// search returns the reachable executors and the tools that work on runs that
+// match a query, the best first; all executors if the query has no words.
+func (s *Set) search(ctx context.Context, query string) []found {
+	var defs []*executors.Definition
+	for _, executor := range s.opts.Registry.All() {
+		if def := executor.Definition(); s.reachable(ctx, def) {
+			defs = append(defs, def)
 		}
 	}
-	return score
+	all := len(search.Stems(query)) == 0
+	for _, name := range RunTools {
+		if tool, ok := s.Lookup(name); ok && !all {
+			if _, ok := s.Narrowed(tool, CallerFrom(ctx).Narrow); ok {
+				defs = append(defs, s.runs.defs[name])
+			}
+		}
+	}
+	var list []found
+	for _, match := range search.New(defs).Find(query) {
+		if def := match.Def; match.Score > 0 || all {
+			_, tool := s.runs.defs[def.ID]
+			list = append(list, found{def.ID, def.Title, firstSentence(def.Description), def.Toolset, tool, def.Annotations})
+		}
+	}
+	return list
 }
 
 func firstSentence(description string) string {
@@ -176,6 +170,9 @@ func (s *Set) reach(ctx context.Context, id string) (*executors.Definition, *exe
 			WithField("executor").WithHint(setting + " opens it")
 	}
 	err := executors.Errorf(executors.NotFound, "there is no executor %q", id).WithField("executor")
+	if slices.Contains(RunTools, id) {
+		return nil, err.WithHint(id + " is a tool: call it by its name")
+	}
 	if near := s.opts.Registry.Nearest(id); len(near) > 0 {
 		return nil, err.WithHint("did you mean " + strings.Join(near, " or ") + "?")
 	}
@@ -188,6 +185,7 @@ type description struct {
 	ID          string                `json:"id"`
 	Title       string                `json:"title"`
 	Description string                `json:"description"`
+	Details     string                `json:"details,omitempty"`
 	Toolset     string                `json:"toolset"`
 	Tags        []string              `json:"tags,omitempty"`
 	Annotations executors.Annotations `json:"annotations"`
@@ -207,7 +205,7 @@ type example struct {
 
 func (s *Set) description(ctx context.Context, def *executors.Definition) description {
 	d := description{
-		ID: def.ID, Title: def.Title, Description: s.described(def), Toolset: def.Toolset, Tags: def.Tags,
+		ID: def.ID, Title: def.Title, Description: s.described(def), Details: def.Details, Toolset: def.Toolset, Tags: def.Tags,
 		Annotations: def.Annotations, Timeout: def.Timeout.Default.Seconds(), Ceiling: def.Timeout.Ceiling.Seconds(),
 		Input: def.Input.JSON(),
 	}

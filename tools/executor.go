@@ -17,7 +17,7 @@ import (
 // executorTool publishes an executor under its id.
 func (s *Set) executorTool(def *executors.Definition) Tool {
 	return Tool{
-		Name: def.ID, Title: def.Title, Description: s.described(def), Toolset: def.Toolset,
+		Name: def.ID, Title: def.Title, Description: s.described(def), SearchHint: def.Hint(), Toolset: def.Toolset,
 		Input: publishable(def.Input.JSON()), Output: outputSchema(def), Annotations: def.Annotations,
 		prepare: func(ctx context.Context, req *Request) (work, *Question) {
 			return s.prepareCall(ctx, def.ID, req.Arguments, req, false)

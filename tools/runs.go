@@ -81,7 +81,7 @@ func (r *runs) tools(held bool) []Tool {
 	for name, prepare := range preparers {
 		def := r.defs[name]
 		tool := Tool{
-			Name: name, Title: def.Title, Description: def.Description, Toolset: def.Toolset,
+			Name: name, Title: def.Title, Description: def.Description, SearchHint: def.Hint(), Toolset: def.Toolset,
 			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare,
 		}
 		if held {

@@ -14,6 +14,8 @@ type Tool struct {
 	Name        string
 	Title       string
 	Description string
+	// SearchHint are the words that people use for what the tool does.
+	SearchHint string
 	// Input and Output are JSON Schemas of root type object, as published.
 	Input, Output json.RawMessage
 	Annotations   executors.Annotations

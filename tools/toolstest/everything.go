@@ -19,7 +19,7 @@ import (
 func Opened(dir string) (policy.Config, error) {
 	program, err := os.Executable()
 	return policy.Config{
-		Command:     policy.Command{Programs: []policy.Program{{Path: program}}},
+		Command:     policy.Command{Programs: []policy.Program{{Name: "git", Path: program}}},
 		Files:       policy.Files{Roots: map[string]policy.Root{"work": {Path: dir, Write: true}}},
 		Databases:   policy.Databases{CallerDSN: true},
 		Connections: map[string]policy.Connection{"mail": {Kind: "smtp", Host: "mail.example.com"}},

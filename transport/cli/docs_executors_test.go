@@ -36,6 +36,9 @@ func executorPage(t *testing.T, registry *executors.Registry, def *executors.Def
 	info := inform(registry, def)
 	var page strings.Builder
 	fmt.Fprintf(&page, "# %s: %s\n\n<!-- made by `make update` -->\n\n%s\n\n", def.ID, def.Title, wrap(def.Description, 120))
+	if def.Details != "" {
+		page.WriteString(wrap(def.Details, 120) + "\n\n")
+	}
 	if info.Open {
 		page.WriteString("Open by default.")
 	} else {

@@ -137,6 +137,10 @@ func serverTools(set *tools.Set) []server.ServerTool {
 	return published
 }
 
+// searchHint is the key of a tool's _meta that Claude Code searches, besides its
+// name and its description.
+const searchHint = "anthropic/searchHint"
+
 // mcpTool converts a tool. All four annotations are written, because clients
 // assume the worst for a missing one.
 func mcpTool(tool tools.Tool) mcp.Tool {
@@ -149,6 +153,7 @@ func mcpTool(tool tools.Tool) mcp.Tool {
 			IdempotentHint:  &tool.Annotations.Idempotent,
 			OpenWorldHint:   &tool.Annotations.OpenWorld,
 		},
+		Meta: &mcp.Meta{AdditionalFields: map[string]any{searchHint: tool.SearchHint}},
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-//go:embed head.md rules.md handoff.md notes.yaml synonyms.yaml reply.json examples/*.json
+//go:embed head.md rules.md handoff.md notes.yaml reply.json examples/*.json
 var files embed.FS
 
 // The sizes of a brief in tokens, without the requirement and its context.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/search"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -54,8 +55,8 @@ func essentials(tree map[string]any) (list []string) {
 // alike reports whether a requirement has at least half of the words of an
 // example's.
 func alike(example, requirement string) bool {
-	words, found := stems(example), 0
-	own := stems(requirement)
+	words, found := search.Stems(example), 0
+	own := search.Stems(requirement)
 	for _, word := range words {
 		if slices.Contains(own, word) {
 			found++

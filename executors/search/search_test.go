@@ -1,4 +1,4 @@
-package brief
+package search
 
 import (
 	"testing"
@@ -17,7 +17,7 @@ func definitions() []*executors.Definition {
 
 func TestRank(t *testing.T) {
 	t.Parallel()
-	index := newIndex(definitions())
+	index := New(definitions())
 	for text, want := range map[string]string{
 		"query the orders table with SQL":         "db_query",
 		"send an HTTP request to a webhook":       "rest_executor",
@@ -30,22 +30,22 @@ func TestRank(t *testing.T) {
 		query := weights{}
 		query.add(text, 1)
 		list := index.rank(query)
-		if got := list[0].def.ID; got != want {
-			t.Errorf("%q: %s (%.2f) comes first, not %s", text, got, list[0].score, want)
+		if got := list[0].Def.ID; got != want {
+			t.Errorf("%q: %s (%.2f) comes first, not %s", text, got, list[0].Score, want)
 		}
 	}
 }
 
 func TestRankIsStable(t *testing.T) {
 	t.Parallel()
-	index := newIndex(definitions())
+	index := New(definitions())
 	query := weights{}
 	query.add("read write data file request query", 1)
 	first := index.rank(query)
 	for range 50 {
 		for i, each := range index.rank(query) {
 			if each != first[i] {
-				t.Fatalf("place %d is %s, and was %s", i, each.def.ID, first[i].def.ID)
+				t.Fatalf("place %d is %s, and was %s", i, each.Def.ID, first[i].Def.ID)
 			}
 		}
 	}
