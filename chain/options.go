@@ -75,7 +75,8 @@ type CallOptions struct {
 	// GivenUp is called, if it is set, with the result of a call that is given
 	// up because it does not stop. Start then returns when the call ends after
 	// all, and what it returns is to be dropped. Nil: Start makes the call on a
-	// goroutine of its own, and returns at once when the call is given up.
+	// goroutine of its own, and returns at once when the call is given up, as
+	// StartWithin always does.
 	GivenUp func(CallResult)
 }
 
@@ -86,6 +87,8 @@ type CallResult struct {
 	executors.Outcome
 	Duration time.Duration
 	Warnings []string
+	// GoesOn means that the call has not ended; see PreparedCall.StartWithin.
+	GoesOn bool
 }
 
 // ListOptions select runs. Status is one of the states, or empty for all.

@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/chainwright/chainwright/executors"
 )
@@ -19,6 +20,11 @@ type PreparedCall interface {
 	// Start makes exactly this call, once, and returns its result. It refuses
 	// the call if the executor was replaced since.
 	Start(ctx context.Context) CallResult
+	// StartWithin is Start for a call that may take long. If the call does not
+	// end within the given time, its record is made durable, and the call goes
+	// on without ctx: the result then has GoesOn and the id of the run, which
+	// Get, Wait and Cancel take. A call that can't be recorded is waited for.
+	StartWithin(ctx context.Context, wait time.Duration) CallResult
 }
 
 // PreparedRun is a run of a tree, or a retry of one, that was checked and not

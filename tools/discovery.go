@@ -33,6 +33,7 @@ func (s *Set) discovery() []Tool {
 		return Tool{
 			Name: name, Title: def.Title, Description: def.Description, SearchHint: def.Hint(), Toolset: def.Toolset,
 			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare(def),
+			Long: name == RunExecutor,
 		}
 	}
 	return []Tool{tool(DescribeExecutor, s.describe), tool(FindExecutor, s.find), tool(RunExecutor, s.runExecutor)}

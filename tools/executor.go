@@ -14,11 +14,15 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
+// longCall is the ceiling of the time-out from which on a call counts as long.
+const longCall = time.Hour
+
 // executorTool publishes an executor under its id.
 func (s *Set) executorTool(def *executors.Definition) Tool {
 	return Tool{
 		Name: def.ID, Title: def.Title, Description: s.described(def), SearchHint: def.Hint(), Toolset: def.Toolset,
 		Input: publishable(def.Input.JSON()), Output: outputSchema(def), Annotations: def.Annotations,
+		Long: def.Timeout.Ceiling >= longCall,
 		prepare: func(ctx context.Context, req *Request) (work, *Question) {
 			return s.prepareCall(ctx, def.ID, req.Arguments, req, false)
 		},

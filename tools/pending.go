@@ -106,13 +106,15 @@ func (p *Pending) Start(ctx context.Context) (res *Result) {
 	if p.Question != nil && !p.agreed {
 		return Failure(NotConfirmed("the call was not confirmed"))
 	}
-	defer func() {
-		if res.DurationMS == 0 {
-			res.DurationMS = milliseconds(time.Since(p.began))
-		}
-	}()
-	defer p.guard(func(failed *Result) { res = failed })
-	res = p.work.run(ctx)
+	defer p.guard(func(failed *Result) { res = p.finish(failed) })
+	return p.finish(p.work.run(ctx))
+}
+
+// finish completes the result of the call.
+func (p *Pending) finish(res *Result) *Result {
+	if res.DurationMS == 0 {
+		res.DurationMS = milliseconds(time.Since(p.began))
+	}
 	if p.warning != "" {
 		res.Warnings = append(res.Warnings, p.warning)
 	}

@@ -36,6 +36,7 @@ type runs struct {
 	set     *Set
 	defs    map[string]*executors.Definition
 	waiting chan struct{} // holds one token for each call that waits
+	notes   notes
 }
 
 // newRuns loads the definitions concurrently, because loading them takes most of
@@ -83,6 +84,7 @@ func (r *runs) tools(held bool) []Tool {
 		tool := Tool{
 			Name: name, Title: def.Title, Description: def.Description, SearchHint: def.Hint(), Toolset: def.Toolset,
 			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare,
+			Long: name == RunTaskTree || name == RetryRun,
 		}
 		if held {
 			tool.Annotations.ReadOnly, tool.Annotations.Destructive = true, false

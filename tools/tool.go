@@ -20,6 +20,9 @@ type Tool struct {
 	Input, Output json.RawMessage
 	Annotations   executors.Annotations
 	Toolset       string
+	// Long means that a call may take long, so that clients should be able to
+	// call the tool as a task.
+	Long bool
 
 	prepare preparer
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,12 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 	if p.opts.GivenUp == nil {
 		return p.startApart(ctx)
 	}
+	return p.start(ctx, nil)
+}
+
+// start makes the call on the caller's goroutine. begun, which may be nil, is
+// called when it can no longer be refused without a trace.
+func (p *preparedCall) start(ctx context.Context, begun func(*call)) chain.CallResult {
 	r, def, inputs, opts := p.engine, p.def, p.inputs, p.opts
 	c := &call{engine: r, id: newID(), executor: def.ID, principal: opts.Principal, started: time.Now(), givenUp: opts.GivenUp}
 	refuse := func(err *executors.Error) chain.CallResult {
@@ -76,20 +83,23 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 		return refuse(problem)
 	}
 	defer r.leaveCall(c)
+	ahead := c.ahead
+	if begun != nil {
+		begun(c)
+	}
 	if inside {
 		r.began(def.ID, opts.Principal)
 	} else {
 		permits := r.permitsOf(def.ID, opts.Principal)
 		if err := permits.take(c.ctx, opts.Principal); err != nil {
 			r.principals.Leave(opts.Principal)
-			return refuse(waitError(err, def.ID))
+			return c.refuse(waitError(err, def.ID))
 		}
 		defer r.giveBack(permits, opts.Principal)
 	}
-	if c.ahead {
-		c.row.Tasks = []store.Task{{ID: "task_1", Name: def.ID, Executor: def.ID, Parent: -1}}
-		if _, err := r.opts.Store.Create(c.ctx, c.row); err != nil {
-			return refuse(storeError(err))
+	if ahead {
+		if err := c.store(c.ctx); err != nil {
+			return c.refuse(storeError(err))
 		}
 	}
 	job := step.Call{
@@ -133,6 +143,8 @@ type call struct {
 	ahead   bool
 	row     *store.Run
 	givenUp func(chain.CallResult)
+	record  sync.Mutex // orders the record of the call and of its end
+	stored  bool       // the call has a record; guarded by record
 
 	deadline atomic.Int64 // when the current attempt must end, in Unix nanoseconds; 0: no attempt has begun
 	ended    atomic.Bool
@@ -188,7 +200,9 @@ func callStopped() *executors.Error {
 // end records the end of the call and returns its result.
 func (c *call) end(state chain.State, out executors.Outcome, attempts int) chain.CallResult {
 	ended := time.Now()
-	c.engine.recordCall(c.row, c.ahead, store.Transition{Seq: 2, State: string(state), Attempt: attempts, At: ended, Started: c.started,
+	c.record.Lock()
+	defer c.record.Unlock()
+	c.engine.recordCall(c.row, c.stored, store.Transition{Seq: 2, State: string(state), Attempt: attempts, At: ended, Started: c.started,
 		Result: out.Result, Size: len(out.Result), Problem: noted(out)})
 	result := chain.CallResult{RunID: c.id, Outcome: out, Duration: ended.Sub(c.started)}
 	if attempts > 1 {

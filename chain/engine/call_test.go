@@ -132,3 +132,35 @@ func TestGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// TestCallGoesOnBeforeItBegins: a call that waits for a permit can go on without
+// its caller. If it never gets the permit, its record has an end.
+func TestCallGoesOnBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := policy.Config{Limits: policy.Limits{Executors: map[string]policy.ExecutorLimits{"probe": {MaxParallel: 1}}}}
+		b := newBench(t, memory.Open(memory.Options{}), engine.Options{}, cfg)
+		done := make(chan chain.CallResult, 1)
+		go func() { done <- b.Call(t.Context(), "probe", []byte(`{"sleep":10}`), chain.CallOptions{}) }()
+		synctest.Wait()
+		var ids []string
+		for range 2 {
+			call, err := b.PrepareCall("probe", nil, chain.CallOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := call.StartWithin(t.Context(), time.Second)
+			if !r.GoesOn {
+				t.Fatalf("%+v", r)
+			}
+			ids = append(ids, r.RunID)
+		}
+		if v, err := b.Cancel(t.Context(), ids[0], "", ""); err != nil || v.Status != chain.Cancelled {
+			t.Errorf("cancelled while it waited: %+v, %v", v, err)
+		}
+		<-done
+		if v := b.End(t, ids[1]); v.Status != chain.Completed {
+			t.Errorf("%+v", v)
+		}
+	})
+}

@@ -111,7 +111,7 @@ const progressEvery = 100 * time.Millisecond
 
 // Watch implements chain.Engine.
 func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(chain.Counts, string)) error {
-	row, x, _, err := r.row(ctx, runID, principal)
+	row, x, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return err
 	}
@@ -125,9 +125,10 @@ func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(cha
 	}
 	for x == nil {
 		tell(countsOf(row.Counts), nil, "")
-		if chain.State(row.Status).Ended() || r.fate(row, false) != nil || !retry.Sleep(ctx, watchEvery) {
+		if chain.State(row.Status).Ended() || r.fate(row, here) != nil || !retry.Sleep(ctx, watchEvery) {
 			return nil
 		}
+		here = r.calling(runID) // before the row is read, as row does
 		if row, err = r.opts.Store.Run(ctx, runID); err != nil {
 			return readError(runID, err)
 		}

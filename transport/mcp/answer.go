@@ -24,6 +24,12 @@ type Peer struct {
 	// flight, and waits for the answer. The error is a *tools.CannotAskError if
 	// the client can't ask. Nil: the client can't ask.
 	Ask func(ctx context.Context, question *tools.Question) (tools.Decision, error)
+	// Version is the revision of a request whose message names none; "": that of
+	// the context's session.
+	Version string
+	// Feed returns the feed of the client's session, or nil. Nil: the client has
+	// no session.
+	Feed func() *Feed
 }
 
 type peerKey struct{}
@@ -45,16 +51,10 @@ func PeerFrom(ctx context.Context) *Peer {
 // SDK. It returns nil if there is no reply. For givenUp, which may be nil, see
 // Call.GivenUp.
 func (s *Server) Handle(ctx context.Context, m *jsonrpc.Message, givenUp func(reply []byte)) []byte {
-	if m.Method == ToolsCall && s.AnswersCalls() {
-		call, refusal := Decode(m)
-		if refusal == nil {
-			call.GivenUp = givenUp
-			var reply []byte
-			if reply, refusal = s.Call(ctx, call); refusal == nil {
-				return reply
-			}
-		}
+	if reply, refusal, ok := s.own(ctx, m, givenUp); refusal != nil {
 		return refusal.Reply(m.ID)
+	} else if ok {
+		return reply
 	}
 	ctx, refusal := withRefusal(ctx)
 	answer := s.sdk.HandleMessage(ctx, m.Raw)
@@ -64,10 +64,41 @@ func (s *Server) Handle(ctx context.Context, m *jsonrpc.Message, givenUp func(re
 	return encodeMessage(m.ID, answer)
 }
 
+// own answers the requests that the SDK does not get. It reports false for others.
+func (s *Server) own(ctx context.Context, m *jsonrpc.Message, givenUp func(reply []byte)) (reply []byte, refusal *jsonrpc.Error, ok bool) {
+	switch {
+	case m.Method == ToolsCall:
+		call, refusal := Decode(m)
+		if !s.Answers(ctx, call) {
+			return nil, nil, false
+		}
+		if refusal == nil {
+			call.GivenUp = givenUp
+			reply, refusal = s.Call(ctx, call)
+		}
+		return reply, refusal, true
+	case IsTask(m):
+		reply, refusal = s.Task(ctx, DecodeTask(m))
+		return reply, refusal, true
+	case s.Subscribes(m):
+		reply, refusal = s.Subscribe(ctx, m)
+		return reply, refusal, true
+	}
+	return nil, nil, false
+}
+
 // Call answers a call. The tool checks it, a person is asked if the tool
 // requires it, and then exactly the checked call is started. The error is for
 // calls that reach no tool.
 func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *jsonrpc.Error) {
+	if s.set == nil {
+		return s.callFor(ctx, c)
+	}
+	if c.task != nil {
+		if refusal := s.asksForTask(ctx, c); refusal != nil {
+			return nil, refusal
+		}
+	}
 	req := &tools.Request{Arguments: c.Arguments, Trace: c.trace}
 	peer, ended := PeerFrom(ctx), func() {}
 	if c.token != nil && peer.Notify != nil {
@@ -92,8 +123,11 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 		case state != "":
 			return s.encodeQuestion(c, pending.Question, state), nil
 		case no != nil:
-			return s.encode(c, no), nil
+			return s.refuse(ctx, c, no), nil
 		}
+	}
+	if c.task != nil || len(c.capabilities) > len("{}") {
+		return s.start(ctx, c, pending)
 	}
 	return s.encode(c, pending.Start(ctx)), nil
 }
@@ -103,12 +137,21 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 func (s *Server) encode(c *Call, res *tools.Result) []byte {
 	raw := res.Encode()
 	b := begin(make([]byte, 0, len(raw)*5/2+len(c.ID)+256), c.ID)
+	return s.end(appendEncoded(b, raw, res.IsError()), c, "complete")
+}
+
+// appendResult appends the members of a result.
+func appendResult(b []byte, res *tools.Result) []byte {
+	return appendEncoded(b, res.Encode(), res.IsError())
+}
+
+func appendEncoded(b []byte, raw json.RawMessage, failed bool) []byte {
 	b = plainjson.AppendString(append(b, `"content":[{"type":"text","text":`...), string(raw))
 	b = append(append(b, `}],"structuredContent":`...), raw...)
-	if res.IsError() {
+	if failed {
 		b = append(b, `,"isError":true`...)
 	}
-	return s.end(b, c, "complete")
+	return b
 }
 
 // encodeQuestion returns the reply to a modern call that requires a
@@ -126,7 +169,10 @@ func begin(b []byte, id json.RawMessage) []byte {
 
 func (s *Server) end(b []byte, c *Call, resultType string) []byte {
 	if Modern(c.Version) {
-		b = append(append(append(b, `,"resultType":"`...), resultType...), `","_meta":`...)
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, `"resultType":"`...), resultType...), `","_meta":`...)
 		b = append(b, s.identity()...)
 	}
 	return append(b, "}}"...)

@@ -32,6 +32,7 @@ type Call struct {
 	state        string          // the requestState that the client sends back
 	responses    json.RawMessage // the inputResponses that it sends with it
 	trace        string          // the trace context (traceparent); empty: none
+	task         json.RawMessage // the wish for a task, of 2025-11-25; nil: none
 }
 
 // callFields are the members of a call. A member that differs from one of them
@@ -56,7 +57,8 @@ func Decode(m *jsonrpc.Message) (*Call, *jsonrpc.Error) {
 		case "_meta":
 			problems = must(problems, value[0] == '{', "params._meta must be an object")
 			problems = c.readMeta(value, problems)
-		case "task": // no tool here supports tasks, so a request for one is ignored
+		case "task":
+			c.task = value
 			problems = must(problems, value[0] == '{', "params.task must be an object")
 		case "inputResponses":
 			c.responses = value
@@ -72,7 +74,7 @@ func Decode(m *jsonrpc.Message) (*Call, *jsonrpc.Error) {
 	}
 	switch {
 	case Modern(c.Version) && !validCapabilities(c.capabilities):
-		return c, &jsonrpc.Error{Code: mcp.INVALID_PARAMS, Message: "missing or invalid _meta field " + mcp.MetaKeyClientCapabilities}
+		return c, missingCapabilities()
 	case Modern(c.Version) && !Known(c.Version):
 		return c, unsupported(c.Version)
 	case len(problems) > 0:
@@ -121,6 +123,11 @@ func validCapabilities(raw json.RawMessage) bool {
 		return false
 	}
 	return len(raw) == len("{}") || json.Unmarshal(raw, new(mcp.ClientCapabilities)) == nil
+}
+
+// missingCapabilities refuses a modern request without its client's capabilities.
+func missingCapabilities() *jsonrpc.Error {
+	return &jsonrpc.Error{Code: mcp.INVALID_PARAMS, Message: "missing or invalid _meta field " + mcp.MetaKeyClientCapabilities}
 }
 
 // unsupported refuses a revision, and lists those that a client can choose.

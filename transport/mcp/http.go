@@ -3,6 +3,8 @@ package mcp
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/shorten"
+	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/internal/jsonrpc"
 )
 
@@ -84,6 +88,18 @@ func (h *HTTP) Forget(session string) {
 	h.sdk.ServeHTTP(&discard{header: http.Header{}}, req)
 }
 
+// Feed returns a feed that announces on the stream of a session, while the client
+// has one open.
+func (s *Server) Feed(session string) *Feed {
+	return NewFeed(func(method string, params []byte) error {
+		var fields map[string]any
+		if err := json.Unmarshal(params, &fields); err != nil {
+			return err
+		}
+		return s.sdk.SendNotificationToSpecificClient(session, method, fields)
+	})
+}
+
 // discard is a response writer that drops everything.
 type discard struct{ header http.Header }
 
@@ -134,17 +150,10 @@ func StatusOf(refusal *jsonrpc.Error) int {
 // they must agree, so that a proxy can rely on the headers. wrong is the error
 // of Decode. It returns nil if they agree.
 func (s *Server) CheckHeaders(h http.Header, c *Call, wrong *jsonrpc.Error) *jsonrpc.Error {
-	version := h.Get(HeaderVersion)
-	switch {
-	case h.Get(mcp.HeaderLastEventID) != "":
-		return mismatch("Last-Event-ID is not supported in revision " + mcp.ProtocolVersion20260728 + ": streams can't be resumed; send the request again with a new id")
-	case version == "":
-		return mismatch(HeaderVersion + " header is required, as " + mcp.MetaKeyProtocolVersion + " is in the message")
-	case c.Version == "":
-		return &jsonrpc.Error{Code: mcp.INVALID_PARAMS, Message: "missing or invalid _meta field " + mcp.MetaKeyProtocolVersion}
-	case version != c.Version:
-		return mismatch(HeaderVersion + " header " + version + " does not match " + mcp.MetaKeyProtocolVersion + " " + c.Version)
-	case wrong != nil:
+	if refusal := checkVersion(h, c.Version); refusal != nil {
+		return refusal
+	}
+	if wrong != nil {
 		return wrong
 	}
 	if h.Get(mcp.HeaderMethod) != ToolsCall || h.Get(mcp.HeaderName) != c.Name || c.Name == "" { // otherwise they agree
@@ -153,7 +162,10 @@ func (s *Server) CheckHeaders(h http.Header, c *Call, wrong *jsonrpc.Error) *jso
 			return mismatch(err.Error())
 		}
 	}
-	tool, _ := s.set.Lookup(c.Name)
+	var tool tools.Tool
+	if s.set != nil {
+		tool, _ = s.set.Lookup(c.Name)
+	}
 	if c.Arguments == nil || !bytes.Contains(tool.Input, []byte(`"x-mcp-header"`)) {
 		return nil // no argument of the tool is also sent as a header
 	}
@@ -161,6 +173,50 @@ func (s *Server) CheckHeaders(h http.Header, c *Call, wrong *jsonrpc.Error) *jso
 	published, params := mcpTool(tool), slices.Concat([]byte(`{"arguments":`), c.Arguments, []byte("}"))
 	if err := mcp.ValidateParamHeadersLookup(sent, &published, params); err != nil {
 		return mismatch(err.Error())
+	}
+	return nil
+}
+
+// CheckTaskHeaders is CheckHeaders for a request about tasks, whose name is the
+// id of its task.
+func CheckTaskHeaders(h http.Header, q *TaskQuery) *jsonrpc.Error {
+	refusal := checkMethod(h, q.Version, q.Method)
+	if refusal != nil || q.TaskID == "" {
+		return refusal
+	}
+	if name, ok := mcp.DecodeHeaderValue(h.Get(mcp.HeaderName)); !ok || name != q.TaskID {
+		return mismatch(fmt.Sprintf("%s header must be params.taskId, %q", mcp.HeaderName, shorten.Bytes(q.TaskID, 100)))
+	}
+	return nil
+}
+
+// CheckListenHeaders is CheckHeaders for a subscriptions/listen request.
+func CheckListenHeaders(h http.Header, m *jsonrpc.Message) *jsonrpc.Error {
+	return checkMethod(h, VersionOf(m), m.Method)
+}
+
+// checkMethod compares the headers that name the revision and the method.
+func checkMethod(h http.Header, version, method string) *jsonrpc.Error {
+	refusal := checkVersion(h, version)
+	if refusal == nil && h.Get(mcp.HeaderMethod) != method {
+		return mismatch(fmt.Sprintf("%s header %q does not match the method %q", mcp.HeaderMethod, shorten.Bytes(h.Get(mcp.HeaderMethod), 100), method))
+	}
+	return refusal
+}
+
+// checkVersion compares the header of a modern request that names the revision
+// with its message.
+func checkVersion(h http.Header, named string) *jsonrpc.Error {
+	version := h.Get(HeaderVersion)
+	switch {
+	case h.Get(mcp.HeaderLastEventID) != "":
+		return mismatch("Last-Event-ID is not supported in revision " + mcp.ProtocolVersion20260728 + ": streams can't be resumed; send the request again with a new id")
+	case version == "":
+		return mismatch(HeaderVersion + " header is required, as " + mcp.MetaKeyProtocolVersion + " is in the message")
+	case named == "":
+		return &jsonrpc.Error{Code: mcp.INVALID_PARAMS, Message: "missing or invalid _meta field " + mcp.MetaKeyProtocolVersion}
+	case version != named:
+		return mismatch(HeaderVersion + " header " + version + " does not match " + mcp.MetaKeyProtocolVersion + " " + named)
 	}
 	return nil
 }

@@ -27,6 +27,9 @@ type Options struct {
 	// AnswerWithin is the time limit for a person's answer
 	// (tools.AnswerWithin).
 	AnswerWithin time.Duration
+	// TaskAfter is how long a call may take before it is answered with a task,
+	// if the client takes tasks (2 s).
+	TaskAfter time.Duration
 }
 
 // listTTL is how long a client may reuse a list, in milliseconds. Changes are
@@ -38,20 +41,36 @@ var instructions string
 
 // Server publishes a set of tools over MCP.
 type Server struct {
-	set *tools.Set // nil: the SDK answers calls too, see Wrap
-	sdk *server.MCPServer
+	set   *tools.Set // nil: the SDK answers calls too, see Wrap
+	sdk   *server.MCPServer
+	tasks Tasks // nil: there are none
+	kept  *keptResults
+	// taskAfter is how long a call may take before it is answered with a task.
+	taskAfter time.Duration
 	// answerWithin is the time limit for a person's answer. states are those
 	// issued with questions of modern revisions.
 	answerWithin time.Duration
 	states       *stateKeeper
-	// identity returns the _meta that revision 2026-07-28 has in every result.
-	identity func() json.RawMessage
+	// identity returns the _meta that revision 2026-07-28 has in every result,
+	// and capabilities what the server declares there.
+	identity     func() json.RawMessage
+	capabilities func() *capabilities
+}
+
+// capabilities are the lists whose changes a server announces.
+type capabilities struct {
+	Tools, Prompts, Resources struct {
+		ListChanged bool `json:"listChanged"`
+	}
 }
 
 // New publishes a set of tools, and announces its changes to the clients.
 func New(set *tools.Set, opts Options) *Server {
 	if opts.Version == "" {
 		opts.Version = "dev"
+	}
+	if opts.TaskAfter == 0 {
+		opts.TaskAfter = taskAfter
 	}
 	if opts.AnswerWithin == 0 {
 		opts.AnswerWithin = tools.AnswerWithin
@@ -61,13 +80,14 @@ func New(set *tools.Set, opts Options) *Server {
 		server.WithTitle("Chainwright"),
 		server.WithInstructions(instructions),
 		server.WithToolCapabilities(true),
-		server.WithResourceCapabilities(false, true),
+		server.WithResourceCapabilities(true, true),
 		server.WithPromptCapabilities(false),
 		server.WithCompletions(),
 		server.WithPromptCompletionProvider(completer),
 		server.WithResourceCompletionProvider(completer),
 		server.WithToolFilter(narrowing(set)),
-		server.WithHooks(narrowingResources(set)),
+		server.WithHooks(hooks(set)),
+		server.WithExtensions(map[string]any{TaskExtension: struct{}{}}),
 		server.WithCacheHints(listTTL, mcp.CacheScopePrivate),
 		server.WithMethodCacheHints(mcp.MethodResourcesRead, 0, mcp.CacheScopePrivate),
 	)
@@ -79,22 +99,42 @@ func New(set *tools.Set, opts Options) *Server {
 	sdk.SetResourceTemplates(resourceTemplates(set)...)
 	sdk.SetPrompts(serverPrompts(set)...)
 	set.OnChange(publish)
-	s := Wrap(sdk)
-	s.set, s.answerWithin, s.states = set, opts.AnswerWithin, newStateKeeper(opts.AnswerWithin)
+	kept := &keptResults{}
+	s := Wrap(sdk, &setTasks{set, kept})
+	s.set, s.kept, s.taskAfter, s.answerWithin, s.states = set, kept, opts.TaskAfter, opts.AnswerWithin, newStateKeeper(opts.AnswerWithin)
 	return s
 }
 
 // Wrap serves an SDK server that answers tools/call itself. Only test servers
 // use it: the one for the conformance suite, and the bare one for benchmarks.
-func Wrap(sdk *server.MCPServer) *Server {
-	s := &Server{sdk: sdk}
-	s.identity = sync.OnceValue(s.readIdentity)
+// tasks may be nil.
+func Wrap(sdk *server.MCPServer, tasks Tasks) *Server {
+	s := &Server{sdk: sdk, tasks: tasks}
+	described := sync.OnceValues(s.describe)
+	s.identity = func() json.RawMessage {
+		meta, _ := described()
+		return meta
+	}
+	s.capabilities = func() *capabilities {
+		_, able := described()
+		return able
+	}
 	return s
 }
 
 // AnswersCalls reports whether the server answers tools/call itself. It is
 // false for a server made by Wrap.
 func (s *Server) AnswersCalls() bool { return s.set != nil }
+
+// Answers reports whether Call answers a call. Servers made by Wrap leave those
+// that never become tasks to the SDK.
+func (s *Server) Answers(ctx context.Context, c *Call) bool {
+	if s.set != nil {
+		return true
+	}
+	callers, ok := s.tasks.(Callers)
+	return ok && callers.Takes(ctx, c)
+}
 
 // List returns the reply to tools/list, and the tools in it.
 func (s *Server) List(ctx context.Context) (reply []byte, tools []json.RawMessage, err error) {
@@ -113,17 +153,18 @@ func (s *Server) List(ctx context.Context) (reply []byte, tools []json.RawMessag
 const discover = `{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{"_meta":{` +
 	`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
 
-func (s *Server) readIdentity() json.RawMessage {
+func (s *Server) describe() (meta json.RawMessage, able *capabilities) {
 	raw, err := plainjson.Marshal(s.sdk.HandleMessage(context.Background(), json.RawMessage(discover)))
 	var reply struct {
 		Result struct {
-			Meta json.RawMessage `json:"_meta"`
+			Meta         json.RawMessage `json:"_meta"`
+			Capabilities capabilities    `json:"capabilities"`
 		} `json:"result"`
 	}
 	if err != nil || json.Unmarshal(raw, &reply) != nil || reply.Result.Meta == nil {
-		return json.RawMessage("{}")
+		return json.RawMessage("{}"), &capabilities{}
 	}
-	return reply.Result.Meta
+	return reply.Result.Meta, &reply.Result.Capabilities
 }
 
 // serverTools lists the tools for the SDK. They have no handlers, because the
@@ -157,11 +198,12 @@ func mcpTool(tool tools.Tool) mcp.Tool {
 	}
 }
 
-// narrowing limits the list in a reply to the tools that the request selects.
+// narrowing limits the list in a reply to the tools that the request selects, and
+// marks those that clients of 2025-11-25 may call as tasks.
 func narrowing(set *tools.Set) server.ToolFilterFunc {
 	return func(ctx context.Context, listed []mcp.Tool) []mcp.Tool {
-		narrow := tools.CallerFrom(ctx).Narrow
-		if narrow == nil {
+		narrow, asTasks := tools.CallerFrom(ctx).Narrow, versionOf(ctx) == taskRevision
+		if narrow == nil && !asTasks {
 			return listed
 		}
 		left := make([]mcp.Tool, 0, len(listed))
@@ -169,6 +211,9 @@ func narrowing(set *tools.Set) server.ToolFilterFunc {
 			if tool, ok := set.Lookup(each.Name); ok {
 				if tool, ok = set.Narrowed(tool, narrow); ok {
 					left = append(left, mcpTool(tool))
+					if asTasks && tool.Long {
+						left[len(left)-1].Execution = &mcp.ToolExecution{TaskSupport: mcp.TaskSupportOptional}
+					}
 				}
 			}
 		}
@@ -176,10 +221,15 @@ func narrowing(set *tools.Set) server.ToolFilterFunc {
 	}
 }
 
-// narrowingResources limits the list of resources in the same way. The SDK has
-// no filter for it.
-func narrowingResources(set *tools.Set) *server.Hooks {
+// hooks declare tasks of 2025-11-25 in the handshake of that revision only, and
+// limit the list of resources as narrowing does. The SDK has no filter for it.
+func hooks(set *tools.Set) *server.Hooks {
 	hooks := &server.Hooks{}
+	hooks.AddAfterInitialize(func(_ context.Context, _ any, _ *mcp.InitializeRequest, result *mcp.InitializeResult) {
+		if result != nil && result.ProtocolVersion == taskRevision {
+			result.Capabilities.Tasks = declaredTasks()
+		}
+	})
 	hooks.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
 		if tools.CallerFrom(ctx).Narrow == nil || list == nil {
 			return

@@ -2,10 +2,7 @@ package mcp
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -51,15 +48,6 @@ func (c *Session) Elicits() bool { return c.sdk.elicits() }
 // Notify handles a notification from the client.
 func (c *Session) Notify(m *jsonrpc.Message) { c.srv.sdk.HandleMessage(c.ctx, m.Raw) }
 
-// Subscribe opens a subscription: announcements are sent with its id until end
-// is called.
-func (c *Session) Subscribe(id json.RawMessage) (_ context.Context, end func()) {
-	return c.sdk.subscription(c.ctx, id)
-}
-
-// EndSubscriptions cancels all subscriptions.
-func (c *Session) EndSubscriptions() { c.sdk.endSubscriptions() }
-
 // Announce writes the server's announcements until the context ends.
 func (c *Session) Announce(ctx context.Context) {
 	for {
@@ -67,15 +55,13 @@ func (c *Session) Announce(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case notification := <-c.sdk.notifications:
-			for _, each := range c.sdk.addressed(notification) {
-				raw, err := plainjson.Marshal(each)
-				if err != nil {
-					c.log.Error().Err(err).Str("method", each.Method).Msg("encoding a notification")
-					continue
-				}
-				if c.write(raw) != nil {
-					return
-				}
+			raw, err := plainjson.Marshal(notification)
+			if err != nil {
+				c.log.Error().Err(err).Str("method", notification.Method).Msg("encoding a notification")
+				continue
+			}
+			if c.write(raw) != nil {
+				return
 			}
 		}
 	}
@@ -94,21 +80,15 @@ type session struct {
 	info         mcp.Implementation
 	capabilities mcp.ClientCapabilities
 	version      string
-	filter       mcp.SubscriptionFilter
-	subscribed   map[string]context.CancelFunc // by the subscription's id, as received
 }
 
 var (
-	_ server.SessionWithClientInfo         = (*session)(nil)
-	_ server.SessionWithProtocolVersion    = (*session)(nil)
-	_ server.SessionWithSubscriptionFilter = (*session)(nil)
+	_ server.SessionWithClientInfo      = (*session)(nil)
+	_ server.SessionWithProtocolVersion = (*session)(nil)
 )
 
 func newSession() *session {
-	return &session{
-		notifications: make(chan mcp.JSONRPCNotification, maxAnnouncements),
-		subscribed:    map[string]context.CancelFunc{},
-	}
+	return &session{notifications: make(chan mcp.JSONRPCNotification, maxAnnouncements)}
 }
 
 func (s *session) SessionID() string { return "stdio" }
@@ -121,12 +101,13 @@ func (s *session) Initialize() {
 	s.initialized = true
 }
 
-// Initialized reports whether the client receives announcements: after the
-// handshake, or while a subscription is open.
+// Initialized reports whether the client receives announcements: after a
+// handshake. Modern clients have none, and their subscriptions have sessions of
+// their own.
 func (s *session) Initialized() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.initialized || len(s.subscribed) > 0
+	return s.initialized && s.version != ""
 }
 
 func (s *session) GetClientInfo() mcp.Implementation {
@@ -172,60 +153,4 @@ func (s *session) SetProtocolVersion(version string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version = version
-}
-
-func (s *session) SetSubscriptionFilter(filter mcp.SubscriptionFilter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.filter = filter
-}
-
-func (s *session) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.filter, !s.filter.IsEmpty()
-}
-
-// subscription opens a subscription and returns its context.
-func (s *session) subscription(ctx context.Context, id json.RawMessage) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.subscribed[string(id)] = cancel
-	return ctx, func() {
-		cancel()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.subscribed, string(id))
-	}
-}
-
-// endSubscriptions cancels all subscriptions.
-func (s *session) endSubscriptions() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, cancel := range s.subscribed {
-		cancel()
-	}
-}
-
-// addressed returns a notification as it is written: once, or once for each
-// open subscription, tagged with its id.
-func (s *session) addressed(notification mcp.JSONRPCNotification) []mcp.JSONRPCNotification {
-	s.mu.RLock()
-	ids := slices.Sorted(maps.Keys(s.subscribed))
-	s.mu.RUnlock()
-	if _, tagged := notification.Params.Meta[mcp.MetaKeySubscriptionID]; tagged || len(ids) == 0 {
-		return []mcp.JSONRPCNotification{notification}
-	}
-	var list []mcp.JSONRPCNotification
-	for _, id := range ids {
-		meta := map[string]any{}
-		maps.Copy(meta, notification.Params.Meta)
-		meta[mcp.MetaKeySubscriptionID] = json.RawMessage(id)
-		tagged := notification
-		tagged.Params.Meta = meta
-		list = append(list, tagged)
-	}
-	return list
 }

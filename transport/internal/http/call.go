@@ -1,9 +1,12 @@
 package http
 
 import (
+	"context"
+	"errors"
 	"mime"
 	"net/http"
 
+	"github.com/chainwright/chainwright/transport/internal/jsonrpc"
 	"github.com/chainwright/chainwright/transport/mcp"
 )
 
@@ -12,7 +15,7 @@ import (
 func (s *Server) called(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m := messageOf(r.Context())
-		if m != nil && m.call != nil && s.srv.AnswersCalls() {
+		if m != nil && m.call != nil && s.srv.Answers(r.Context(), m.call) {
 			s.call(w, r, m)
 			return
 		}
@@ -25,23 +28,13 @@ func (s *Server) called(next http.Handler) http.Handler {
 
 // call answers a tools/call request, with a result or an error.
 func (s *Server) call(w http.ResponseWriter, r *http.Request, m *incoming) {
-	scope, status := "", http.StatusOK
 	refusal := m.wrong
-	version := r.Header.Get(mcp.HeaderVersion)
-	switch {
-	case !isJSON(r.Header):
-		http.Error(w, "the Content-Type must be application/json", http.StatusBadRequest)
+	if !s.handled(w, r) {
 		return
-	case modern(r):
-		refusal = s.srv.CheckHeaders(r.Header, m.call, m.wrong)
-	case version != "" && !mcp.Known(version):
-		http.Error(w, "unsupported protocol version: "+version, http.StatusBadRequest)
-		return
-	case !s.inSession(r):
-		http.Error(w, "there is no such session; initialize opens one", http.StatusNotFound)
-		return
-	default:
-		scope = r.Header.Get(mcp.HeaderSession)
+	}
+	scope := r.Header.Get(mcp.HeaderSession)
+	if modern(r) {
+		scope, refusal = "", s.srv.CheckHeaders(r.Header, m.call, m.wrong)
 	}
 	var reply []byte
 	if refusal == nil {
@@ -49,18 +42,44 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, m *incoming) {
 		defer end()
 		reply, refusal = s.srv.Call(ctx, m.call)
 	}
-	if r.Context().Err() != nil {
-		return // the client has disconnected
+	s.write(w, r, m, reply, refusal)
+}
+
+// handled reports whether a request that the SDK does not get can be handled: it
+// has the right type, and its revision and its session exist. If not, it has
+// answered the request.
+func (s *Server) handled(w http.ResponseWriter, r *http.Request) bool {
+	version := r.Header.Get(mcp.HeaderVersion)
+	switch {
+	case !isJSON(r.Header):
+		http.Error(w, "the Content-Type must be application/json", http.StatusBadRequest)
+	case modern(r):
+		return true
+	case version != "" && !mcp.Known(version):
+		http.Error(w, "unsupported protocol version: "+version, http.StatusBadRequest)
+	case !s.inSession(r):
+		http.Error(w, "there is no such session; initialize opens one", http.StatusNotFound)
+	default:
+		return true
 	}
-	if refusal != nil {
+	return false
+}
+
+// write writes the reply to a request, or its refusal.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, m *incoming, reply []byte, refusal *jsonrpc.Error) {
+	switch {
+	case r.Context().Err() != nil && !errors.Is(context.Cause(r.Context()), mcp.ErrServerEnds):
+		// The client has disconnected.
+	case refusal != nil:
+		status := http.StatusOK
 		if modern(r) {
 			status = mcp.StatusOf(refusal)
 		}
 		refuse(w, status, refusal, m.ID)
-		return
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(reply)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(reply)
 }
 
 func isJSON(h http.Header) bool {

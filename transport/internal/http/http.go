@@ -61,6 +61,7 @@ type Server struct {
 	sessions  *sessions     // nil: none are kept
 	calls     mcp.Running   // in flight, by session
 	questions mcp.Questions // open questions, by session
+	feeds     mcp.Feeds     // what sessions have subscribed to
 	limiter   *limiter
 	refused   *rate.Limiter // requests without a valid token, of all clients together
 	bodies    bodies
@@ -96,7 +97,7 @@ func New(srv *mcp.Server, opts Options) *Server {
 	context.AfterFunc(s.streams, s.questions.End)
 	sdk := mcp.HTTPOptions{Log: opts.Log, Heartbeat: heartbeat}
 	if !opts.Stateless {
-		s.sessions = newSessions(s.endSession)
+		s.sessions = newSessions(s.endSession, s.feeds.End)
 		s.sweeping.Go(func() { s.sessions.sweep(s.streams, opts.SessionIdle) })
 		sdk.Sessions = s.sessions.of
 	}
@@ -108,7 +109,7 @@ func New(srv *mcp.Server, opts Options) *Server {
 // routes returns the chain of guards, in their order.
 func (s *Server) routes(last http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(Path, chain(last, s.authenticated, s.limited, s.read, s.scoped, s.replied, s.admitted, s.streamed, s.called))
+	mux.Handle(Path, chain(last, s.authenticated, s.limited, s.read, s.scoped, s.replied, s.admitted, s.streamed, s.called, s.tasked))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
@@ -140,5 +141,6 @@ func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
 	s.endStream()
 	s.sweeping.Wait()
+	s.feeds.Close()
 	return s.sdk.Shutdown(ctx)
 }

@@ -93,6 +93,7 @@ func (s *Server) shutdown(srv *http.Server) error {
 	}
 	<-idle
 	s.sweeping.Wait()
+	s.feeds.Close()
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close() // closed streams end the remaining calls
 	}

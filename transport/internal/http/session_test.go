@@ -79,7 +79,7 @@ func announced(t *testing.T, ctx context.Context, url, id string) (*http.Respons
 // Only the principal that opened a session can use it, and it can be ended.
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	ids := newSessions(func(string) {})
+	ids := newSessions(func(string) {}, func(string) {})
 	mine, yours := &ownSessions{all: ids, principal: "me"}, &ownSessions{all: ids, principal: "you"}
 	id := mine.Generate()
 	if _, err := mine.Validate(id); err != nil {

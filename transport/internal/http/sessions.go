@@ -21,7 +21,8 @@ const maxSessions = 1000
 // sessions are the open sessions. Each belongs to the principal that opened it;
 // other principals can't use it.
 type sessions struct {
-	end func(id string)
+	end   func(id string)
+	ended func(id string) // called when a session has ended
 
 	mu    sync.Mutex
 	known map[string]*sessionEntry
@@ -34,8 +35,8 @@ type sessionEntry struct {
 	elicits   bool // the client can ask its user
 }
 
-func newSessions(end func(id string)) *sessions {
-	return &sessions{end: end, known: map[string]*sessionEntry{}}
+func newSessions(end, ended func(id string)) *sessions {
+	return &sessions{end: end, ended: ended, known: map[string]*sessionEntry{}}
 }
 
 var errNoSession = errors.New("there is no such session")
@@ -146,6 +147,7 @@ func (o *ownSessions) Terminate(id string) (bool, error) {
 	defer o.all.mu.Unlock()
 	if entry, ok := o.all.known[id]; ok && (o.itself || entry.principal == o.principal) {
 		delete(o.all.known, id)
+		o.all.ended(id)
 		return false, nil
 	}
 	return !o.itself, nil

@@ -22,10 +22,10 @@ func (s *Server) streamed(next http.Handler) http.Handler {
 		m := messageOf(r.Context())
 		ctx := r.Context()
 		if r.Method == http.MethodGet || listens(m) {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithCancel(ctx)
-			defer cancel()
-			defer context.AfterFunc(s.streams, cancel)()
+			var cancel context.CancelCauseFunc
+			ctx, cancel = context.WithCancelCause(ctx)
+			defer cancel(nil)
+			defer context.AfterFunc(s.streams, func() { cancel(mcp.ErrServerEnds) })()
 		}
 		if m == nil || !m.IsRequest() {
 			next.ServeHTTP(&timed{w, http.NewResponseController(w)}, r.WithContext(ctx))
@@ -37,10 +37,14 @@ func (s *Server) streamed(next http.Handler) http.Handler {
 		}
 		st := &stream{out: w, control: http.NewResponseController(w), header: http.Header{}}
 		defer st.end()
+		peer := &mcp.Peer{Version: r.Header.Get(mcp.HeaderVersion)}
 		if accepts(r.Header) {
-			ctx = mcp.WithPeer(ctx, &mcp.Peer{Notify: st.notify, Ask: s.asking(r, st)})
+			peer.Notify, peer.Ask = st.notify, s.asking(r, st)
 		}
-		next.ServeHTTP(st, r.WithContext(ctx))
+		if s.sessions != nil {
+			peer.Feed = s.feed(r)
+		}
+		next.ServeHTTP(st, r.WithContext(mcp.WithPeer(ctx, peer)))
 	})
 }
 
@@ -106,6 +110,18 @@ func (s *stream) notify(message []byte) error {
 		return err
 	}
 	return s.control.Flush()
+}
+
+// beat writes a comment, which clients ignore, so that proxies keep an idle stream
+// open.
+func (s *stream) beat() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.events && !s.ended {
+		if _, err := s.write([]byte(":\n\n")); err == nil {
+			_ = s.control.Flush()
+		}
+	}
 }
 
 func asEvent(message []byte) []byte {

@@ -61,12 +61,17 @@ func (e *Error) Reply(id json.RawMessage) []byte {
 		id = json.RawMessage("null")
 	}
 	b := append([]byte(`{"jsonrpc":"2.0","id":`), id...)
-	b = strconv.AppendInt(append(b, `,"error":{"code":`...), int64(e.Code), 10)
+	return append(e.Append(append(b, `,"error":`...)), '}')
+}
+
+// Append appends the error as a JSON object.
+func (e *Error) Append(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"code":`...), int64(e.Code), 10)
 	b = plainjson.AppendString(append(b, `,"message":`...), e.Message)
 	if e.Data != nil {
 		b = append(append(b, `,"data":`...), e.Data...)
 	}
-	return append(b, "}}"...)
+	return append(b, '}')
 }
 
 // TooLong returns the error for a message of more than limit bytes.

@@ -36,6 +36,11 @@ type loop struct {
 	log       zerolog.Logger
 	out       *writer
 	held      weight.Budget // the memory of large messages in flight
+	feed      *mcp.Feed     // what the session has subscribed to
+
+	listening context.Context // ends the requests that stay open
+	endListen context.CancelCauseFunc
+	open      atomic.Int64 // requests that stay open
 
 	queue   chan job
 	idle    atomic.Int64
@@ -158,8 +163,8 @@ func (l *loop) start(j job) {
 		l.reply(&alone, err.Reply(m.ID))
 		return
 	}
-	if m.Method == mcp.Listen {
-		l.subscribe(j)
+	if mcp.Listens(m) || mcp.WaitsForTask(m) {
+		l.stay(j)
 		return
 	}
 	if !l.begin() {
@@ -227,18 +232,39 @@ func (a *answer) givenUp(reply []byte) {
 	a.end(reply)
 }
 
-// subscribe keeps a subscription open on its own goroutine.
-func (l *loop) subscribe(j job) {
-	j.ctx, j.end = l.session.Subscribe(j.message.ID)
-	if !l.begin() { // asked after Subscribe, so that drain ends all that began
-		j.end()
+// maxOpen is the number of requests that may stay open: those for subscriptions,
+// and those that wait for the end of a task.
+const maxOpen = 256
+
+// stay answers a request that stays open on a goroutine of its own, so that it
+// takes no worker.
+func (l *loop) stay(j job) {
+	if l.open.Add(1) > maxOpen {
+		l.open.Add(-1)
+		l.held.Give(j.weight)
+		err := &jsonrpc.Error{Code: jsonrpc.InternalError, Message: fmt.Sprintf("%d subscriptions and requests that wait for tasks are open already; end some first", maxOpen)}
+		l.reply(&j, err.Reply(j.message.ID))
+		return
+	}
+	if !l.begin() {
 		l.held.Give(j.weight)
 		return
 	}
+	ctx, end := l.calls.Begin(j.ctx, "", j.message.ID)
 	go func() {
 		defer l.running.Done()
+		defer l.open.Add(-1)
 		defer l.held.Give(j.weight)
-		defer j.end()
+		defer end()
+		if !mcp.Listens(&j.message) {
+			j.ctx = ctx
+			l.handle(&j)
+			return
+		}
+		var cancel context.CancelCauseFunc
+		j.ctx, cancel = context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(l.listening, func() { cancel(context.Cause(l.listening)) })()
 		l.handle(&j)
 	}()
 }
@@ -255,6 +281,13 @@ func (l *loop) answer(j *job, givenUp func(reply []byte)) (reply []byte) {
 			reply = err.Reply(j.message.ID)
 		}
 	}()
+	if mcp.Listens(&j.message) {
+		reply, refusal := l.srv.Listen(j.ctx, &j.message, l.out.line, nil, 0)
+		if refusal != nil {
+			return refusal.Reply(j.message.ID)
+		}
+		return reply
+	}
 	return l.srv.Handle(j.ctx, &j.message, givenUp)
 }
 

@@ -55,7 +55,12 @@ func Serve(ctx context.Context, srv *mcp.Server, in io.Reader, out io.Writer, op
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	l := &loop{srv: srv, log: opts.Log, out: newWriter(out), queue: make(chan job, queued), held: weight.New(weight.Held)}
-	here := mcp.WithPeer(tools.WithCaller(base, &tools.Caller{Stream: base}), &mcp.Peer{Notify: l.out.line, Ask: l.ask})
+	l.listening, l.endListen = context.WithCancelCause(base)
+	defer l.endListen(nil)
+	l.feed = mcp.NewFeed(func(method string, params []byte) error { return l.out.line(mcp.Notification(method, params)) })
+	here := mcp.WithPeer(tools.WithCaller(base, &tools.Caller{Stream: base}), &mcp.Peer{
+		Notify: l.out.line, Ask: l.ask, Feed: func() *mcp.Feed { return l.feed },
+	})
 	var err error
 	if l.session, err = srv.Open(here, opts.Log, l.out.line); err != nil {
 		return err
@@ -75,7 +80,10 @@ func Serve(ctx context.Context, srv *mcp.Server, in io.Reader, out io.Writer, op
 	l.close()
 	l.drain(opts, input.last().Add(opts.Settle), stop)
 	stop(errEnded)
-	within(lastReplies, pump.Wait)
+	within(lastReplies, func() {
+		l.feed.Close()
+		pump.Wait()
+	})
 	return errors.Join(err, l.out.err())
 }
 
@@ -129,7 +137,7 @@ func (l *loop) drain(opts Options, settled time.Time, stop context.CancelCauseFu
 		l.running.Wait()
 		close(idle)
 	}()
-	l.session.EndSubscriptions()
+	l.endListen(mcp.ErrServerEnds)
 	l.questions.End()
 	select {
 	case <-idle:

@@ -230,7 +230,10 @@ func TestRevisions(t *testing.T) {
 		t.Errorf("listen: %s", m.raw)
 	}
 	c.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}`)
-	c.reply("3")
+	c.send(`{"jsonrpc":"2.0","id":4,"method":"tools/list","params":{%s}}`, modern)
+	if m := c.next(); string(m.ID) != "4" {
+		t.Errorf("a subscription that its client has ended is answered: %s", m.raw)
+	}
 }
 
 // A signal while a call runs and the reader waits for input: the call is

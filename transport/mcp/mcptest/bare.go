@@ -34,7 +34,7 @@ func bare(tools []Tool) *server.MCPServer {
 }
 
 // Bare returns a server with only these tools, which the SDK calls.
-func Bare(tools ...Tool) *ours.Server { return ours.Wrap(bare(tools)) }
+func Bare(tools ...Tool) *ours.Server { return ours.Wrap(bare(tools), nil) }
 
 // BareHTTP serves HTTP with only the SDK.
 func BareHTTP(tools ...Tool) http.Handler {

@@ -44,7 +44,7 @@ func Suite() *ours.Server {
 	suiteRounds(srv)
 	suiteResources(srv)
 	suitePrompts(srv)
-	return ours.Wrap(srv)
+	return ours.Wrap(srv, nil)
 }
 
 func text(format string, args ...any) *mcp.CallToolResult {

@@ -1,0 +1,87 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/tools"
+)
+
+// setTasks are the tasks of a set of tools: the runs of the caller, and the
+// results that are kept for the reply to a task that never ran.
+type setTasks struct {
+	set  *tools.Set
+	kept *keptResults
+}
+
+var _ Tasks = (*setTasks)(nil)
+
+// Task implements Tasks.
+func (s *setTasks) Task(ctx context.Context, id string) (*Task, *executors.Error) {
+	return s.either(ctx, id, s.set.Task)
+}
+
+// Wait implements Tasks.
+func (s *setTasks) Wait(ctx context.Context, id string) (*Task, *executors.Error) {
+	return s.either(ctx, id, s.set.WaitTask)
+}
+
+// Cancel implements Tasks.
+func (s *setTasks) Cancel(ctx context.Context, id string) (*Task, *executors.Error) {
+	return s.either(ctx, id, s.set.CancelTask)
+}
+
+// either returns a kept result as a task, or the task that read returns.
+func (s *setTasks) either(ctx context.Context, id string, read func(context.Context, string) (*tools.Task, *executors.Error)) (*Task, *executors.Error) {
+	if task := s.kept.get(tools.CallerFrom(ctx).Principal, id); task != nil {
+		return task, nil
+	}
+	task, err := read(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return taskFrom(task), nil
+}
+
+// Respond implements Tasks. Questions are asked before a task is created, so a
+// task has none.
+func (s *setTasks) Respond(ctx context.Context, id string, _ map[string]json.RawMessage) *executors.Error {
+	_, err := s.Task(ctx, id)
+	return err
+}
+
+// List implements Tasks.
+func (s *setTasks) List(ctx context.Context, cursor string) ([]Task, string, *executors.Error) {
+	runs, next, err := s.set.Tasks(ctx, cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	var page []Task
+	if cursor == "" {
+		page = s.kept.of(tools.CallerFrom(ctx).Principal)
+	}
+	for i := range runs {
+		page = append(page, *taskFrom(&runs[i]))
+	}
+	return page, next, nil
+}
+
+// Watch implements Tasks.
+func (s *setTasks) Watch(ctx context.Context, id string, changed func(string)) *executors.Error {
+	return s.set.WatchTask(ctx, id, changed)
+}
+
+func taskFrom(t *tools.Task) *Task {
+	task := &Task{ID: t.ID, Status: TaskWorking, Message: t.Message, Created: t.Created, Updated: t.Updated}
+	switch t.Status {
+	case tools.StatusCompleted:
+		task.Status = TaskCompleted
+	case tools.StatusCancelled:
+		task.Status = TaskCancelled
+	}
+	if t.Result != nil {
+		task.Result = append(appendResult([]byte{'{'}, t.Result), '}')
+	}
+	return task
+}
