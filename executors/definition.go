@@ -34,9 +34,15 @@ type Definition struct {
 	Effects []Effect
 	// Input and Output are JSON Schemas (2020-12) of root type object.
 	Input, Output *Schema
-	Examples      []Example
-	Timeout       Timeout
-	Retry         Retry
+	// Rare are the paths of optional properties of Input that calls may have and
+	// that are not published: "verify", "auth.location". describe_executor shows
+	// them.
+	Rare []string
+	// RareResults are the properties of Output that are not published.
+	RareResults []string
+	Examples    []Example
+	Timeout     Timeout
+	Retry       Retry
 	// Needs are the policy switches that must be on: see policy.Need.
 	Needs []string
 	// Destination names the input with the host that a call connects to

@@ -153,7 +153,7 @@ var (
 
 func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 	def := new(Definition)
-	var effects, examples, texts *yaml.Node
+	var effects, examples, texts, rare, rareResults *yaml.Node
 	later := func(to **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *to = n } }
 	before := len(l.problems)
 	fields := []field{
@@ -169,6 +169,8 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 		{"effects", false, later(&effects)},
 		{"input_schema", true, l.schema(&def.Input, "input_schema")},
 		{"output_schema", true, l.schema(&def.Output, "output_schema")},
+		{"rare", false, later(&rare)},
+		{"rare_results", false, later(&rareResults)},
 		{"examples", false, later(&examples)},
 		{"timeout", true, func(n *yaml.Node) { def.Timeout = l.timeout(n) }},
 		{"retry", false, func(n *yaml.Node) { def.Retry = l.retry(n) }},
@@ -194,6 +196,12 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 	}
 	if examples != nil {
 		def.Examples = l.examples(examples)
+	}
+	if rare != nil {
+		def.Rare = l.rare(rare, def)
+	}
+	if rareResults != nil {
+		def.RareResults = l.rareResults(rareResults, def)
 	}
 	if def.Destination != "" && !def.Input.HasProperty(def.Destination) {
 		l.problem(root, "destination names %q, which is not in input_schema", def.Destination)

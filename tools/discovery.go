@@ -14,7 +14,8 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// The tools that replace the tools of all executors if few tools are wanted.
+// The tool that shows all about an executor, and those that replace the tools of
+// all executors if few tools are wanted.
 const (
 	FindExecutor     = "find_executor"
 	DescribeExecutor = "describe_executor"
@@ -26,17 +27,19 @@ var discoveryTools = []string{FindExecutor, DescribeExecutor, RunExecutor}
 
 const toolsetDiscovery = "discovery"
 
-// discovery returns the three tools.
+// discovery returns describe_executor, and the others if they are wanted.
 func (s *Set) discovery() []Tool {
 	tool := func(name string, prepare func(def *executors.Definition) preparer) Tool {
 		def := s.runs.defs[name]
-		return Tool{
-			Name: name, Title: def.Title, Description: def.Description, SearchHint: def.Hint(), Toolset: def.Toolset,
-			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare(def),
-			Long: name == RunExecutor,
-		}
+		made := s.tool(def, prepare(def))
+		made.Long = name == RunExecutor
+		return made
 	}
-	return []Tool{tool(DescribeExecutor, s.describe), tool(FindExecutor, s.find), tool(RunExecutor, s.runExecutor)}
+	list := []Tool{tool(DescribeExecutor, s.describe)}
+	if s.opts.Discovery {
+		list = append(list, tool(FindExecutor, s.find), tool(RunExecutor, s.runExecutor))
+	}
+	return list
 }
 
 // reachable reports whether discovery may return an executor: it is usable, and
@@ -112,7 +115,11 @@ func (s *Set) describe(own *executors.Definition) preparer {
 		if err != nil {
 			return Failure(err)
 		}
-		def, err := s.reach(ctx, text(args, "executor"))
+		name := text(args, "executor")
+		if def, ok := s.runs.defs[name]; ok && s.opts.takes(name, def.Toolset) {
+			return encoded(s.description(ctx, def))
+		}
+		def, err := s.reach(ctx, name)
 		if err != nil {
 			return Failure(err)
 		}

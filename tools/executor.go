@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"slices"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
@@ -19,42 +19,16 @@ const longCall = time.Hour
 
 // executorTool publishes an executor under its id.
 func (s *Set) executorTool(def *executors.Definition) Tool {
-	return Tool{
-		Name: def.ID, Title: def.Title, Description: s.described(def), SearchHint: def.Hint(), Toolset: def.Toolset,
-		Input: publishable(def.Input.JSON()), Output: outputSchema(def), Annotations: def.Annotations,
-		Long: def.Timeout.Ceiling >= longCall,
-		prepare: func(ctx context.Context, req *Request) (work, *Question) {
-			return s.prepareCall(ctx, def.ID, req.Arguments, req, false)
-		},
-	}
+	tool := s.tool(def, func(ctx context.Context, req *Request) (work, *Question) {
+		return s.prepareCall(ctx, def.ID, req.Arguments, req, false)
+	})
+	tool.Long = def.Timeout.Ceiling >= longCall
+	return tool
 }
 
 // described returns the description of an executor, followed by its note.
 func (s *Set) described(def *executors.Definition) string {
 	return strings.TrimSpace(def.Description + " " + s.opts.Registry.Note(def.ID))
-}
-
-// notAtTheTop are keywords that MCP clients reject at the root of a schema. Calls
-// are checked by them all the same, and describe_executor shows them.
-var notAtTheTop = []string{"anyOf", "oneOf", "allOf", "not", "if", "then", "else", "propertyNames"}
-
-// publishable returns a schema without the keywords in notAtTheTop.
-func publishable(schema json.RawMessage) json.RawMessage {
-	kept, dropped := []byte{'{'}, false
-	for name, value := range strictjson.Members(schema) {
-		if slices.Contains(notAtTheTop, name) {
-			dropped = true
-			continue
-		}
-		if len(kept) > 1 {
-			kept = append(kept, ',')
-		}
-		kept = append(append(plainjson.AppendString(kept, name), ':'), value...)
-	}
-	if !dropped {
-		return schema
-	}
-	return append(kept, '}')
 }
 
 // readingTool returns the form of a tool that allows only calls that change
@@ -65,7 +39,9 @@ func (s *Set) readingTool(def *executors.Definition) (Tool, bool) {
 		return Tool{}, false
 	}
 	tool := s.executorTool(def)
-	tool.Input = publishable(raw)
+	if !bytes.Equal(raw, def.Input.JSON()) {
+		tool.Input = s.input(def, raw)
+	}
 	tool.Annotations.ReadOnly, tool.Annotations.Destructive = true, false
 	if def.Annotations.ReadOnly {
 		return tool, true

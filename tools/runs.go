@@ -43,9 +43,9 @@ type runs struct {
 // the time of a start.
 func newRuns(set *Set) (*runs, error) {
 	r := &runs{set: set, defs: map[string]*executors.Definition{}, waiting: make(chan struct{}, set.opts.MaxWaiting)}
-	names := slices.Clone(RunTools)
+	names := append(slices.Clone(RunTools), DescribeExecutor)
 	if set.opts.Discovery {
-		names = append(names, discoveryTools...)
+		names = append(names, FindExecutor, RunExecutor)
 	}
 	defs, errs := make([]*executors.Definition, len(names)), make([]error, len(names))
 	var reading sync.WaitGroup
@@ -80,12 +80,8 @@ func (r *runs) tools(held bool) []Tool {
 	}
 	var list []Tool
 	for name, prepare := range preparers {
-		def := r.defs[name]
-		tool := Tool{
-			Name: name, Title: def.Title, Description: def.Description, SearchHint: def.Hint(), Toolset: def.Toolset,
-			Input: def.Input.JSON(), Output: outputSchema(def), Annotations: def.Annotations, prepare: prepare,
-			Long: name == RunTaskTree || name == RetryRun,
-		}
+		tool := r.set.tool(r.defs[name], prepare)
+		tool.Long = name == RunTaskTree || name == RetryRun
 		if held {
 			tool.Annotations.ReadOnly, tool.Annotations.Destructive = true, false
 		}

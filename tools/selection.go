@@ -163,16 +163,15 @@ func (s *Set) rebuild() {
 	for _, tool := range s.runs.tools(held) {
 		add(tool, tool, tool.Annotations.ReadOnly)
 	}
-	if s.opts.Discovery {
-		for _, tool := range s.discovery() {
-			reading := tool // run_executor itself refuses calls that change something
-			reading.Annotations.ReadOnly, reading.Annotations.Destructive = true, false
-			if held {
-				tool = reading
-			}
-			add(tool, reading, true)
+	for _, tool := range s.discovery() {
+		reading := tool // run_executor itself refuses calls that change something
+		reading.Annotations.ReadOnly, reading.Annotations.Destructive = true, false
+		if held {
+			tool = reading
 		}
-	} else {
+		add(tool, reading, true)
+	}
+	if !s.opts.Discovery {
 		for _, executor := range s.opts.Registry.All() {
 			def := executor.Definition()
 			if !s.usable(def) {

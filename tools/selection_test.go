@@ -20,6 +20,7 @@ func names(set *tools.Set) string {
 
 const (
 	runTools  = "cancel_run get_run list_runs retry_run run_task_tree"
+	allTools  = "cancel_run describe_executor get_run list_runs retry_run run_task_tree"
 	testTools = "test_big test_echo test_fail test_steps"
 )
 
@@ -30,16 +31,18 @@ func TestSelection(t *testing.T) {
 		change func(*tools.Options)
 		want   string
 	}{
-		"all":                  {func(*tools.Options) {}, runTools + " " + testTools + " validate_task_tree"},
-		"a toolset":            {func(o *tools.Options) { o.Toolsets = []string{"test"} }, testTools},
-		"two toolsets":         {func(o *tools.Options) { o.Toolsets = []string{"test", "runs"} }, runTools + " " + testTools + " validate_task_tree"},
-		"tools":                {func(o *tools.Options) { o.Tools = []string{"test_echo", "get_run"} }, "get_run test_echo"},
-		"a toolset and a tool": {func(o *tools.Options) { o.Toolsets, o.Tools = []string{"test"}, []string{"get_run"} }, "get_run " + testTools},
-		"an exclusion":         {func(o *tools.Options) { o.Toolsets, o.Exclude = []string{"test"}, []string{"test_big"} }, "test_echo test_fail test_steps"},
-		"an exclusion wins":    {func(o *tools.Options) { o.Tools, o.Exclude = []string{"test_echo"}, []string{"test_echo"} }, ""},
-		"everything by name":   {func(o *tools.Options) { o.Toolsets = []string{"all"} }, runTools + " " + testTools + " validate_task_tree"},
-		"reading":              {func(o *tools.Options) { o.ReadOnly = true }, "get_run list_runs " + testTools + " validate_task_tree"},
-		"discovery":            {func(o *tools.Options) { o.Discovery = true }, "cancel_run describe_executor find_executor get_run list_runs retry_run run_executor run_task_tree validate_task_tree"},
+		"all":                    {func(*tools.Options) {}, allTools + " " + testTools + " validate_task_tree"},
+		"a toolset":              {func(o *tools.Options) { o.Toolsets = []string{"test"} }, testTools},
+		"two toolsets":           {func(o *tools.Options) { o.Toolsets = []string{"test", "runs"} }, runTools + " " + testTools + " validate_task_tree"},
+		"tools":                  {func(o *tools.Options) { o.Tools = []string{"test_echo", "get_run"} }, "get_run test_echo"},
+		"a toolset and a tool":   {func(o *tools.Options) { o.Toolsets, o.Tools = []string{"test"}, []string{"get_run"} }, "get_run " + testTools},
+		"an exclusion":           {func(o *tools.Options) { o.Toolsets, o.Exclude = []string{"test"}, []string{"test_big"} }, "test_echo test_fail test_steps"},
+		"an exclusion wins":      {func(o *tools.Options) { o.Tools, o.Exclude = []string{"test_echo"}, []string{"test_echo"} }, ""},
+		"everything by name":     {func(o *tools.Options) { o.Toolsets = []string{"all"} }, allTools + " " + testTools + " validate_task_tree"},
+		"reading":                {func(o *tools.Options) { o.ReadOnly = true }, "describe_executor get_run list_runs " + testTools + " validate_task_tree"},
+		"what describes":         {func(o *tools.Options) { o.Toolsets = []string{"discovery"} }, "describe_executor"},
+		"without what describes": {func(o *tools.Options) { o.Exclude = []string{"describe_executor"} }, runTools + " " + testTools + " validate_task_tree"},
+		"discovery":              {func(o *tools.Options) { o.Discovery = true }, "cancel_run describe_executor find_executor get_run list_runs retry_run run_executor run_task_tree validate_task_tree"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

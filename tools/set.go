@@ -39,6 +39,8 @@ type Set struct {
 	opts    Options
 	runs    *runs
 	current atomic.Pointer[snapshot]
+	// published caches the schemas of definitions (*executors.Definition).
+	published sync.Map
 
 	mu       sync.Mutex
 	onChange []func()
@@ -69,6 +71,7 @@ func Build(opts Options) (*Set, error) {
 	s.rebuild()
 	opts.Registry.OnChange(func() {
 		s.rebuild()
+		s.forget()
 		s.changed()
 	})
 	return s, nil

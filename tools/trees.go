@@ -17,14 +17,25 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// tree reads the tree of a call: the argument tasks, or the saved tree named by
-// the argument tree. Tasks as a text are read as JSON or YAML.
+// tree reads the tree of a call: the argument tasks or document, or the saved
+// tree named by the argument tree. Tasks as a text are read as JSON or YAML.
 func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.Error) {
 	tasks, whole := args["tasks"]
+	document, also := args["document"]
 	name := text(args, "tree")
+	if also && whole {
+		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks and document are both given; only one is allowed").WithField("document")
+	}
+	if also {
+		tasks, whole = document, true
+	}
 	switch {
 	case whole && name != "":
-		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks and tree are both given; only one is allowed").WithField("tree")
+		given := "tasks"
+		if also {
+			given = "document"
+		}
+		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "%s and tree are both given; only one is allowed", given).WithField("tree")
 	case whole:
 		if text, ok := tasks.(string); ok {
 			tree, report := parse.Parse([]byte(text), r.set.opts.Registry, parse.Options{})
@@ -33,7 +44,7 @@ func (r *runs) tree(args map[string]any) (*chain.Tree, chain.Report, *executors.
 		tree, report := parse.Value(tasks, r.set.opts.Registry)
 		return tree, report, nil
 	case name == "":
-		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks is required: an array of tasks, or give tree, the name of a saved one").WithField("tasks")
+		return nil, chain.Report{}, executors.Errorf(executors.ValidationError, "tasks is required: an array of tasks; or give document, a whole tree, or tree, the name of a saved one").WithField("tasks")
 	}
 	return r.set.Tree(name)
 }

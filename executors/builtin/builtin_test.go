@@ -44,9 +44,6 @@ func TestReadOnlyInput(t *testing.T) {
 			t.Errorf("%s: %v", def.ID, err)
 			continue
 		}
-		for _, problem := range executortest.LintInput(raw) {
-			t.Errorf("%s: %s", def.ID, problem)
-		}
 		for _, effect := range def.Effects {
 			for name, values := range effect.When {
 				for _, value := range values {

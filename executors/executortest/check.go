@@ -11,8 +11,8 @@ import (
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
-// Check checks an executor's definition: assistants accept its schemas, its
-// texts are short enough, the Go type of its inputs has exactly the properties
+// Check checks an executor's definition: its schemas are of objects, its texts
+// are short enough, the Go type of its inputs has exactly the properties
 // of the schema, that of its outputs those of a closed schema, and its examples
 // match the schemas.
 func Check(t testing.TB, e executors.Executor) {
@@ -26,11 +26,11 @@ func Check(t testing.TB, e executors.Executor) {
 func problems(e executors.Executor) []string {
 	def := e.Definition()
 	found := texts(def)
-	for _, each := range LintInput(def.Input.JSON()) {
-		found = append(found, "input_schema "+each)
-	}
-	for _, each := range LintOutput(def.Output.JSON()) {
-		found = append(found, "output_schema "+each)
+	for name, schema := range map[string]*executors.Schema{"input_schema": def.Input, "output_schema": def.Output} {
+		_, wrong := lintRoot(schema.JSON())
+		for _, each := range wrong {
+			found = append(found, name+" "+each)
+		}
 	}
 	if t := executors.InputType(e); t != nil {
 		if shape, err := strictjson.DecodeObject(def.Input.JSON()); err == nil {

@@ -3,6 +3,7 @@ package executortest
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -91,35 +92,67 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Each rule for published schemas is broken by a schema next to one that keeps it.
 func TestLint(t *testing.T) {
 	t.Parallel()
+	const typed = "has no type"
+	broken := map[string]bool{}
 	for schema, want := range map[string]string{
-		`{"type": "object", "properties": {"a": {"anyOf": [{"type": "string"}, {"type": "array", "items": {}}]}}, "additionalProperties": false}`: "",
-		`{"properties": {}}`:                   "has no type: object at its root",
-		`{"type": "object"}`:                   "has no properties at its root",
-		`[]`:                                   "line 1, column 1: must be an object; got an array",
-		root(`"anyOf": [{"required": ["a"]}]`): "has anyOf at its root",
-		root(`"oneOf": [{"required": ["a"]}]`): "has oneOf at its root",
-		root(`"allOf": [{"required": ["a"]}]`): "has allOf at its root",
-		root(`"if": {"required": ["a"]}`):      "has if at its root",
-		root(`"$ref": "#/$defs/a"`):            "has $ref at its root",
-		inside(`{"type": ["string", "null"]}`): "at /properties/a/type: is a list; write a nested anyOf",
-		inside(`{"type": "array"}`):            "at /properties/a/items: is missing for an array",
-		inside(`{"enum": [1, 2]}`):             "at /properties/a/enum: has a number",
-		inside(`{"propertyNames": {}}`):        "at /properties/a/propertyNames: is not known everywhere",
-		inside(`true`):                         "at /properties/a: is a boolean for a schema",
-		inside(`{"anyOf": [{"type": "array", "items": {"type": "array"}}]}`): "at /properties/a/anyOf/0/items/items: is missing for an array",
+		`{"properties": {}}`: "has no type: object at its root|" + typed,
+		`{"type": "object"}`: "has no properties at its root",
+		`[]`:                 "line 1, column 1: must be an object; got an array",
+		`{"type": "object", "properties": {}, "required": ["a"]}`:                       "requires a property that it does not have",
+		`{"type": "object", "properties": {}, "anyOf": [{"type": "object"}]}`:           "is a union at the root|has a type beside anyOf",
+		`{"type": "object", "properties": {}, "additionalProperties": false}`:           "has a boolean for additionalProperties",
+		`{"type": "object", "properties": {}, "if": {"required": ["a"]}, "title": "a"}`: "has if|has title",
+		`{"type": "object", "properties": {}, "x-own": 1}`:                              "has x-own",
+		shape(`{"type": "string", "description": "a", "enum": ["a"]}`):                  "",
+		shape(`{}`):                           typed,
+		shape(`true`):                         "is a boolean for a schema",
+		shape(`{"type": ["string", "null"]}`): "has a list of types",
+		shape(`{"type": "string", "anyOf": [{"type": "string"}, {"type": "number"}]}`): "has a type beside anyOf",
+		shape(`{"type": "array"}`):                                                         "is a list without items",
+		shape(`{"type": "array", "items": {}}`):                                            typed,
+		shape(`{"type": "array", "items": {"type": "array"}}`):                             "is a list without items",
+		shape(`{"type": "array", "items": {"anyOf": [{"type": "string"}]}}`):               "is a union as the element of a list",
+		shape(`{"anyOf": [{"anyOf": [{"type": "string"}]}]}`):                              "is a union in a union",
+		shape(`{"type": "object", "additionalProperties": {"anyOf": [{"type": "null"}]}}`): "is a union in a union",
+		shape(`{"type": "object", "additionalProperties": {"type": "object"}}`):            "",
+		shape(`{"anyOf": [{"type": "object"}, {"type": "string"}]}`):                       "",
+		shape(`{"anyOf": [{"type": "string"}, {"type": "object"}]}`):                       "is a union with an object that is not its first choice",
+		shape(`{"anyOf": [{"type": "object"}, {"type": "object", "properties": {}}]}`):     "is a union with several objects",
+		shape(`{"type": "integer", "enum": [1, 2]}`):                                       "has an enum that is not of texts",
+		shape(`{"type": "string", "enum": ["", "a"]}`):                                     "has an enum that is not of texts",
+		shape(`{"type": "string", "default": "a"}`):                                        "has a default",
+		shape(`{"type": "string", "pattern": "^a"}`):                                       "has pattern",
+		shape(`{"type": "string", "format": "date"}`):                                      "has format",
 	} {
-		found := strings.Join(LintInput(json.RawMessage(schema)), " | ")
-		if found != want {
-			t.Errorf("%s: %s, want %s", schema, found, want)
+		found := LintInput(json.RawMessage(schema))
+		if want == "" && len(found) > 0 || want != "" && len(found) != len(strings.Split(want, "|")) {
+			t.Errorf("%s: %q, want %s", schema, found, want)
+			continue
 		}
+		for i, each := range strings.Split(want, "|") {
+			if want != "" && !strings.Contains(found[i], each) {
+				t.Errorf("%s: %q, want %s", schema, found, want)
+			}
+			broken[each] = true
+		}
+	}
+	for _, each := range rules {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(broken)), func(want string) bool { return want != "" && strings.HasPrefix(each.problem, want) }) {
+			t.Errorf("no schema here breaks the rule: %s", each.problem)
+		}
+		if each.source == "" {
+			t.Errorf("the rule has no source: %s", each.problem)
+		}
+	}
+	if found := LintOutput(json.RawMessage(shape(`{"type": "array"}`))); len(found) > 0 {
+		t.Errorf("a list in an output needs no items; got %q", found)
 	}
 }
 
-func root(keyword string) string { return `{"type": "object", "properties": {}, ` + keyword + `}` }
-
-func inside(property string) string {
+func shape(property string) string {
 	return `{"type": "object", "properties": {"a": ` + property + `}}`
 }
 

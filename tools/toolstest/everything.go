@@ -1,8 +1,11 @@
 package toolstest
 
 import (
+	_ "embed"
 	"errors"
 	"os"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/builtin"
@@ -14,18 +17,23 @@ import (
 	"github.com/chainwright/chainwright/tools/tasktree"
 )
 
-// Opened returns a policy that opens every built-in executor. The destinations
-// do not exist. Files may be written below dir.
+// everything is the policy file of Opened.
+//
+//go:embed everything.yaml
+var everything []byte
+
+// Opened returns the policy in everything.yaml, which opens every built-in
+// executor. Files may be written below dir.
 func Opened(dir string) (policy.Config, error) {
 	program, err := os.Executable()
-	return policy.Config{
-		Command:     policy.Command{Programs: []policy.Program{{Name: "git", Path: program}}},
-		Files:       policy.Files{Roots: map[string]policy.Root{"work": {Path: dir, Write: true}}},
-		Databases:   policy.Databases{CallerDSN: true},
-		Connections: map[string]policy.Connection{"mail": {Kind: "smtp", Host: "mail.example.com"}},
-		SSH:         policy.SSH{Hosts: []string{"web01"}},
-		Docker:      policy.Docker{Images: []string{"python:3.11"}},
-	}, err
+	if err != nil {
+		return policy.Config{}, err
+	}
+	var file struct{ Policy policy.Config }
+	err = yaml.Unmarshal(everything, &file)
+	file.Policy.Command.Programs[0].Path = program
+	file.Policy.Files.Roots["work"] = policy.Root{Path: dir, Write: true}
+	return file.Policy, err
 }
 
 // Everything returns a stack with all built-in executors and the generators, and
