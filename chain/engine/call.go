@@ -64,6 +64,7 @@ func (p *preparedCall) Start(ctx context.Context) chain.CallResult {
 func (p *preparedCall) start(ctx context.Context, begun func(*call)) chain.CallResult {
 	r, def, inputs, opts := p.engine, p.def, p.inputs, p.opts
 	c := &call{engine: r, id: newID(), executor: def.ID, principal: opts.Principal, started: time.Now(), givenUp: opts.GivenUp}
+	c.report = c.reporter(opts.OnProgress)
 	refuse := func(err *executors.Error) chain.CallResult {
 		return chain.CallResult{Outcome: executors.Outcome{Err: err}, Duration: time.Since(c.started)}
 	}
@@ -91,11 +92,15 @@ func (p *preparedCall) start(ctx context.Context, begun func(*call)) chain.CallR
 		r.began(def.ID, opts.Principal)
 	} else {
 		permits := r.permitsOf(def.ID, opts.Principal)
-		if err := permits.take(c.ctx, opts.Principal); err != nil {
+		queued := false
+		if err := permits.take(c.ctx, opts.Principal, func() { queued = true; c.says(waitingForSlot) }); err != nil {
 			r.principals.Leave(opts.Principal)
 			return c.refuse(waitError(err, def.ID))
 		}
 		defer r.giveBack(permits, opts.Principal)
+		if queued {
+			c.says("running " + def.ID)
+		}
 	}
 	if ahead {
 		if err := c.store(c.ctx); err != nil {
@@ -104,7 +109,7 @@ func (p *preparedCall) start(ctx context.Context, begun func(*call)) chain.CallR
 	}
 	job := step.Call{
 		Definition: def, Timeout: executors.TimeoutFor(def, inputs, 0), Retry: def.Retry,
-		Call: &executors.Call{Inputs: inputs, RunID: c.id, TaskID: "task_1", Outermost: outermost, Principal: opts.Principal, OnProgress: c.reporter(opts.OnProgress)},
+		Call: &executors.Call{Inputs: inputs, RunID: c.id, TaskID: "task_1", Outermost: outermost, Principal: opts.Principal, OnProgress: c.report},
 	}
 	if def.RowsIn != "" {
 		job.Call.Columns = plainjson.Columns(p.args, def.RowsIn)
@@ -143,8 +148,9 @@ type call struct {
 	ahead   bool
 	row     *store.Run
 	givenUp func(chain.CallResult)
-	record  sync.Mutex // orders the record of the call and of its end
-	stored  bool       // the call has a record; guarded by record
+	record  sync.Mutex               // orders the record of the call and of its end
+	stored  bool                     // the call has a record; guarded by record
+	report  func(executors.Progress) // nil: no progress is wanted
 
 	deadline atomic.Int64 // when the current attempt must end, in Unix nanoseconds; 0: no attempt has begun
 	ended    atomic.Bool
@@ -161,10 +167,16 @@ func (c *call) do(job *step.Call) (out executors.Outcome, attempts int) {
 	}()
 	c.deadline.Store(time.Now().Add(job.Timeout).UnixNano())
 	if job.Retry.MaxAttempts > 1 {
-		job.Failed = func(_ int, _ *executors.Error, pause time.Duration) {
+		made := 1
+		job.Failed = func(attempt int, _ *executors.Error, pause time.Duration) {
 			c.deadline.Store(time.Now().Add(pause + job.Timeout).UnixNano())
+			made = attempt + 1
+			c.says(pausing(pause, made, job.Retry.MaxAttempts))
 		}
-		job.Again = func(time.Time) { c.engine.began(c.executor, c.principal) }
+		job.Again = func(time.Time) {
+			c.engine.began(c.executor, c.principal)
+			c.says(trying(c.executor, made, job.Retry.MaxAttempts))
+		}
 	}
 	return job.Do(c.ctx, c.engine.opts.Registry)
 }
@@ -195,6 +207,13 @@ func (c *call) ending(out executors.Outcome) (chain.State, executors.Outcome) {
 func callStopped() *executors.Error {
 	return executors.Errorf(executors.Cancelled, "cancelled: the program that made the call was stopped").
 		WithHint("retry_run makes the call again; if repeating it is not safe, check first what it has done")
+}
+
+// says reports what the call is doing.
+func (c *call) says(text string) {
+	if c.report != nil {
+		c.report(executors.Progress{Message: text})
+	}
 }
 
 // end records the end of the call and returns its result.
@@ -298,12 +317,13 @@ func (r *Engine) permitsOf(executor, principal string) permits {
 }
 
 // take waits for a permit of each limiter.
-func (p permits) take(ctx context.Context, principal string) error {
+// queued is called when it has to wait.
+func (p permits) take(ctx context.Context, principal string, queued func()) error {
 	for i, b := range p {
 		if b == nil {
 			continue
 		}
-		if err := b.Wait(ctx, principal); err != nil {
+		if err := b.Wait(ctx, principal, queued); err != nil {
 			for _, taken := range p[:i] {
 				if taken != nil {
 					taken.ReleaseUnused()

@@ -30,6 +30,7 @@ type unit struct {
 // A run that was started from inside a task always has one free unit: the task
 // holds permits already, and would wait for itself.
 func (x *run) dispatch() {
+	blocked := false
 	for !x.closing && x.pool.inFlight < x.row.MaxParallel {
 		free := x.nested && x.pool.inFlight == 0
 		task, each, from := x.backlog.next(x.plan, free)
@@ -39,17 +40,32 @@ func (x *run) dispatch() {
 		if free {
 			x.shares.countStart(task)
 		} else if got := x.shares.take(task); got == executorBusy {
+			blocked = true
 			if from == fromPlan {
 				x.plan.Ready()
 				x.backlog.park(task, x.shares.byTask[task])
 			} // else next skips it until the permit is granted
 			continue
 		} else if got == full {
+			blocked = true
 			break
 		}
 		x.launch(task, each, from, free)
 	}
+	if queued := x.pool.inFlight == 0 && (blocked || x.queued() && !x.closing); queued != x.progress.queued.Load() {
+		x.progress.queued.Store(queued)
+	}
 	x.shares.returnSpare()
+}
+
+// queued reports whether tasks wait for the permits of their executors.
+func (x *run) queued() bool {
+	for _, p := range x.backlog.parked {
+		if len(p.tasks.Items) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // launch takes a unit from its source and sends it to a worker.

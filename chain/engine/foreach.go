@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/internal/step"
@@ -28,6 +29,7 @@ type expansion struct {
 	stop    *executors.Error
 	stopped chain.State
 	setBack bool // elements were interrupted
+	ended   int  // the elements that have ended, those before included
 }
 
 // expand starts a for_each. Elements that are recorded as completed do not run
@@ -59,6 +61,7 @@ func (e *expansion) restore(recorded []store.Transition) {
 		if e.done == nil {
 			e.done = make([]bool, len(e.elements))
 		}
+		e.ended++
 		e.done[t.Element-1], e.results[t.Element-1] = true, t.Result
 		e.size += len(t.Result)
 	}
@@ -102,6 +105,8 @@ func (x *run) elementEnded(e *expansion, r *report) {
 	x.record(store.Transition{Task: e.task, Element: r.unit.element + 1, State: string(r.state), Attempt: r.attempts, At: r.at, Started: r.unit.at,
 		Result: r.out.Result, Size: len(r.out.Result), Problem: noted(r.out)})
 	x.recorder.urgent = true // a crash must not run it again
+	e.ended++
+	x.progress.say(e.task, fmt.Sprintf("%d of %d elements done", e.ended, len(e.elements)))
 	if r.state == chain.Completed {
 		e.results[r.unit.element] = r.out.Result
 		if e.size += len(r.out.Result); e.size > step.MaxResults {

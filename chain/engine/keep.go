@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
 
@@ -73,7 +72,7 @@ func (c *call) create(ctx context.Context) error {
 	if c.stored {
 		return nil
 	}
-	c.row.Tasks = []store.Task{{ID: "task_1", Name: c.executor, Executor: c.executor, Parent: -1}}
+	c.row.Tasks = callTasks(c.executor)
 	_, err := c.engine.opts.Store.Create(ctx, c.row)
 	c.stored = err == nil
 	return err
@@ -89,6 +88,6 @@ func (c *call) refuse(err *executors.Error) chain.CallResult {
 	if !stored {
 		return chain.CallResult{Outcome: executors.Outcome{Err: err}, Duration: time.Since(c.started)}
 	}
-	state, out := ending(c.ctx, executors.Outcome{Err: err})
+	state, out := c.ending(executors.Outcome{Err: err})
 	return c.end(state, out, 0)
 }

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/chainwright/chainwright/chain"
 )
@@ -11,7 +13,32 @@ import (
 type progress struct {
 	states  []atomic.Uint32 // of the tasks, as recorded
 	counts  [len(chain.States)]atomic.Int64
-	message atomic.Pointer[string] // the last that a task reported
+	message atomic.Pointer[note] // the last of a task
+	queued  atomic.Bool          // nothing is in flight, and what could start waits for a permit
+}
+
+// note is what a task said.
+type note struct {
+	task int
+	text string
+}
+
+// say keeps what a task says, for readers of the run.
+func (p *progress) say(task int, text string) {
+	p.message.Store(&note{task, text})
+}
+
+// waitingForSlot is what a call or a run does that waits for a permit.
+const waitingForSlot = "waiting for a free slot"
+
+// pausing returns what a call does between two attempts.
+func pausing(pause time.Duration, attempt, of int) string {
+	return fmt.Sprintf("waiting %s before attempt %d of %d", pause.Round(100*time.Millisecond), attempt, of)
+}
+
+// trying returns what a call does in an attempt after the first.
+func trying(name string, attempt, of int) string {
+	return fmt.Sprintf("running %s, attempt %d of %d", name, attempt, of)
 }
 
 func newProgress(tasks int, states []chain.State) *progress {
@@ -53,8 +80,14 @@ func (p *progress) read(tree *chain.Tree) (c chain.Counts, names []string, messa
 			names = append(names, tree.Tasks[i].Name)
 		}
 	}
-	if last := p.message.Load(); last != nil {
-		message = *last
+	switch last := p.message.Load(); {
+	case c[chain.InProgress] == 0 && p.queued.Load():
+		message = waitingForSlot
+	case last == nil || p.state(last.task) != chain.InProgress:
+	case c[chain.InProgress] > 1:
+		message = tree.Tasks[last.task].Name + ": " + last.text
+	default:
+		message = last.text
 	}
 	return c, names, message
 }

@@ -27,9 +27,9 @@ func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.opts.Store.Transitions(ctx, runID, 0, o.MaxResult)
+	list, err := r.transitions(ctx, row, 0, o.MaxResult)
 	if err != nil {
-		return nil, readError(runID, err)
+		return nil, err
 	}
 	v := newView(row, list)
 	if row.Outcome != nil && v.Tasks[0].Size > o.MaxResult {
@@ -52,7 +52,9 @@ func (r *Engine) row(ctx context.Context, runID, principal string) (row *store.R
 	}
 	row, err = r.opts.Store.Run(ctx, runID)
 	if err != nil {
-		return nil, nil, here, readError(runID, err)
+		if row = r.unrecorded(runID); row == nil || !errors.Is(err, store.ErrNotFound) {
+			return nil, nil, here, readError(runID, err)
+		}
 	}
 	if row.Principal != principal {
 		return nil, nil, here, unknownRun(runID)
@@ -128,9 +130,8 @@ func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(cha
 		if chain.State(row.Status).Ended() || r.fate(row, here) != nil || !retry.Sleep(ctx, watchEvery) {
 			return nil
 		}
-		here = r.calling(runID) // before the row is read, as row does
-		if row, err = r.opts.Store.Run(ctx, runID); err != nil {
-			return readError(runID, err)
+		if row, _, here, err = r.row(ctx, runID, principal); err != nil {
+			return err
 		}
 	}
 	ticker := time.NewTicker(progressEvery)
@@ -166,6 +167,8 @@ func progressText(c chain.Counts, names []string, note string) string {
 		if note != "" {
 			text += " (" + note + ")"
 		}
+	} else if note != "" {
+		text += "; " + note
 	}
 	return text
 }
@@ -226,9 +229,9 @@ func (r *Engine) Events(ctx context.Context, runID, principal string, after int6
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.opts.Store.Transitions(ctx, runID, after, 0)
+	list, err := r.transitions(ctx, row, after, 0)
 	if err != nil {
-		return nil, readError(runID, err)
+		return nil, err
 	}
 	events := make([]chain.Event, 0, len(list)+2)
 	if o := row.Outcome; o != nil {
@@ -245,38 +248,4 @@ func (r *Engine) Events(ctx context.Context, runID, principal string, after int6
 		events = append(events, eventOf(row, &list[i]))
 	}
 	return events, nil
-}
-
-// List implements chain.Engine.
-func (r *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunSummary, string, error) {
-	limit := min(opts.Limit, 200)
-	if limit <= 0 {
-		limit = 20
-	}
-	rows, err := r.opts.Store.List(ctx, store.Query{Principal: opts.Principal, Status: opts.Status, Limit: limit + 1, Before: opts.Cursor})
-	if err != nil {
-		return nil, "", executors.AsError(fmt.Errorf("listing runs: %w", err))
-	}
-	next := ""
-	if len(rows) > limit {
-		rows = rows[:limit]
-		next = rows[limit-1].ID
-	}
-	list := make([]chain.RunSummary, len(rows))
-	for i := range rows {
-		row := &rows[i]
-		here := r.liveRun(row.ID) != nil
-		if !here && row.Owner == r.opts.Owner && !chain.State(row.Status).Ended() {
-			// It was live when the list was read, or it is a call.
-			if fresh, _, still, err := r.row(ctx, row.ID, opts.Principal); err == nil {
-				row, here = fresh, still
-			}
-		}
-		list[i] = chain.RunSummary{RunID: row.ID, Name: row.Name, Kind: row.Kind, Status: chain.State(row.Status), Counts: countsOf(row.Counts),
-			CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt)}
-		if r.fate(row, here) != nil {
-			list[i].Status = chain.Failed
-		}
-	}
-	return list, next, nil
 }

@@ -28,6 +28,8 @@ type worker struct {
 	// deadline is when the current attempt must end, in Unix nanoseconds; 0: none.
 	deadline atomic.Int64
 
+	task atomic.Int32 // of the unit, for reports of progress
+
 	// The methods progress and again as values, which are made once.
 	onProgress func(executors.Progress)
 	onAgain    func(deadline time.Time)
@@ -67,6 +69,7 @@ func newWorker(x *run) *worker {
 
 func (w *worker) work() {
 	for u := range w.units {
+		w.task.Store(int32(u.task))
 		r := w.do(w.ctx, u)
 		w.deadline.Store(0)
 		r.worker, r.unit, r.at = w, u, time.Now()
@@ -176,7 +179,10 @@ func (w *worker) call(ctx context.Context, u unit) report {
 		job.Tree = nested.Task(x.engine, t, key, x.engine.opts.Grace)
 	}
 	if job.Retry.MaxAttempts > 1 {
-		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) { w.failed(u, attempt, err, pause) }
+		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) {
+			x.progress.say(u.task, pausing(pause, attempt-u.attempts+1, job.Retry.MaxAttempts))
+			w.failed(u, attempt, err, pause)
+		}
 	}
 	w.deadline.Store(u.at.Add(job.Timeout).UnixNano())
 	out, attempts := job.Do(ctx, x.engine.opts.Registry)
@@ -203,12 +209,13 @@ func (w *worker) failed(u unit, attempt int, err *executors.Error, pause time.Du
 // again notes the start of another attempt.
 func (w *worker) again(deadline time.Time) {
 	w.deadline.Store(deadline.UnixNano())
+	w.run.progress.say(int(w.task.Load()), "trying again")
 	w.run.engine.began(w.run.tree.Tasks[w.unit.task].Executor, w.run.row.Principal)
 }
 
 // progress keeps the last message for readers of the run.
 func (w *worker) progress(p executors.Progress) {
 	if p.Message != "" {
-		w.run.progress.message.Store(&p.Message)
+		w.run.progress.say(int(w.task.Load()), p.Message)
 	}
 }

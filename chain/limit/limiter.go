@@ -148,7 +148,8 @@ func (*RateError) Error() string { return "too many calls in a second" }
 
 // Wait waits for a permit until the context ends. If the limit on starts alone
 // would make the call wait for more than 10 s, it returns a *RateError at once.
-func (l *Limiter) Wait(ctx context.Context, principal string) error {
+// queued, if it is set, is called before it waits.
+func (l *Limiter) Wait(ctx context.Context, principal string, queued func()) error {
 	l.mu.Lock()
 	if l.takeNow() {
 		l.mu.Unlock()
@@ -163,6 +164,9 @@ func (l *Limiter) Wait(ctx context.Context, principal string) error {
 	granted := make(chan struct{})
 	r := l.enqueue(principal, func() { close(granted) })
 	l.mu.Unlock()
+	if queued != nil {
+		queued()
+	}
 	select {
 	case <-granted:
 		return nil

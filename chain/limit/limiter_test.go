@@ -11,7 +11,7 @@ import (
 func wait(t *testing.T, b *Limiter) time.Duration {
 	t.Helper()
 	began := time.Now()
-	if err := b.Wait(t.Context(), "one"); err != nil {
+	if err := b.Wait(t.Context(), "one", nil); err != nil {
 		t.Fatal(err)
 	}
 	b.Release()
@@ -52,7 +52,7 @@ func TestUnusedPermits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(0, 2)
 		for range 2 {
-			if err := b.Wait(t.Context(), "one"); err != nil {
+			if err := b.Wait(t.Context(), "one", nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -67,7 +67,7 @@ func TestUnusedPermits(t *testing.T) {
 			t.Errorf("waited %s", took)
 		}
 		time.Sleep(time.Minute)
-		if err := b.Wait(t.Context(), "one"); err != nil {
+		if err := b.Wait(t.Context(), "one", nil); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
@@ -96,7 +96,7 @@ func TestOwedStarts(t *testing.T) {
 		slow := New(0, 0.01)
 		wait(t, slow)
 		var fast *RateError
-		if err := slow.Wait(t.Context(), "one"); !errors.As(err, &fast) || fast.After < 99*time.Second || fast.After > 100*time.Second {
+		if err := slow.Wait(t.Context(), "one", nil); !errors.As(err, &fast) || fast.After < 99*time.Second || fast.After > 100*time.Second {
 			t.Errorf("%v", err)
 		}
 	})

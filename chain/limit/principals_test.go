@@ -14,7 +14,7 @@ func TestPrincipalsAreForgotten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := NewPrincipals(policy.PrincipalLimits{MaxParallel: 2, PerSecond: 1})
-		if err := p.Enter("busy").Wait(t.Context(), "busy"); err != nil {
+		if err := p.Enter("busy").Wait(t.Context(), "busy", nil); err != nil {
 			t.Fatal(err)
 		}
 		p.Leave("busy") // with a permit that was not returned
@@ -22,7 +22,7 @@ func TestPrincipalsAreForgotten(t *testing.T) {
 		for i := range 5 * keepPrincipals {
 			who := fmt.Sprint(i)
 			own := p.Enter(who)
-			if err := own.Wait(t.Context(), who); err != nil {
+			if err := own.Wait(t.Context(), who, nil); err != nil {
 				t.Fatal(err)
 			}
 			own.Release()

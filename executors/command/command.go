@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -74,6 +75,11 @@ func (c *Command) run(ctx context.Context, call *executors.Call, in Input) (*Out
 	}
 	if spec.Dir, err = c.folder(call.Policy, in.Cwd); err != nil {
 		return nil, err
+	}
+	if call.OnProgress != nil {
+		call.Progress(executors.Progress{Message: "running " + filepath.Base(spec.Path)})
+		says := process.Lines(func(line string) { call.Progress(executors.Progress{Message: line}) })
+		spec.Stdout, spec.Stderr = says, says
 	}
 	result, err := process.Run(ctx, spec)
 	var start *process.StartError

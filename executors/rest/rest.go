@@ -102,6 +102,7 @@ type file struct {
 
 // client sends the requests of one call.
 type client struct {
+	call      *executors.Call
 	policy    *policy.Policy
 	trusted   *Endpoint // nil: none
 	transport http.RoundTripper
@@ -130,6 +131,7 @@ func perform(ctx context.Context, call *executors.Call, in input, trusted *Endpo
 		return nil, err
 	}
 	c := &client{
+		call:      call,
 		policy:    call.Policy,
 		trusted:   trusted,
 		transport: trusted.transport(call.Policy.Transport(policy.TransportOptions{InsecureSkipVerify: !in.Verify})),
@@ -166,6 +168,7 @@ func (c *client) exchange(ctx context.Context, req *request) (hops, *output, err
 		return reply, nil, web.Failure(ctx, reply.last.name(), err)
 	}
 	defer reply.Body.Close()
+	web.Followed(reply.Response, c.call)
 	body, readErr := readBody(reply, c.maxBytes, c.room)
 	if err == nil {
 		err = readErr

@@ -102,7 +102,7 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 	req := &tools.Request{Arguments: c.Arguments, Trace: c.trace}
 	peer, ended := PeerFrom(ctx), func() {}
 	if c.token != nil && peer.Notify != nil {
-		reporter := newReporter(c.token, peer.Notify)
+		reporter := newReporter(c.token, running+c.Name, peer.Notify)
 		ended = sync.OnceFunc(reporter.close)
 		defer ended()
 		req.OnProgress = reporter.report
