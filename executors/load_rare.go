@@ -107,18 +107,9 @@ func (f *finder) search(schema json.RawMessage, depth int) {
 				f.search(each, depth+1)
 			}
 		case "$ref":
-			f.search(f.target(strictjson.Text(value)), depth+1)
+			if target := strictjson.At(f.root, strings.TrimPrefix(strictjson.Text(value), "#")); target != nil {
+				f.search(target, depth+1)
+			}
 		}
 	}
-}
-
-// target returns the schema that a reference within the document names.
-func (f *finder) target(reference string) json.RawMessage {
-	at := f.root
-	for _, step := range strings.Split(strings.TrimPrefix(reference, "#"), "/")[1:] {
-		if at = members(at).get(strings.NewReplacer("~1", "/", "~0", "~").Replace(step)); at == nil {
-			return json.RawMessage("{}")
-		}
-	}
-	return at
 }

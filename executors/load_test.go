@@ -105,6 +105,14 @@ func TestParseDefinitionRefuses(t *testing.T) {
 		{"a way of backing off that is none", "backoff: fixed", "backoff: linear", []string{"d.yaml:16: backoff must be exponential or fixed"}},
 		{"too many attempts", "max_attempts: 4", "max_attempts: 1000", []string{"d.yaml:16: max_attempts must be a whole number from 1 to 100"}},
 		{"a destination that is no input", "destination: url", "destination: host", []string{`d.yaml:2: destination names "host", which is not in input_schema`}},
+		{"a rare input that is none", "toolset: web", "toolset: web\nrare: [metod]", []string{`d.yaml:9: rare names "metod", but input_schema has no metod; did you mean "method"?`}},
+		{"a rare input inside one that has none", "toolset: web", "toolset: web\nrare: [method.a]", []string{`d.yaml:9: rare names "method.a", but input_schema has no method.a; there are no properties there`}},
+		{"a rare input that is required", "toolset: web", "toolset: web\nrare: [method, url]", []string{`d.yaml:9: rare names "url", which is required: callers must see it`}},
+		{"a rare input twice", "toolset: web", "toolset: web\nrare: [method, method]", []string{`d.yaml:9: rare names "method" twice`}},
+		{"a rare input that is no text", "toolset: web", "toolset: web\nrare: [1]", []string{"d.yaml:9: a text is expected here"}},
+		{"rare inputs that are no list", "toolset: web", "toolset: web\nrare: method", []string{"d.yaml:9: a list is expected here"}},
+		{"a rare result that is none", "toolset: web", "toolset: web\nrare_results: [sise]", []string{`d.yaml:9: rare_results names "sise", which is not in output_schema; did you mean "size"?`}},
+		{"a rare result twice", "toolset: web", "toolset: web\nrare_results: [size, size]", []string{`d.yaml:9: rare_results names "size" twice`}},
 		{"an effect of an input that is none", "{method: PUT}", "{metod: PUT}", []string{`d.yaml:14: when names "metod", which is not in input_schema; did you mean "method"?`}},
 		{"an effect without a when", "{when: {method: PUT}, idempotent: true}", "{idempotent: true}", []string{`d.yaml:14: an effect needs "when"`}},
 		{"an effect that contradicts itself", "    read_only: true\n", "    read_only: true\n    destructive: true\n", []string{"d.yaml:11: a read_only call can't be destructive"}},
@@ -149,6 +157,28 @@ func TestLoadDefinition(t *testing.T) {
 		}
 	}()
 	executors.MustLoad(fstest.MapFS{})
+}
+
+// Rare inputs are named by their paths. Lists, members, alternatives and
+// references are no steps.
+func TestRare(t *testing.T) {
+	t.Parallel()
+	const schema = `    list: {type: array, items: {anyOf: [{type: string}, {type: object, required: [a], properties: {a: {type: string}, b: {type: string}}}]}}
+    map: {type: object, additionalProperties: {$ref: "#/properties/list/items/anyOf/1"}}
+`
+	whole := strings.Replace(wholeDefinition, "output_schema:", schema+"output_schema:", 1)
+	for path, wrong := range map[string]string{
+		"method": "", "list": "", "list.b": "", "map.b": "", "list.a": "is required", "list.c": "has no list.c", "map.b.c": "has no map.b.c",
+		"list.": "has no list.", ".method": "has no ", "anyOf": "has no anyOf",
+	} {
+		def, err := executors.ParseDefinition("d.yaml", []byte(strings.Replace(whole, "toolset: web", "toolset: web\nrare: [\""+path+"\"]", 1)))
+		switch {
+		case wrong == "" && (err != nil || len(def.Rare) != 1 || def.Rare[0] != path):
+			t.Errorf("%s: %v", path, err)
+		case wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)):
+			t.Errorf("%s: %v, want %s", path, err, wrong)
+		}
+	}
 }
 
 func TestRetryNever(t *testing.T) {

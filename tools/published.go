@@ -31,7 +31,7 @@ func (s *Set) tool(def *executors.Definition, prepare preparer) Tool {
 	shown := s.schemas(def)
 	return Tool{
 		Name: def.ID, Title: def.Title, Description: s.described(def), SearchHint: def.Hint(), Toolset: def.Toolset,
-		Input: shown.input, Output: shown.output, Annotations: def.Annotations, prepare: prepare,
+		Input: shown.input, Whole: def.Input.JSON(), Output: shown.output, Annotations: def.Annotations, prepare: prepare,
 	}
 }
 

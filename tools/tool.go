@@ -18,8 +18,10 @@ type Tool struct {
 	SearchHint string
 	// Input and Output are JSON Schemas of root type object, as published.
 	Input, Output json.RawMessage
-	Annotations   executors.Annotations
-	Toolset       string
+	// Whole is the schema that calls are validated by. Input is made from it.
+	Whole       json.RawMessage
+	Annotations executors.Annotations
+	Toolset     string
 	// Long means that a call may take long, so that clients should be able to
 	// call the tool as a task.
 	Long bool

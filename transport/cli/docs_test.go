@@ -60,7 +60,7 @@ func TestGoldenDocsOfTools(t *testing.T) {
 	page.WriteString(toolTable(p, "executors/"))
 	for _, tool := range merged(list, found) {
 		if _, isExecutor := p.registry.Lookup(tool.Name); !isExecutor {
-			fmt.Fprintf(&page, "\n## %s\n%s\n\n%s", tool.Name, wrap(tool.Description, 120), fieldTable(t, "input", tool.Input))
+			fmt.Fprintf(&page, "\n## %s\n%s\n\n%s", tool.Name, wrap(tool.Description, 120), fieldTable(t, "input", tool.whole))
 		}
 	}
 	keep(t, "docs/tools.md", page.String())

@@ -33,6 +33,8 @@ type priced struct {
 	Description string                `json:"description"`
 	Input       json.RawMessage       `json:"input_schema"`
 	Output      json.RawMessage       `json:"output_schema,omitempty"`
+
+	whole json.RawMessage
 }
 
 // Run lists the tools that the selection in force publishes.
@@ -98,7 +100,7 @@ func price(ctx context.Context, set *tools.Set) ([]priced, int, error) {
 		}
 		list = append(list, priced{
 			Name: tool.Name, Title: tool.Title, Toolset: tool.Toolset, Tokens: len(text) / bytesPerToken,
-			Annotations: tool.Annotations, Description: tool.Description, Input: tool.Input, Output: tool.Output,
+			Annotations: tool.Annotations, Description: tool.Description, Input: tool.Input, Output: tool.Output, whole: tool.Whole,
 		})
 	}
 	return list, len(raw) / bytesPerToken, nil

@@ -73,8 +73,9 @@ func everythingOpened(t *testing.T) home {
 	return h
 }
 
-// publishedInterfaces lists what an MCP client sees: with a tool for each
-// executor, and with discovery.
+// publishedInterfaces lists what an MCP client can call, with all arguments and
+// results: with a tool for each executor, and with discovery. The published part
+// of the schemas is in testdata/tools.
 func (h home) publishedInterfaces(t *testing.T) (tools, rest []string) {
 	t.Helper()
 	listed := map[string][]string{}
@@ -86,12 +87,16 @@ func (h home) publishedInterfaces(t *testing.T) (tools, rest []string) {
 		published, err := c.Tools(t.Context())
 		require.NoError(t, err)
 		for _, tool := range published {
-			var raw struct {
-				InputSchema  map[string]any `json:"inputSchema"`
-				OutputSchema map[string]any `json:"outputSchema"`
+			answer, err := c.Call(t.Context(), "describe_executor", map[string]any{"executor": tool.Name})
+			require.NoError(t, err)
+			var whole struct {
+				Result struct {
+					InputSchema  map[string]any `json:"input_schema"`
+					OutputSchema map[string]any `json:"output_schema"`
+				}
 			}
-			reread(t, tool.JSON, &raw)
-			listed[tool.Name] = append(schemaLines(raw.InputSchema, "  ", true), schemaLines(raw.OutputSchema, "  -> ", false)...)
+			require.NoError(t, json.Unmarshal(answer, &whole))
+			listed[tool.Name] = append(schemaLines(whole.Result.InputSchema, "  ", true), schemaLines(whole.Result.OutputSchema, "  -> result.", false)...)
 		}
 		prompts, err := c.Prompts(t.Context())
 		require.NoError(t, err)

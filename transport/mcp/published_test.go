@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/tools/toolstest"
 )
 
 // snapshots has every tool as it is published, in one file each.
@@ -82,6 +84,64 @@ func TestGoldenSnapshots(t *testing.T) {
 			continue
 		}
 		t.Errorf("%s is a snapshot of a tool that is not published", file)
+	}
+}
+
+// userMade has inputs of all kinds, like executors that users make from saved
+// trees and MCP servers.
+const userMade = `
+id: user_made
+title: Made by a user
+description: "Example: {}"
+toolset: own
+tags: [own]
+annotations: {read_only: true, destructive: false, idempotent: true, open_world: false}
+timeout: {default: 10, ceiling: 60}
+rare: [inner.one]
+input_schema:
+  type: object
+  additionalProperties: false
+  anyOf: [{required: [any]}, {required: [list]}]
+  $defs: {word: {type: [string, "null"], pattern: "^a", default: a}}
+  properties:
+    any: {description: Any value}
+    list: {type: array, items: {}}
+    word: {$ref: "#/$defs/word"}
+    number: {enum: [1, 2]}
+    one: {oneOf: [{type: string}, {type: object, properties: {a: {const: 1}}}, {type: array, items: {anyOf: [{type: integer}, {type: object}]}}]}
+    inner: {type: object, additionalProperties: false, properties: {one: {}, two: {type: integer, default: 3, maximum: 5}}, if: {required: [one]}, then: {required: [two]}}
+    map: {type: object, patternProperties: {"^x": {type: string}}, additionalProperties: {type: [string, number]}}
+output_schema: {type: object, properties: {a: {}, b: {type: [string, "null"]}, c: {$ref: "#/properties/b"}}}
+`
+
+// Whatever is selected, each published schema is one that all clients take.
+func TestLintOfEverySelection(t *testing.T) {
+	t.Parallel()
+	own := executors.New(executors.MustParse(userMade), func(context.Context, *executors.Call, map[string]any) (map[string]any, error) { return nil, nil })
+	made := stack(t, toolstest.Bare(), toolstest.WithExecutors(own)).Set
+	for name, set := range map[string]*tools.Set{
+		"default":              set(t, policy.Config{}, nil),
+		"everything open":      set(t, opened(t), nil),
+		"reading":              set(t, opened(t), func(o *tools.Options) { o.ReadOnly = true }),
+		"a policy that reads":  set(t, policy.Config{ReadOnly: true}, nil),
+		"discovery":            set(t, opened(t), func(o *tools.Options) { o.Discovery = true }),
+		"without descriptions": set(t, opened(t), func(o *tools.Options) { o.Exclude = []string{tools.DescribeExecutor} }),
+		"made by users":        made,
+	} {
+		_, parsed, _ := list(t, set)
+		for _, tool := range parsed {
+			problems := executortest.LintInput(tool.InputSchema)
+			if tool.OutputSchema != nil {
+				problems = append(problems, executortest.LintOutput(tool.OutputSchema)...)
+			}
+			for _, problem := range problems {
+				t.Errorf("%s: %s: %s", name, tool.Name, problem)
+			}
+		}
+	}
+	tool, ok := made.Lookup("user_made")
+	if !ok || strings.Contains(string(tool.Input), `"one":{"anyOf"`+`:[{"type":"object"}`) || !strings.Contains(string(tool.Input), "More: describe_executor") {
+		t.Errorf("published as %s", tool.Input)
 	}
 }
 

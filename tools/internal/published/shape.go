@@ -96,8 +96,10 @@ func (r *reader) collect(s *shape, schema json.RawMessage, certain bool, depth i
 		case "anyOf", "oneOf":
 			s.branches = slices.AppendSeq(s.branches, strictjson.Elements(value))
 		case "$ref":
-			if target := r.target(strictjson.Text(value)); target != nil {
-				r.collect(s, target, certain, depth+1)
+			if pointer, within := strings.CutPrefix(strictjson.Text(value), "#"); within {
+				if target := strictjson.At(r.root, pointer); target != nil {
+					r.collect(s, target, certain, depth+1)
+				}
 			}
 		case "allOf":
 			for each := range strictjson.Elements(value) {
@@ -201,31 +203,6 @@ func (s *shape) known() []string {
 		return s.kinds
 	}
 	return s.listedKind
-}
-
-// target returns the schema that a reference within the document names.
-func (r *reader) target(reference string) json.RawMessage {
-	pointer, ok := strings.CutPrefix(reference, "#")
-	if !ok {
-		return nil
-	}
-	at := r.root
-	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		if pointer == "" {
-			break
-		}
-		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
-		var next json.RawMessage
-		for name, value := range strictjson.Members(at) {
-			if name == step {
-				next = value
-			}
-		}
-		if at = next; at == nil {
-			return nil
-		}
-	}
-	return at
 }
 
 // texts returns the strings of an array, or the string itself.
