@@ -24,8 +24,11 @@ import (
 
 const (
 	keepStderr = 8 << 10
-	// exitGrace is the time for a program to end after its input is closed.
-	exitGrace = time.Second
+	// exitGrace is the time for a program to end after its input is closed, and
+	// closingGrace the same when the server is closed: it has to end within 1.5
+	// seconds, and a second may be over.
+	exitGrace    = time.Second
+	closingGrace = 250 * time.Millisecond
 	// settle is the time between the end of a program's output and its own end.
 	settle = 300 * time.Millisecond
 )
@@ -186,7 +189,9 @@ func (p *peer) stderr() string {
 
 // close closes the connection and stops its program. It returns an error if
 // the program could not be started.
-func (p *peer) close() error {
+func (p *peer) close() error { return p.closeWithin(exitGrace) }
+
+func (p *peer) closeWithin(grace time.Duration) error {
 	if p.program == nil {
 		_ = p.client.Close()
 		if p.direct != nil {
@@ -195,14 +200,14 @@ func (p *peer) close() error {
 		return nil
 	}
 	_ = p.client.Close() // closes its input
-	return p.program.end()
+	return p.program.end(grace)
 }
 
 // program is a running MCP server over stdio.
 type program struct {
 	stdin  io.WriteCloser
 	stdout io.Reader
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	ended  chan struct{}
 	err    error // why it could not be started
 	code   int   // its exit code, or the negative number of a signal
@@ -213,7 +218,7 @@ type program struct {
 
 // start starts a program that outlives the call.
 func start(spec process.Spec) *program {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	input, stdin := io.Pipe()
 	stdout, output := io.Pipe()
 	p := &program{stdin: stdin, stdout: stdout, cancel: cancel, ended: make(chan struct{})}
@@ -231,8 +236,18 @@ func start(spec process.Spec) *program {
 	return p
 }
 
-func (p *program) end() error {
-	timer := time.NewTimer(exitGrace)
+// closed is the cause of a program that is stopped.
+type closed struct{ killAt time.Time }
+
+func (closed) Error() string { return "the connection was closed" }
+
+// KillAt implements process.Closing.
+func (c closed) KillAt() time.Time { return c.killAt }
+
+// end closes a program whose input is closed: after the grace period it is asked
+// to stop, and killed after another.
+func (p *program) end(grace time.Duration) error {
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	if closer, ok := p.stdout.(io.Closer); ok {
 		defer closer.Close()
@@ -242,7 +257,7 @@ func (p *program) end() error {
 	case <-p.ended:
 	case <-timer.C:
 	}
-	p.cancel()
+	p.cancel(closed{time.Now().Add(grace)})
 	<-p.ended
 	return p.err
 }

@@ -171,7 +171,11 @@ func (p *pool) end(peer *peer) {
 	if peer.idle != nil {
 		peer.idle.Stop()
 	}
-	p.ends.Go(func() { _ = peer.close() })
+	grace := exitGrace
+	if p.closed {
+		grace = closingGrace
+	}
+	p.ends.Go(func() { _ = peer.closeWithin(grace) })
 }
 
 // close closes all connections and waits until they have ended.
