@@ -181,8 +181,11 @@ func (s *Server) CheckHeaders(h http.Header, c *Call, wrong *jsonrpc.Error) *jso
 // id of its task.
 func CheckTaskHeaders(h http.Header, q *TaskQuery) *jsonrpc.Error {
 	refusal := checkMethod(h, q.Version, q.Method)
-	if refusal != nil || q.TaskID == "" {
+	switch {
+	case refusal != nil, q.TaskID == "":
 		return refusal
+	case q.Method != tasksGet && q.Method != tasksUpdate && q.Method != tasksCancel:
+		return nil // no method of these revisions
 	}
 	if name, ok := mcp.DecodeHeaderValue(h.Get(mcp.HeaderName)); !ok || name != q.TaskID {
 		return mismatch(fmt.Sprintf("%s header must be params.taskId, %q", mcp.HeaderName, shorten.Bytes(q.TaskID, 100)))

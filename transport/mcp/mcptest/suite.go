@@ -38,13 +38,14 @@ func fixture(name string, into any) {
 func Suite() *ours.Server {
 	srv := server.NewMCPServer("suite", "1",
 		server.WithToolCapabilities(true), server.WithResourceCapabilities(true, true), server.WithPromptCapabilities(true),
-		server.WithCompletions(), server.WithLogging(), server.WithElicitation())
+		server.WithCompletions(), server.WithLogging(), server.WithElicitation(),
+		server.WithExtensions(map[string]any{ours.TaskExtension: struct{}{}}))
 	srv.EnableSampling()
 	suiteTools(srv)
 	suiteRounds(srv)
 	suiteResources(srv)
 	suitePrompts(srv)
-	return ours.Wrap(srv, nil)
+	return ours.Wrap(srv, suiteTasks(srv))
 }
 
 func text(format string, args ...any) *mcp.CallToolResult {
