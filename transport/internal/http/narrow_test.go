@@ -41,7 +41,7 @@ func TestNarrowing(t *testing.T) {
 		headers []string
 		want    string
 	}{
-		{nil, "cancel_run get_run list_runs retry_run run_task_tree test_echo test_fail test_steps validate_task_tree"},
+		{nil, "cancel_run describe_executor get_run list_runs retry_run run_task_tree test_echo test_fail test_steps validate_task_tree"},
 		{[]string{HeaderToolsets, "test"}, "test_echo test_fail test_steps"},
 		{[]string{HeaderTools, "test_echo, get_run,test_big"}, "get_run test_echo"},
 		{[]string{HeaderToolsets, "test", HeaderExclude, "test_echo"}, "test_fail test_steps"},

@@ -125,7 +125,7 @@ func TestScopesOfTools(t *testing.T) {
 		}
 		return strings.Join(list, " ")
 	}
-	const everything = "cancel_run get_run list_runs retry_run run_task_tree test_big test_echo test_fail test_steps validate_task_tree"
+	const everything = "cancel_run describe_executor get_run list_runs retry_run run_task_tree test_big test_echo test_fail test_steps validate_task_tree"
 	for _, c := range []struct {
 		scopes  string
 		headers []string
