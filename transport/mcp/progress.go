@@ -55,6 +55,8 @@ type reporter struct {
 // newReporter returns the reporter of a call that is doing something.
 func newReporter(token json.RawMessage, doing string, send func([]byte) error) *reporter {
 	r := &reporter{token: token, send: send, begun: time.Now(), doing: doing, closing: make(chan struct{})}
+	r.mu.Lock() // the timer reads beat
+	defer r.mu.Unlock()
 	r.beat = time.AfterFunc(firstBeats, r.live)
 	return r
 }
