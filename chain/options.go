@@ -106,7 +106,13 @@ type ViewOption func(*ViewOptions)
 type ViewOptions struct {
 	// MaxResult is the length in bytes of the longest result that is read.
 	MaxResult int
+	// Heads is how many bytes are read of a result that is left out.
+	Heads int
 }
 
 // ResultsUpTo leaves out the results that are longer than n bytes.
 func ResultsUpTo(n int) ViewOption { return func(o *ViewOptions) { o.MaxResult = n } }
+
+// Heads adds the first n bytes of the first results that ResultsUpTo leaves
+// out, and all outputs, whatever their length.
+func Heads(n int) ViewOption { return func(o *ViewOptions) { o.Heads = n } }

@@ -64,6 +64,9 @@ type TaskView struct {
 	CompletedAt *time.Time          `json:"completed_at,omitempty"`
 
 	Size int `json:"-"`
+	// Head is the beginning of a result that was left out, if the reader asked
+	// for it: see Heads.
+	Head string `json:"-"`
 }
 
 // ElementError is the failure of one element of a for_each.

@@ -26,6 +26,16 @@ const (
 	Interrupted         ErrorType = "interrupted"
 )
 
+// Final reports whether the same call fails in the same way until something is
+// changed, so that trying again does not help.
+func (t ErrorType) Final() bool {
+	switch t {
+	case ValidationError, NotFound, PermissionDenied, AuthenticationError:
+		return true
+	}
+	return false
+}
+
 // CodeLeftAlone is the code of a call that was not made, because the circuit
 // breaker of its destination is open after several failures in a row.
 const CodeLeftAlone = "breaker_open"

@@ -10,8 +10,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 //go:embed prompts/plan_task_tree.md prompts/explain_failed_run.md
@@ -143,9 +143,13 @@ func (s *Set) executorList(ctx context.Context) string {
 
 // runInBrief returns a run without its results, short enough for a prompt.
 func (s *Set) runInBrief(ctx context.Context, id string) (string, *executors.Error) {
-	view, err := s.opts.Runner.Get(ctx, id, CallerFrom(ctx).Principal)
+	view, err := s.opts.Runner.Get(ctx, id, CallerFrom(ctx).Principal, chain.ResultsUpTo(0))
 	if err != nil {
 		return "", executors.AsError(err)
 	}
-	return shorten.Bytes(brief(view), MaxResult/2), nil
+	raw, _, err := s.runs.shown(view, &wanted{tasks: map[string]bool{}, limit: -1}, MaxResult/2)
+	if err != nil {
+		return "", executors.AsError(err)
+	}
+	return string(raw), nil
 }

@@ -109,6 +109,7 @@ type runToStart struct {
 	prepared chain.PreparedRun
 	wait     time.Duration
 	warnings []string
+	want     wanted
 	req      *Request
 }
 
@@ -117,9 +118,7 @@ func (w *runToStart) run(ctx context.Context) *Result {
 	if err != nil {
 		return Failure(executors.AsError(err))
 	}
-	res := w.runs.follow(ctx, started.ID, w.wait, w.req)
-	res.Warnings = append(res.Warnings, w.warnings...)
-	return res
+	return w.runs.follow(ctx, started.ID, w.wait, w.req, &w.want, w.warnings...)
 }
 
 func (r *runs) prepareRun(ctx context.Context, req *Request) (work, *Question) {
@@ -144,6 +143,10 @@ func (r *runs) prepareRun(ctx context.Context, req *Request) (work, *Question) {
 	if err := r.refuseExcluded(ctx, tree); err != nil {
 		return refused(err), nil
 	}
+	want, err := wantedOf(args, tree)
+	if err != nil {
+		return refused(err), nil
+	}
 	prepared, prepareErr := r.set.opts.Runner.PrepareRun(tree, chain.RunOptions{
 		Inputs: inputs, MaxParallel: integer(args, "max_parallel"), OnFailure: text(args, "on_failure"),
 		IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal, Trace: req.Trace,
@@ -152,7 +155,7 @@ func (r *runs) prepareRun(ctx context.Context, req *Request) (work, *Question) {
 		return refused(executors.AsError(prepareErr)), nil
 	}
 	return &runToStart{
-		runs: r, prepared: prepared, wait: seconds(args, "wait_seconds"), req: req,
+		runs: r, prepared: prepared, wait: seconds(args, "wait_seconds"), req: req, want: want,
 		warnings: append(warningTexts(report), mistyped(tree, inputs)...),
 	}, r.question(ctx, prepared, "a task tree")
 }
@@ -177,7 +180,7 @@ func (r *runs) prepareRetry(ctx context.Context, req *Request) (work, *Question)
 	if err := r.refuseExcluded(ctx, tree); err != nil {
 		return refused(err), nil
 	}
-	return &runToStart{runs: r, prepared: prepared, wait: seconds(args, "wait_seconds"), req: req}, r.question(ctx, prepared, "tasks again")
+	return &runToStart{runs: r, prepared: prepared, wait: seconds(args, "wait_seconds"), req: req, want: wanted{limit: -1, outputs: true}}, r.question(ctx, prepared, "tasks again")
 }
 
 // question returns the question that a person must agree to before a run
@@ -236,8 +239,7 @@ func (r *runs) list(ctx context.Context, req *Request) *Result {
 
 // follow waits for a run to end and returns the run. If the time is over first,
 // or too many calls are waiting, it returns the run in progress.
-func (r *runs) follow(ctx context.Context, id string, wait time.Duration, req *Request) *Result {
-	var warnings []string
+func (r *runs) follow(ctx context.Context, id string, wait time.Duration, req *Request, want *wanted, warnings ...string) *Result {
 	if wait > 0 {
 		select {
 		case r.waiting <- struct{}{}:
@@ -253,18 +255,16 @@ func (r *runs) follow(ctx context.Context, id string, wait time.Duration, req *R
 		res.RunID = id
 		return res
 	}
-	res := r.answer(view)
-	res.Warnings = append(warnings, res.Warnings...)
-	return res
+	return r.answer(view, want, warnings...)
 }
 
 // wait reads the run when it ends, the time is over, or the context ends. A
 // cancel request for the call cancels the run; a lost connection does not.
 func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Request) (*chain.RunView, error) {
 	runner := r.set.opts.Runner
-	short := chain.ResultsUpTo(MaxResult)
+	short := []chain.ViewOption{chain.ResultsUpTo(MaxResult), chain.Heads(headSize)}
 	if wait <= 0 {
-		return runner.Get(ctx, id, req.Principal, short)
+		return runner.Get(ctx, id, req.Principal, short...)
 	}
 	waiting, stop := context.WithTimeout(ctx, wait)
 	defer stop()
@@ -277,7 +277,7 @@ func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Req
 			})
 		}
 	}()
-	view, err := runner.Wait(waiting, id, req.Principal, short)
+	view, err := runner.Wait(waiting, id, req.Principal, short...)
 	if waiting.Err() != nil || view == nil || !view.Status.Ended() {
 		stop()
 	}

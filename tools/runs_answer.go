@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,97 +14,129 @@ import (
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// answer returns the result of the call that started a run.
-func (r *runs) answer(view *chain.RunView) *Result {
-	res := &Result{Status: string(view.Status), RunID: view.RunID, Warnings: view.Warnings, Rest: r.readRest(view.RunID, "", 0)}
+// answer returns the result of a call that reads a run.
+func (r *runs) answer(view *chain.RunView, want *wanted, warnings ...string) *Result {
+	res := &Result{Status: string(view.Status), RunID: view.RunID, Warnings: append(warnings, view.Warnings...), Rest: r.readRest(view.RunID, "", 0)}
 	if !view.Status.Ended() {
 		res.Next = r.next(GetRun, map[string]any{"run_id": view.RunID, "wait_seconds": 60}, "the run continues; this call waits for its end")
 	}
-	res.Err = failureOf(view)
-	whole := view.Outputs != nil || view.OutputsSize == 0
-	for i := range view.Tasks {
-		whole = whole && (view.Tasks[i].Result != nil || view.Tasks[i].Size == 0)
+	res.Err = r.failureOf(view)
+	if raw, err := plainjson.Marshal(view); err == nil && want.all(view) && len(raw) < MaxResult-envelopeRoom {
+		res.Result = raw
+		return res
 	}
-	raw, err := plainjson.Marshal(view)
+	envelope := *res
+	envelope.Truncated, envelope.Next = true, res.Rest
+	raw, truncated, err := r.shown(view, want, MaxResult-len(envelope.append(nil, true))-envelopeRoom-warningSize)
 	if err != nil {
 		res.Err = executors.AsError(fmt.Errorf("encoding the run: %w", err))
 		return res
 	}
-	if whole && len(raw) < MaxResult-envelopeRoom {
-		res.Result = raw
-		return res
-	}
-	res.Truncated, res.Preview = true, brief(view)
-	if res.Rest != nil && view.Status.Ended() {
+	res.Result, res.Truncated = raw, truncated
+	if truncated && res.Rest != nil && view.Status.Ended() {
 		res.Next = res.Rest
 	}
 	return res
 }
 
+// all reports whether the whole view is wanted, and there, and may be short
+// enough for an answer.
+func (w *wanted) all(view *chain.RunView) bool {
+	if view.OutputsSize > MaxResult {
+		return false
+	}
+	sum := view.OutputsSize
+	for i := range view.Tasks {
+		task := &view.Tasks[i]
+		if task.Size == 0 && task.Result == nil {
+			continue
+		}
+		if sum += len(task.Result); task.Result == nil || sum > MaxResult || !w.shows(view, task) || w.limit >= 0 && len(task.Result) > w.limit {
+			return false
+		}
+	}
+	return view.Outputs != nil || view.OutputsSize == 0
+}
+
 // told returns the result of a call that asked about a run. The run's failure is
 // not an error of the call.
 func (r *runs) told(view *chain.RunView) *Result {
-	res := r.answer(view)
+	res := r.answer(view, &everything)
 	res.Told = true
 	return res
 }
 
-// brief returns a run as JSON without its results, and without long outputs.
-func brief(view *chain.RunView) string {
-	short := *view
-	if view.OutputsSize > previewSize/2 {
-		short.Outputs = nil
-	}
-	short.Tasks = make([]chain.TaskView, len(view.Tasks))
-	for i, task := range view.Tasks {
-		short.Tasks[i] = chain.TaskView{
-			ID: task.ID, Name: task.Name, Executor: task.Executor, Status: task.Status, Attempts: task.Attempts,
-			Error: shorten.Bytes(task.Error, 200), ErrorType: task.ErrorType, Reason: task.Reason, BlockedBy: task.BlockedBy,
-		}
-	}
-	raw, err := plainjson.Marshal(short)
-	if err != nil {
-		return ""
-	}
-	return string(raw)
-}
-
 // failureOf returns why a run failed: its own error, or those of its tasks.
-func failureOf(view *chain.RunView) *executors.Error {
+func (r *runs) failureOf(view *chain.RunView) *executors.Error {
 	switch view.Status {
 	case chain.Failed, chain.Cancelled:
 	default:
 		return nil
 	}
-	kind := view.ErrorType
-	var failed []string
+	var failed []*chain.TaskView
 	for i := range view.Tasks {
-		task := &view.Tasks[i]
-		if task.Status != chain.Failed {
-			continue
-		}
-		kind = cmp.Or(kind, task.ErrorType)
-		if len(failed) < 3 {
-			failed = append(failed, task.ID+": "+shorten.Bytes(task.Error, 500))
+		if task := &view.Tasks[i]; task.Status == chain.Failed {
+			failed = append(failed, task)
 		}
 	}
-	message := view.Error
+	kind, message := view.ErrorType, view.Error
 	switch {
 	case message != "":
 	case view.Status == chain.Cancelled:
 		message, kind = "the run was cancelled", executors.Cancelled
 	default:
+		const most = 3
 		message = fmt.Sprintf("%d of %d tasks failed", view.Counts[chain.Failed], len(view.Tasks))
 		if len(failed) > 0 {
-			message += ": " + strings.Join(failed, "; ")
+			message += ": " + shorten.List(failed, most, func(task *chain.TaskView) string { return task.ID + ": " + shorten.Bytes(task.Error, 500) })
 		}
+	}
+	if kind == "" && len(failed) > 0 {
+		kind = failed[0].ErrorType
 	}
 	err := executors.Errorf(cmp.Or(kind, executors.ExecutionError), "%s", message)
 	err.Hint = view.Hint
 	if err.Hint == "" && view.Status == chain.Failed {
-		err.Hint = "retry_run runs the failed tasks again, and keeps the completed ones"
+		err.Hint = r.whatHelps(failed)
 	}
 	return err
+}
+
+// whatHelps returns the hint of a failed run: what helps the first failed task.
+// retry_run is named only if another attempt can succeed.
+func (r *runs) whatHelps(failed []*chain.TaskView) string {
+	if len(failed) == 0 {
+		return ""
+	}
+	first := failed[0]
+	var parts []string
+	if first.Hint != "" {
+		parts = append(parts, first.ID+": "+first.Hint)
+	}
+	tool, does := RetryRun, "runs the failed tasks again, and keeps the completed ones"
+	if final := slices.IndexFunc(failed, func(task *chain.TaskView) bool { return !task.Retryable && task.ErrorType.Final() }); final >= 0 {
+		task := failed[final]
+		if final > 0 && task.Hint != "" {
+			parts = append(parts, task.ID+": "+task.Hint)
+		}
+		where := "what task " + task.ID + " asks for"
+		if task.Field != "" {
+			where = task.Field + " of task " + task.ID
+		}
+		switch task.ErrorType {
+		case executors.PermissionDenied, executors.AuthenticationError:
+			if task.Hint != "" {
+				return strings.Join(parts, "; ")
+			}
+			return strings.Join(append(parts, "the same call is refused again until the operator allows it, or "+where+" is changed"), "; ")
+		}
+		tool, does = RunTaskTree, "runs the corrected tree"
+		parts = append(parts, "the same call fails again: correct "+where)
+	}
+	if r.next(tool, nil, "") != nil {
+		parts = append(parts, tool+" "+does)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // next returns the call to make next; nil if the tool is not published.

@@ -26,7 +26,7 @@ func (r *runs) get(ctx context.Context, req *Request) *Result {
 		paged = true
 	}
 	if wait := seconds(args, "wait_seconds"); wait > 0 || (task == "" && !paged) {
-		res := r.follow(ctx, id, wait, req)
+		res := r.follow(ctx, id, wait, req, &everything)
 		res.Told = res.Told || res.Result != nil || res.Truncated
 		if task == "" && !paged || res.IsError() {
 			return res

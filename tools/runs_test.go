@@ -252,14 +252,14 @@ func TestLongReport(t *testing.T) {
 	}
 }
 
-// If the results of a run are too long, the reply has a summary, and the pages
+// If the results of a run are too long, the reply has previews, and the pages
 // have the complete run.
 func TestLongRun(t *testing.T) {
 	t.Parallel()
 	set := stack(t).Set
 	e := call(t, set, "run_task_tree", `{"tasks":[{"id":"big","schemas":{"method":"test_big"},"inputs":{"bytes":90000}}]}`)
-	if !e.Truncated || e.Result != nil || e.Next == nil || !strings.Contains(e.Preview, `"status":"completed"`) {
-		t.Fatalf("got %+v", e)
+	if !e.Truncated || e.Next == nil || !strings.Contains(string(e.Result), `"truncated":true,"total_bytes":102867,"preview":"{\"text\"`) {
+		t.Fatalf("got %s, %+v", e.Result, e)
 	}
 	var r run
 	if err := json.Unmarshal([]byte(follow(t, set, e.Next, 0)), &r); err != nil {
@@ -277,19 +277,18 @@ func TestLongRun(t *testing.T) {
 	}
 }
 
-// Outputs that are too long for a reply are in the pages of the run. Short ones
-// are in its summary.
+// Outputs that are too long for a reply are in the pages of the run.
 func TestLongOutputs(t *testing.T) {
 	t.Parallel()
 	set := stack(t).Set
 	const tree = `{"tasks":{"outputs":{%q: "${{ tasks.big.result.text %s }}"},"tasks":[{"id":"big","executor":"test_big","inputs":{"bytes":90000}}]}}`
 	e := call(t, set, "run_task_tree", fmt.Sprintf(tree, "short", "[:9]"))
-	if !e.Truncated || !strings.Contains(e.Preview, `"outputs":{"short":"`) {
-		t.Errorf("got %+v", e)
+	if e.Truncated || !strings.Contains(string(e.Result), `"outputs":{"short":"`) || !strings.Contains(string(e.Result), `"total_bytes":102867`) {
+		t.Errorf("got %s, %+v", e.Result, e)
 	}
 	e = call(t, set, "run_task_tree", fmt.Sprintf(tree, "long", ""))
-	if !e.Truncated || strings.Contains(e.Preview, "outputs") {
-		t.Fatalf("got %+v", e)
+	if !e.Truncated || !strings.Contains(string(e.Result), `"truncated_outputs":{"long":{"truncated":true,"total_bytes":`) {
+		t.Fatalf("got %s, %+v", e.Result, e)
 	}
 	var r struct{ Outputs map[string]string }
 	if err := json.Unmarshal([]byte(follow(t, set, e.Next, 0)), &r); err != nil || len(r.Outputs["long"]) < 80000 {

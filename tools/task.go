@@ -68,11 +68,10 @@ func (w *runToStart) launch(ctx context.Context, wait time.Duration) (*Result, s
 		return res, ""
 	case !view.Status.Ended():
 		w.runs.notes.add(started.ID, w.warnings...)
+		w.runs.notes.keep(started.ID, &w.want)
 		return nil, started.ID
 	}
-	res := w.runs.answer(view)
-	res.Warnings = append(res.Warnings, w.warnings...)
-	return res, ""
+	return w.runs.answer(view, &w.want, w.warnings...), ""
 }
 
 func (d *directCall) launch(ctx context.Context, wait time.Duration) (*Result, string) {
@@ -92,7 +91,7 @@ func (h *hinting) launch(ctx context.Context, wait time.Duration) (*Result, stri
 
 // Task returns a task of the context's caller, with its result if it has ended.
 func (s *Set) Task(ctx context.Context, id string) (*Task, *executors.Error) {
-	view, err := s.opts.Runner.Get(ctx, id, CallerFrom(ctx).Principal, chain.ResultsUpTo(MaxResult))
+	view, err := s.opts.Runner.Get(ctx, id, CallerFrom(ctx).Principal, chain.ResultsUpTo(MaxResult), chain.Heads(headSize))
 	if err != nil {
 		return nil, executors.AsError(err)
 	}
@@ -102,7 +101,7 @@ func (s *Set) Task(ctx context.Context, id string) (*Task, *executors.Error) {
 // WaitTask is Task when the task has ended. If the context ends first, it returns
 // the task in progress.
 func (s *Set) WaitTask(ctx context.Context, id string) (*Task, *executors.Error) {
-	view, err := s.opts.Runner.Wait(ctx, id, CallerFrom(ctx).Principal, chain.ResultsUpTo(MaxResult))
+	view, err := s.opts.Runner.Wait(ctx, id, CallerFrom(ctx).Principal, chain.ResultsUpTo(MaxResult), chain.Heads(headSize))
 	if err != nil {
 		return nil, executors.AsError(err)
 	}
@@ -202,7 +201,7 @@ func (s *Set) taskOf(ctx context.Context, view *chain.RunView) (*Task, *executor
 	if view.Call && len(view.Tasks) == 1 {
 		task.Result, err = s.callResult(ctx, view)
 	} else {
-		task.Result = s.runs.answer(view)
+		task.Result = s.runs.answer(view, s.runs.notes.want(view.RunID))
 	}
 	if err != nil {
 		return nil, err
@@ -238,7 +237,7 @@ func (s *Set) callResult(ctx context.Context, view *chain.RunView) (*Result, *ex
 			out.Err.Hint = view.Hint
 		}
 	default:
-		out.Err = failureOf(view)
+		out.Err = s.runs.failureOf(view)
 	}
 	return s.resultOf(&out), nil
 }
@@ -271,36 +270,67 @@ func duration(milliseconds float64) time.Duration {
 // maxNotes is the number of tasks whose warnings are kept.
 const maxNotes = 1000
 
-// notes are the warnings about calls that became tasks: those that are not in the
-// record of the run. The zero value is usable.
+// notes are what is not in the record of runs whose calls became tasks: warnings,
+// and which results the caller wants. The zero value is usable.
 type notes struct {
 	mu    sync.Mutex
-	byRun map[string][]string
+	byRun map[string]*note
 	order []string
+}
+
+type note struct {
+	warnings []string
+	want     *wanted
 }
 
 func (n *notes) add(id string, warnings ...string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, warning := range warnings {
-		if warning == "" {
-			continue
+		if warning != "" {
+			about := n.about(id)
+			about.warnings = append(about.warnings, warning)
 		}
-		if n.byRun == nil {
-			n.byRun = map[string][]string{}
-		}
-		if _, known := n.byRun[id]; !known {
-			if n.order = append(n.order, id); len(n.order) > maxNotes {
-				delete(n.byRun, n.order[0])
-				n.order = n.order[1:]
-			}
-		}
-		n.byRun[id] = append(n.byRun[id], warning)
 	}
+}
+
+func (n *notes) keep(id string, want *wanted) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.about(id).want = want
+}
+
+// about returns the note of a run, which it adds if there is none. notes.mu is
+// held.
+func (n *notes) about(id string) *note {
+	if n.byRun == nil {
+		n.byRun = map[string]*note{}
+	}
+	if n.byRun[id] == nil {
+		n.byRun[id] = &note{}
+		if n.order = append(n.order, id); len(n.order) > maxNotes {
+			delete(n.byRun, n.order[0])
+			n.order = n.order[1:]
+		}
+	}
+	return n.byRun[id]
 }
 
 func (n *notes) of(id string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.byRun[id]
+	if about := n.byRun[id]; about != nil {
+		return about.warnings
+	}
+	return nil
+}
+
+// want returns what the caller of a run wants to see.
+func (n *notes) want(id string) *wanted {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if about := n.byRun[id]; about != nil && about.want != nil {
+		return about.want
+	}
+	return &wanted{limit: -1, outputs: true}
 }

@@ -33,10 +33,42 @@ func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain
 	}
 	v := newView(row, list)
 	if row.Outcome != nil && v.Tasks[0].Size > o.MaxResult {
-		v.Tasks[0].Result = nil
+		v.Tasks[0].Result, v.Tasks[0].Head = nil, string(v.Tasks[0].Result[:min(o.Heads, v.Tasks[0].Size)])
+	}
+	if o.Heads > 0 {
+		if err := r.addHeads(ctx, v, list, o.Heads); err != nil {
+			return nil, readError(runID, err)
+		}
 	}
 	settle(v, r.fate(row, here))
 	return v, nil
+}
+
+// addHeads reads the outputs, and the beginnings of results that were left out.
+// What comes after the first mostHeads would not be shown anyway.
+func (r *Engine) addHeads(ctx context.Context, v *chain.RunView, list []store.Transition, n int) error {
+	const mostHeads = 32
+	heads := 0
+	for i := len(list) - 1; i >= 0 && heads < mostHeads; i-- {
+		t := &list[i]
+		switch {
+		case len(t.Result) > 0 || t.Size == 0 || t.Element > 0:
+		case t.Task < 0 && v.Outputs == nil && v.OutputsSize > 0:
+			end, err := r.opts.Store.Last(ctx, v.RunID, t.Task)
+			if err != nil || end == nil {
+				return err
+			}
+			foldRun(v, end)
+		case t.Task >= 0 && v.Tasks[t.Task].Head == "" && v.Tasks[t.Task].Result == nil && v.Tasks[t.Task].Size == t.Size:
+			head, err := r.opts.Store.Head(ctx, v.RunID, t.Seq, n)
+			if err != nil {
+				return err
+			}
+			v.Tasks[t.Task].Head = string(head)
+			heads++
+		}
+	}
+	return nil
 }
 
 // row reads the row of a principal's run. here reports whether this process drove

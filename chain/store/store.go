@@ -53,6 +53,9 @@ type Store interface {
 	// Last returns a task's latest transition, result included, or nil.
 	// Transitions of its elements are left out.
 	Last(ctx context.Context, id string, task int) (*Transition, error)
+	// Head returns the first n bytes of the result of a transition, nil if it
+	// has none.
+	Head(ctx context.Context, id string, seq int64, n int) ([]byte, error)
 	// Elements returns the final transitions of a task's elements after the
 	// given number, in order, results included.
 	Elements(ctx context.Context, id string, task int, after int64) ([]Transition, error)

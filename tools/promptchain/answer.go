@@ -1,8 +1,10 @@
 package promptchain
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
@@ -84,7 +86,14 @@ func (c *compiled) failure(view *chain.RunView) error {
 	for i := range view.Tasks {
 		if t := &view.Tasks[i]; t.Status == chain.Failed {
 			failed := executors.Errorf(t.ErrorType, "step %s failed: %s", t.ID, t.Error).WithCode(t.ErrorCode).WithField(at(i, ""))
-			return failed.WithHint(fmt.Sprintf("the earlier replies are kept; call retry_run with run_id %s to continue from this step", view.RunID))
+			switch {
+			case t.Retryable || !t.ErrorType.Final():
+			case t.ErrorType == executors.PermissionDenied || t.ErrorType == executors.AuthenticationError:
+			default:
+				return failed.WithHint(cmp.Or(t.Hint, "the step fails again until it is corrected"))
+			}
+			again := fmt.Sprintf("the earlier replies are kept; call retry_run with run_id %s to continue from this step", view.RunID)
+			return failed.WithHint(strings.TrimPrefix(t.Hint+"; "+again, "; "))
 		}
 	}
 	kind := executors.ExecutionError

@@ -47,6 +47,10 @@ func longResult(t *testing.T, b *Bench) {
 	if err != nil || short.Tasks[0].Result != nil || short.Tasks[0].Size != len(want) || short.Tasks[1].Result == nil {
 		t.Errorf("a short view: %v", err)
 	}
+	headed, err := b.Get(t.Context(), v.RunID, "", chain.ResultsUpTo(32<<10), chain.Heads(20))
+	if err != nil || headed.Tasks[0].Result != nil || headed.Tasks[0].Head != want[:20] || headed.Tasks[1].Head != "" {
+		t.Errorf("a view with heads: %q, %v", headed.Tasks[0].Head, err)
+	}
 	raw, task, err := b.TaskResult(t.Context(), v.RunID, "big", "")
 	if err != nil || string(raw) != want || task.Status != chain.Completed {
 		t.Errorf("read alone: %d bytes, %v", len(raw), err)

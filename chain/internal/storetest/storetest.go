@@ -267,6 +267,18 @@ func longResults(t *testing.T, s store.Store) {
 	if err != nil || string(last.Result) != string(long) {
 		t.Errorf("the last: %v", err)
 	}
+	for _, c := range []struct {
+		seq  int64
+		n    int
+		want string
+	}{{1, 100, string(long[:100])}, {1, 0, ""}, {2, 100, "{}"}, {3, 100, ""}} {
+		if head, err := s.Head(t.Context(), "r1", c.seq, c.n); err != nil || string(head) != c.want {
+			t.Errorf("the first %d bytes of %d: %q, %v", c.n, c.seq, head, err)
+		}
+	}
+	if _, err := s.Head(t.Context(), "no", 1, 1); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the head of a run that does not exist: %v", err)
+	}
 }
 
 func lost(t *testing.T, s store.Store) {

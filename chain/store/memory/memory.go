@@ -241,6 +241,24 @@ func (s *Store) Last(_ context.Context, id string, task int) (*store.Transition,
 	return nil, nil
 }
 
+// Head returns the beginning of a transition's result.
+func (s *Store) Head(_ context.Context, id string, seq int64, n int) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.runs[id]
+	if r == nil {
+		return nil, store.ErrNotFound
+	}
+	for _, batch := range r.transitions {
+		for i := range batch {
+			if batch[i].Seq == seq {
+				return batch[i].Result[:min(n, len(batch[i].Result))], nil
+			}
+		}
+	}
+	return nil, nil
+}
+
 // Elements returns the final transitions of a task's elements.
 func (s *Store) Elements(_ context.Context, id string, task int, after int64) ([]store.Transition, error) {
 	s.mu.Lock()

@@ -161,6 +161,15 @@ func (s *Store) Last(ctx context.Context, id string, task int) (*store.Transitio
 	return &list[0], nil
 }
 
+// Head reads the beginning of a transition's result.
+func (s *Store) Head(ctx context.Context, id string, seq int64, n int) ([]byte, error) {
+	list, err := s.transitions(ctx, id, `, substring(t.result from 1 for $3) from chainwright.transitions t where t.run = $1 and t.seq = $2`, seq, int32(n))
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return list[0].Result, nil
+}
+
 // List reads runs, the newest first.
 func (s *Store) List(ctx context.Context, q store.Query) (list []store.Run, err error) {
 	err = s.reading(ctx, "the list of runs", func(ctx context.Context, pool *pgxpool.Pool) error {

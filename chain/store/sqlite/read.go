@@ -114,6 +114,24 @@ func (s *Store) Transitions(ctx context.Context, id string, after int64, maxResu
 	return scanTransitions(rows, err, id)
 }
 
+// Head reads the beginning of a transition's result.
+func (s *Store) Head(ctx context.Context, id string, seq int64, n int) ([]byte, error) {
+	db, err := s.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var head []byte
+	switch err := db.QueryRowContext(ctx, `select substr(cast(t.result as blob), 1, ?) from transitions t
+		where t.run = (select key from runs where id = ?) and t.seq = ?`, n, id, seq).Scan(&head); {
+	case errors.Is(err, sql.ErrNoRows):
+		_, err := s.Run(ctx, id)
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("reading the beginning of a result of run %s: %w", id, err)
+	}
+	return head, nil
+}
+
 // Elements reads the final transitions of a task's elements.
 func (s *Store) Elements(ctx context.Context, id string, task int, after int64) ([]store.Transition, error) {
 	db, err := s.settled(ctx)

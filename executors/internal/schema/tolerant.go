@@ -217,14 +217,14 @@ func (t *tolerance) absent(s *v5.Schema, optional bool, raw json.RawMessage) boo
 const longestName = 4096
 
 // isName reports whether a string of the schema is a name and not free text: it
-// has an enum, a format or a pattern, or it must not be empty and has at most
-// longestName characters.
+// has an enum or a format, or it must not be empty and has at most longestName
+// characters.
 func isName(s *v5.Schema, depth int) bool {
 	if depth > deepestCompared {
 		return false
 	}
 	depth++
-	if s.Enum != nil || len(s.Constant) > 0 || s.Format != "" || s.Pattern != nil {
+	if s.Enum != nil || len(s.Constant) > 0 || s.Format != "" {
 		return true
 	}
 	if s.MinLength >= 1 && s.MaxLength >= 1 && s.MaxLength <= longestName {

@@ -76,9 +76,9 @@ func TestTolerate(t *testing.T) {
 		{s, `{"id":"a","gate":{"matches":"x","inner":{"n":null,"free":null}}}`, `{"id":"a","gate":{"matches":"x","inner":{"free":null}}}`},
 		{s, `{"id":"a","pair":[{"n":null},{"n":null}]}`, `{"id":"a","pair":[{},{"n":null}]}`},
 		// ""
-		{s, `{"id":"a","cursor":"","path":"","mode":"","when":"","user":"","by":"","maybe":""}`, `{"id":"a"}`},
+		{s, `{"id":"a","cursor":"","path":"","mode":"","when":"","by":"","maybe":""}`, `{"id":"a"}`},
 		{s, `{"id":"","cursor":""}`, `{"id":""}`}, // required
-		{s, `{"id":"a","body":"","empty":"","program":"","prompt":"","where":"","any":""}`, ``},
+		{s, `{"id":"a","body":"","empty":"","user":"","program":"","prompt":"","where":"","any":""}`, ``},
 		{s, `{"id":"a","limit":"","tags":"","headers":"","auth":"","verify":"","rows":""}`, ``},
 		{s, `{"id":"a","tags":[""],"headers":{"a":""},"any":{"cursor":"","a":null}}`, ``},
 		{s, `{"id":"a","cursor":" ","mode":" "}`, ``},
