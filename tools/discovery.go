@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/names"
 	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/search"
 	"github.com/chainwright/chainwright/executors/shorten"
@@ -197,12 +198,14 @@ type description struct {
 	Toolset     string                `json:"toolset"`
 	Tags        []string              `json:"tags,omitempty"`
 	Annotations executors.Annotations `json:"annotations"`
-	Closed      string                `json:"opened_by,omitempty"`
-	Timeout     float64               `json:"timeout_seconds,omitempty"`
-	Ceiling     float64               `json:"timeout_ceiling_seconds,omitempty"`
-	Input       json.RawMessage       `json:"input_schema"`
-	Output      json.RawMessage       `json:"output_schema,omitempty"`
-	Examples    []example             `json:"examples,omitempty"`
+	// Names are those that calls can use on this server, by their kind.
+	Names    map[string][]names.Name `json:"names,omitempty"`
+	Closed   string                  `json:"opened_by,omitempty"`
+	Timeout  float64                 `json:"timeout_seconds,omitempty"`
+	Ceiling  float64                 `json:"timeout_ceiling_seconds,omitempty"`
+	Input    json.RawMessage         `json:"input_schema"`
+	Output   json.RawMessage         `json:"output_schema,omitempty"`
+	Examples []example               `json:"examples,omitempty"`
 }
 
 type example struct {
@@ -221,6 +224,9 @@ func (s *Set) description(ctx context.Context, def *executors.Definition) descri
 		if raw, ok := def.ReadOnlyInput(); ok {
 			d.Input = raw
 		}
+	}
+	if d.Names = s.namesFor(ctx, def); d.Names == nil {
+		d.Description = def.Description // the note names a model
 	}
 	d.Closed, _ = s.opts.Registry.Closed(def.ID)
 	if def.Output != nil {

@@ -189,6 +189,7 @@ func (s *Set) rebuild() {
 		}
 	}
 	slices.SortFunc(next.list, func(a, b Tool) int { return strings.Compare(a.Name, b.Name) })
+	s.nameTools(next)
 	s.current.Store(next)
 }
 

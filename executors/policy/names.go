@@ -39,3 +39,23 @@ func (p *Policy) SecretNamesFor(executor string, sends, stays bool) []string {
 		return !stays
 	})
 }
+
+// SecretHosts returns the hosts that a secret is bound to.
+func (p *Policy) SecretHosts(name string) []string { return slices.Clone(p.config.Secrets[name].Hosts) }
+
+// SecretBoundTo reports whether a secret is bound to an executor by its id.
+func (p *Policy) SecretBoundTo(name, executor string) bool {
+	return slices.Contains(p.config.Secrets[name].Executors, executor)
+}
+
+// SSHHosts returns the sorted hosts for SSH: connections and names of hosts.
+func (p *Policy) SSHHosts() []string { return sorted(p.config.SSH.Hosts) }
+
+// DockerImages returns the sorted images that containers may run.
+func (p *Policy) DockerImages() []string { return sorted(p.config.Docker.Images) }
+
+// LocalHosts returns the sorted addresses that are allowed in addition to public
+// ones, as configured.
+func (p *Policy) LocalHosts() []string { return sorted(p.config.Network.Allow) }
+
+func sorted(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }

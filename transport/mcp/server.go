@@ -7,7 +7,6 @@ package mcp
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -35,9 +34,6 @@ type Options struct {
 // listTTL is how long a client may reuse a list, in milliseconds. Changes are
 // also announced.
 const listTTL = 60_000
-
-//go:embed instructions.md
-var instructions string
 
 // Server publishes a set of tools over MCP.
 type Server struct {
@@ -78,7 +74,6 @@ func New(set *tools.Set, opts Options) *Server {
 	completer := &completer{set}
 	sdk := server.NewMCPServer("chainwright", opts.Version,
 		server.WithTitle("Chainwright"),
-		server.WithInstructions(instructions),
 		server.WithToolCapabilities(true),
 		server.WithResourceCapabilities(true, true),
 		server.WithPromptCapabilities(false),
@@ -199,17 +194,18 @@ func mcpTool(tool tools.Tool) mcp.Tool {
 }
 
 // narrowing limits the list in a reply to the tools that the request selects, and
-// marks those that clients of 2025-11-25 may call as tasks.
+// their descriptions to what the caller may use. It marks those that clients of
+// 2025-11-25 may call as tasks.
 func narrowing(set *tools.Set) server.ToolFilterFunc {
 	return func(ctx context.Context, listed []mcp.Tool) []mcp.Tool {
-		narrow, asTasks := tools.CallerFrom(ctx).Narrow, versionOf(ctx) == taskRevision
-		if narrow == nil && !asTasks {
+		asTasks := versionOf(ctx) == taskRevision
+		if tools.SeesAll(ctx) && !asTasks {
 			return listed
 		}
 		left := make([]mcp.Tool, 0, len(listed))
 		for _, each := range listed {
 			if tool, ok := set.Lookup(each.Name); ok {
-				if tool, ok = set.Narrowed(tool, narrow); ok {
+				if tool, ok = set.ForCaller(ctx, tool); ok {
 					left = append(left, mcpTool(tool))
 					if asTasks && tool.Long {
 						left[len(left)-1].Execution = &mcp.ToolExecution{TaskSupport: mcp.TaskSupportOptional}
@@ -221,14 +217,19 @@ func narrowing(set *tools.Set) server.ToolFilterFunc {
 	}
 }
 
-// hooks declare tasks of 2025-11-25 in the handshake of that revision only, and
-// limit the list of resources as narrowing does. The SDK has no filter for it.
+// hooks write the instructions for the caller, declare tasks of 2025-11-25 in the
+// handshake of that revision only, and limit the list of resources as narrowing
+// does. The SDK has no filter for them.
 func hooks(set *tools.Set) *server.Hooks {
 	hooks := &server.Hooks{}
-	hooks.AddAfterInitialize(func(_ context.Context, _ any, _ *mcp.InitializeRequest, result *mcp.InitializeResult) {
-		if result != nil && result.ProtocolVersion == taskRevision {
+	hooks.AddAfterInitialize(func(ctx context.Context, _ any, _ *mcp.InitializeRequest, result *mcp.InitializeResult) {
+		result.Instructions = instructions(ctx, set)
+		if result.ProtocolVersion == taskRevision {
 			result.Capabilities.Tasks = declaredTasks()
 		}
+	})
+	hooks.AddAfterDiscover(func(ctx context.Context, _ any, _ *mcp.DiscoverRequest, result *mcp.DiscoverResult) {
+		result.Instructions = instructions(ctx, set)
 	})
 	hooks.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
 		if tools.CallerFrom(ctx).Narrow == nil || list == nil {
