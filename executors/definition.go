@@ -25,6 +25,9 @@ type Definition struct {
 	// under its own id only.
 	Aliases []string
 	Toolset string
+	// OnRequest is set for executors whose tool is listed only if the operator's
+	// tools or toolsets name it. Calls by name and trees need no list.
+	OnRequest bool
 	// BuiltIn is set for the executors of this program. Tests hold them to
 	// their output schemas, so a reference in a tree that reads anything else
 	// is a problem. For all others it is a warning.

@@ -165,6 +165,7 @@ func (l *loader) definition(root *yaml.Node, sections []string) *Definition {
 		{"tags", false, l.texts(&def.Tags)},
 		{"aliases", false, l.texts(&def.Aliases)},
 		{"toolset", true, l.form(&def.Toolset, toolsetForm, "1 to 40 lower-case letters, digits, _ and -")},
+		{"on_request", false, l.boolean(&def.OnRequest)},
 		{"annotations", true, func(n *yaml.Node) { def.Annotations = l.annotations(n) }},
 		{"effects", false, later(&effects)},
 		{"input_schema", true, l.schema(&def.Input, "input_schema")},

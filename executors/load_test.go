@@ -88,7 +88,7 @@ func TestParseDefinitionRefuses(t *testing.T) {
 		want           []string
 	}{
 		{"an unknown key", "toolset: web", "toolset: web\ntimout: 3", []string{`d.yaml:9: a definition has no key "timout"; did you mean "timeout"?`}},
-		{"an unknown key that is like none", "toolset: web", "toolset: web\nxyz: 3", []string{`d.yaml:9: a definition has no key "xyz"; the known keys are id, title, description, details, search_hint, tags, aliases, toolset, annotations, effects, input_schema, output_schema, rare, rare_results, examples, timeout, retry, needs, destination, accepts_dependencies`}},
+		{"an unknown key that is like none", "toolset: web", "toolset: web\nxyz: 3", []string{`d.yaml:9: a definition has no key "xyz"; the known keys are id, title, description, details, search_hint, tags, aliases, toolset, on_request, annotations, effects, input_schema, output_schema, rare, rare_results, examples, timeout, retry, needs, destination, accepts_dependencies`}},
 		{"an annotation that is missing", ", open_world: true}", "}", []string{`d.yaml:9: annotations needs "open_world"`}},
 		{"an annotation that is none", "read_only: false", "readonly: false", []string{`d.yaml:9: annotations has no key "readonly"; did you mean "read_only"?`, `d.yaml:9: annotations needs "read_only"`}},
 		{"a contradiction", "{read_only: false", "{read_only: true", []string{"d.yaml:9: a read_only call can't be destructive"}},

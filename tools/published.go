@@ -75,15 +75,15 @@ func (s *Set) forget() {
 }
 
 // outputSchema returns the published schema of a tool's results: the envelope
-// with the result that the definition describes. It is nil if there is nothing to
-// say about the result.
+// with the result that the definition describes, or any object if there is nothing
+// to say about the result. It is nil if the definition describes none.
 func outputSchema(def *executors.Definition) json.RawMessage {
 	if def.Output == nil {
 		return nil
 	}
 	result, named := published.Output(def.Output.JSON(), def.RareResults)
 	if !named {
-		return nil
+		return json.RawMessage(`{"type":"object","properties":{}}`) // clients expect one
 	}
 	var envelope bytes.Buffer
 	if err := json.Compact(&envelope, envelopeSchema); err != nil {

@@ -36,7 +36,12 @@ func (s *Selection) takes(name, toolset string) bool {
 	if len(s.Toolsets) == 0 && len(s.Tools) == 0 {
 		return true
 	}
-	return slices.Contains(s.Tools, name) || slices.Contains(s.Toolsets, toolset) || slices.Contains(s.Toolsets, toolsetAll)
+	return s.names(name, toolset)
+}
+
+// names reports whether the selection names a tool or its toolset.
+func (s *Selection) names(tool, toolset string) bool {
+	return slices.Contains(s.Tools, tool) || slices.Contains(s.Toolsets, toolset) || slices.Contains(s.Toolsets, toolsetAll)
 }
 
 // Withheld returns the executors that task trees and plans may not use: those in
@@ -153,7 +158,9 @@ func (s *Set) rebuild() {
 			}
 			tool = reading
 		}
-		next.list = append(next.list, tool)
+		if !tool.onRequest || s.opts.names(tool.Name, tool.Toolset) {
+			next.list = append(next.list, tool)
+		}
 		next.byName[tool.Name] = tool
 		if readable {
 			next.reading[tool.Name] = reading

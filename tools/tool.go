@@ -26,7 +26,9 @@ type Tool struct {
 	// call the tool as a task.
 	Long bool
 
-	prepare preparer
+	// onRequest: it is listed only if the selection names it.
+	onRequest bool
+	prepare   preparer
 }
 
 // Request is one call of a tool.

@@ -63,16 +63,12 @@ func TestSaveNames(t *testing.T) {
 	folder := filepath.Join(base, "trees")
 	reg, _ := with(t, inFolder(folder))
 	for _, name := range []string{
-		".", "..", "../x", "a/b", `a\b`, `..\x`, "/etc/x", `C:\x`, "~/x", ".hidden", "-x", "_x", "a.json", "a b", "a\n", "a\x00", "ä", "${{ inputs.x }}", "$HOME", strings.Repeat("x", 65),
+		"", ".", "..", "../x", "a/b", `a\b`, `..\x`, "/etc/x", `C:\x`, "~/x", ".hidden", "-x", "_x", "a.json", "a b", "a\n", "a\x00", "ä", "${{ inputs.x }}", "$HOME", strings.Repeat("x", 65),
 	} {
 		out, err := call(t, reg, map[string]any{"requirement": machine, "llm_provider": "builtin", "save": name})
 		if err == nil || err.Type != executors.ValidationError || err.Field != "save" || out.Saved != "" {
 			t.Errorf("%q was taken: %q, %v", name, out.Saved, err)
 		}
-	}
-	// Clients that fill in everything send "" for a name that they don't give.
-	if out, err := call(t, reg, map[string]any{"requirement": machine, "llm_provider": "builtin", "save": ""}); err != nil || out.Saved != "" {
-		t.Errorf(`"": saved as %q, %v`, out.Saved, err)
 	}
 	// A name that is made from a requirement is valid.
 	out, err := call(t, reg, map[string]any{"requirement": "Measure the CPU and save it to ../../x/etc/passwd.txt", "llm_provider": "builtin", "save": true})

@@ -110,8 +110,8 @@ func (r *reporter) live() {
 		return
 	}
 	r.beat.Reset(r.pace())
-	if r.dirty || r.idle != nil {
-		return // the client is slow, or something is about to be sent
+	if r.dirty || r.idle != nil || r.any && time.Since(r.lastAt) < messageInterval {
+		return // the client is slow, or something is about to be or was just sent
 	}
 	p := executors.Progress{Done: r.sent, Total: r.latest.Total, Message: r.doing}
 	if r.any {
