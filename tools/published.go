@@ -30,7 +30,7 @@ type schemas struct {
 func (s *Set) tool(def *executors.Definition, prepare preparer) Tool {
 	shown := s.schemas(def)
 	return Tool{
-		Name: def.ID, Title: def.Title, Description: s.described(def), SearchHint: def.Hint(), Toolset: def.Toolset,
+		Name: def.ID, Title: def.Title, Description: s.described(def), SearchHint: def.Hint(), Toolset: def.Toolset, onRequest: def.OnRequest,
 		Input: shown.input, Whole: def.Input.JSON(), Output: shown.output, Annotations: def.Annotations, prepare: prepare,
 	}
 }

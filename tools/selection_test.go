@@ -1,10 +1,13 @@
 package tools_test
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/toolstest"
@@ -169,5 +172,42 @@ func TestNextIsPublished(t *testing.T) {
 	set := stack(t, toolstest.WithTools(func(o *tools.Options) { o.Tools = []string{"test_big"} })).Set
 	if e := call(t, set, "test_big", `{"bytes":100000}`); !e.Truncated || e.Next != nil {
 		t.Errorf("next is %+v", e.Next)
+	}
+}
+
+// A tool on request is listed only if the selection names it or its toolset, and
+// can be called by name all the same.
+func TestOnRequest(t *testing.T) {
+	t.Parallel()
+	def := executors.MustParse(`
+id: rarely
+title: Rarely
+description: "Does what few people want. Example: {}"
+toolset: few
+on_request: true
+annotations: {read_only: true, destructive: false, idempotent: true, open_world: false}
+input_schema: {type: object, properties: {}}
+output_schema: {type: object, properties: {}}
+timeout: {default: 1, ceiling: 1}
+`)
+	own := executors.New(def, func(context.Context, *executors.Call, map[string]any) (map[string]any, error) { return nil, nil })
+	for name, c := range map[string]struct {
+		change         func(*tools.Options)
+		listed, called bool
+	}{
+		"by default":   {func(*tools.Options) {}, false, true},
+		"by its name":  {func(o *tools.Options) { o.Tools = []string{def.ID} }, true, true},
+		"by a toolset": {func(o *tools.Options) { o.Toolsets = []string{def.Toolset} }, true, true},
+		"all":          {func(o *tools.Options) { o.Toolsets = []string{"all"} }, true, true},
+		"excluded":     {func(o *tools.Options) { o.Exclude = []string{def.ID} }, false, false},
+		"not selected": {func(o *tools.Options) { o.Tools = []string{"get_run"} }, false, false},
+	} {
+		set := stack(t, toolstest.Bare(), toolstest.WithExecutors(own), toolstest.WithTools(c.change)).Set
+		if got := slices.Contains(strings.Fields(names(set)), def.ID); got != c.listed {
+			t.Errorf("%s: listed %v", name, got)
+		}
+		if _, got := set.Lookup(def.ID); got != c.called {
+			t.Errorf("%s: can be called %v", name, got)
+		}
 	}
 }

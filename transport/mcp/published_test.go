@@ -50,8 +50,9 @@ func every(t *testing.T) (raw []json.RawMessage, parsed []listed) {
 	t.Helper()
 	for _, discovery := range []bool{false, true} {
 		r, p, _ := list(t, set(t, opened(t), func(o *tools.Options) {
-			o.Discovery = discovery
+			o.Discovery, o.Toolsets = discovery, []string{"all"} // those on request too
 			if discovery {
+				o.Toolsets = nil
 				o.Tools = []string{tools.FindExecutor, tools.RunExecutor}
 			}
 		}))

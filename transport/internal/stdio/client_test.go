@@ -49,7 +49,7 @@ func serve(grace string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err = stdio.Serve(ctx, mcp.New(stack.Set, mcp.Options{}), os.Stdin, os.Stdout, stdio.Options{
-		Log: zerolog.Nop(), Settle: wait, Drain: stack.Runner.Close,
+		Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel), Settle: wait, Drain: stack.Runner.Close,
 	})
 	fmt.Fprintf(os.Stderr, "running %d\n", stack.Running.Load())
 	return err

@@ -29,6 +29,8 @@ const (
 	stopWithin = time.Second
 	// lastReplies is the time limit for calls that were cancelled at the end.
 	lastReplies = 2 * time.Second
+	// atLeast is the time in which running calls are noticed.
+	atLeast = 10 * time.Millisecond
 	// maxWorkers is the largest number of calls that run at once.
 	maxWorkers = 100
 )
@@ -78,7 +80,7 @@ func Serve(ctx context.Context, srv *mcp.Server, in io.Reader, out io.Writer, op
 	go func() { ended <- l.read(input) }()
 	err = l.await(ctx, opts, input, ended)
 	l.close()
-	l.drain(opts, input.last().Add(opts.Settle), stop)
+	l.drain(opts, input, stop)
 	stop(errEnded)
 	within(lastReplies, func() {
 		l.feed.Close()
@@ -129,8 +131,11 @@ func within(limit time.Duration, work func()) {
 // errEnded is the cause of calls that are cancelled at the end.
 var errEnded = errors.New("the connection has ended")
 
-// drain waits for running calls until a time, then interrupts them.
-func (l *loop) drain(opts Options, settled time.Time, stop context.CancelCauseFunc) {
+// drain waits for running calls until the input has settled, then interrupts
+// them. If the client has closed the input, it has closed its session too, and
+// clients such as the SDK for Python 1.x fail at a reply that comes afterwards:
+// calls that are interrupted then get none.
+func (l *loop) drain(opts Options, in *input, stop context.CancelCauseFunc) {
 	end := time.Now().Add(stopWithin)
 	idle := make(chan struct{})
 	go func() {
@@ -141,7 +146,13 @@ func (l *loop) drain(opts Options, settled time.Time, stop context.CancelCauseFu
 	l.questions.End()
 	select {
 	case <-idle:
-	case <-time.After(time.Until(settled)):
+	case <-time.After(max(time.Until(in.last().Add(opts.Settle)), atLeast)):
+		select {
+		case <-in.ended:
+			l.out.silent.Store(true)
+			l.log.Warn().Msg("the input has ended; calls that still run are cancelled without a reply, and their runs are recorded")
+		default:
+		}
 	}
 	if opts.Drain != nil {
 		ctx, done := context.WithDeadline(context.Background(), end)

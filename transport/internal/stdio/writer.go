@@ -17,6 +17,7 @@ type writer struct {
 	broken chan struct{} // closed when a write fails
 
 	written atomic.Uint64 // the number of completed writes
+	silent  atomic.Bool   // lines are dropped
 
 	mu      sync.Mutex
 	drained sync.Cond
@@ -36,7 +37,7 @@ func newWriter(out io.Writer) *writer {
 func (w *writer) line(message []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.failure != nil {
+	if w.failure != nil || w.silent.Load() {
 		return w.failure
 	}
 	w.pending = append(append(w.pending, message...), '\n')
