@@ -78,7 +78,7 @@ func TestToolsOfAnotherServer(t *testing.T) {
 		stdout, exit := h.command(t, "call", id, "--inputs", `{"data": [1, 2, 4]}`)
 		require.Equal(t, 0, exit, stdout)
 		require.Contains(t, stdout, `"result":7`)
-		stdout, exit = h.command(t, "call", id, "--inputs", `{"data": 1, "operation": "jq", "program": "error(\"no\")"}`)
+		stdout, exit = h.command(t, "call", id, "--inputs", `{"data": [1], "operation": "jq", "program": "error(\"no\")"}`)
 		require.Equal(t, 1, exit, stdout)
 		require.Contains(t, stdout, `no`)
 	}
