@@ -106,6 +106,8 @@ func toolTable(p *program, pages string) string {
 			open = "`" + strings.SplitN(setting, ":", 2)[0] + "`"
 		} else if _, published := p.tools.Lookup(def.ID); !published {
 			open = "inside trees"
+		} else if def.OnRequest {
+			open = "yes; listed if `tools` or `toolsets` names it"
 		}
 		fmt.Fprintf(&page, "| [`%s`](%s%s.md) | %s | %s | %s |\n", def.ID, pages, def.ID, def.Title, effect(def.Annotations), open)
 	}
