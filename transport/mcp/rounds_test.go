@@ -153,7 +153,7 @@ func TestRoundsRefuse(t *testing.T) {
 	tree := a.asks("run_task_tree", `{"tree":"t"}`)
 	saved["t.json"].Data = []byte(`[{"id":"a","schemas":{"method":"test_wipe"},"inputs":{"what":"b"}}]`)
 	for name, c := range map[string]struct{ principal, tool, arguments, state, responses, kind, text string }{
-		"tampered":            {"", "test_wipe", arguments, state[:len(state)-2] + "AA", yes, "permission_denied", "or it was changed"},
+		"tampered":            {"", "test_wipe", arguments, changed(state), yes, "permission_denied", "or it was changed"},
 		"made up":             {"", "test_wipe", arguments, "yes", yes, "permission_denied", "did not issue it"},
 		"of another process":  {"", "test_wipe", arguments, elsewhere.asks("test_wipe", arguments), yes, "permission_denied", "since its start"},
 		"other arguments":     {"", "test_wipe", `{"what":"b"}`, state, yes, "permission_denied", "other arguments"},
@@ -254,4 +254,14 @@ func TestRoundsAtOnce(t *testing.T) {
 	if got := strings.Join(wiped, ""); got != "abcdefghij" {
 		t.Errorf("wiped %s", got)
 	}
+}
+
+// changed returns a state with another character in its middle: the last ones have
+// bits that stand for nothing.
+func changed(state string) string {
+	middle, other := len(state)/2, "A"
+	if state[middle] == 'A' {
+		other = "B"
+	}
+	return state[:middle] + other + state[middle+1:]
 }
