@@ -17,8 +17,9 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest/peers"
 )
 
-// wire is a way to a server that can be cut. A cut passes on what was sent but
-// not the answer, so that nobody knows what was committed.
+// wire is a connection to a server that can be cut. After a cut the server still
+// receives what was sent, but its answer is lost: the client can't know whether
+// the transaction was committed.
 type wire struct {
 	listener net.Listener
 	mu       sync.Mutex
@@ -147,8 +148,9 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// A database that is away for longer than the store's patience gives a clear
-// error. When it is back the store goes on, and nothing half-done is there.
+// If the database can't be reached for longer than Options.Patience, the error
+// says so. When it can be reached again, the store works, and no part of a failed
+// write is there.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	server := peers.StartPostgres(t)
@@ -291,8 +293,9 @@ func TestPurge(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &writer{store: s, pool: pool, waiting: t.Context()}
-	w.purge()
-	w.purge()
+	if !w.purge() || w.purge() {
+		t.Error("the old run is not removed at once, or something else is")
+	}
 	if _, err := s.Run(t.Context(), "old"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the old run: %v", err)
 	}

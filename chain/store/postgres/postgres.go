@@ -2,7 +2,7 @@
 //
 // One goroutine writes: it sends all queued writes as one pipeline, which is one
 // transaction and one round trip. Statements are never prepared by name, and no
-// session keeps a setting or a lock, so PgBouncer may pool transactions. The
+// session keeps a setting or a lock, so that transactions can be pooled. The
 // tables are in the schema chainwright. Lives are measured by the database's
 // clock.
 package postgres
@@ -124,7 +124,7 @@ func (s *Store) open(ctx context.Context) (*pgxpool.Pool, error) {
 	w := &writer{store: s, pool: pool, waiting: waiting}
 	go func() {
 		defer close(s.done)
-		w.run()
+		s.queue.Write(s.opts.Linger, w.commit, w.purge)
 	}()
 	return pool, nil
 }

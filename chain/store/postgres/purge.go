@@ -6,21 +6,15 @@ import (
 	"time"
 )
 
-const (
-	// Old records are removed some time after the start and then every hour,
-	// in small pieces, so that they delay writes only briefly.
-	purgeFirst = 10 * time.Second
-	purgeEvery = time.Hour
-	purgeAgain = 20 * time.Millisecond
-	purgeRuns  = 100
-)
+// purgeRuns is how many runs are removed at once.
+const purgeRuns = 100
 
 //go:embed statements/purge.sql
 var purgeSQL string
 
-// purge removes some of the runs that have ended and are too old. Several
-// processes may do so at once.
-func (w *writer) purge() {
+// purge removes some of the runs that have ended and are too old, and reports
+// whether it removed any. Several processes may do so at once.
+func (w *writer) purge() bool {
 	ctx, cancel := context.WithTimeout(w.waiting, w.store.opts.Patience)
 	defer cancel()
 	var removed int
@@ -33,8 +27,5 @@ func (w *writer) purge() {
 	if err != nil {
 		w.store.opts.OnError(w.store.failed("removing old records from", err))
 	}
-	w.purgeAt = time.Now().Add(purgeEvery)
-	if removed > 0 && err == nil {
-		w.purgeAt = time.Now().Add(purgeAgain)
-	}
+	return removed > 0 && err == nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/internal/column"
+	"github.com/chainwright/chainwright/chain/store/internal/queue"
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
@@ -57,7 +58,7 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 		inputs = run.Inputs
 	}
 	existing := ""
-	err := s.submit(ctx, sizeOf(run), work{owner: run.Owner, send: func(b *pgx.Batch) {
+	err := s.submit(ctx, queue.RunBytes(run), work{owner: run.Owner, send: func(b *pgx.Batch) {
 		b.Queue(createSQL, run.ID, run.Kind, run.Principal, run.Name, run.UserID, run.Key, run.Digest, run.Owner, run.Status, column.Map(run.Counts),
 			column.Problem(run.Problem), blob(arguments), run.MaxParallel, run.OnFailure, run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt),
 			run.Policy, run.Config, run.Trace, column.Map(run.Labels), blob(run.Tree), blob(inputs), blob(tasks), run.Parent)
@@ -74,7 +75,7 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 
 // Record queues a call that has ended, and returns at once.
 func (s *Store) Record(run *store.Run) {
-	o := op{Write: work{call: run}, Bytes: sizeOf(run), Done: s.report}
+	o := op{Write: work{call: run}, Bytes: queue.RunBytes(run), Done: s.report}
 	if err := s.queue.Add(o, true); err != nil {
 		s.opts.OnError(err)
 		return
@@ -87,14 +88,6 @@ func (s *Store) report(err error) {
 	if err != nil {
 		s.opts.OnError(err)
 	}
-}
-
-func sizeOf(run *store.Run) int {
-	n := 300 + len(run.Tree) + len(run.Inputs) + 100*len(run.Tasks)
-	if run.Outcome != nil {
-		n += len(run.Outcome.Result)
-	}
-	return n
 }
 
 // blob returns nil for an empty value, which is null.
@@ -132,10 +125,6 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 		done(err)
 		return
 	}
-	size := 0
-	for i := range batch.Transitions {
-		size += 200 + len(batch.Transitions[i].Result)
-	}
 	held, there := 0, false
 	write := work{
 		send: func(b *pgx.Batch) {
@@ -151,7 +140,7 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 			return store.ErrNotFound
 		},
 	}
-	if err := s.queue.Add(op{Write: write, Bytes: size, Done: done}, batch.Behind); err != nil {
+	if err := s.queue.Add(op{Write: write, Bytes: queue.BatchBytes(batch), Done: done}, batch.Behind); err != nil {
 		done(err)
 	}
 }
@@ -181,7 +170,8 @@ func queueBeat(b *pgx.Batch, owner string) {
 		on conflict (id) do update set beat_at = greatest(owners.beat_at, clock_timestamp())`, owner, int32(os.Getpid()), host) //nolint:gosec // process ids are small
 }
 
-// Beat stores the heartbeat of an owner, beside the queue of the writer.
+// Beat stores the heartbeat of an owner at once: it does not wait for the queued
+// writes.
 func (s *Store) Beat(ctx context.Context, owner string) error {
 	pool, err := s.open(ctx)
 	if err != nil {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,7 +16,7 @@ import (
 // when the pipeline is durable, for what the statements answered.
 type work struct {
 	call  *store.Run
-	owner string // who is seen alive by this write; empty: nobody
+	owner string // whose heartbeat is stored with this write; empty: nobody's
 	send  func(*pgx.Batch)
 	read  func() error
 }
@@ -30,34 +29,6 @@ type writer struct {
 	pool  *pgxpool.Pool
 	// waiting ends when the store no longer waits for the database.
 	waiting context.Context
-	purgeAt time.Time
-}
-
-func (w *writer) run() {
-	w.purgeAt = time.Now().Add(purgeFirst)
-	timer := time.NewTimer(purgeFirst)
-	defer timer.Stop()
-	for {
-		ops, wait, closed := w.store.queue.Take(w.store.opts.Linger)
-		switch {
-		case closed:
-			return
-		case ops != nil:
-			w.commit(ops)
-			continue
-		}
-		if until := time.Until(w.purgeAt); until <= 0 {
-			w.purge()
-			continue
-		} else if wait == 0 || until < wait {
-			wait = until
-		}
-		timer.Reset(wait)
-		select {
-		case <-w.store.queue.Wake():
-		case <-timer.C:
-		}
-	}
 }
 
 // commit writes all ops in one transaction. If that fails, it writes each in its

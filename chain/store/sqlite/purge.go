@@ -6,25 +6,17 @@ import (
 	"time"
 )
 
-const (
-	// Old records are removed some time after the start and then every hour,
-	// in small pieces, so that they delay writes only briefly.
-	purgeFirst = 10 * time.Second
-	purgeEvery = time.Hour
-	purgeAgain = 20 * time.Millisecond
-	purgeRuns  = 100
-)
+// purgeRuns is how many runs are removed at once.
+const purgeRuns = 100
 
-// purge removes some of the runs that have ended and exceed the limits.
-func (w *writer) purge() {
+// purge removes some of the runs that have ended and exceed the limits. It reports
+// whether it removed any.
+func (w *writer) purge() bool {
 	removed, err := w.purgeSome()
 	if err != nil {
 		w.store.opts.OnError(fmt.Errorf("removing old records from the store %s: %w", w.store.path, err))
 	}
-	w.purgeAt = time.Now().Add(purgeEvery)
-	if removed && err == nil {
-		w.purgeAt = time.Now().Add(purgeAgain)
-	}
+	return removed && err == nil
 }
 
 func (w *writer) purgeSome() (removed bool, err error) {

@@ -126,7 +126,7 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 	s.opening.Store(true)
 	go func() {
 		w := &writer{store: s, conn: conn, stmt: statements, keys: map[string]int64{}}
-		w.run()
+		s.queue.Write(s.opts.Linger, w.commit, w.purge)
 		s.writer <- errors.Join(statements.close(), conn.Close())
 	}()
 	return read, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/internal/column"
+	"github.com/chainwright/chainwright/chain/store/internal/queue"
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
@@ -73,7 +74,7 @@ func (s *statements) close() error {
 // Create writes a run and waits until it is durable.
 func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) {
 	var existing string
-	err := s.submit(ctx, sizeOf(run), func(w *writer) error {
+	err := s.submit(ctx, queue.RunBytes(run), func(w *writer) error {
 		existing = ""
 		if run.Key != "" {
 			err := w.stmt.byKey.QueryRow(run.Principal, run.Key).Scan(&existing)
@@ -94,7 +95,7 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 
 // Record queues a call that has ended, and returns at once.
 func (s *Store) Record(run *store.Run) {
-	o := op{Write: work{call: run}, Bytes: sizeOf(run), Done: s.report}
+	o := op{Write: work{call: run}, Bytes: queue.RunBytes(run), Done: s.report}
 	if err := s.queue.Add(o, true); err != nil {
 		s.opts.OnError(err)
 		return
@@ -115,22 +116,10 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 		done(err)
 		return
 	}
-	size := 0
-	for i := range batch.Transitions {
-		size += 200 + len(batch.Transitions[i].Result)
-	}
-	o := op{Write: work{apply: func(w *writer) error { return w.append(batch) }}, Bytes: size, Done: done}
+	o := op{Write: work{apply: func(w *writer) error { return w.append(batch) }}, Bytes: queue.BatchBytes(batch), Done: done}
 	if err := s.queue.Add(o, batch.Behind); err != nil {
 		done(err)
 	}
-}
-
-func sizeOf(run *store.Run) int {
-	n := 300 + len(run.Tree) + len(run.Inputs) + 100*len(run.Tasks)
-	if run.Outcome != nil {
-		n += len(run.Outcome.Result)
-	}
-	return n
 }
 
 // insert adds a run whose work has yet to begin.

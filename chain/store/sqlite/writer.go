@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/internal/queue"
@@ -29,35 +28,6 @@ type writer struct {
 	values []any
 	// keys are the row keys of recent runs.
 	keys map[string]int64
-	// purgeAt is the time of the next purge.
-	purgeAt time.Time
-}
-
-func (w *writer) run() {
-	w.purgeAt = time.Now().Add(purgeFirst)
-	timer := time.NewTimer(purgeFirst)
-	defer timer.Stop()
-	for {
-		ops, wait, closed := w.store.queue.Take(w.store.opts.Linger)
-		switch {
-		case closed:
-			return
-		case ops != nil:
-			w.commit(ops)
-			continue
-		}
-		if until := time.Until(w.purgeAt); until <= 0 {
-			w.purge()
-			continue
-		} else if wait == 0 || until < wait {
-			wait = until
-		}
-		timer.Reset(wait)
-		select {
-		case <-w.store.queue.Wake():
-		case <-timer.C:
-		}
-	}
 }
 
 // errBegin is the error of a transaction that did not begin: another process has

@@ -15,6 +15,12 @@ const (
 	// eagerBytes and eagerOps end the delay early.
 	eagerBytes = 1 << 20
 	eagerOps   = 1_000
+
+	// Old records are removed some time after the start and then every hour,
+	// in small pieces, so that they delay writes only briefly.
+	purgeFirst = 10 * time.Second
+	purgeEvery = time.Hour
+	purgeAgain = 20 * time.Millisecond
 )
 
 // Op is one write. Done is called once, when it is durable or has failed.
@@ -45,9 +51,6 @@ func New[W any]() *Queue[W] {
 	q.space.L = &q.mu
 	return q
 }
-
-// Wake receives when the writer has something to do.
-func (q *Queue[W]) Wake() <-chan struct{} { return q.wake }
 
 // Add queues an op. One that may linger does not wake the writer at once.
 func (q *Queue[W]) Add(o Op[W], linger bool) error {
@@ -82,9 +85,43 @@ func (q *Queue[W]) signal() {
 	}
 }
 
-// Take returns the queued ops if they are due, else how long they may still be
+// Write commits what is queued until the queue is closed. An op may wait for as
+// long as linger, to be committed with others. purge removes some of the old
+// records and reports whether it did; it is called from time to time.
+func (q *Queue[W]) Write(linger time.Duration, commit func([]Op[W]), purge func() (removed bool)) {
+	purgeAt := time.Now().Add(purgeFirst)
+	timer := time.NewTimer(purgeFirst)
+	defer timer.Stop()
+	for {
+		ops, wait, closed := q.take(linger)
+		switch {
+		case closed:
+			return
+		case ops != nil:
+			commit(ops)
+			continue
+		}
+		if until := time.Until(purgeAt); until <= 0 {
+			next := purgeEvery
+			if purge() {
+				next = purgeAgain
+			}
+			purgeAt = time.Now().Add(next)
+			continue
+		} else if wait == 0 || until < wait {
+			wait = until
+		}
+		timer.Reset(wait)
+		select {
+		case <-q.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// take returns the queued ops if they are due, else how long they may still be
 // delayed (0: until the writer is woken). closed means that no more will come.
-func (q *Queue[W]) Take(linger time.Duration) (ops []Op[W], wait time.Duration, closed bool) {
+func (q *Queue[W]) take(linger time.Duration) (ops []Op[W], wait time.Duration, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.working = false
@@ -126,4 +163,22 @@ func (q *Queue[W]) Close() {
 	q.space.Broadcast()
 	q.mu.Unlock()
 	q.signal()
+}
+
+// RunBytes is the size of a run in a queue, about.
+func RunBytes(run *store.Run) int {
+	n := 300 + len(run.Tree) + len(run.Inputs) + 100*len(run.Tasks)
+	if run.Outcome != nil {
+		n += len(run.Outcome.Result)
+	}
+	return n
+}
+
+// BatchBytes is the size of a batch in a queue, about.
+func BatchBytes(batch *store.Batch) int {
+	n := 0
+	for i := range batch.Transitions {
+		n += 200 + len(batch.Transitions[i].Result)
+	}
+	return n
 }
