@@ -68,7 +68,7 @@ func (r *recorder) flush(now time.Time) {
 	if len(r.batch) == 0 {
 		return
 	}
-	b := &store.Batch{RunID: r.row.ID, Owner: r.row.Owner, Transitions: r.batch, Behind: !r.urgent}
+	b := &store.Batch{RunID: r.row.ID, Owner: r.row.Owner, Epoch: r.row.Epoch, Transitions: r.batch, Behind: !r.urgent}
 	if r.final > 0 || now.Sub(r.countedAt) >= countsEvery {
 		b.Counts = r.progress.stored()
 		r.countedAt = now
@@ -100,7 +100,7 @@ func (r *recorder) fail(problem *store.Problem) {
 	r.seq++
 	now := time.Now()
 	r.store.Append(&store.Batch{
-		RunID: r.row.ID, Owner: r.row.Owner, Status: string(chain.Failed), Problem: problem, CompletedAt: now, Counts: r.progress.stored(),
+		RunID: r.row.ID, Owner: r.row.Owner, Epoch: r.row.Epoch, Status: string(chain.Failed), Problem: problem, CompletedAt: now, Counts: r.progress.stored(),
 		Transitions: []store.Transition{{Seq: r.seq, Task: -1, State: string(chain.Failed), At: now, Problem: problem}},
 	}, func(error) {})
 }

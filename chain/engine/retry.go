@@ -152,7 +152,7 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 		close(x.done)
 		return err
 	}
-	a.row.Owner = claimed.Owner
+	a.row.Owner, a.row.Epoch = claimed.Owner, claimed.Epoch
 	if now := r.opts.Registry.Policy().Digest(); a.row.Policy != "" && a.row.Policy != now {
 		r.opts.Log.Warn().Str("run_id", a.row.ID).Str("before", a.row.Policy).Str("now", now).
 			Msg("a run is continued under another policy than it was started under; the present one holds")

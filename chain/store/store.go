@@ -40,10 +40,21 @@ type Store interface {
 	Append(batch *Batch, done func(error))
 	// Record queues a finished call and returns at once.
 	Record(run *Run)
-	// Claim assigns a run that has ended, or whose owner has not been seen for
-	// a while, to a new owner and marks it as in progress. It returns ErrLost
-	// if the run is not free, and ErrChanged if it has changed.
+	// Claim assigns a run that has ended, that has no owner, or whose owner has
+	// not been seen for a while, to a new owner and marks it as in progress. Its
+	// epoch grows by one. It returns ErrLost if the run is not free, and
+	// ErrChanged if it has changed.
 	Claim(ctx context.Context, claim Claim) (*Run, error)
+	// Free returns the ids of runs in progress that no process drives, the
+	// oldest first: those without an owner that are due, and those whose owner
+	// was last seen before the given time. Runs with a parent are left out. It
+	// does not create a store that does not exist.
+	Free(ctx context.Context, unseenSince time.Time, limit int) ([]string, error)
+	// Held returns the epochs of the runs in progress of an owner, by id.
+	Held(ctx context.Context, owner string) (map[string]int64, error)
+	// Wake makes a run in progress that has no owner due at once. Any other run
+	// is left as it is.
+	Wake(ctx context.Context, id string) error
 
 	// Run returns a run's row, or ErrNotFound.
 	Run(ctx context.Context, id string) (*Run, error)
@@ -56,8 +67,8 @@ type Store interface {
 	// Head returns the first n bytes of the result of a transition, nil if it
 	// has none.
 	Head(ctx context.Context, id string, seq int64, n int) ([]byte, error)
-	// Elements returns the final transitions of a task's elements after the
-	// given number, in order, results included.
+	// Elements returns the transitions of a task's elements after the given
+	// number, in order, results included.
 	Elements(ctx context.Context, id string, task int, after int64) ([]Transition, error)
 	// List returns runs, the newest first.
 	List(ctx context.Context, query Query) ([]Run, error)
@@ -67,7 +78,7 @@ type Store interface {
 	// TakeCancels returns the cancel requests for the runs of an owner and
 	// removes them.
 	TakeCancels(ctx context.Context, owner string) ([]Cancel, error)
-	// Beat stores the heartbeat of an owner.
+	// Beat stores the heartbeat of an owner. It does not wait for queued writes.
 	Beat(ctx context.Context, owner string) error
 
 	// Flush returns when everything that was queued before is durable.
@@ -91,9 +102,18 @@ type Run struct {
 	UserID    string
 	// Key is the idempotency key, and Digest that of the tree and the inputs.
 	Key, Digest string
-	// Owner is the process that drives the run; OwnerSeen is its last heartbeat.
-	Owner     string
-	OwnerSeen time.Time
+	// Owner is the process that drives the run, and OwnerSeen its last
+	// heartbeat; empty: no process does. OwnerSince is when it began to.
+	Owner                 string
+	OwnerSince, OwnerSeen time.Time
+	OwnerPID              int
+	OwnerHost             string
+	// Epoch grows by one whenever a process claims the run.
+	Epoch int64
+	// Crashes is how many owners in a row were lost without progress.
+	Crashes int
+	// Wake is when a run without an owner may be claimed; zero: at once.
+	Wake time.Time
 
 	Status string
 	// Counts are the numbers of tasks by state.
@@ -213,7 +233,9 @@ type ElementError struct {
 // Batch is the transitions of a run since the last batch.
 type Batch struct {
 	RunID, Owner string
-	Transitions  []Transition
+	// Epoch is that of the run. Nothing is written if it has another one.
+	Epoch       int64
+	Transitions []Transition
 	// Counts are the numbers of tasks by state after this batch.
 	Counts map[string]int
 	// Status, if set, is the run's new status, with Problem and
@@ -223,6 +245,10 @@ type Batch struct {
 	CompletedAt time.Time
 	// Behind means that nothing waits for the batch, so it may be delayed.
 	Behind bool
+	// Release leaves the run in progress, without an owner. It may be claimed
+	// from Wake on; zero: at once.
+	Release bool
+	Wake    time.Time
 }
 
 // Query selects runs. Anyone is every principal.
@@ -245,6 +271,8 @@ type Claim struct {
 	UnseenSince time.Time
 	// Seq is the number of the run's last transition as the owner read it.
 	Seq int64
+	// Crashes is stored with the run.
+	Crashes int
 }
 
 // Cancel is a cancel request for a run or for one of its tasks.

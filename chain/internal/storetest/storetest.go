@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"testing"
 	"time"
 
@@ -31,6 +32,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a batch of another owner is lost", lost},
 		{"a batch can end a run and open it again", ending},
 		{"a run is claimed once it is free", claim},
+		{"a batch of an earlier epoch is lost", epochs},
+		{"a run is released, and is free when it is due", release},
+		{"runs of an owner that is gone are free", free},
 		{"lists are paged, the newest first", list},
 		{"cancel requests reach the owner once", cancels},
 		{"many write at once", many},
@@ -102,7 +106,13 @@ func roundTrip(t *testing.T, s store.Store) {
 	if time.Since(got.OwnerSeen).Abs() > time.Minute {
 		t.Errorf("the owner was seen at %v", got.OwnerSeen)
 	}
-	got.OwnerSeen = time.Time{}
+	if !got.OwnerSince.Equal(at) && time.Since(got.OwnerSince).Abs() > time.Minute {
+		t.Errorf("it is its owner's since %v", got.OwnerSince)
+	}
+	if got.OwnerPID != os.Getpid() {
+		t.Errorf("the owner is process %d", got.OwnerPID)
+	}
+	got.OwnerSeen, got.OwnerSince, got.OwnerPID, got.OwnerHost = time.Time{}, time.Time{}, 0, ""
 	same(t, "the run", got, want)
 }
 
@@ -227,7 +237,7 @@ func elements(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	same(t, "the transitions", got, want)
-	for after, wanted := range map[int64][]store.Transition{0: {want[2], want[3], want[7]}, 3: {want[3], want[7]}, 7: {want[7]}, 8: nil} {
+	for after, wanted := range map[int64][]store.Transition{0: {want[1], want[2], want[3], want[7]}, 3: {want[3], want[7]}, 7: {want[7]}, 8: nil} {
 		got, err := s.Elements(t.Context(), "r1", 0, after)
 		if err != nil {
 			t.Fatal(err)
@@ -325,11 +335,11 @@ func claim(t *testing.T, s store.Store) {
 	if err := write(s, &store.Batch{RunID: "r1", Owner: "me", Status: "completed"}); !errors.Is(err, store.ErrLost) {
 		t.Errorf("the old owner still writes: %v", err)
 	}
-	if err := write(s, &store.Batch{RunID: "r1", Owner: "you", Status: "failed", CompletedAt: at, Problem: &store.Problem{Message: "x"}}); err != nil {
+	if err := write(s, &store.Batch{RunID: "r1", Owner: "you", Epoch: 1, Status: "failed", CompletedAt: at, Problem: &store.Problem{Message: "x"}}); err != nil {
 		t.Fatal(err)
 	}
 	last := store.Transition{Seq: 7, Task: 0, State: "failed", At: at}
-	if err := write(s, &store.Batch{RunID: "r1", Owner: "you", Status: "failed", CompletedAt: at, Problem: &store.Problem{Message: "x"}, Transitions: []store.Transition{last}}); err != nil {
+	if err := write(s, &store.Batch{RunID: "r1", Owner: "you", Epoch: 1, Status: "failed", CompletedAt: at, Problem: &store.Problem{Message: "x"}, Transitions: []store.Transition{last}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Claim(ctx, store.Claim{RunID: "r1", Owner: "me", UnseenSince: past, Seq: 6}); !errors.Is(err, store.ErrChanged) {

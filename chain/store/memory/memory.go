@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"context"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -130,7 +131,7 @@ func (s *Store) append(batch *store.Batch) error {
 	switch {
 	case r == nil:
 		return store.ErrNotFound
-	case r.run.Owner != batch.Owner:
+	case r.run.Owner != batch.Owner || r.run.Epoch != batch.Epoch:
 		return store.ErrLost
 	}
 	if len(batch.Transitions) > 0 {
@@ -151,6 +152,9 @@ func (s *Store) append(batch *store.Batch) error {
 	if batch.Status != "" {
 		r.run.Status, r.run.Problem, r.run.CompletedAt = batch.Status, batch.Problem, batch.CompletedAt
 	}
+	if batch.Release {
+		r.run.Owner, r.run.Wake = "", batch.Wake
+	}
 	s.purge()
 	return nil
 }
@@ -163,7 +167,7 @@ func (s *Store) Claim(_ context.Context, claim store.Claim) (*store.Run, error) 
 	switch {
 	case r == nil:
 		return nil, store.ErrNotFound
-	case !ended(r.run.Status) && r.run.Owner != claim.Owner && s.owners[r.run.Owner].After(claim.UnseenSince):
+	case !ended(r.run.Status) && r.run.Owner != "" && r.run.Owner != claim.Owner && s.owners[r.run.Owner].After(claim.UnseenSince):
 		return nil, store.ErrLost
 	case r.run.Seq != claim.Seq:
 		return nil, store.ErrChanged
@@ -171,13 +175,63 @@ func (s *Store) Claim(_ context.Context, claim store.Claim) (*store.Run, error) 
 	s.owners[claim.Owner] = time.Now()
 	r.run.Owner, r.run.Status = claim.Owner, "in_progress"
 	r.run.Problem, r.run.CompletedAt = nil, time.Time{}
+	r.run.Epoch++
+	r.run.Crashes, r.run.OwnerSince, r.run.Wake = claim.Crashes, time.Now(), time.Time{}
 	return s.copyOf(r), nil
+}
+
+// Free returns runs that no process drives.
+func (s *Store) Free(_ context.Context, unseenSince time.Time, limit int) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	var list []string
+	for e := s.order.Front(); e != nil && len(list) < limit; e = e.Next() {
+		r := &e.Value.(*record).run
+		if ended(r.Status) || r.Parent != "" {
+			continue
+		}
+		if r.Owner == "" && !r.Wake.After(now) || r.Owner != "" && s.owners[r.Owner].Before(unseenSince) {
+			list = append(list, r.ID)
+		}
+	}
+	return list, nil
+}
+
+// Held returns the epochs of the runs of an owner.
+func (s *Store) Held(_ context.Context, owner string) (map[string]int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := map[string]int64{}
+	for id, r := range s.runs {
+		if r.run.Owner == owner && !ended(r.run.Status) {
+			held[id] = r.run.Epoch
+		}
+	}
+	return held, nil
+}
+
+// Wake makes a run without an owner due.
+func (s *Store) Wake(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.runs[id]; r != nil && r.run.Owner == "" && !ended(r.run.Status) {
+		r.run.Wake = time.Time{}
+	}
+	return nil
 }
 
 // copyOf returns a copy of a run's row for the caller.
 func (s *Store) copyOf(r *record) *store.Run {
 	run := r.run
 	run.OwnerSeen = s.owners[run.Owner]
+	if run.OwnerSince.IsZero() {
+		run.OwnerSince = run.CreatedAt
+	}
+	if run.Owner != "" {
+		run.OwnerPID = os.Getpid()
+		run.OwnerHost, _ = os.Hostname()
+	}
 	run.Counts = maps.Clone(run.Counts)
 	run.FillCall()
 	return &run
@@ -259,7 +313,7 @@ func (s *Store) Head(_ context.Context, id string, seq int64, n int) ([]byte, er
 	return nil, nil
 }
 
-// Elements returns the final transitions of a task's elements.
+// Elements returns the transitions of a task's elements.
 func (s *Store) Elements(_ context.Context, id string, task int, after int64) ([]store.Transition, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -270,7 +324,7 @@ func (s *Store) Elements(_ context.Context, id string, task int, after int64) ([
 	var list []store.Transition
 	for _, batch := range r.transitions {
 		for _, t := range batch {
-			if t.Task == task && t.Element > 0 && t.Seq > after && ended(t.State) {
+			if t.Task == task && t.Element > 0 && t.Seq > after {
 				t.Size = len(t.Result)
 				list = append(list, t)
 			}

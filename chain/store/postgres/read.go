@@ -35,7 +35,8 @@ func (s *Store) reading(ctx context.Context, what string, do func(context.Contex
 }
 
 const runColumns = `r.key, r.id, r.kind, r.principal, r.name, r.user_id, r.idem_key, r.digest, r.owner,
-	(select extract(epoch from clock_timestamp() - o.beat_at)::float8 from chainwright.owners o where o.id = r.owner),
+	extract(epoch from clock_timestamp() - o.beat_at)::float8, coalesce(o.pid, 0), coalesce(o.host, ''),
+	r.epoch, r.crashes, extract(epoch from clock_timestamp() - r.owned_at)::float8, extract(epoch from r.wake_at - clock_timestamp())::float8,
 	r.status, r.counts, r.problem, r.max_parallel, r.on_failure, r.seq, r.created_at, r.completed_at, r.attempts,
 	r.policy, r.config, r.trace, r.labels`
 
@@ -43,17 +44,25 @@ const runColumns = `r.key, r.id, r.kind, r.principal, r.name, r.user_id, r.idem_
 func scanRun(row pgx.Row, run *store.Run, key *int64, more ...any) error {
 	var counts, problem, labels []byte
 	var created, completed int64
-	var unseen *float64
+	var unseen, due *float64
+	var owned float64
+	var pid int32
 	var attempts *int32
-	err := row.Scan(append([]any{key, &run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &unseen,
+	err := row.Scan(append([]any{key, &run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &unseen, &pid, &run.OwnerHost,
+		&run.Epoch, &run.Crashes, &owned, &due,
 		&run.Status, &counts, &problem, &run.MaxParallel, &run.OnFailure, &run.Seq, &created, &completed, &attempts,
 		&run.Policy, &run.Config, &run.Trace, &labels}, more...)...)
 	if err != nil {
 		return err
 	}
 	run.CreatedAt, run.CompletedAt = column.Moment(created), column.Moment(completed)
-	if unseen != nil { // by the database's clock
-		run.OwnerSeen = time.Now().Add(-time.Duration(*unseen * float64(time.Second))).UTC()
+	// By the database's clock.
+	run.OwnerPID, run.OwnerSince = int(pid), fromNow(-owned)
+	if unseen != nil {
+		run.OwnerSeen = fromNow(-*unseen)
+	}
+	if due != nil {
+		run.Wake = fromNow(*due)
 	}
 	if run.Problem, err = column.ReadProblem(problem); err != nil {
 		return damaged(err)
@@ -72,6 +81,10 @@ func scanRun(row pgx.Row, run *store.Run, key *int64, more ...any) error {
 	return nil
 }
 
+func fromNow(seconds float64) time.Time {
+	return time.Now().Add(time.Duration(seconds * float64(time.Second))).UTC()
+}
+
 // damaged marks an error of a record that can't be read: to try again is no use.
 func damaged(err error) error { return fmt.Errorf("%w: %w", errDefect, err) }
 
@@ -82,7 +95,7 @@ func (s *Store) Run(ctx context.Context, id string) (run *store.Run, err error) 
 		var key int64
 		var tasks, result []byte
 		row := pool.QueryRow(ctx, `select `+runColumns+`, coalesce(t.inputs, r.arguments), t.tree, t.tasks, coalesce(t.parent, ''), r.result
-			from chainwright.runs r left join chainwright.trees t on t.run = r.key where r.id = $1`, id)
+			from chainwright.runs r left join chainwright.owners o on o.id = r.owner left join chainwright.trees t on t.run = r.key where r.id = $1`, id)
 		if err := scanRun(row, run, &key, &run.Inputs, &run.Tree, &tasks, &run.Parent, &result); err != nil {
 			return err
 		}
@@ -145,10 +158,10 @@ func (s *Store) Transitions(ctx context.Context, id string, after int64, maxResu
 		from chainwright.transitions t where t.run = $1 and t.seq > $2 order by t.seq`, after, int64(maxResult))
 }
 
-// Elements reads the final transitions of a task's elements.
+// Elements reads the transitions of a task's elements.
 func (s *Store) Elements(ctx context.Context, id string, task int, after int64) ([]store.Transition, error) {
 	return s.transitions(ctx, id, `, t.result from chainwright.transitions t where t.run = $1 and t.task = $2 and t.seq > $3 and t.element > 0
-		and t.state not in ('pending', 'in_progress') order by t.seq`, int64(task), after)
+		order by t.seq`, int64(task), after)
 }
 
 // Last reads a task's latest transition.
@@ -173,7 +186,7 @@ func (s *Store) Head(ctx context.Context, id string, seq int64, n int) ([]byte, 
 // List reads runs, the newest first.
 func (s *Store) List(ctx context.Context, q store.Query) (list []store.Run, err error) {
 	err = s.reading(ctx, "the list of runs", func(ctx context.Context, pool *pgxpool.Pool) error {
-		rows, err := pool.Query(ctx, `select `+runColumns+` from chainwright.runs r
+		rows, err := pool.Query(ctx, `select `+runColumns+` from chainwright.runs r left join chainwright.owners o on o.id = r.owner
 			where ($1::bool or r.principal = $2) and ($3 = '' or r.kind = $3) and ($4 = '' or r.status = $4)
 				and ($5 = '' or r.key < (select key from chainwright.runs where id = $5))
 			order by r.key desc limit $6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, int64(q.Limit))

@@ -4,9 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -25,8 +23,6 @@ var (
 	callsSQL string
 	//go:embed statements/append.sql
 	appendSQL string
-	//go:embed statements/claim.sql
-	claimSQL string
 )
 
 // errNUL is the error of a text that PostgreSQL can't keep.
@@ -161,54 +157,8 @@ func queueAppend(b *pgx.Batch, batch *store.Batch) *pgx.QueuedQuery {
 		last = t.Seq
 	}
 	return b.Queue(appendSQL, batch.RunID, batch.Owner, last, column.Map(batch.Counts), batch.Status, column.Problem(batch.Problem), column.Nanos(batch.CompletedAt),
-		tasks, elements, seqs, states, attempts, ats, starts, nexts, generations, skips, problems, sizes, results)
-}
-
-func queueBeat(b *pgx.Batch, owner string) {
-	host, _ := os.Hostname()
-	b.Queue(`insert into chainwright.owners (id, pid, host) values ($1, $2, $3)
-		on conflict (id) do update set beat_at = greatest(owners.beat_at, clock_timestamp())`, owner, int32(os.Getpid()), host) //nolint:gosec // process ids are small
-}
-
-// Beat stores the heartbeat of an owner at once: it does not wait for the queued
-// writes.
-func (s *Store) Beat(ctx context.Context, owner string) error {
-	pool, err := s.open(ctx)
-	if err != nil {
-		return err
-	}
-	b := &pgx.Batch{}
-	queueBeat(b, owner)
-	if err := pool.SendBatch(ctx, b).Close(); err != nil {
-		return s.failed("writing to", err)
-	}
-	return nil
-}
-
-// Claim assigns a run to an owner, if it is free and as the owner read it.
-func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error) {
-	var there, free, taken int
-	unseen := time.Since(claim.UnseenSince).Seconds()
-	err := s.submit(ctx, 0, work{owner: claim.Owner,
-		send: func(b *pgx.Batch) {
-			b.Queue(claimSQL, claim.RunID, claim.Owner, claim.Seq, unseen).QueryRow(func(row pgx.Row) error { return row.Scan(&there, &free, &taken) })
-		},
-		read: func() error {
-			switch {
-			case taken > 0:
-				return nil
-			case free > 0:
-				return store.ErrChanged
-			case there > 0:
-				return store.ErrLost
-			}
-			return store.ErrNotFound
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.Run(ctx, claim.RunID)
+		tasks, elements, seqs, states, attempts, ats, starts, nexts, generations, skips, problems, sizes, results,
+		batch.Epoch, batch.Release, column.Nanos(batch.Wake))
 }
 
 // RequestCancel stores a cancel request for a run's owner.

@@ -59,11 +59,12 @@ func TestEveryVersion(t *testing.T) {
 			if err != nil || len(before) < 5 || before[2].Task != 0 || before[2].Problem.Elements[0].Index != 1 {
 				t.Fatalf("the transitions: %+v, %v", before, err)
 			}
-			if _, err := s.Claim(t.Context(), store.Claim{RunID: tree, Owner: "me", UnseenSince: column.Moment(1), Seq: run.Seq}); err != nil {
+			claimed, err := s.Claim(t.Context(), store.Claim{RunID: tree, Owner: "me", UnseenSince: column.Moment(1), Seq: run.Seq})
+			if err != nil {
 				t.Fatal(err)
 			}
 			done := make(chan error, 1)
-			s.Append(&store.Batch{RunID: tree, Owner: "me", Transitions: []store.Transition{{Seq: 100, Task: 0, Element: 2, State: "completed", Result: []byte("1")}}}, func(err error) { done <- err })
+			s.Append(&store.Batch{RunID: tree, Owner: "me", Epoch: claimed.Epoch, Transitions: []store.Transition{{Seq: 100, Task: 0, Element: 2, State: "completed", Result: []byte("1")}}}, func(err error) { done <- err })
 			if err := <-done; err != nil {
 				t.Fatal(err)
 			}

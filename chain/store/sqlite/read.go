@@ -20,21 +20,24 @@ func (s *Store) settled(ctx context.Context) (*sql.DB, error) {
 	return db, s.Flush(ctx)
 }
 
-const runColumns = `r.id, kind, principal, name, user_id, coalesce(idem_key, ''), coalesce(digest, ''), owner, coalesce(o.beat_at, 0),
+const runColumns = `r.id, kind, principal, name, user_id, coalesce(idem_key, ''), coalesce(digest, ''), owner, coalesce(o.beat_at, 0), coalesce(o.pid, 0), coalesce(o.host, ''),
+	epoch, crashes, owned_at, wake_at,
 	status, counts, problem, max_parallel, on_failure, seq, created_at, completed_at, attempts,
 	coalesce(policy, ''), coalesce(config, ''), coalesce(trace, ''), labels`
 
 // scanRun reads runColumns, and into more the columns after them.
 func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) error {
 	var numbers, problem, labels []byte
-	var seen, created, completed int64
+	var seen, since, wake, created, completed int64
 	var attempts sql.NullInt64
-	err := row.Scan(append([]any{&run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &seen,
+	err := row.Scan(append([]any{&run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &seen, &run.OwnerPID, &run.OwnerHost,
+		&run.Epoch, &run.Crashes, &since, &wake,
 		&run.Status, &numbers, &problem, &run.MaxParallel, &run.OnFailure, &run.Seq, &created, &completed, &attempts,
 		&run.Policy, &run.Config, &run.Trace, &labels}, more...)...)
 	if err != nil {
 		return err
 	}
+	run.OwnerSince, run.Wake = column.Moment(since), column.Moment(wake)
 	run.OwnerSeen, run.CreatedAt, run.CompletedAt = column.Moment(seen), column.Moment(created), column.Moment(completed)
 	if run.Problem, err = column.ReadProblem(problem); err != nil {
 		return err
@@ -132,15 +135,14 @@ func (s *Store) Head(ctx context.Context, id string, seq int64, n int) ([]byte, 
 	return head, nil
 }
 
-// Elements reads the final transitions of a task's elements.
+// Elements reads the transitions of a task's elements.
 func (s *Store) Elements(ctx context.Context, id string, task int, after int64) ([]store.Transition, error) {
 	db, err := s.settled(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := db.QueryContext(ctx, `select `+transitionColumns+`, t.result from transitions t
-		where t.run = (select key from runs where id = ?) and t.task = ? and t.seq > ? and t.element > 0
-			and t.state not in ('pending', 'in_progress') order by t.seq`, id, task, after)
+		where t.run = (select key from runs where id = ?) and t.task = ? and t.seq > ? and t.element > 0 order by t.seq`, id, task, after)
 	list, err := scanTransitions(rows, err, id)
 	if len(list) == 0 && err == nil {
 		_, err = s.Run(ctx, id)

@@ -77,6 +77,7 @@ type Store struct {
 	closed bool
 	read   *sql.DB
 	write  *sql.DB
+	beats  *sql.DB // made for the first heartbeat
 	// writer receives the writer's last error when it has ended. It is nil before
 	// the writer starts.
 	writer chan error
@@ -130,6 +131,27 @@ func (s *Store) open(ctx context.Context) (*sql.DB, error) {
 		s.writer <- errors.Join(statements.close(), conn.Close())
 	}()
 	return read, nil
+}
+
+// beatConnection returns the connection for heartbeats.
+func (s *Store) beatConnection() (*sql.DB, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, store.ErrClosed
+	}
+	if s.beats == nil {
+		abs, err := filepath.Abs(s.path)
+		if err != nil {
+			return nil, fmt.Errorf("opening the store: %w", err)
+		}
+		limit := min(s.opts.BusyTimeout, beatTimeout)
+		if s.beats, err = sql.Open("sqlite", DSN(abs, fmt.Sprintf("busy_timeout(%d)", limit.Milliseconds()), "synchronous(normal)")); err != nil {
+			return nil, fmt.Errorf("opening the store %s: %w", s.path, err)
+		}
+		s.beats.SetMaxOpenConns(1)
+	}
+	return s.beats, nil
 }
 
 // openBehind opens the file in the background, unless it is open. If that fails,
@@ -214,13 +236,17 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	read, write, writer := s.read, s.write, s.writer
+	read, write, beats, writer := s.read, s.write, s.beats, s.writer
 	s.mu.Unlock()
 	s.queue.Close()
 	if read == nil {
 		return nil
 	}
-	if err := errors.Join(<-writer, read.Close(), write.Close()); err != nil {
+	errs := []error{<-writer, read.Close(), write.Close()}
+	if beats != nil {
+		errs = append(errs, beats.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("closing the store %s: %w", s.path, err)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -17,8 +16,8 @@ import (
 
 // statements are the prepared statements of the writer.
 type statements struct {
-	run, calls, tree, transition, touch, finish, beat, byKey, key *sql.Stmt
-	all                                                           []*sql.Stmt
+	run, calls, tree, transition, touch, finish, release, beat, byKey, key *sql.Stmt
+	all                                                                    []*sql.Stmt
 }
 
 // blockRows is the number of calls that one statement inserts when there are as
@@ -28,8 +27,8 @@ const blockRows = 32
 
 const (
 	insertRun = `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, arguments,
-		max_parallel, on_failure, seq, created_at, completed_at, attempts, result, policy, config, trace, labels) values `
-	runRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+		max_parallel, on_failure, seq, created_at, completed_at, attempts, result, policy, config, trace, labels, owned_at) values `
+	runRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 	insertCalls = `insert into runs (owner, policy, config, principal, id, name, status, problem, arguments, created_at, completed_at, attempts, result,
 		kind, user_id, max_parallel, on_failure, seq) values `
@@ -47,10 +46,11 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.tree, `insert into trees (run, tree, inputs, tasks, parent) values (?,?,?,?,?)`},
 		{&s.transition, `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result)
 			values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
-		{&s.touch, `update runs set seq = max(seq, ?), counts = coalesce(?, counts) where key = ? and owner = ?`},
-		{&s.finish, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ?`},
+		{&s.touch, `update runs set seq = max(seq, ?), counts = coalesce(?, counts) where key = ? and owner = ? and epoch = ?`},
+		{&s.finish, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ? and epoch = ?`},
+		{&s.release, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), owner = '', wake_at = ? where key = ? and owner = ? and epoch = ?`},
 		{&s.key, `select key from runs where id = ?`},
-		{&s.beat, `insert into owners values (?, ?, ?, ?, ?) on conflict (id) do update set beat_at = excluded.beat_at`},
+		{&s.beat, beatSQL},
 		{&s.byKey, `select id from runs where principal = ? and idem_key = ?`},
 	} {
 		stmt, err := conn.PrepareContext(ctx, p.text)
@@ -190,7 +190,7 @@ func appendRow(to []any, run *store.Run) []any {
 	return append(to, run.ID, run.Kind, run.Principal, run.Name, run.UserID, text(run.Key), text(run.Digest), run.Owner,
 		run.Status, text(column.Map(run.Counts)), problem, arguments, int64(run.MaxParallel), run.OnFailure,
 		run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt), attempts, result,
-		text(run.Policy), text(run.Config), text(run.Trace), text(column.Map(run.Labels)))
+		text(run.Policy), text(run.Config), text(run.Trace), text(column.Map(run.Labels)), column.Nanos(run.CreatedAt))
 }
 
 func (w *writer) append(batch *store.Batch) error {
@@ -203,11 +203,14 @@ func (w *writer) append(batch *store.Batch) error {
 		return err
 	}
 	var result sql.Result
-	if batch.Status == "" {
-		result, err = w.stmt.touch.Exec(seq, text(column.Map(batch.Counts)), run, batch.Owner)
-	} else {
+	switch {
+	case batch.Release:
+		result, err = w.stmt.release.Exec(seq, text(column.Map(batch.Counts)), column.Nanos(batch.Wake), run, batch.Owner, batch.Epoch)
+	case batch.Status == "":
+		result, err = w.stmt.touch.Exec(seq, text(column.Map(batch.Counts)), run, batch.Owner, batch.Epoch)
+	default:
 		delete(w.keys, batch.RunID) // it may be removed, and its key used again
-		result, err = w.stmt.finish.Exec(seq, text(column.Map(batch.Counts)), batch.Status, text(column.Problem(batch.Problem)), column.Nanos(batch.CompletedAt), run, batch.Owner)
+		result, err = w.stmt.finish.Exec(seq, text(column.Map(batch.Counts)), batch.Status, text(column.Problem(batch.Problem)), column.Nanos(batch.CompletedAt), run, batch.Owner, batch.Epoch)
 	}
 	if err != nil {
 		return err
@@ -248,52 +251,6 @@ func (w *writer) key(id string) (key int64, err error) {
 	}
 	w.keys[id] = key
 	return key, nil
-}
-
-func (w *writer) beat(owner string) error {
-	host, _ := os.Hostname()
-	now := time.Now().UnixNano()
-	_, err := w.stmt.beat.Exec(owner, os.Getpid(), host, now, now)
-	return err
-}
-
-// Beat stores the heartbeat of an owner.
-func (s *Store) Beat(ctx context.Context, owner string) error {
-	return s.submit(ctx, 0, func(w *writer) error { return w.beat(owner) })
-}
-
-// Claim assigns a run to an owner, if it is free and as the owner read it.
-func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error) {
-	err := s.submit(ctx, 0, func(w *writer) error {
-		if err := w.beat(claim.Owner); err != nil {
-			return err
-		}
-		var seq int64
-		err := w.conn.QueryRowContext(context.Background(), `select seq from runs where id = ?2
-			and (status not in ('pending', 'in_progress') or owner = ?1
-				or coalesce((select beat_at from owners where owners.id = runs.owner), 0) < ?3)`,
-			claim.Owner, claim.RunID, claim.UnseenSince.UnixNano()).Scan(&seq)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return store.ErrLost
-		case err != nil:
-			return err
-		case seq != claim.Seq:
-			return store.ErrChanged
-		}
-		_, err = w.conn.ExecContext(context.Background(), `update runs set owner = ?, status = 'in_progress', problem = null, completed_at = 0 where id = ?`,
-			claim.Owner, claim.RunID)
-		return err
-	})
-	if errors.Is(err, store.ErrLost) {
-		if _, missing := s.Run(ctx, claim.RunID); missing != nil {
-			return nil, missing
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.Run(ctx, claim.RunID)
 }
 
 // RequestCancel stores a cancel request for a run's owner.

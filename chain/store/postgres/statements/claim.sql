@@ -6,10 +6,11 @@ with there as (
   from chainwright.runs r where r.id = $1 for update
 ), free as (
   select key, seq from there
-  where status not in ('pending', 'in_progress') or owner = $2
+  where status not in ('pending', 'in_progress') or owner in ($2, '')
     or coalesce(beat_at < clock_timestamp() - make_interval(secs => $4::float8), true)
 ), taken as (
-  update chainwright.runs r set owner = $2, status = 'in_progress', problem = '', completed_at = 0
+  update chainwright.runs r set owner = $2, status = 'in_progress', problem = '', completed_at = 0,
+    epoch = r.epoch + 1, crashes = $5, owned_at = clock_timestamp(), wake_at = null
   from free where r.key = free.key and free.seq = $3
   returning 1
 )
