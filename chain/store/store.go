@@ -23,6 +23,8 @@ var (
 	ErrChanged = fmt.Errorf("%w, or did since it was read", ErrLost)
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("the store is closed")
+	// ErrFull: there is no room for another note of the kind.
+	ErrFull = errors.New("the store has no room for it now")
 )
 
 // Store keeps runs. Implementations are safe for concurrent use, and a read
@@ -80,6 +82,9 @@ type Store interface {
 	TakeCancels(ctx context.Context, owner string) ([]Cancel, error)
 	// Beat stores the heartbeat of an owner. It does not wait for queued writes.
 	Beat(ctx context.Context, owner string) error
+
+	// Notes are what processes share besides runs.
+	Notes
 
 	// Flush returns when everything that was queued before is durable.
 	Flush(ctx context.Context) error

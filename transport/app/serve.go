@@ -72,7 +72,7 @@ func (a *App) mcpServer() *mcp.Server {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.mcp == nil {
-		a.mcp = mcp.New(a.tools, mcp.Options{Version: a.options.version})
+		a.mcp = mcp.New(a.tools, mcp.Options{Version: a.options.version, Notes: a.store})
 		if a.folder != nil {
 			a.folder.Watch()
 		}

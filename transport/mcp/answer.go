@@ -123,7 +123,7 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 		case state != "":
 			return s.encodeQuestion(c, pending.Question, state), nil
 		case no != nil:
-			return s.refuse(ctx, c, no), nil
+			return s.refuse(ctx, c, no)
 		}
 	}
 	if c.task != nil || len(c.capabilities) > len("{}") {

@@ -39,9 +39,17 @@ func (s *Server) round(ctx context.Context, c *Call, pending *tools.Pending) (no
 	case err != nil:
 		return pending.Answer("", err), ""
 	case c.state == "" || !given:
-		return nil, s.states.issue(binding)
+		state, err := s.states.issue(ctx, binding)
+		if err != nil {
+			return pending.Answer("", unkept(err)), ""
+		}
+		return nil, state
 	}
-	if err := s.states.redeem(c.state, binding); err != nil {
+	var unusable *executors.Error
+	switch err := s.states.redeem(ctx, c.state, binding); {
+	case errors.As(err, &unusable):
+		return pending.Answer("", unusable), ""
+	case err != nil:
 		return pending.Answer("", executors.Errorf(executors.PermissionDenied, "the requestState is refused: %w; nothing was started", err).
 			WithField("requestState").WithHint("call the tool again without requestState and inputResponses: the person is then asked again")), ""
 	}

@@ -1,21 +1,24 @@
 package mcp
 
 import (
+	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
-	"maps"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/chainwright/chainwright/chain/store"
 )
 
 // The reasons for refusing a state.
 var (
-	errStateForged    = errors.New("this server did not issue it since its start, or it was changed")
+	errStateForged    = errors.New("this server did not issue it in the last hours, or it was changed")
 	errStateExpired   = errors.New("it has expired")
 	errStateUsed      = errors.New("it was used before")
 	errStateTool      = errors.New("it belongs to a call of another tool")
@@ -34,11 +37,16 @@ type stateBinding struct {
 }
 
 const (
-	stateVersion = "1."
+	stateVersion = "2."
 	nonceLen     = 16
 	timeLen      = 8
 	hashLen      = sha256.Size
-	bodyLen      = nonceLen + timeLen + 4*hashLen
+	// A body is a nonce, the number of the key, the time of expiry, and the hashes
+	// of the binding.
+	keyAt   = nonceLen
+	timeAt  = keyAt + timeLen
+	hashAt  = timeAt + timeLen
+	bodyLen = hashAt + 4*hashLen
 )
 
 // stateEncoding is strict: each state has exactly one encoding.
@@ -47,43 +55,38 @@ var stateEncoding = base64.RawURLEncoding.Strict()
 // stateKeeper signs the state that a client of the newest revision sends back
 // with a person's answer, and accepts each state once. The server stores nothing
 // while the person thinks: the state has the question, the caller and the time
-// until which the answer is valid, and the signature proves that this server
-// issued it.
+// until which the answer is valid, and the signature proves that this server, or
+// another one with the same store, issued it.
 type stateKeeper struct {
-	key  [sha256.Size]byte
+	keys *stateKeys
 	life time.Duration
-	now  func() time.Duration
-
-	mu    sync.Mutex
-	used  map[[nonceLen]byte]time.Duration // the time until which it must be remembered
-	swept time.Duration
 }
 
-// newStateKeeper returns a keeper with a new key, whose states are valid for the
-// given time.
-func newStateKeeper(life time.Duration) *stateKeeper {
-	// Time is measured from here, so that a change of the clock does not make
-	// an old state valid again. The key does not outlive the process either.
-	start := time.Now()
-	k := &stateKeeper{life: life, used: map[[nonceLen]byte]time.Duration{}, now: func() time.Duration { return time.Since(start) }}
-	_, _ = rand.Read(k.key[:]) // never fails
-	return k
+// newStateKeeper returns a keeper whose states are valid for the given time.
+func newStateKeeper(notes store.Notes, life time.Duration) *stateKeeper {
+	return &stateKeeper{keys: newStateKeys(notes, life), life: life}
 }
 
 // issue returns a state for a binding.
-func (k *stateKeeper) issue(b stateBinding) string {
-	body := make([]byte, bodyLen, bodyLen+sha256.Size)
-	_, _ = rand.Read(body[:nonceLen])
-	binary.BigEndian.PutUint64(body[nonceLen:], uint64(k.now()+k.life))
-	for i, hash := range b.hashes() {
-		copy(body[nonceLen+timeLen+i*hashLen:], hash[:])
+func (k *stateKeeper) issue(ctx context.Context, b stateBinding) (string, error) {
+	number := k.keys.current()
+	key, err := k.keys.forIssue(ctx, number)
+	if err != nil {
+		return "", err
 	}
-	return stateVersion + stateEncoding.EncodeToString(append(body, k.sign(body)...))
+	body := make([]byte, bodyLen, bodyLen+sha256.Size)
+	_, _ = rand.Read(body[:nonceLen]) // never fails
+	binary.BigEndian.PutUint64(body[keyAt:], uint64(number))
+	binary.BigEndian.PutUint64(body[timeAt:], uint64(k.keys.now().Add(k.life).UnixNano()))
+	for i, hash := range b.hashes() {
+		copy(body[hashAt+i*hashLen:], hash[:])
+	}
+	return stateVersion + stateEncoding.EncodeToString(append(body, sign(key, body)...)), nil
 }
 
 // redeem accepts a state once, for the binding that it was issued for. With
 // another binding it fails, and the state can still be used.
-func (k *stateKeeper) redeem(state string, b stateBinding) error {
+func (k *stateKeeper) redeem(ctx context.Context, state string, b stateBinding) error {
 	text, ok := strings.CutPrefix(state, stateVersion)
 	if !ok || len(text) != stateEncoding.EncodedLen(bodyLen+sha256.Size) {
 		return errStateForged
@@ -93,16 +96,23 @@ func (k *stateKeeper) redeem(state string, b stateBinding) error {
 		return errStateForged
 	}
 	body, signature := raw[:bodyLen], raw[bodyLen:]
-	if !hmac.Equal(signature, k.sign(body)) {
+	key, err := k.keys.forCheck(ctx, int64(binary.BigEndian.Uint64(body[keyAt:]))) //nolint:gosec // it is compared only
+	if err != nil {
+		return err
+	}
+	if key == nil || !hmac.Equal(signature, sign(key, body)) {
 		return errStateForged
 	}
 	for i, hash := range b.hashes() {
-		at := nonceLen + timeLen + i*hashLen
+		at := hashAt + i*hashLen
 		if !hmac.Equal(body[at:at+hashLen], hash[:]) {
 			return stateMismatches[i]
 		}
 	}
-	return k.use([nonceLen]byte(body), time.Duration(binary.BigEndian.Uint64(body[nonceLen:])))
+	if k.keys.now().UnixNano() > int64(binary.BigEndian.Uint64(body[timeAt:])) { //nolint:gosec // it is signed
+		return errStateExpired
+	}
+	return k.use(ctx, body[:nonceLen])
 }
 
 // stateMismatches are in the order of a binding's hashes. The principal is checked
@@ -116,28 +126,24 @@ func (b *stateBinding) hashes() [4][hashLen]byte {
 	}
 }
 
-func (k *stateKeeper) sign(body []byte) []byte {
-	mac := hmac.New(sha256.New, k.key[:])
+func sign(key, body []byte) []byte {
+	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(stateVersion))
 	mac.Write(body)
 	return mac.Sum(nil)
 }
 
-// use records that a state was used, until it would have expired.
-func (k *stateKeeper) use(nonce [nonceLen]byte, expiry time.Duration) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	now := k.now()
-	if now-k.swept > k.life {
-		maps.DeleteFunc(k.used, func(_ [nonceLen]byte, until time.Duration) bool { return until < now })
-		k.swept = now
-	}
-	if _, was := k.used[nonce]; was {
+// use records that a state was used, for longer than its key is accepted: a
+// change of the clock does not make it valid again.
+func (k *stateKeeper) use(ctx context.Context, nonce []byte) error {
+	mine := make([]byte, nonceLen)
+	_, _ = rand.Read(mine)
+	first, err := k.keys.notes.Keep(ctx, store.Note{Kind: usedStates, Name: hex.EncodeToString(nonce), Value: mine, Life: k.keys.life})
+	switch {
+	case err != nil:
+		return unkept(err)
+	case !bytes.Equal(first, mine):
 		return errStateUsed
 	}
-	if now > expiry {
-		return errStateExpired
-	}
-	k.used[nonce] = expiry
 	return nil
 }

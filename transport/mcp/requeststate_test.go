@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -8,29 +9,42 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/memory"
 )
 
 var asked = stateBinding{Tool: "wipe", Arguments: `{"path":"a"}`, Principal: "ann", Subject: "wipe a"}
 
-// at returns a keeper whose time the test sets.
-func at(now *time.Duration) *stateKeeper {
-	k := newStateKeeper(time.Minute)
-	k.now = func() time.Duration { return *now }
+// at returns a keeper of a server with these notes, whose time the test sets.
+func at(notes store.Notes, now *time.Time) *stateKeeper {
+	k := newStateKeeper(notes, time.Minute)
+	k.keys.now = func() time.Time { return *now }
 	return k
+}
+
+// issue returns a state for asked.
+func issue(t testing.TB, k *stateKeeper) string {
+	t.Helper()
+	state, err := k.issue(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
 }
 
 // A state is accepted once, for the call that it was issued for.
 func TestStateOnce(t *testing.T) {
 	t.Parallel()
-	k := newStateKeeper(time.Minute)
-	state := k.issue(asked)
-	if other := k.issue(asked); other == state {
+	k := newStateKeeper(memory.NewNotes(), time.Minute)
+	state := issue(t, k)
+	if other := issue(t, k); other == state {
 		t.Error("two states are the same")
 	}
-	if err := k.redeem(state, asked); err != nil {
+	if err := k.redeem(t.Context(), state, asked); err != nil {
 		t.Fatal(err)
 	}
-	if err := k.redeem(state, asked); !errors.Is(err, errStateUsed) {
+	if err := k.redeem(t.Context(), state, asked); !errors.Is(err, errStateUsed) {
 		t.Errorf("used twice: %v", err)
 	}
 }
@@ -38,8 +52,8 @@ func TestStateOnce(t *testing.T) {
 // With another call, the state is refused, and can still be used.
 func TestStateBinding(t *testing.T) {
 	t.Parallel()
-	k := newStateKeeper(time.Minute)
-	state := k.issue(asked)
+	k := newStateKeeper(memory.NewNotes(), time.Minute)
+	state := issue(t, k)
 	for name, c := range map[string]struct {
 		change func(*stateBinding)
 		want   error
@@ -53,65 +67,114 @@ func TestStateBinding(t *testing.T) {
 	} {
 		b := asked
 		c.change(&b)
-		if err := k.redeem(state, b); !errors.Is(err, c.want) {
+		if err := k.redeem(t.Context(), state, b); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := k.redeem(state, asked); err != nil {
+	if err := k.redeem(t.Context(), state, asked); err != nil {
 		t.Errorf("it was used up: %v", err)
 	}
 }
 
-// An expired state is refused. A used state is remembered for as long as it
-// would be valid, and no longer.
+// An expired state is refused, and a used one is refused at any time: also if the
+// clock is set back.
 func TestStateTime(t *testing.T) {
 	t.Parallel()
-	now := time.Duration(0)
-	k := at(&now)
-	late, used := k.issue(asked), k.issue(asked)
-	if err := k.redeem(used, asked); err != nil {
+	start := time.Now().Truncate(keyPeriod)
+	now := start
+	k := at(memory.NewNotes(), &now)
+	late, used := issue(t, k), issue(t, k)
+	if err := k.redeem(t.Context(), used, asked); err != nil {
 		t.Fatal(err)
 	}
-	now = time.Minute
-	if err := k.redeem(used, asked); !errors.Is(err, errStateUsed) {
+	now = start.Add(time.Minute)
+	if err := k.redeem(t.Context(), used, asked); !errors.Is(err, errStateUsed) {
 		t.Errorf("in its last moment: %v", err)
 	}
-	now += time.Nanosecond
-	if err := k.redeem(late, asked); !errors.Is(err, errStateExpired) {
+	now = now.Add(time.Nanosecond)
+	if err := k.redeem(t.Context(), late, asked); !errors.Is(err, errStateExpired) {
 		t.Errorf("late: %v", err)
 	}
-	if err := k.redeem(used, asked); err == nil || len(k.used) != 0 {
-		t.Errorf("%v, and %d are remembered", err, len(k.used))
+	now = start.Add(3 * keyPeriod)
+	_ = issue(t, k)
+	if err := k.redeem(t.Context(), late, asked); !errors.Is(err, errStateForged) {
+		t.Errorf("when its key is gone: %v", err)
+	}
+	now = start.Add(time.Second)
+	if err := k.redeem(t.Context(), used, asked); !errors.Is(err, errStateUsed) {
+		t.Errorf("after the clock was set back: %v", err)
+	}
+}
+
+// Servers with the same notes accept each other's states, together once, also
+// those that were signed with the key of the period before.
+func TestStateOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	notes := memory.NewNotes()
+	start := time.Now().Truncate(keyPeriod).Add(keyPeriod)
+	asking, answering := start.Add(-time.Second), start.Add(time.Second)
+	a, b := at(notes, &asking), at(notes, &answering)
+	_ = issue(t, b) // its period has another key
+	state := issue(t, a)
+	if err := b.redeem(t.Context(), state, asked); err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range map[string]*stateKeeper{"the first": a, "the second": b, "a new one": at(notes, &answering)} {
+		if err := k.redeem(t.Context(), state, asked); !errors.Is(err, errStateUsed) {
+			t.Errorf("again at %s: %v", name, err)
+		}
+	}
+	if err := b.redeem(t.Context(), issue(t, at(memory.NewNotes(), &asking)), asked); !errors.Is(err, errStateForged) {
+		t.Errorf("of a server with other notes: %v", err)
+	}
+}
+
+// away are notes that can't be used.
+type away struct{ *memory.Notes }
+
+func (away) Keep(context.Context, store.Note) ([]byte, error) { return nil, errors.New("away") }
+
+// Without notes nothing is issued, and nothing accepted: it could be used twice.
+func TestStateWithoutNotes(t *testing.T) {
+	t.Parallel()
+	notes := memory.NewNotes()
+	state := issue(t, newStateKeeper(notes, time.Minute))
+	k := newStateKeeper(away{notes}, time.Minute)
+	if _, err := k.issue(t.Context(), asked); err == nil {
+		t.Error("issued")
+	}
+	if err := k.redeem(t.Context(), state, asked); err == nil || errors.Is(err, errStateForged) {
+		t.Errorf("redeemed: %v", err)
 	}
 }
 
 // A state with any single character changed is refused.
 func TestStateTampered(t *testing.T) {
 	t.Parallel()
-	k := newStateKeeper(time.Minute)
-	state := k.issue(asked)
+	k := newStateKeeper(memory.NewNotes(), time.Minute)
+	state := issue(t, k)
 	for i := range len(state) {
 		for _, c := range []byte{'A', 'B', '_', '=', '.', '\n'} {
 			if state[i] == c {
 				continue
 			}
 			changed := state[:i] + string(c) + state[i+1:]
-			if err := k.redeem(changed, asked); !errors.Is(err, errStateForged) {
+			if err := k.redeem(t.Context(), changed, asked); !errors.Is(err, errStateForged) {
 				t.Fatalf("character %d as %q: %v", i, c, err)
 			}
 		}
 	}
 	for name, other := range map[string]string{
 		"nothing": "", "only a stateVersion": stateVersion, "cut": state[:len(state)-1], "longer": state + "A", "twice": state + state,
-		"another server's": newStateKeeper(time.Minute).issue(asked), "line ends inside": state[:9] + "\r\n" + state[9:],
+		"another server's": issue(t, newStateKeeper(memory.NewNotes(), time.Minute)), "line ends inside": state[:9] + "\r\n" + state[9:],
 		"unsigned": stateVersion + base64.RawURLEncoding.EncodeToString(make([]byte, bodyLen+32)),
 		"long":     stateVersion + strings.Repeat("A", 1<<20),
 	} {
-		if err := k.redeem(other, asked); !errors.Is(err, errStateForged) {
+		if err := k.redeem(t.Context(), other, asked); !errors.Is(err, errStateForged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := k.redeem(state, asked); err != nil {
+	if err := k.redeem(t.Context(), state, asked); err != nil {
 		t.Errorf("the real one: %v", err)
 	}
 }
@@ -119,14 +182,14 @@ func TestStateTampered(t *testing.T) {
 // If many send one state at the same time, one of them is accepted.
 func TestStateAtOnce(t *testing.T) {
 	t.Parallel()
-	k := newStateKeeper(time.Minute)
+	k := newStateKeeper(memory.NewNotes(), time.Minute)
 	for range 50 {
-		state := k.issue(asked)
+		state := issue(t, k)
 		var through atomic.Int64
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				if k.redeem(state, asked) == nil {
+				if k.redeem(t.Context(), state, asked) == nil {
 					through.Add(1)
 				}
 			})
@@ -140,14 +203,14 @@ func TestStateAtOnce(t *testing.T) {
 
 // Only issued states are accepted.
 func FuzzRedeemState(f *testing.F) {
-	k := newStateKeeper(time.Hour)
-	real := k.issue(asked)
+	k := newStateKeeper(memory.NewNotes(), time.Hour)
+	real := issue(f, k)
 	f.Add(real)
 	f.Add(real + "=")
 	f.Add(stateVersion)
-	f.Add("2." + real[2:])
+	f.Add("1." + real[2:])
 	f.Fuzz(func(t *testing.T, state string) {
-		if err := k.redeem(state, asked); err == nil && state != real {
+		if err := k.redeem(t.Context(), state, asked); err == nil && state != real {
 			t.Errorf("%q got through", state)
 		}
 	})

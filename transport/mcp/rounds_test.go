@@ -155,7 +155,7 @@ func TestRoundsRefuse(t *testing.T) {
 	for name, c := range map[string]struct{ principal, tool, arguments, state, responses, kind, text string }{
 		"tampered":            {"", "test_wipe", arguments, changed(state), yes, "permission_denied", "or it was changed"},
 		"made up":             {"", "test_wipe", arguments, "yes", yes, "permission_denied", "did not issue it"},
-		"of another process":  {"", "test_wipe", arguments, elsewhere.asks("test_wipe", arguments), yes, "permission_denied", "since its start"},
+		"of another process":  {"", "test_wipe", arguments, elsewhere.asks("test_wipe", arguments), yes, "permission_denied", "in the last hours"},
 		"other arguments":     {"", "test_wipe", `{"what":"b"}`, state, yes, "permission_denied", "other arguments"},
 		"one argument more":   {"", "test_wipe", `{"what":"a","fail":true}`, state, yes, "permission_denied", "other arguments"},
 		"another tool":        {"", "run_task_tree", wipeTree, state, yes, "permission_denied", "another tool"},

@@ -15,6 +15,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/memory"
 	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/tools"
 )
@@ -26,6 +28,9 @@ type Options struct {
 	// AnswerWithin is the time limit for a person's answer
 	// (tools.AnswerWithin).
 	AnswerWithin time.Duration
+	// Notes are where what confirmations and refused tasks need is kept. Servers
+	// that share them answer for each other. The default ends with the process.
+	Notes store.Notes
 	// TaskAfter is how long a call may take before it is answered with a task,
 	// if the client takes tasks (2 s).
 	TaskAfter time.Duration
@@ -71,6 +76,9 @@ func New(set *tools.Set, opts Options) *Server {
 	if opts.AnswerWithin == 0 {
 		opts.AnswerWithin = tools.AnswerWithin
 	}
+	if opts.Notes == nil {
+		opts.Notes = memory.NewNotes()
+	}
 	completer := &completer{set}
 	sdk := server.NewMCPServer("chainwright", opts.Version,
 		server.WithTitle("Chainwright"),
@@ -94,9 +102,9 @@ func New(set *tools.Set, opts Options) *Server {
 	sdk.SetResourceTemplates(resourceTemplates(set)...)
 	sdk.SetPrompts(serverPrompts(set)...)
 	set.OnChange(publish)
-	kept := &keptResults{}
+	kept := &keptResults{opts.Notes}
 	s := Wrap(sdk, &setTasks{set, kept})
-	s.set, s.kept, s.taskAfter, s.answerWithin, s.states = set, kept, opts.TaskAfter, opts.AnswerWithin, newStateKeeper(opts.AnswerWithin)
+	s.set, s.kept, s.taskAfter, s.answerWithin, s.states = set, kept, opts.TaskAfter, opts.AnswerWithin, newStateKeeper(opts.Notes, opts.AnswerWithin)
 	return s
 }
 

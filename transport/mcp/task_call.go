@@ -73,7 +73,7 @@ func (s *Server) start(ctx context.Context, c *Call, pending *tools.Pending) ([]
 func (s *Server) startTask(ctx context.Context, c *Call, pending *tools.Pending) ([]byte, *jsonrpc.Error) {
 	res, id := pending.Launch(ctx, 0)
 	if res != nil && res.RunID == "" {
-		return s.refuse(ctx, c, res), nil
+		return s.refuse(ctx, c, res)
 	}
 	if res != nil {
 		id = res.RunID // it has ended already
@@ -84,11 +84,15 @@ func (s *Server) startTask(ctx context.Context, c *Call, pending *tools.Pending)
 }
 
 // refuse returns the reply to a call that its person did not agree to.
-func (s *Server) refuse(ctx context.Context, c *Call, no *tools.Result) []byte {
+func (s *Server) refuse(ctx context.Context, c *Call, no *tools.Result) ([]byte, *jsonrpc.Error) {
 	if c.task == nil {
-		return s.encode(c, no)
+		return s.encode(c, no), nil
 	}
-	return s.encodeCreated(c, s.kept.add(tools.CallerFrom(ctx).Principal, no))
+	task, err := s.kept.add(context.WithoutCancel(ctx), tools.CallerFrom(ctx).Principal, no)
+	if err != nil {
+		return nil, refusedTask(err)
+	}
+	return s.encodeCreated(c, task), nil
 }
 
 // created returns the reply to a call that became a task.

@@ -34,8 +34,8 @@ func (s *setTasks) Cancel(ctx context.Context, id string) (*Task, *executors.Err
 
 // either returns a kept result as a task, or the task that read returns.
 func (s *setTasks) either(ctx context.Context, id string, read func(context.Context, string) (*tools.Task, *executors.Error)) (*Task, *executors.Error) {
-	if task := s.kept.get(tools.CallerFrom(ctx).Principal, id); task != nil {
-		return task, nil
+	if kept, err := s.kept.get(ctx, tools.CallerFrom(ctx).Principal, id); err != nil || kept != nil {
+		return kept, err
 	}
 	task, err := read(ctx, id)
 	if err != nil {
@@ -59,7 +59,9 @@ func (s *setTasks) List(ctx context.Context, cursor string) ([]Task, string, *ex
 	}
 	var page []Task
 	if cursor == "" {
-		page = s.kept.of(tools.CallerFrom(ctx).Principal)
+		if page, err = s.kept.of(ctx, tools.CallerFrom(ctx).Principal); err != nil {
+			return nil, "", err
+		}
 	}
 	for i := range runs {
 		page = append(page, *taskFrom(&runs[i]))

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"runs of an owner that is gone are free", free},
 		{"lists are paged, the newest first", list},
 		{"cancel requests reach the owner once", cancels},
+		{"a note is kept once, for its life", notes},
 		{"many write at once", many},
 		{"a read sees the writes before it", readYourWrites},
 		{"nothing is written once it is closed", closed},

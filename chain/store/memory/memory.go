@@ -28,6 +28,7 @@ func Open(opts Options) *Store {
 		opts.Bytes = 256 << 20
 	}
 	return &Store{
+		Notes:  NewNotes(),
 		opts:   opts,
 		runs:   map[string]*record{},
 		keys:   map[key]*record{},
@@ -38,6 +39,7 @@ func Open(opts Options) *Store {
 
 // Store is a store.Store in memory.
 type Store struct {
+	*Notes
 	opts Options
 
 	mu      sync.Mutex

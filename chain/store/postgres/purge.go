@@ -24,6 +24,9 @@ func (w *writer) purge() bool {
 		_, err = w.pool.Exec(ctx, `delete from chainwright.owners o where beat_at < clock_timestamp() - make_interval(secs => $1::float8)
 			and not exists (select 1 from chainwright.runs where owner = o.id and completed_at = 0)`, w.store.opts.MaxAge.Seconds())
 	}
+	if err == nil && removed == 0 {
+		_, err = w.pool.Exec(ctx, "delete from chainwright.notes where until < clock_timestamp()")
+	}
 	if err != nil {
 		w.store.opts.OnError(w.store.failed("removing old records from", err))
 	}

@@ -64,6 +64,9 @@ func (w *writer) purgeSome() (removed bool, err error) {
 		if _, err := w.conn.ExecContext(ctx, "delete from cancels where at < ?", aged); err != nil {
 			return err
 		}
+		if _, err := w.conn.ExecContext(ctx, "delete from notes where until < ?", time.Now().UnixNano()); err != nil {
+			return err
+		}
 		_, err = w.conn.ExecContext(ctx, "delete from owners where beat_at < ? and id not in (select owner from runs)", aged)
 		return err
 	}}

@@ -247,7 +247,7 @@ func TestConfirmRounds(t *testing.T) {
 	}
 	restarted := newConfirming(t, time.Minute)
 	restarted.send("%s", call("1", "run_task_tree", oneLine.Replace(tree), accept(a.State)))
-	if m := restarted.reply("1"); m.envelope(t).ErrorType != "permission_denied" || !strings.Contains(m.raw, "since its start") || !strings.Contains(m.raw, "asked again") {
+	if m := restarted.reply("1"); m.envelope(t).ErrorType != "permission_denied" || !strings.Contains(m.raw, "in the last hours") || !strings.Contains(m.raw, "asked again") {
 		t.Errorf("after a restart: %s", m.raw)
 	}
 	c.send("%s", call("2", "test_wipe", `{"what":"a"}`, accept(a.State)))
