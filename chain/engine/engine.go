@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/limit"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
@@ -44,6 +45,7 @@ type Engine struct {
 	process    *limit.Limiter
 	limits     map[string]*limit.Limiter // by executor, of those that have a limit
 	principals *limit.Principals         // nil: principals have no limits
+	treesWith  chain.Engine              // runs the saved trees of tasks; nil: this engine
 
 	mu      sync.Mutex
 	live    map[string]*run           // by run id

@@ -87,8 +87,15 @@ func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
 	case existing == nil:
 		r.drive(ctx, x)
 		return &chain.Run{ID: row.ID}, nil
-	case existing.Digest != row.Digest:
-		return nil, executors.Errorf(executors.ValidationError, "the idempotency key %q was used for another tree or other inputs", opts.IdempotencyKey).
+	}
+	return sameKey(existing, row)
+}
+
+// sameKey returns the run that has the idempotency key of a new one, if it is the
+// same work.
+func sameKey(existing, row *store.Run) (*chain.Run, error) {
+	if existing.Digest != row.Digest {
+		return nil, executors.Errorf(executors.ValidationError, "the idempotency key %q was used for another tree or other inputs", row.Key).
 			WithField("idempotency_key").WithHint("use a new key for a new run")
 	}
 	return &chain.Run{ID: existing.ID, Reused: true}, nil

@@ -82,21 +82,28 @@ func (w *worker) work() {
 }
 
 // do runs a unit. A panic becomes a failure.
-func (w *worker) do(ctx context.Context, u unit) (r report) {
+func (w *worker) do(ctx context.Context, u unit) report {
+	return w.survive(u, func() report {
+		if u.check {
+			return w.check(ctx, u)
+		}
+		r := w.call(ctx, u)
+		if r.state == chain.Failed {
+			r.state, r.out = ending(ctx, r.out)
+		}
+		return r
+	})
+}
+
+// survive makes a failure of a panic.
+func (w *worker) survive(u unit, do func() report) (r report) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.run.engine.opts.Log.Error().Interface("panic", p).Str("run_id", w.run.row.ID).Bytes("stack", debug.Stack()).Msg("a task panicked")
 			r = report{state: chain.Failed, attempts: u.attempts + 1, out: executors.Outcome{Err: executors.Errorf(executors.ExecutionError, "internal error while running the task")}}
 		}
 	}()
-	if u.check {
-		return w.check(ctx, u)
-	}
-	r = w.call(ctx, u)
-	if r.state == chain.Failed {
-		r.state, r.out = ending(ctx, r.out)
-	}
-	return r
+	return do()
 }
 
 // refused returns the report of a unit that failed before its call.
@@ -140,43 +147,9 @@ func (w *worker) condition(ctx context.Context, u unit, t *chain.Task) report {
 // call calls the executor, for one element if the task has elements.
 func (w *worker) call(ctx context.Context, u unit) report {
 	x := w.run
-	t := &x.tree.Tasks[u.task]
-	if u.element >= 0 && t.When != nil {
-		if r := w.condition(ctx, u, t); r.state != chain.InProgress {
-			return r
-		}
-	}
-	var env *expr.Env
-	if _, static := t.Inputs.Static(); !static {
-		env = x.results.env(u)
-	}
-	inputs, problem := step.Inputs(ctx, t, env)
-	if problem != nil {
-		return refused(u, problem)
-	}
-	repeatable := step.Repeatable(t.Definition, inputs)
-	if !repeatable {
-		if err := x.awaitStored(u.startSeq); err != nil {
-			return refused(u, storeError(err))
-		}
-	}
-	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Outermost: x.outermost, Principal: x.row.Principal, OnProgress: w.onProgress}
-	var err error
-	if t.Definition.AcceptsDependencies {
-		if call.Dependencies, err = x.results.dependencies(t); err != nil {
-			return refused(u, storeError(err))
-		}
-	}
-	if _, given := inputs["columns"]; t.Definition.RowsIn != "" && !given {
-		if call.Columns, err = x.results.columns(u.task); err != nil {
-			return refused(u, storeError(err))
-		}
-	}
-	job := step.New(t, call)
-	job.Before, job.Again = u.attempts, w.onAgain
-	if t.Tree != nil {
-		key := fmt.Sprintf("%s %s %d %d", x.row.ID, t.ID, u.element, x.tasks[u.task].generation)
-		job.Tree = nested.Task(x.engine, t, key, x.engine.opts.Grace)
+	job, repeatable, instead := w.prepare(ctx, u)
+	if instead != nil {
+		return *instead
 	}
 	if job.Retry.MaxAttempts > 1 {
 		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) {
@@ -186,11 +159,65 @@ func (w *worker) call(ctx context.Context, u unit) report {
 	}
 	w.deadline.Store(u.at.Add(job.Timeout).UnixNano())
 	out, attempts := job.Do(ctx, x.engine.opts.Registry)
+	return called(&x.tree.Tasks[u.task], out, attempts, repeatable)
+}
+
+// called returns the report of a call that was made.
+func called(t *chain.Task, out executors.Outcome, attempts int, repeatable bool) report {
 	if out.Err != nil {
 		out.Err = step.Explain(t, out.Err)
 		return report{state: chain.Failed, out: out, attempts: attempts, repeatable: repeatable}
 	}
 	return report{state: chain.Completed, out: out, attempts: attempts}
+}
+
+// prepare returns the call of a unit and whether it may be repeated, or the report
+// of a unit that makes no call.
+func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable bool, instead *report) {
+	refuse := func(err *executors.Error) (step.Call, bool, *report) {
+		r := refused(u, err)
+		return step.Call{}, false, &r
+	}
+	x := w.run
+	t := &x.tree.Tasks[u.task]
+	if u.element >= 0 && t.When != nil {
+		if r := w.condition(ctx, u, t); r.state != chain.InProgress {
+			return step.Call{}, false, &r
+		}
+	}
+	var env *expr.Env
+	if _, static := t.Inputs.Static(); !static {
+		env = x.results.env(u)
+	}
+	inputs, problem := step.Inputs(ctx, t, env)
+	if problem != nil {
+		return refuse(problem)
+	}
+	repeatable = step.Repeatable(t.Definition, inputs)
+	if !repeatable {
+		if err := x.awaitStored(u.startSeq); err != nil {
+			return refuse(storeError(err))
+		}
+	}
+	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Outermost: x.outermost, Principal: x.row.Principal, OnProgress: w.onProgress}
+	var err error
+	if t.Definition.AcceptsDependencies {
+		if call.Dependencies, err = x.results.dependencies(t); err != nil {
+			return refuse(storeError(err))
+		}
+	}
+	if _, given := inputs["columns"]; t.Definition.RowsIn != "" && !given {
+		if call.Columns, err = x.results.columns(u.task); err != nil {
+			return refuse(storeError(err))
+		}
+	}
+	job = step.New(t, call)
+	job.Before, job.Again = u.attempts, w.onAgain
+	if t.Tree != nil {
+		key := fmt.Sprintf("%s %s %d %d", x.row.ID, t.ID, u.element, x.tasks[u.task].generation)
+		job.Tree = nested.Task(x.engine.trees(), t, key, x.engine.opts.Grace)
+	}
+	return job, repeatable, nil
 }
 
 // failed records an attempt that failed and will be repeated after a pause.

@@ -31,10 +31,13 @@ func Do(ctx context.Context, policy executors.Retry, try func(attempt int) (err 
 	for n := 1; ; n++ {
 		var again bool
 		err, again = try(n)
-		if err == nil || n >= policy.MaxAttempts || !again || tooLong(ctx, policy, err.RetryAfter) || ctx.Err() != nil {
+		if err == nil || !again {
 			return n, err
 		}
-		pause := Pause(policy, n, err.RetryAfter)
+		pause, again := Next(ctx, policy, n, err.RetryAfter)
+		if !again {
+			return n, err
+		}
 		if waiting != nil {
 			waiting(err, pause)
 		}
@@ -42,6 +45,15 @@ func Do(ctx context.Context, policy executors.Retry, try func(attempt int) (err 
 			return n, err
 		}
 	}
+}
+
+// Next returns how long to wait after the nth attempt, which failed, and whether
+// another one follows. asked is how long the peer asked to wait.
+func Next(ctx context.Context, policy executors.Retry, n int, asked time.Duration) (pause time.Duration, again bool) {
+	if n >= policy.MaxAttempts || tooLong(ctx, policy, asked) || ctx.Err() != nil {
+		return 0, false
+	}
+	return Pause(policy, n, asked), true
 }
 
 // tooLong reports whether a peer asks for a longer wait than the policy allows,

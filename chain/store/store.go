@@ -191,6 +191,9 @@ type Transition struct {
 	// Next is when the next attempt starts; only after a failed attempt that
 	// is repeated.
 	Next time.Time
+	// After is, in a shared batch, the number of the last transition of the
+	// same task and element that the writer knows. It is not stored.
+	After int64
 	// Generation is set on a task that goes back to pending to start over:
 	// elements recorded before this transition no longer count.
 	Generation int
@@ -248,12 +251,43 @@ type Batch struct {
 	Status      string
 	Problem     *Problem
 	CompletedAt time.Time
+	// Shared means that several processes write the record of the run. The
+	// store numbers the transitions then, and sets Seq in them. Nothing is
+	// written, and the answer is ErrChanged, if the record has a transition of
+	// the same task and element after the After of one.
+	Shared bool
 	// Behind means that nothing waits for the batch, so it may be delayed.
 	Behind bool
 	// Release leaves the run in progress, without an owner. It may be claimed
 	// from Wake on; zero: at once.
 	Release bool
 	Wake    time.Time
+}
+
+// Guards returns the first transition of each task and element in a shared
+// batch.
+func (b *Batch) Guards() []Transition {
+	if !b.Shared {
+		return nil
+	}
+	type place struct{ task, element int }
+	seen := make(map[place]bool, len(b.Transitions))
+	var list []Transition
+	for i := range b.Transitions {
+		if at := (place{b.Transitions[i].Task, b.Transitions[i].Element}); !seen[at] {
+			seen[at] = true
+			list = append(list, b.Transitions[i])
+		}
+	}
+	return list
+}
+
+// Number numbers the transitions of a shared batch, which follow the given
+// number.
+func (b *Batch) Number(after int64) {
+	for i := range b.Transitions {
+		b.Transitions[i].Seq = after + int64(i) + 1
+	}
 }
 
 // Query selects runs. Anyone is every principal.

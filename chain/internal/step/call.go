@@ -50,7 +50,7 @@ func New(t *chain.Task, call *executors.Call) Call {
 // Do calls the executor until it succeeds or the retry policy gives up, and
 // returns the last outcome and the number of attempts, those before included.
 func (c *Call) Do(ctx context.Context, registry *executors.Registry) (out executors.Outcome, attempts int) {
-	safe := Repeatable(c.Definition, c.Call.Inputs) || c.Unsafe && registry.Policy().RetryUnsafe()
+	safe := c.safe(registry)
 	made, _ := retry.Do(ctx, c.Retry, func(n int) (*executors.Error, bool) {
 		if n > 1 {
 			again := *c.Call // the executor may have kept the one before
@@ -59,12 +59,7 @@ func (c *Call) Do(ctx context.Context, registry *executors.Registry) (out execut
 				c.Again(time.Now().Add(c.Timeout))
 			}
 		}
-		c.Call.Attempt = c.Before + n
-		if c.Tree != nil {
-			out = registry.InvokeTree(ctx, c.Tree, c.Call, c.Timeout)
-		} else {
-			out = registry.Invoke(ctx, c.Definition.ID, c.Call, c.Timeout)
-		}
+		out = c.attempt(ctx, registry, n)
 		return out.Err, out.Err != nil && c.repeats(out.Err, safe)
 	}, func(err *executors.Error, pause time.Duration) {
 		if c.Failed != nil {
@@ -72,4 +67,28 @@ func (c *Call) Do(ctx context.Context, registry *executors.Registry) (out execut
 		}
 	})
 	return out, c.Before + made
+}
+
+// Once makes the nth attempt only. again reports whether the retry policy has
+// another one follow, after the pause.
+func (c *Call) Once(ctx context.Context, registry *executors.Registry, n int) (out executors.Outcome, pause time.Duration, again bool) {
+	out = c.attempt(ctx, registry, n)
+	if out.Err != nil && c.repeats(out.Err, c.safe(registry)) {
+		pause, again = retry.Next(ctx, c.Retry, n, out.Err.RetryAfter)
+	}
+	return out, pause, again
+}
+
+// safe reports whether the call may be made again after a failure.
+func (c *Call) safe(registry *executors.Registry) bool {
+	return Repeatable(c.Definition, c.Call.Inputs) || c.Unsafe && registry.Policy().RetryUnsafe()
+}
+
+// attempt makes the nth attempt.
+func (c *Call) attempt(ctx context.Context, registry *executors.Registry, n int) executors.Outcome {
+	c.Call.Attempt = c.Before + n
+	if c.Tree != nil {
+		return registry.InvokeTree(ctx, c.Tree, c.Call, c.Timeout)
+	}
+	return registry.Invoke(ctx, c.Definition.ID, c.Call, c.Timeout)
 }

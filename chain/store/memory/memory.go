@@ -135,6 +135,11 @@ func (s *Store) append(batch *store.Batch) error {
 		return store.ErrNotFound
 	case r.run.Owner != batch.Owner || r.run.Epoch != batch.Epoch:
 		return store.ErrLost
+	case r.changed(batch.Guards()):
+		return store.ErrChanged
+	}
+	if batch.Shared {
+		batch.Number(r.run.Seq)
 	}
 	if len(batch.Transitions) > 0 {
 		r.transitions = append(r.transitions, batch.Transitions)
@@ -159,6 +164,24 @@ func (s *Store) append(batch *store.Batch) error {
 	}
 	s.purge()
 	return nil
+}
+
+// changed reports whether there is a later transition of one of the guards.
+func (r *record) changed(guards []store.Transition) bool {
+	for i := range guards {
+		g := &guards[i]
+		for _, batch := range slices.Backward(r.transitions) {
+			if batch[len(batch)-1].Seq <= g.After {
+				break
+			}
+			for j := range batch {
+				if t := &batch[j]; t.Seq > g.After && t.Task == g.Task && t.Element == g.Element {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // Claim assigns a run to an owner.
@@ -269,6 +292,7 @@ func (s *Store) Transitions(_ context.Context, id string, after int64, maxResult
 			if t.Seq <= after {
 				continue
 			}
+			t.After = 0
 			if t.Size = len(t.Result); t.Size > maxResult {
 				t.Result = nil
 			}

@@ -136,6 +136,9 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 			return store.ErrNotFound
 		},
 	}
+	if batch.Shared {
+		write = shared(batch)
+	}
 	if err := s.queue.Add(op{Write: write, Bytes: queue.BatchBytes(batch), Done: done}, batch.Behind); err != nil {
 		done(err)
 	}
@@ -143,21 +146,13 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 
 // queueAppend adds a batch's transitions, if the run is still its owner's.
 func queueAppend(b *pgx.Batch, batch *store.Batch) *pgx.QueuedQuery {
-	n := len(batch.Transitions)
-	var states, skips, problems = make([]string, n), make([]string, n), make([]string, n)
-	tasks, elements, attempts, generations, sizes := make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n), make([]int32, n)
-	seqs, ats, starts, nexts := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-	results := make([][]byte, n)
+	c := columnsOf(batch.Transitions)
 	last := int64(0)
-	for i := range batch.Transitions {
-		t := &batch.Transitions[i]
-		tasks[i], elements[i], attempts[i], generations[i], sizes[i] = int32(t.Task), int32(t.Element), int32(t.Attempt), int32(t.Generation), int32(len(t.Result)) //nolint:gosec // limited by what a tree and a result may be
-		seqs[i], ats[i], starts[i], nexts[i] = t.Seq, column.Nanos(t.At), column.Nanos(t.Started), column.Nanos(t.Next)
-		states[i], skips[i], problems[i], results[i] = t.State, column.Skip(t.Skip), column.Problem(t.Problem), blob(t.Result)
-		last = t.Seq
+	if n := len(c.seqs); n > 0 {
+		last = c.seqs[n-1]
 	}
 	return b.Queue(appendSQL, batch.RunID, batch.Owner, last, column.Map(batch.Counts), batch.Status, column.Problem(batch.Problem), column.Nanos(batch.CompletedAt),
-		tasks, elements, seqs, states, attempts, ats, starts, nexts, generations, skips, problems, sizes, results,
+		c.tasks, c.elements, c.seqs, c.states, c.attempts, c.ats, c.starts, c.nexts, c.generations, c.skips, c.problems, c.sizes, c.results,
 		batch.Epoch, batch.Release, column.Nanos(batch.Wake))
 }
 

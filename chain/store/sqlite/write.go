@@ -194,13 +194,18 @@ func appendRow(to []any, run *store.Run) []any {
 }
 
 func (w *writer) append(batch *store.Batch) error {
-	seq := int64(0)
-	if n := len(batch.Transitions); n > 0 {
-		seq = batch.Transitions[n-1].Seq
-	}
 	run, err := w.key(batch.RunID)
 	if err != nil {
 		return err
+	}
+	if batch.Shared {
+		if err := w.number(batch, run); err != nil {
+			return err
+		}
+	}
+	seq := int64(0)
+	if n := len(batch.Transitions); n > 0 {
+		seq = batch.Transitions[n-1].Seq
 	}
 	var result sql.Result
 	switch {
