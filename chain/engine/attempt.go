@@ -14,6 +14,7 @@ var (
 	errStopped     = errors.New("cancelled because another task failed and on_failure is stop")
 	errInterrupted = errors.New("interrupted: the program that ran it was stopped")
 	errStore       = errors.New("cancelled because the run's records can't be stored")
+	errFenced      = errors.New("interrupted: the process that ran it could not reach the store, and was about to lose the run")
 	errDeadline    = errors.New("the executor did not stop at its timeout")
 )
 
@@ -26,7 +27,7 @@ func ending(ctx context.Context, out executors.Outcome) (chain.State, executors.
 	}
 	switch cause := context.Cause(ctx); cause {
 	case nil:
-	case errDeadline:
+	case errDeadline, errFenced:
 		out.Err = stopError(cause)
 		return chain.Failed, out
 	case errCancelled, errStopped, errStore:
@@ -48,12 +49,21 @@ func ending(ctx context.Context, out executors.Outcome) (chain.State, executors.
 	return chain.Failed, out
 }
 
+// inDoubt is the error of a task that was in progress when its process was lost,
+// and that must not run twice.
+func inDoubt() *executors.Error {
+	return executors.Errorf(executors.Interrupted, "the program that ran it ended while it was in progress; it may have had its effect, and repeating it is not safe, so it was not run again").
+		WithHint("check what it has done; retry_run runs it again")
+}
+
 // stopError returns the error of a task that was stopped for a cause.
 func stopError(cause error) *executors.Error {
 	kind := executors.Cancelled
 	switch {
 	case errors.Is(cause, errInterrupted):
 		kind, cause = executors.Interrupted, errInterrupted
+	case cause == errFenced:
+		kind = executors.Interrupted
 	case cause == errDeadline:
 		kind = executors.TimeoutError
 	}

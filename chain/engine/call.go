@@ -154,6 +154,7 @@ type call struct {
 
 	deadline atomic.Int64 // when the current attempt must end, in Unix nanoseconds; 0: no attempt has begun
 	ended    atomic.Bool
+	ownedAt  time.Time // when the store had its record; guarded by Engine.mu
 	stopped  time.Time // when it was cancelled, or the watcher saw that; guarded by Engine.mu
 }
 

@@ -39,16 +39,22 @@ func (r *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 		warning = r.awaitEnd(ctx, runID, principal, func(*chain.RunView) bool { return !r.calling(runID) })
 	case here || chain.State(row.Status).Ended():
 		warning = "the run had ended before"
-	case r.fate(row, false) != nil:
+	case task < 0 && (row.Owner == "" || r.fate(row) != nil || r.orphan(row, false)):
 		var left *abandoned
 		if left, err = r.restore(ctx, row); err == nil {
-			err = r.takeOver(ctx, left, func(x *run) { x.halt(errCancelled) })
+			err = r.takeOver(ctx, left, func(x *run) {
+				left.recordLost(x)
+				x.halt(errCancelled)
+			})
 		}
 		if err == nil {
 			warning = r.awaitEnd(ctx, runID, principal, func(v *chain.RunView) bool { return v.Status.Ended() })
 		}
 	default:
-		if err = r.opts.Store.RequestCancel(ctx, store.Cancel{RunID: runID, Task: task}); err == nil {
+		if err = r.opts.Store.RequestCancel(ctx, store.Cancel{RunID: runID, Task: task}); err == nil && row.Owner == "" {
+			err = r.opts.Store.Wake(ctx, runID)
+		}
+		if err == nil {
 			warning = r.awaitEnd(ctx, runID, principal, func(v *chain.RunView) bool { return v.Status.Ended() || task >= 0 && v.Tasks[task].Status.Ended() })
 		}
 	}

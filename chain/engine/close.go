@@ -75,6 +75,9 @@ func (r *Engine) interrupt(cause closing) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closing = true
+	if r.adopting != nil {
+		r.adopting()
+	}
 	idle := make(chan struct{})
 	r.idle = idle
 	r.checkIdle()
@@ -106,9 +109,10 @@ func (r *Engine) giveUpAll(cause closing) {
 }
 
 // interrupt stops the run because the engine is closed: nothing more starts, and
-// what is in flight is told to stop. The run then ends as interrupted. Tasks
-// that have not started stay pending, and so do those that may be repeated:
-// a retry continues with them.
+// what is in flight is told to stop. Tasks that have not started stay pending,
+// and so do those that may be repeated. The run is then left to other processes
+// if this one would do the same for theirs; else it ends as interrupted, and a
+// retry continues it.
 func (x *run) interrupt(cause closing) {
 	if x.recorder.final > 0 || x.ending || x.halted == errStore || x.closing {
 		return
@@ -174,7 +178,11 @@ func (x *run) endInterrupted() {
 		x.backlog.remove(e)
 		x.setPending(e.task)
 	}
-	if len(x.ends) == 0 { // else the plan is told of them first
+	switch {
+	case len(x.ends) > 0: // the plan is told of them first
+	case x.halted == errInterrupted && x.engine.adopts():
+		x.recorder.leave(time.Time{}, x.now)
+	default:
 		x.recordEnd(nil)
 	}
 }

@@ -58,6 +58,9 @@ func (x *run) recordEnd(all *chain.Outputs) {
 		status, problem = chain.Failed, problemOf(stopError(errInterrupted))
 		problem.Hint = hintRetry
 	}
+	if x.refused != nil {
+		status, problem = chain.Failed, x.refused
+	}
 	var outputs []byte
 	if all != nil {
 		for i := range all.Errors {

@@ -20,6 +20,9 @@ type unit struct {
 	startSeq int64
 	// attempts is the number of attempts made before.
 	attempts int
+	// doubt and next are those of the past of the task or of the element.
+	doubt bool
+	next  time.Time
 	// free means that it runs without permits.
 	free bool
 	at   time.Time // when it was launched
@@ -79,10 +82,13 @@ func (x *run) launch(task int, each *expansion, from source, free bool) {
 		x.backlog.unpark(x.shares.byTask[task])
 	case fromElements:
 		u.element, u.item = each.take()
+		u.doubt, u.next = each.doubtOf(u.element)
 	}
 	if each == nil {
 		if u.check = !at.checked && (t.When != nil || t.ForEach != nil); !u.check {
+			u.doubt, u.next = at.past.doubt, at.past.next
 			x.begin(task)
+			at.past.doubt = false
 		}
 	}
 	u.startSeq, u.attempts, u.at = at.startSeq, at.attempts, x.now

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -32,6 +33,9 @@ type Options struct {
 	Grace time.Duration
 	// Owner names this process in the store. Empty: a random name.
 	Owner string
+	// Lease is how long a process that stores no heartbeat keeps its runs. It
+	// is the same for all processes that share a store. 0: 20 s.
+	Lease time.Duration
 	// Config is the digest of the configuration file, or empty. It is recorded
 	// with every run, together with the digest of the policy.
 	Config string
@@ -41,20 +45,23 @@ type Options struct {
 // records.
 type Engine struct {
 	opts       Options
-	dead       time.Duration // after how long without a heartbeat an owner is dead
+	lease      lease
+	beating    sync.Mutex // held while a heartbeat is stored
 	process    *limit.Limiter
 	limits     map[string]*limit.Limiter // by executor, of those that have a limit
 	principals *limit.Principals         // nil: principals have no limits
 	treesWith  chain.Engine              // runs the saved trees of tasks; nil: this engine
 
-	mu      sync.Mutex
-	live    map[string]*run           // by run id
-	calls   map[string]*call          // direct calls in progress, by run id
-	unsaved map[string]*store.Problem // runs whose end could not be stored
-	closing bool
-	idle    chan struct{} // closed when the last run or call has ended; nil: Close does not wait
-	watch   chan struct{} // closed to end the watcher; nil: it does not run
-	watched sync.WaitGroup
+	mu       sync.Mutex
+	live     map[string]*run           // by run id
+	calls    map[string]*call          // direct calls in progress, by run id
+	unsaved  map[string]*store.Problem // runs whose end could not be stored
+	adopt    *adoption                 // nil: runs of others are left alone
+	adopting context.CancelFunc        // ends the adoption
+	closing  bool
+	idle     chan struct{}      // closed when the last run or call has ended; nil: Close does not wait
+	watch    context.CancelFunc // ends the watcher; nil: it does not run
+	watched  sync.WaitGroup
 }
 
 // New returns an engine. Close it before the store.
@@ -69,12 +76,15 @@ func New(opts Options) *Engine {
 	if opts.Grace == 0 {
 		opts.Grace = 5 * time.Second
 	}
+	if opts.Lease == 0 {
+		opts.Lease = defaultLease
+	}
 	if opts.Owner == "" {
 		opts.Owner = newID()
 	}
 	r := &Engine{
 		opts:       opts,
-		dead:       defaultDeadAfter,
+		lease:      lease{length: opts.Lease},
 		process:    limit.New(opts.MaxParallel, 0),
 		limits:     map[string]*limit.Limiter{},
 		principals: limit.NewPrincipals(limits.Principal),
@@ -109,6 +119,14 @@ func (r *Engine) unsavedRun(x *run, cause error) {
 		return
 	}
 	problem := problemOf(storeError(cause))
+	r.mu.Lock()
+	if r.adopt != nil && cause != errInside && !r.closing {
+		r.adopt.again[x.row.ID] = problem
+		r.mu.Unlock()
+		r.opts.Log.Error().Err(cause).Str("run_id", x.row.ID).Msg("a run waits because its records can't be stored")
+		return
+	}
+	r.mu.Unlock()
 	r.opts.Log.Error().Err(cause).Str("run_id", x.row.ID).Msg("a run failed because its records can't be stored")
 	r.mu.Lock()
 	if len(r.unsaved) < maxUnsaved {

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/internal/step"
@@ -18,8 +19,8 @@ type expansion struct {
 	share    *limit.Share
 	elements []any
 	limit    int
-	next     int    // the next element to start
-	done     []bool // the elements that completed before the run was taken over; nil: none
+	next     int       // the next element to start
+	past     []element // what is on record from before the run was taken over; nil: nothing
 	inFlight int
 	attempts int // the largest number of an element
 	results  []json.RawMessage
@@ -43,7 +44,7 @@ func (x *run) expand(task int, elements []any, recorded []store.Transition) {
 	}
 	x.begin(task)
 	x.tasks[task].each = e
-	e.restore(recorded)
+	e.restore(recorded, x.tasks[task].past.reopened, x.now)
 	if e.next == len(elements) {
 		x.endExpansion(e)
 		return
@@ -51,26 +52,63 @@ func (x *run) expand(task int, elements []any, recorded []store.Transition) {
 	x.backlog.expansions = append(x.backlog.expansions, e)
 }
 
-// restore takes over the results of elements that completed, and skips them.
-func (e *expansion) restore(recorded []store.Transition) {
+// element is what is on record of an element.
+type element struct {
+	ended bool // it is not run again
+	doubt bool // it was in progress
+	next  time.Time
+}
+
+// restore takes over what is on record of the elements. Those that completed in
+// the task's generation, and those that ended in any way since a retry opened
+// it last, are skipped.
+func (e *expansion) restore(recorded []store.Transition, reopened int64, now time.Time) {
+	if len(recorded) == 0 {
+		return
+	}
+	e.past = make([]element, len(e.elements))
 	for i := range recorded {
 		t := &recorded[i]
-		if t.State != string(chain.Completed) || t.Element > len(e.elements) {
+		if t.Element > len(e.elements) {
 			continue
 		}
-		if e.done == nil {
-			e.done = make([]bool, len(e.elements))
+		at, state := &e.past[t.Element-1], chain.State(t.State)
+		switch {
+		case state == chain.Completed:
+			e.results[t.Element-1] = t.Result
+			e.size += len(t.Result)
+			*at = element{ended: true}
+		case t.Seq < reopened:
+		case state.Ended():
+			if t.Problem.Failed() {
+				e.errors = append(e.errors, chain.ElementError{Index: t.Element - 1, Error: t.Problem.Message, ErrorType: executors.ErrorType(t.Problem.Type)})
+			}
+			*at = element{ended: true}
+		default:
+			at.doubt, at.next = inDoubtAt(t.Next, now)
 		}
-		e.ended++
-		e.done[t.Element-1], e.results[t.Element-1] = true, t.Result
-		e.size += len(t.Result)
+		e.attempts = max(e.attempts, t.Attempt)
+	}
+	for _, at := range e.past {
+		if at.ended {
+			e.ended++
+		}
 	}
 	e.skip()
 }
 
+// doubtOf returns whether an element may have been in an attempt when the process
+// of its run was lost, and when its next attempt is to start.
+func (e *expansion) doubtOf(index int) (bool, time.Time) {
+	if e.past == nil {
+		return false, time.Time{}
+	}
+	return e.past[index].doubt, e.past[index].next
+}
+
 // skip moves on to the next element that has to run.
 func (e *expansion) skip() {
-	for e.done != nil && e.next < len(e.elements) && e.done[e.next] {
+	for e.past != nil && e.next < len(e.elements) && e.past[e.next].ended {
 		e.next++
 	}
 }

@@ -73,8 +73,11 @@ func (c *call) create(ctx context.Context) error {
 		return nil
 	}
 	c.row.Tasks = callTasks(c.executor)
+	begun := time.Now()
 	_, err := c.engine.opts.Store.Create(ctx, c.row)
-	c.stored = err == nil
+	if c.stored = err == nil; c.stored {
+		c.engine.ownCall(c, begun)
+	}
 	return err
 }
 

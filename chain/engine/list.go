@@ -54,16 +54,15 @@ func (r *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunS
 
 // summary returns a run of the store as a list shows it.
 func (r *Engine) summary(ctx context.Context, row *store.Run, principal string) chain.RunSummary {
-	here := r.liveRun(row.ID) != nil
-	if !here && row.Owner == r.opts.Owner && !chain.State(row.Status).Ended() {
+	if r.liveRun(row.ID) == nil && row.Owner == r.opts.Owner && !chain.State(row.Status).Ended() {
 		// It was live when the list was read, or it is a call.
-		if fresh, _, still, err := r.row(ctx, row.ID, principal); err == nil {
-			row, here = fresh, still
+		if fresh, _, _, err := r.row(ctx, row.ID, principal); err == nil {
+			row = fresh
 		}
 	}
 	s := chain.RunSummary{RunID: row.ID, Name: row.Name, Kind: row.Kind, Status: chain.State(row.Status), Counts: countsOf(row.Counts),
 		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt)}
-	if r.fate(row, here) != nil {
+	if r.fate(row) != nil {
 		s.Status = chain.Failed
 	}
 	return s

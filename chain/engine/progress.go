@@ -31,9 +31,14 @@ func (p *progress) say(task int, text string) {
 // waitingForSlot is what a call or a run does that waits for a permit.
 const waitingForSlot = "waiting for a free slot"
 
-// pausing returns what a call does between two attempts.
+// pausing returns what a call does between two attempts. of is the number of
+// attempts that it may make; 0: it is not known.
 func pausing(pause time.Duration, attempt, of int) string {
-	return fmt.Sprintf("waiting %s before attempt %d of %d", pause.Round(100*time.Millisecond), attempt, of)
+	text := fmt.Sprintf("waiting %s before attempt %d", pause.Round(100*time.Millisecond), attempt)
+	if of > 0 {
+		text += fmt.Sprintf(" of %d", of)
+	}
+	return text
 }
 
 // trying returns what a call does in an attempt after the first.

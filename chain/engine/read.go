@@ -40,7 +40,10 @@ func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain
 			return nil, readError(runID, err)
 		}
 	}
-	settle(v, r.fate(row, here))
+	settle(v, r.fate(row))
+	if warning := r.unattended(row, here); warning != "" {
+		v.Warnings = append(v.Warnings, warning)
+	}
 	return v, nil
 }
 
@@ -101,31 +104,69 @@ func readError(runID string, err error) error {
 	return executors.AsError(fmt.Errorf("reading run %s: %w", runID, err))
 }
 
-// fate returns why a run that is in progress by its record has failed: its owner
-// is gone, or could not store the end. Nil: it has not failed.
-func (r *Engine) fate(row *store.Run, here bool) *store.Problem {
+// fate returns why a run has failed that is in progress by its record: its end
+// could not be stored. Nil: it has not failed.
+func (r *Engine) fate(row *store.Run) *store.Problem {
+	if chain.State(row.Status).Ended() {
+		return nil
+	}
 	r.mu.Lock()
-	unsaved := r.unsaved[row.ID]
+	defer r.mu.Unlock()
+	return r.unsaved[row.ID]
+}
+
+// orphan reports whether no process drives a run that has not ended: it was
+// released, its owner has not been seen for as long as a lease, or its records
+// could not be stored here.
+func (r *Engine) orphan(row *store.Run, here bool) bool {
+	switch {
+	case here || chain.State(row.Status).Ended():
+		return false
+	case row.Owner == "":
+		return !row.Wake.After(time.Now())
+	case strings.HasPrefix(row.Owner, store.Elsewhere):
+		return false
+	}
+	return row.Owner == r.opts.Owner || time.Since(row.OwnerSeen) > r.lease.length
+}
+
+// unattended returns a warning about a run that no process drives, or nothing.
+func (r *Engine) unattended(row *store.Run, here bool) string {
+	if !r.orphan(row, here) || r.fate(row) != nil {
+		return ""
+	}
+	r.mu.Lock()
+	var unstored *store.Problem
+	if r.adopt != nil {
+		unstored = r.adopt.again[row.ID]
+	}
 	r.mu.Unlock()
 	switch {
-	case unsaved != nil:
-		return unsaved
-	case here || chain.State(row.Status).Ended():
-		return nil
-	case row.Owner == r.opts.Owner || time.Since(row.OwnerSeen) > r.dead:
-		p := problemOf(executors.Errorf(executors.Interrupted, "the program that ran it has ended without finishing it").WithHint(hintRetry))
-		return p
+	case unstored != nil:
+		return "the run waits: " + unstored.Message + "; it goes on when they can be"
+	case row.Owner == "":
+		return "no process drives the run since its program was stopped; " + goesOn
 	}
-	return nil
+	return fmt.Sprintf("%s drove the run, and was last seen at %s; %s", describeOwner(row), row.OwnerSeen.UTC().Format(time.RFC3339), goesOn)
+}
+
+// goesOn is what becomes of a run that no process drives.
+const goesOn = "it goes on by itself in a server that may run it, or here with retry_run"
+
+// waitsHere reports whether it is worth waiting for the end of a run: a process
+// drives it, or this one may continue it.
+func (r *Engine) waitsHere(row *store.Run, here bool) bool {
+	return !r.orphan(row, here) || r.adopts() && r.adopt.may(row)
 }
 
 // Wait implements chain.Engine.
 func (r *Engine) Wait(ctx context.Context, runID, principal string, opts ...chain.ViewOption) (*chain.RunView, error) {
 	read := context.WithoutCancel(ctx)
-	if _, _, _, err := r.row(read, runID, principal); err != nil {
-		return nil, err
-	}
 	for {
+		row, _, here, err := r.row(read, runID, principal)
+		if err != nil {
+			return nil, err
+		}
 		if x := r.liveRun(runID); x != nil {
 			select {
 			case <-x.done:
@@ -134,7 +175,7 @@ func (r *Engine) Wait(ctx context.Context, runID, principal string, opts ...chai
 			return r.Get(read, runID, principal, opts...)
 		}
 		v, err := r.Get(read, runID, principal, opts...)
-		if err != nil || v.Status.Ended() || !retry.Sleep(ctx, watchEvery) {
+		if err != nil || v.Status.Ended() || !r.waitsHere(row, here) || !retry.Sleep(ctx, watchEvery) {
 			return v, err
 		}
 	}
@@ -159,7 +200,7 @@ func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(cha
 	}
 	for x == nil {
 		tell(countsOf(row.Counts), nil, "")
-		if chain.State(row.Status).Ended() || r.fate(row, here) != nil || !retry.Sleep(ctx, watchEvery) {
+		if chain.State(row.Status).Ended() || r.fate(row) != nil || !r.waitsHere(row, here) || !retry.Sleep(ctx, watchEvery) {
 			return nil
 		}
 		if row, _, here, err = r.row(ctx, runID, principal); err != nil {
@@ -207,7 +248,7 @@ func progressText(c chain.Counts, names []string, note string) string {
 
 // TaskResult implements chain.Engine.
 func (r *Engine) TaskResult(ctx context.Context, runID, taskRef, principal string) (json.RawMessage, *chain.TaskView, error) {
-	row, _, here, err := r.row(ctx, runID, principal)
+	row, _, _, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -224,7 +265,7 @@ func (r *Engine) TaskResult(ctx context.Context, runID, taskRef, principal strin
 		list = append(list, *last)
 	}
 	v := newView(row, list)
-	settle(v, r.fate(row, here))
+	settle(v, r.fate(row))
 	return v.Tasks[task].Result, &v.Tasks[task], nil
 }
 

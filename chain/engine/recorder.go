@@ -30,7 +30,9 @@ type recorder struct {
 	durable int64
 	broken  error
 
-	final   int64 // the number of the run's last transition; 0: not recorded yet
+	final   int64 // the number of the run's last transition here; 0: not recorded yet
+	release bool  // it leaves the run without an owner, until wake
+	wake    time.Time
 	status  chain.State
 	problem *store.Problem
 }
@@ -58,7 +60,13 @@ func (r *recorder) conclude(status chain.State, problem *store.Problem, outputs 
 	r.final = r.add(store.Transition{Task: -1, State: string(status), At: at, Problem: problem, Result: outputs, Size: len(outputs)})
 }
 
-// concluded reports whether the end of the run is stored.
+// leave leaves the run to others. It may be claimed from wake on; zero: at once.
+func (r *recorder) leave(wake, at time.Time) {
+	r.release, r.wake, r.urgent = true, wake, true
+	r.final = r.add(store.Transition{Task: -1, State: string(chain.InProgress), At: at})
+}
+
+// concluded reports whether the end of the run, or its release, is stored.
 func (r *recorder) concluded() bool { return r.final > 0 && r.durable >= r.final }
 
 // flush appends the batch to the store. Starts alone are not flushed at once:
@@ -73,7 +81,10 @@ func (r *recorder) flush(now time.Time) {
 		b.Counts = r.progress.stored()
 		r.countedAt = now
 	}
-	if r.final > 0 {
+	switch {
+	case r.release:
+		b.Release, b.Wake = true, r.wake
+	case r.final > 0:
 		b.Status, b.CompletedAt, b.Problem = string(r.status), now, r.problem
 	}
 	r.batch, r.urgent = make([]store.Transition, 0, len(r.batch)), false

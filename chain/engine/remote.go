@@ -79,7 +79,7 @@ func (r *Engine) Reopen(ctx context.Context, prepared chain.PreparedRun, owner s
 	if problem := r.allUnchanged(left.defs); problem != nil {
 		return nil, problem
 	}
-	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: left.row.ID, Owner: owner, UnseenSince: time.Now().Add(-r.dead), Seq: left.row.Seq})
+	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: left.row.ID, Owner: owner, UnseenSince: time.Now().Add(-r.lease.length), Seq: left.row.Seq})
 	if err != nil {
 		return nil, retryError(left.row.ID, err)
 	}
@@ -87,7 +87,7 @@ func (r *Engine) Reopen(ctx context.Context, prepared chain.PreparedRun, owner s
 	for i, n := range left.attempts {
 		x.tasks[i].attempts = n
 	}
-	x.noteElements(left.transitions)
+	x.notePast(left)
 	x.record(store.Transition{Task: -1, State: string(chain.InProgress)})
 	left.recordLost(x)
 	left.reopen(x)
@@ -136,8 +136,8 @@ func (r *Engine) Open(ctx context.Context, runID, outermost string) (*Step, erro
 		x.progress.set(i, state)
 		x.tasks[i].attempts = left.attempts[i]
 	}
-	x.noteElements(left.transitions)
-	x.outermost, x.nested = outermost, outermost != ""
+	x.notePast(left)
+	x.elsewhere, x.outermost, x.nested = true, outermost, outermost != ""
 	if outermost == "" {
 		x.outermost = runID
 	}
@@ -158,7 +158,7 @@ func (s *Step) State(task int) (chain.State, int) {
 
 // Since returns the number of the transition with which the task started over.
 // Elements recorded before it do not count.
-func (s *Step) Since(task int) int64 { return s.x.tasks[task].since }
+func (s *Step) Since(task int) int64 { return s.x.tasks[task].past.since }
 
 // Refresh reads how the dependencies of a task have ended, for what it reads.
 func (s *Step) Refresh(ctx context.Context, task int) error {

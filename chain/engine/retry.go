@@ -33,7 +33,7 @@ func (r *Engine) PrepareRetry(ctx context.Context, runID string, tasks []string,
 		<-x.done
 		return r.PrepareRetry(ctx, runID, tasks, principal)
 	}
-	if here || !chain.State(row.Status).Ended() && r.fate(row, here) == nil {
+	if here || !chain.State(row.Status).Ended() && row.Owner != "" && r.fate(row) == nil && !r.orphan(row, here) {
 		return nil, stillGoing(runID)
 	}
 	named := make([]int, len(tasks))
@@ -77,7 +77,10 @@ func (p *preparedRetry) Start(ctx context.Context) (*chain.Run, error) {
 	if problem := p.engine.allUnchanged(p.left.defs); problem != nil {
 		return nil, problem
 	}
-	if err := p.engine.takeOver(ctx, p.left, p.left.reopen); err != nil {
+	if err := p.engine.takeOver(ctx, p.left, func(x *run) {
+		p.left.recordLost(x)
+		p.left.reopen(x)
+	}); err != nil {
 		return nil, retryError(runID, err)
 	}
 	return &chain.Run{ID: runID}, nil
@@ -110,6 +113,10 @@ type abandoned struct {
 	attempts []int
 	// transitions are the run's history.
 	transitions []store.Transition
+	crashes     int
+	// resumed is set if the run continues by itself: tasks that were in progress
+	// may have had their effect.
+	resumed time.Time
 }
 
 // restore reads a run that no process drives.
@@ -120,7 +127,7 @@ func (r *Engine) restore(ctx context.Context, row *store.Run) (*abandoned, error
 		return nil, err
 	}
 	a.defs = r.definitionsOf(a.tree)
-	list, err := r.opts.Store.Transitions(ctx, row.ID, 0, 0)
+	list, err := r.transitions(ctx, row, 0, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -142,25 +149,24 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 	for i, n := range a.attempts {
 		x.tasks[i].attempts = n
 	}
-	x.noteElements(a.transitions)
+	x.notePast(a)
 	if err := r.enter(ctx, x); err != nil {
 		return err
 	}
-	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: time.Now().Add(-r.dead), Seq: a.row.Seq})
+	begun := time.Now()
+	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: begun.Add(-r.lease.length), Seq: a.row.Seq, Crashes: a.crashes})
 	if err != nil {
 		r.ended(x)
 		close(x.done)
 		return err
 	}
 	a.row.Owner, a.row.Epoch = claimed.Owner, claimed.Epoch
+	r.own(x, begun)
 	if now := r.opts.Registry.Policy().Digest(); a.row.Policy != "" && a.row.Policy != now {
 		r.opts.Log.Warn().Str("run_id", a.row.ID).Str("before", a.row.Policy).Str("now", now).
 			Msg("a run is continued under another policy than it was started under; the present one holds")
 	}
-	x.first = func() {
-		a.recordLost(x)
-		first(x)
-	}
+	x.first = func() { first(x) }
 	r.drive(context.WithoutCancel(ctx), x)
 	return nil
 }
@@ -204,21 +210,47 @@ func (a *abandoned) recordLost(x *run) {
 	}
 }
 
-// noteElements finds for each task whether elements completed in its current
-// generation. A retry that starts the task over begins a new generation.
-func (x *run) noteElements(list []store.Transition) {
-	for i := range list {
-		t := &list[i]
+// notePast finds in the history what the tasks need to continue. A retry that
+// starts a task over begins a new generation.
+func (x *run) notePast(a *abandoned) {
+	states := make([]chain.State, len(x.tasks))
+	for i := range a.transitions {
+		t := &a.transitions[i]
 		if t.Task < 0 {
 			continue
 		}
-		switch at := &x.tasks[t.Task]; {
-		case t.Generation > 0:
-			at.generation, at.since, at.recorded = t.Generation, t.Seq, false
-		case t.Element > 0 && t.State == string(chain.Completed):
+		at, state := &x.tasks[t.Task].past, chain.State(t.State)
+		if t.Element > 0 {
 			at.recorded = true
+			continue
 		}
+		switch {
+		case t.Generation > 0:
+			at.generation, at.since, at.reopened, at.recorded = t.Generation, t.Seq, t.Seq, false
+		case state == chain.Pending && states[t.Task].Ended():
+			at.reopened = t.Seq
+		}
+		at.next = t.Next
+		states[t.Task] = state
 	}
+	for i, was := range a.before {
+		at := &x.tasks[i].past
+		if was != chain.InProgress || a.resumed.IsZero() || x.tree.Tasks[i].ForEach != nil {
+			at.next = time.Time{}
+			continue
+		}
+		at.doubt, at.next = inDoubtAt(at.next, a.resumed)
+	}
+}
+
+// inDoubtAt reports whether work in progress may have been in an attempt when its
+// process was lost, given when the attempt after the last failed one was to
+// start. If it was not, it returns that time.
+func inDoubtAt(next, now time.Time) (doubt bool, wait time.Time) {
+	if next.After(now) {
+		return false, next
+	}
+	return true, time.Time{}
 }
 
 // reopen records that tasks which had ended are pending again. A task starts
@@ -233,12 +265,13 @@ func (a *abandoned) reopen(x *run) {
 		at := &x.tasks[i]
 		t := store.Transition{Task: i, State: string(chain.Pending), Attempt: at.attempts}
 		if was == chain.Completed || slices.ContainsFunc(x.tree.Tasks[i].Dependencies, func(d chain.Dependency) bool { return again(d.Task) }) {
-			at.generation++
-			at.recorded = false
-			t.Generation = at.generation
+			at.past.generation++
+			at.past.recorded = false
+			t.Generation = at.past.generation
 		}
-		if seq := x.record(t); t.Generation > 0 {
-			at.since = seq
+		at.past.reopened = x.record(t)
+		if t.Generation > 0 {
+			at.past.since = at.past.reopened
 		}
 	}
 }

@@ -44,6 +44,8 @@ type run struct {
 	// outermost is the id of this run, or of the run whose task started it,
 	// directly or through others.
 	outermost string
+	// ownedAt is when the store gave the run to this process; guarded by Engine.mu.
+	ownedAt time.Time
 
 	messages  messages
 	now       time.Time
@@ -53,8 +55,11 @@ type run struct {
 	waiters   []*waiter
 	first     func() // what to do before anything else
 	ending    bool   // its outputs are being evaluated
+	elsewhere bool   // another engine drives it, and this one does single steps
 	closing   bool   // the engine is closed: nothing more starts
-	over      bool
+	// refused is why a run is ended that must not go on here.
+	refused *store.Problem
+	over    bool
 }
 
 // taskRun is what the scheduler knows of a task.
@@ -65,11 +70,20 @@ type taskRun struct {
 	started  time.Time
 	startSeq int64 // the transition that started it
 	attempts int
-	// Of a run that was taken over: the generation of the task, the number of
-	// the transition that started it, and whether elements completed since.
+	past     past
+}
+
+// past is what the record of a run that was taken over says of a task.
+type past struct {
 	generation int
-	since      int64
-	recorded   bool
+	since      int64 // the transition that started the generation
+	reopened   int64 // the transition with which a retry opened it last
+	recorded   bool  // elements have transitions in this generation
+	// doubt means that it was in progress when its process was lost, so that it
+	// may have had its effect; next is when the attempt after a failed one is
+	// to start.
+	doubt bool
+	next  time.Time
 }
 
 // end is the recorded end of a task.

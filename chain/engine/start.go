@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -76,6 +77,7 @@ func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
 	if err := r.enter(ctx, x); err != nil {
 		return nil, err
 	}
+	begun := time.Now()
 	existing, err := r.opts.Store.Create(ctx, row)
 	if err != nil || existing != nil {
 		r.ended(x)
@@ -85,10 +87,15 @@ func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
 	case err != nil:
 		return nil, storeError(err)
 	case existing == nil:
+		r.own(x, begun)
 		r.drive(ctx, x)
 		return &chain.Run{ID: row.ID}, nil
 	}
-	return sameKey(existing, row)
+	run, err := sameKey(existing, row)
+	if err == nil && existing.Parent != "" {
+		err = r.resumePart(ctx, existing)
+	}
+	return run, err
 }
 
 // sameKey returns the run that has the idempotency key of a new one, if it is the
@@ -99,6 +106,22 @@ func sameKey(existing, row *store.Run) (*chain.Run, error) {
 			WithField("idempotency_key").WithHint("use a new key for a new run")
 	}
 	return &chain.Run{ID: existing.ID, Reused: true}, nil
+}
+
+// resumePart continues a run that was started from inside a task, if no process
+// drives it: the process that has taken over the task's run does.
+func (r *Engine) resumePart(ctx context.Context, row *store.Run) error {
+	if !r.orphan(row, r.liveRun(row.ID) != nil) {
+		return nil
+	}
+	left, err := r.restore(ctx, row)
+	if err == nil {
+		err = r.resume(ctx, left)
+	}
+	if errors.Is(err, store.ErrLost) {
+		return nil
+	}
+	return err
 }
 
 // newRow returns the record of a new run.

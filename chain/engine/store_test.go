@@ -168,7 +168,7 @@ func TestCancelOfALostRun(t *testing.T) {
 	t.Parallel()
 	for _, readOnly := range []bool{false, true} {
 		s := memory.Open(memory.Options{})
-		gone := newBench(t, s, engine.Options{Owner: "gone"}, policy.Config{ReadOnly: readOnly})
+		gone := newBench(t, s, engine.Options{Owner: "gone", Lease: time.Nanosecond}, policy.Config{ReadOnly: readOnly})
 		tree := gone.Tree(t, strings.ReplaceAll(killed, `"probe"`, `"probe_write"`))
 		row := &store.Run{ID: "r", Kind: store.KindTree, Owner: "dead", Status: "in_progress", Tree: tree.Source(), MaxParallel: 1, OnFailure: "continue", CreatedAt: time.Now()}
 		for _, task := range tree.Tasks {
@@ -177,7 +177,6 @@ func TestCancelOfALostRun(t *testing.T) {
 		if _, err := s.Create(t.Context(), row); err != nil {
 			t.Fatal(err)
 		}
-		gone.engine.SetOwnerTimeout(time.Nanosecond)
 		v, err := gone.Cancel(t.Context(), "r", "", "")
 		if err != nil || v.Status != chain.Cancelled || v.Counts[chain.Cancelled] != 3 {
 			t.Errorf("read-only %t: %+v, %v", readOnly, v, err)

@@ -6,66 +6,70 @@ import (
 )
 
 const (
-	// watchEvery is how often the watcher looks for overdue attempts and asks the
-	// store for cancel requests of other processes, and beatEvery how often a
-	// heartbeat is stored, while runs are live.
+	// watchEvery is how often the watcher looks for overdue attempts, and how
+	// often the store is asked for cancel requests of other processes, while
+	// runs are live.
 	watchEvery = 500 * time.Millisecond
-	beatEvery  = 5 * time.Second
-	// defaultDeadAfter is after how long without a heartbeat an owner counts
-	// as dead.
-	defaultDeadAfter = 20 * time.Second
 )
 
-// startWatch starts the watcher unless it runs. The lock is held.
+// startWatch starts the watcher, the heartbeats and the questions to the store
+// unless they run. The lock is held.
 func (r *Engine) startWatch() {
 	if r.watch != nil {
 		return
 	}
-	stop := make(chan struct{})
+	ctx, stop := context.WithCancel(context.Background())
 	r.watch = stop
-	r.watched.Go(func() { r.watchRuns(stop) })
+	r.watched.Go(func() { r.watchRuns(ctx) })
+	r.watched.Go(func() { r.beatRuns(ctx) })
+	r.watched.Go(func() { r.takeCancels(ctx) })
 }
 
 // endWatch ends the watcher if it runs. The lock is held.
 func (r *Engine) endWatch() {
 	if r.watch != nil {
-		close(r.watch)
+		r.watch()
 		r.watch = nil
 	}
 }
 
-// watchRuns stores heartbeats, carries out cancel requests of other processes,
-// and ends overdue attempts, until stop is closed or nothing is left to watch.
-func (r *Engine) watchRuns(stop <-chan struct{}) {
-	ctx := context.Background()
-	every := min(watchEvery, r.opts.Grace/10)
-	ticker := time.NewTicker(every)
+// watchRuns ends overdue attempts, and what can't be repeated when the lease is
+// about to end, until ctx ends or nothing is left to watch. It never waits for
+// the store.
+func (r *Engine) watchRuns(ctx context.Context) {
+	ticker := time.NewTicker(min(watchEvery, r.opts.Grace/10))
 	defer ticker.Stop()
-	beat := time.Now()
-	asked := beat
 	for {
-		var now time.Time
 		select {
-		case <-stop:
+		case <-ctx.Done():
 			return
-		case now = <-ticker.C:
-		}
-		shared, left := r.endOverdue(now)
-		if !left {
-			return
-		}
-		if !shared || now.Sub(asked) < watchEvery {
-			continue
-		}
-		asked = now
-		if now.Sub(beat) >= beatEvery {
-			beat = now
-			if err := r.opts.Store.Beat(ctx, r.opts.Owner); err != nil {
-				r.opts.Log.Warn().Err(err).Msg("could not store the heartbeat of this process")
+		case now := <-ticker.C:
+			shared, left := r.endOverdue(now)
+			if !left {
+				return
+			}
+			if shared {
+				r.fence(now)
 			}
 		}
+	}
+}
+
+// takeCancels carries out cancel requests of other processes until ctx ends.
+func (r *Engine) takeCancels(ctx context.Context) {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if !r.shared() {
+			continue
+		}
 		requests, err := r.opts.Store.TakeCancels(ctx, r.opts.Owner)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			r.opts.Log.Warn().Err(err).Msg("could not read cancel requests")
 		}
 		for _, c := range requests {
@@ -76,6 +80,25 @@ func (r *Engine) watchRuns(stop <-chan struct{}) {
 			}
 		}
 	}
+}
+
+// shared reports whether other processes know of a run or call of this one.
+func (r *Engine) shared() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sharedLocked()
+}
+
+func (r *Engine) sharedLocked() bool {
+	if len(r.live) > 0 {
+		return true
+	}
+	for _, c := range r.calls {
+		if c.ahead {
+			return true
+		}
+	}
+	return false
 }
 
 // endOverdue ends the attempts that should have ended a grace period ago. shared
@@ -90,16 +113,15 @@ func (r *Engine) endOverdue(now time.Time) (shared, left bool) {
 			x.recorder.flush(x.now)
 		})
 	}
-	shared = len(r.live) > 0
+	shared = r.sharedLocked()
 	for _, c := range r.calls {
-		shared = shared || c.ahead
 		if c.overdue(now, r.opts.Grace) {
 			r.watched.Go(c.giveUp)
 		}
 	}
 	left = len(r.live) > 0 || len(r.calls) > 0
 	if !left {
-		r.watch = nil
+		r.endWatch()
 	}
 	return shared, left
 }

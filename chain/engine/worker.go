@@ -12,6 +12,7 @@ import (
 	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/chain/internal/step"
 	"github.com/chainwright/chainwright/chain/nested"
+	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
@@ -27,6 +28,8 @@ type worker struct {
 
 	// deadline is when the current attempt must end, in Unix nanoseconds; 0: none.
 	deadline atomic.Int64
+	// once means that the call in progress must not be made a second time.
+	once atomic.Bool
 
 	task atomic.Int32 // of the unit, for reports of progress
 
@@ -72,6 +75,7 @@ func (w *worker) work() {
 		w.task.Store(int32(u.task))
 		r := w.do(w.ctx, u)
 		w.deadline.Store(0)
+		w.once.Store(false)
 		r.worker, r.unit, r.at = w, u, time.Now()
 		if w.run.inbox.report(r) {
 			w.run.help()
@@ -122,7 +126,7 @@ func (w *worker) check(ctx context.Context, u unit) report {
 		return refused(u, err)
 	}
 	var recorded []store.Transition
-	if at := &w.run.tasks[u.task]; at.recorded {
+	if at := &w.run.tasks[u.task].past; at.recorded {
 		var err error
 		if recorded, err = w.run.engine.opts.Store.Elements(context.WithoutCancel(ctx), w.run.row.ID, u.task, at.since); err != nil {
 			return refused(u, storeError(err))
@@ -193,10 +197,21 @@ func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable
 	if problem != nil {
 		return refuse(problem)
 	}
-	repeatable = step.Repeatable(t.Definition, inputs)
+	// The record of its own run protects a tree.
+	repeatable = step.Repeatable(t.Definition, inputs) || t.Tree != nil
 	if !repeatable {
-		if err := x.awaitStored(u.startSeq); err != nil {
+		if u.doubt {
+			return refuse(inDoubt())
+		}
+		if err := w.recordStart(u); err != nil {
 			return refuse(storeError(err))
+		}
+		w.once.Store(true)
+	}
+	if !u.next.IsZero() {
+		w.says(u, pausing(time.Until(u.next), u.attempts+1, 0))
+		if !retry.Sleep(ctx, time.Until(u.next)) {
+			return refuse(stopError(context.Cause(ctx)))
 		}
 	}
 	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Outermost: x.outermost, Principal: x.row.Principal, OnProgress: w.onProgress}
@@ -213,12 +228,43 @@ func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable
 	}
 	job = step.New(t, call)
 	job.Before, job.Again = u.attempts, w.onAgain
+	if !x.elsewhere {
+		job.Ready = func(ctx context.Context) error { return x.engine.hold(ctx, func(what string) { w.says(u, what) }) }
+	}
 	if t.Tree != nil {
-		key := fmt.Sprintf("%s %s %d %d", x.row.ID, t.ID, u.element, x.tasks[u.task].generation)
-		job.Tree = nested.Task(x.engine.trees(), t, key, x.engine.opts.Grace)
+		key := fmt.Sprintf("%s %s %d %d", x.row.ID, t.ID, u.element, x.tasks[u.task].past.generation)
+		job.Tree = nested.Task(x.engine.trees(), t, key, x.engine.opts.Grace, u.doubt)
 	}
 	return job, repeatable, nil
 }
+
+// recordStart waits until it is on record that the unit has begun: a crash must
+// not make its call a second time.
+func (w *worker) recordStart(u unit) error {
+	x, seq := w.run, u.startSeq
+	if x.elsewhere {
+		return nil // the other engine has recorded it
+	}
+	if u.element >= 0 {
+		begun := make(chan int64, 1)
+		posted := x.inbox.post(func() {
+			begun <- x.record(store.Transition{Task: u.task, Element: u.element + 1, State: string(chain.InProgress), Attempt: u.attempts + 1})
+			x.recorder.urgent = true
+		})
+		if !posted {
+			return errStore
+		}
+		select {
+		case seq = <-begun:
+		case <-x.done:
+			return errStore
+		}
+	}
+	return x.awaitStored(seq)
+}
+
+// says keeps what the unit does for readers of the run.
+func (w *worker) says(u unit, text string) { w.run.progress.say(u.task, text) }
 
 // failed records an attempt that failed and will be repeated after a pause.
 // Until then there is no deadline.

@@ -18,6 +18,7 @@ type child struct {
 	runner chain.Engine
 	tree   *chain.Tree
 	grace  time.Duration
+	asItIs bool // what failed in an earlier run is not tried again
 }
 
 // saved is the executor of a task that runs a saved tree.
@@ -25,12 +26,17 @@ type saved struct {
 	child
 	def *executors.Definition
 	key string
+	// resumed means that the first attempt continues the run of before as it
+	// is, and does not retry what failed in it.
+	resumed bool
 }
 
 // Task returns the executor of a task that runs a saved tree. key is the same
-// whenever the same work is done again: then the run of before goes on.
-func Task(runner chain.Engine, t *chain.Task, key string, grace time.Duration) executors.Executor {
-	return &saved{child{runner, t.Tree, grace}, t.Definition, key}
+// whenever the same work is done again: then the run of before goes on. resumed
+// means that the task was in progress when its process was lost: what failed in
+// the run of before is not tried again.
+func Task(runner chain.Engine, t *chain.Task, key string, grace time.Duration, resumed bool) executors.Executor {
+	return &saved{child{runner: runner, tree: t.Tree, grace: grace}, t.Definition, key, resumed}
 }
 
 // Definition implements executors.Executor.
@@ -44,7 +50,9 @@ func (s *saved) Execute(ctx context.Context, call *executors.Call) (any, error) 
 	}
 	// A tree or inputs that have changed since are other work.
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s", s.key, s.tree.Hash(), inputs))
-	return s.run(ctx, call, "", chain.RunOptions{
+	c := s.child
+	c.asItIs, s.resumed = s.resumed, false
+	return c.run(ctx, call, "", chain.RunOptions{
 		Inputs: call.Inputs, Principal: call.Principal, Parent: call.RunID, IdempotencyKey: "task " + hex.EncodeToString(sum[:]),
 	})
 }
@@ -54,7 +62,7 @@ func (s *saved) Execute(ctx context.Context, call *executors.Call) (any, error) 
 // of the tree, or else the results of all tasks.
 func (c *child) run(ctx context.Context, call *executors.Call, result string, opts chain.RunOptions) (any, error) {
 	started, err := chain.Start(ctx, c.runner, c.tree, opts)
-	if err == nil && started.Reused {
+	if err == nil && started.Reused && !c.asItIs {
 		err = c.goOn(ctx, started.ID, call.Principal)
 	}
 	if err != nil {

@@ -100,7 +100,7 @@ func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.Tree
 		return nil, executors.Errorf(executors.ValidationError, "the tree is no longer valid: %w", err).
 			WithHint("an executor that it uses has changed or is gone")
 	}
-	return (&child{t.runner, tree, t.grace}).run(ctx, call, run.Result, chain.RunOptions{
+	return (&child{runner: t.runner, tree: tree, grace: t.grace}).run(ctx, call, run.Result, chain.RunOptions{
 		Inputs: call.Inputs, MaxParallel: run.MaxParallel, OnFailure: run.OnFailure, Principal: call.Principal, Parent: call.RunID,
 	})
 }

@@ -49,8 +49,8 @@ type Store interface {
 	Claim(ctx context.Context, claim Claim) (*Run, error)
 	// Free returns the ids of runs in progress that no process drives, the
 	// oldest first: those without an owner that are due, and those whose owner
-	// was last seen before the given time. Runs with a parent are left out. It
-	// does not create a store that does not exist.
+	// was last seen before the given time. Runs whose parent has not ended are left
+	// out. It does not create a store that does not exist.
 	Free(ctx context.Context, unseenSince time.Time, limit int) ([]string, error)
 	// Held returns the epochs of the runs in progress of an owner, by id.
 	Held(ctx context.Context, owner string) (map[string]int64, error)
@@ -97,6 +97,10 @@ const (
 	KindTree = "tree"
 	KindCall = "call"
 )
+
+// Elsewhere begins the names of owners that are no processes, but engines that
+// drive runs elsewhere. They store no heartbeats, and their runs are never free.
+const Elsewhere = "engine:"
 
 // Run is the row of a run.
 type Run struct {

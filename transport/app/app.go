@@ -53,6 +53,7 @@ type App struct {
 	registry *executors.Registry
 	store    store.Store
 	runner   chain.Engine
+	engine   *engine.Engine   // the runner, to have it adopt runs
 	folder   *external.Folder // nil: no folder of executors
 	tools    *tools.Set
 
@@ -114,10 +115,11 @@ func (a *App) build() error {
 	}); err != nil {
 		return &SettingError{"store", err}
 	}
-	a.runner = engine.New(engine.Options{
+	a.engine = engine.New(engine.Options{
 		Registry: a.registry, Store: a.store, Log: o.log, MaxParallel: o.policy.Limits.MaxParallel, Grace: o.grace,
 		Config: o.configDigest,
 	})
+	a.runner = a.engine
 	return nil
 }
 

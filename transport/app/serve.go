@@ -7,6 +7,7 @@ import (
 	nethttp "net/http"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/transport/internal/http"
 	"github.com/chainwright/chainwright/transport/internal/stdio"
 	"github.com/chainwright/chainwright/transport/mcp"
@@ -44,7 +45,8 @@ func (a *App) Handler() nethttp.Handler {
 }
 
 // Serve serves HTTP at HOST:PORT until the context ends, then stops running
-// calls within 1.5 seconds. Without a token it refuses an address that
+// calls within 1.5 seconds. It continues the runs that lost their process, and
+// leaves its own to other servers, as Handler does. Without a token it refuses an address that
 // other machines can reach, with an error that is ErrNoToken.
 func (a *App) Serve(ctx context.Context, addr string) error {
 	web, err := a.webServer()
@@ -60,10 +62,22 @@ func (a *App) Serve(ctx context.Context, addr string) error {
 // ServeStdio serves one client on stdin and stdout until the input or the
 // context ends, then stops running calls within 1.5 seconds. After that only
 // Close may be called.
+//
+// It continues the runs that lost their process, if they were started by the
+// same user under the same configuration file.
 func (a *App) ServeStdio(ctx context.Context) error {
+	a.adopt(func(run *store.Run) bool { return run.Principal == "" && run.Config == a.options.configDigest })
 	return stdio.Serve(ctx, a.mcpServer(), a.options.in, a.options.out, stdio.Options{
 		Log: a.options.log, Drain: a.runner.Close,
 	})
+}
+
+// adopt has the engine continue runs that no process drives. Those of a store in
+// memory end with the process.
+func (a *App) adopt(may func(*store.Run) bool) {
+	if a.options.store != memoryStore {
+		a.engine.Adopt(may)
+	}
 }
 
 // mcpServer creates the server on first use, and then follows the folder of
@@ -84,6 +98,7 @@ func (a *App) mcpServer() *mcp.Server {
 // can't be used.
 func (a *App) webServer() (*http.Server, error) {
 	srv := a.mcpServer()
+	a.adopt(func(*store.Run) bool { return true })
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.web == nil {

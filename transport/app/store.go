@@ -12,6 +12,9 @@ import (
 	"github.com/chainwright/chainwright/executors"
 )
 
+// memoryStore is the name of the store that ends with the process.
+const memoryStore = "memory"
+
 // storeOptions are what every store that is kept needs to know.
 type storeOptions struct {
 	keep     time.Duration
@@ -25,7 +28,7 @@ func openStore(name string, opts storeOptions) (store.Store, error) {
 	kind, path, _ := strings.Cut(name, ":")
 	var reason string
 	switch {
-	case name == "memory":
+	case name == memoryStore:
 		return memory.Open(memory.Options{}), nil
 	case kind == "sqlite" && path != "":
 		return sqlite.Open(path, sqlite.Options{MaxAge: opts.keep, MaxBytes: opts.maxBytes, OnError: opts.onError}), nil

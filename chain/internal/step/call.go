@@ -27,6 +27,9 @@ type Call struct {
 	Longest time.Duration
 	// Before is the number of attempts made earlier, by runs that were retried.
 	Before int
+	// Ready is called, if it is set, right before each attempt. The attempt is
+	// not made if it fails.
+	Ready func(context.Context) error
 	// Failed is called, if it is set, after each attempt that will be repeated,
 	// before the pause.
 	Failed func(attempt int, err *executors.Error, pause time.Duration)
@@ -87,6 +90,11 @@ func (c *Call) safe(registry *executors.Registry) bool {
 // attempt makes the nth attempt.
 func (c *Call) attempt(ctx context.Context, registry *executors.Registry, n int) executors.Outcome {
 	c.Call.Attempt = c.Before + n
+	if c.Ready != nil {
+		if err := c.Ready(ctx); err != nil {
+			return executors.Outcome{Err: executors.Errorf(executors.Interrupted, "%w", err)}
+		}
+	}
 	if c.Tree != nil {
 		return registry.InvokeTree(ctx, c.Tree, c.Call, c.Timeout)
 	}

@@ -105,12 +105,13 @@ func free(t *testing.T, s store.Store) {
 	}
 	for _, id := range []string{"r1", "r2", "r3", "r4"} {
 		r := run(id)
-		if id != "r2" { // it has a parent
-			r.Parent = ""
-		}
+		r.Parent = map[string]string{"r2": "r1", "r4": "r0"}[id] // there is no r0
 		create(t, s, r)
 	}
 	create(t, s, &store.Run{ID: "c1", Kind: store.KindCall, Principal: "ann", Name: "rest", Owner: "me", Status: "in_progress", MaxParallel: 1, OnFailure: "continue", CreatedAt: at})
+	elsewhere := run("r5")
+	elsewhere.Parent, elsewhere.Owner = "", store.Elsewhere+"x"
+	create(t, s, elsewhere)
 	if err := write(s, &store.Batch{RunID: "r3", Owner: "me", Status: "failed", CompletedAt: at}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -213,10 +214,10 @@ func (s *Store) Free(_ context.Context, unseenSince time.Time, limit int) ([]str
 	var list []string
 	for e := s.order.Front(); e != nil && len(list) < limit; e = e.Next() {
 		r := &e.Value.(*record).run
-		if ended(r.Status) || r.Parent != "" {
+		if parent := s.runs[r.Parent]; ended(r.Status) || parent != nil && !ended(parent.run.Status) {
 			continue
 		}
-		if r.Owner == "" && !r.Wake.After(now) || r.Owner != "" && s.owners[r.Owner].Before(unseenSince) {
+		if r.Owner == "" && !r.Wake.After(now) || r.Owner != "" && !strings.HasPrefix(r.Owner, store.Elsewhere) && s.owners[r.Owner].Before(unseenSince) {
 			list = append(list, r.ID)
 		}
 	}

@@ -70,7 +70,7 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error
 func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) (list []string, err error) {
 	unseen := time.Since(unseenSince).Seconds()
 	err = s.asking(ctx, "looking for runs that no process drives in", func(pool *pgxpool.Pool) error {
-		rows, err := pool.Query(ctx, freeSQL, unseen, int64(limit))
+		rows, err := pool.Query(ctx, freeSQL, unseen, int64(limit), store.Elsewhere+"%")
 		if err != nil {
 			return err
 		}

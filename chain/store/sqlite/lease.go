@@ -91,9 +91,9 @@ func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) ([]s
 		return nil, err
 	}
 	rows, err := db.QueryContext(ctx, `select r.id from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key
-		where r.completed_at = 0 and coalesce(t.parent, '') = ''
-			and case when r.owner = '' then r.wake_at <= ?1 else coalesce(o.beat_at, 0) < ?2 end
-		order by r.key limit ?3`, time.Now().UnixNano(), unseenSince.UnixNano(), limit)
+		where r.completed_at = 0 and not exists (select 1 from runs p where p.id = t.parent and p.completed_at = 0)
+			and case when r.owner = '' then r.wake_at <= ?1 else r.owner not like ?3 and coalesce(o.beat_at, 0) < ?2 end
+		order by r.key limit ?4`, time.Now().UnixNano(), unseenSince.UnixNano(), store.Elsewhere+"%", limit)
 	if err != nil {
 		return nil, fmt.Errorf("looking for runs that no process drives: %w", err)
 	}

@@ -2,8 +2,9 @@ select r.id
 from chainwright.runs r
 left join chainwright.owners o on o.id = r.owner
 left join chainwright.trees t on t.run = r.key
-where r.completed_at = 0 and coalesce(t.parent, '') = ''
+where r.completed_at = 0
+  and not exists (select 1 from chainwright.runs p where p.id = t.parent and p.completed_at = 0)
   and case when r.owner = '' then coalesce(r.wake_at <= clock_timestamp(), true)
-    else coalesce(o.beat_at < clock_timestamp() - make_interval(secs => $1::float8), true) end
+    else r.owner not like $3 and coalesce(o.beat_at < clock_timestamp() - make_interval(secs => $1::float8), true) end
 order by r.key
 limit $2
