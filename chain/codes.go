@@ -28,6 +28,8 @@ const (
 	CodeInvalidTree = "invalid_tree"
 	// CodeExecutorConflict: schemas.method and params.executor_id differ.
 	CodeExecutorConflict = "executor_conflict"
+	// CodeConflict: two fields that exclude each other.
+	CodeConflict = "conflict"
 	// CodeMissingID: the task has no id, and others do.
 	CodeMissingID = "missing_id"
 	// CodeDuplicateID: an earlier task has the same id.

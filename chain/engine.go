@@ -21,6 +21,12 @@ type Engine interface {
 	// or lost its process: the named ones with all that depends on them, or, if
 	// none is named, all that did not complete.
 	PrepareRetry(ctx context.Context, runID string, tasks []string, principal string) (PreparedRun, error)
+	// Answer answers the question of a task that waits, and returns the task.
+	// The first answer counts; for the second it returns an error.
+	Answer(ctx context.Context, runID, task string, answer Answer) (*TaskView, error)
+	// Approvals returns the tasks that wait for an answer, those that wait
+	// longest last.
+	Approvals(ctx context.Context, opts ApprovalOptions) ([]WaitingTask, error)
 	// Cancel cancels a run, or one of its tasks with those grouped under it,
 	// and waits until what was running has stopped. What does not stop is
 	// named in the view's warnings.

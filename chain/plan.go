@@ -11,8 +11,8 @@ import (
 // clock, no goroutine and no randomness, so the same calls return the same
 // results.
 //
-// An engine takes tasks from Ready, reports the start (Start) and the end (Done)
-// of each, and carries out the Changes that follow.
+// An engine takes tasks from Ready, reports the start (Start, or Wait for an
+// approval) and the end (Done) of each, and carries out the Changes that follow.
 type Plan struct {
 	tasks      []Task
 	dependents [][]int32 // by task: the tasks that depend on it
@@ -51,8 +51,8 @@ func NewPlan(tree *Tree, onFailure string) *Plan {
 }
 
 // ResumePlan returns the plan of a run whose tasks are in the given states, which
-// must be Pending or an end. Pending tasks that are blocked already are skipped;
-// Changes returns them.
+// must be Pending, Waiting or an end. Pending tasks that are blocked already are
+// skipped; Changes returns them.
 func ResumePlan(tree *Tree, onFailure string, states []State) *Plan {
 	return newPlan(tree.Tasks, onFailure, states)
 }
@@ -77,7 +77,11 @@ func newPlan(tasks []Task, onFailure string, states []State) *Plan {
 	}
 	p.counts[Pending.Index()] = n
 	for i, s := range states {
-		if s != Pending {
+		switch s {
+		case Pending:
+		case Waiting:
+			p.await(i)
+		default:
 			p.settle(i, s)
 		}
 	}
@@ -117,6 +121,13 @@ func (p *Plan) connect() {
 			p.dependents[d.Task] = append(p.dependents[d.Task], int32(i))
 		}
 	}
+}
+
+// await sets the state of a task whose question was asked in an earlier run.
+func (p *Plan) await(task int) {
+	p.counts[Pending.Index()]--
+	p.counts[Waiting.Index()]++
+	p.state[task], p.taken[task] = Waiting, true
 }
 
 // settle sets the state in which a task ended in an earlier run.
@@ -162,8 +173,12 @@ func (p *Plan) Peek() (task int, ok bool) {
 // Start reports that a task from Ready has started.
 func (p *Plan) Start(task int) { p.move(task, InProgress, "") }
 
+// Wait reports that a task from Ready waits for a person's answer.
+func (p *Plan) Wait(task int) { p.move(task, Waiting, "") }
+
 // Done reports how a task from Ready has ended: completed, failed or cancelled
-// after Start, or skipped before it because its condition was false.
+// after Start or Wait, skipped before it because its condition was false, or
+// skipped after Wait because nobody answered.
 func (p *Plan) Done(task int, end State) {
 	if p.state[task].Ended() {
 		return
@@ -171,6 +186,9 @@ func (p *Plan) Done(task int, end State) {
 	reason := ""
 	if end == Skipped {
 		reason = ReasonCondition
+		if p.state[task] == Waiting {
+			reason = ReasonTimeout
+		}
 	}
 	p.move(task, end, reason)
 	p.open--
@@ -191,8 +209,8 @@ func (p *Plan) Cancel() {
 }
 
 // CancelTasks cancels the given tasks that have not started. It returns those
-// that are in progress, for the engine to stop. A task that Ready has returned
-// counts as in progress.
+// that are in progress or waiting, for the engine to stop. A task that Ready has
+// returned counts as in progress.
 func (p *Plan) CancelTasks(tasks []int) (running []int) {
 	var cancelled []int
 	for _, t := range tasks {

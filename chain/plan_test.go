@@ -163,9 +163,14 @@ func drive(t *testing.T, seed uint64) (steps int) {
 			}
 			if ok {
 				model.taken[task] = true
-				if r.IntN(8) == 0 {
+				switch r.IntN(8) {
+				case 0:
 					end(task, Skipped)
-				} else {
+				case 1:
+					p.Wait(task)
+					model.state[task] = Waiting
+					flying = append(flying, task)
+				default:
 					p.Start(task)
 					model.state[task] = InProgress
 					flying = append(flying, task)
@@ -175,7 +180,11 @@ func drive(t *testing.T, seed uint64) (steps int) {
 			at := r.IntN(len(flying))
 			task := flying[at]
 			flying = slices.Delete(flying, at, at+1)
-			end(task, []State{Completed, Completed, Completed, Failed, Cancelled}[r.IntN(5)])
+			ends := []State{Completed, Completed, Completed, Failed, Cancelled, Skipped}
+			if model.state[task] != Waiting {
+				ends = ends[:5]
+			}
+			end(task, ends[r.IntN(len(ends))])
 		}
 		if !slices.Equal(p.state, model.state) || p.Status() != model.status(cancelled) || p.Stopped() != model.stopped {
 			t.Errorf("plan %v %s, model %v %s", p.state, p.Status(), model.state, model.status(cancelled))
@@ -224,7 +233,8 @@ func checkChanges(t *testing.T, p *Plan, tasks []Task) {
 func TestStateMoves(t *testing.T) {
 	t.Parallel()
 	legal := map[[2]State]bool{
-		{Pending, InProgress}: true, {Pending, Cancelled}: true, {Pending, Skipped}: true,
+		{Pending, InProgress}: true, {Pending, Waiting}: true, {Pending, Cancelled}: true, {Pending, Skipped}: true,
+		{Waiting, Completed}: true, {Waiting, Failed}: true, {Waiting, Cancelled}: true, {Waiting, Skipped}: true, {Waiting, Pending}: true,
 		{InProgress, Completed}: true, {InProgress, Failed}: true, {InProgress, Cancelled}: true, {InProgress, Pending}: true,
 		{Completed, Pending}: true, {Failed, Pending}: true, {Cancelled, Pending}: true, {Skipped, Pending}: true,
 	}

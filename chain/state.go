@@ -5,10 +5,12 @@ import "fmt"
 // State is the state of a task or of a run.
 type State string
 
-// The states. All but Pending and InProgress are ends.
+// The states. All but Pending, InProgress and Waiting are ends. A task is Waiting
+// while a person has yet to answer its question.
 const (
 	Pending    State = "pending"
 	InProgress State = "in_progress"
+	Waiting    State = "waiting"
 	Completed  State = "completed"
 	Failed     State = "failed"
 	Cancelled  State = "cancelled"
@@ -19,6 +21,7 @@ const (
 const (
 	ReasonCondition  = "condition"
 	ReasonDependency = "dependency"
+	ReasonTimeout    = "timeout" // nobody answered its question in time
 )
 
 // Ended reports whether the state is an end. Only a retry leaves it.
@@ -31,20 +34,22 @@ func (s State) Ended() bool {
 }
 
 // To returns the next state, or an error if a task can't go there: it goes from
-// pending to in progress to an end, may be skipped or cancelled before it starts,
-// goes from an end back to pending in a retry, and from in progress if its program
-// is stopped and repeating the task is safe.
+// pending to in progress or waiting to an end, may be skipped or cancelled before
+// it starts, goes from an end back to pending in a retry, and from in progress or
+// waiting if its program is stopped and repeating the task is safe.
 func (s State) To(next State) (State, error) {
 	ok := false
 	switch next {
-	case InProgress, Skipped:
+	case InProgress, Waiting:
 		ok = s == Pending
+	case Skipped:
+		ok = s == Pending || s == Waiting
 	case Completed, Failed:
-		ok = s == InProgress
+		ok = s == InProgress || s == Waiting
 	case Cancelled:
-		ok = s == Pending || s == InProgress
+		ok = !s.Ended()
 	case Pending:
-		ok = s == InProgress || s.Ended()
+		ok = s != Pending
 	}
 	if !ok {
 		return s, fmt.Errorf("a task can't go from %s to %s", s, next)
@@ -53,7 +58,7 @@ func (s State) To(next State) (State, error) {
 }
 
 // States lists all states, in the order of Index.
-var States = [...]State{Pending, InProgress, Completed, Failed, Cancelled, Skipped}
+var States = [...]State{Pending, InProgress, Completed, Failed, Cancelled, Waiting, Skipped}
 
 // Index returns the state's place in States.
 func (s State) Index() int {
@@ -68,6 +73,8 @@ func (s State) Index() int {
 		return 3
 	case Cancelled:
 		return 4
+	case Waiting:
+		return 5
 	}
-	return 5
+	return 6
 }

@@ -65,6 +65,10 @@ type Task struct {
 	RetryUnsafe bool
 	// AllowFailure means that the task's failure does not fail the run.
 	AllowFailure bool
+	// Approval is the question that the task asks a person, or nil. Such a task
+	// calls no executor: Executor is ApprovalID, Definition describes the answer,
+	// and Inputs are shown with the question.
+	Approval *Approval
 }
 
 // Dependency is a task to wait for. A required one must complete; any other only

@@ -171,12 +171,13 @@ func (t *Tree) Subtree(task int) []int {
 
 // Reset sets the states of the tasks that a retry runs again to Pending: the
 // named tasks with those grouped under them and all that depend on them, or, if
-// none is named, all that did not complete. It reports whether there are any.
+// none is named, all that ended without completing. It reports whether there are
+// any.
 func (t *Tree) Reset(states []State, named []int) bool {
 	if len(named) == 0 {
 		any := false
 		for i, s := range states {
-			if s != Completed {
+			if s != Completed && s != Waiting {
 				states[i], any = Pending, true
 			}
 		}

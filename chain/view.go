@@ -60,6 +60,7 @@ type TaskView struct {
 	BlockedBy   []string            `json:"blocked_by,omitempty"`
 	RootCauses  []string            `json:"root_causes,omitempty"`
 	Attempts    int                 `json:"attempts"`
+	Approval    *ApprovalView       `json:"approval,omitempty"`
 	StartedAt   *time.Time          `json:"started_at,omitempty"`
 	CompletedAt *time.Time          `json:"completed_at,omitempty"`
 

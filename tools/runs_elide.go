@@ -312,7 +312,7 @@ func (run *shownRun) brief() (changed bool) {
 }
 
 // weights order tasks by how much they say about a run.
-var weights = map[chain.State]int{chain.Failed: 5, chain.InProgress: 4, chain.Cancelled: 3, chain.Skipped: 2, chain.Pending: 1}
+var weights = map[chain.State]int{chain.Failed: 5, chain.InProgress: 4, chain.Waiting: 4, chain.Cancelled: 3, chain.Skipped: 2, chain.Pending: 1}
 
 // fewer leaves out the tasks that don't fit into room: those that completed
 // first. The others keep their order.

@@ -85,7 +85,7 @@ func (x *run) launch(task int, each *expansion, from source, free bool) {
 		u.doubt, u.next = each.doubtOf(u.element)
 	}
 	if each == nil {
-		if u.check = !at.checked && (t.When != nil || t.ForEach != nil); !u.check {
+		if u.check = !at.checked && (t.When != nil || t.ForEach != nil || t.Approval != nil); !u.check {
 			u.doubt, u.next = at.past.doubt, at.past.next
 			x.begin(task)
 			at.past.doubt = false
@@ -132,6 +132,8 @@ func (x *run) unitEnded(r *report) {
 		x.end(task, chain.Cancelled, executors.Outcome{Err: stopError(at.stop)}, at.attempts, r.at, nil)
 	case r.each:
 		x.expand(task, r.elements, r.recorded)
+	case r.state == chain.Waiting:
+		x.ask(task, r.question)
 	case r.state == chain.InProgress:
 		at.checked = true
 		x.backlog.park(task, x.shares.byTask[task])
@@ -159,6 +161,12 @@ func (x *run) end(task int, state chain.State, out executors.Outcome, attempts i
 		Result: out.Result, Size: len(out.Result), Problem: noted(out)}
 	if state == chain.Skipped {
 		t.Skip = &store.Skip{Reason: chain.ReasonCondition}
+	}
+	if at.answered != nil {
+		t.Approval = &store.Approval{Answer: at.answered}
+		if at.answered = nil; state == chain.Skipped {
+			t.Skip.Reason = chain.ReasonTimeout
+		}
 	}
 	if t.Problem != nil {
 		t.Problem.Elements = elements

@@ -78,6 +78,15 @@ func (r *Engine) addHeads(ctx context.Context, v *chain.RunView, list []store.Tr
 // the run before the row was read, and x is the run unless it is a direct call.
 // If the run has ended since, the row says so.
 func (r *Engine) row(ctx context.Context, runID, principal string) (row *store.Run, x *run, here bool, err error) {
+	row, x, here, err = r.anyRow(ctx, runID)
+	if err == nil && row.Principal != principal {
+		return nil, nil, here, unknownRun(runID)
+	}
+	return row, x, here, err
+}
+
+// anyRow is row for a run of any principal.
+func (r *Engine) anyRow(ctx context.Context, runID string) (row *store.Run, x *run, here bool, err error) {
 	r.mu.Lock()
 	x = r.live[runID]
 	here = x != nil || r.calls[runID] != nil
@@ -90,9 +99,6 @@ func (r *Engine) row(ctx context.Context, runID, principal string) (row *store.R
 		if row = r.unrecorded(runID); row == nil || !errors.Is(err, store.ErrNotFound) {
 			return nil, nil, here, readError(runID, err)
 		}
-	}
-	if row.Principal != principal {
-		return nil, nil, here, unknownRun(runID)
 	}
 	return row, x, here, nil
 }
@@ -234,6 +240,9 @@ func progressText(c chain.Counts, names []string, note string) string {
 	text := fmt.Sprintf("%d of %d tasks done", done, total)
 	if n := c[chain.Failed]; n > 0 {
 		text += fmt.Sprintf(", %d failed", n)
+	}
+	if n := c[chain.Waiting]; n > 0 {
+		text += fmt.Sprintf(", %d waiting for a person's answer", n)
 	}
 	if len(names) > 0 {
 		text += "; running " + shorten.Names(names, c[chain.InProgress])

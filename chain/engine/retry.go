@@ -134,7 +134,7 @@ func (r *Engine) restore(ctx context.Context, row *store.Run) (*abandoned, error
 	a.transitions = list
 	for _, t := range newView(row, list).Tasks {
 		a.before, a.attempts = append(a.before, t.Status), append(a.attempts, t.Attempts)
-		if t.Status == chain.InProgress {
+		if t.Status == chain.InProgress || t.Status == chain.Waiting && chain.State(row.Status).Ended() {
 			t.Status = chain.Failed // it was interrupted
 		}
 		a.states = append(a.states, t.Status)
@@ -150,6 +150,7 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 		x.tasks[i].attempts = n
 	}
 	x.notePast(a)
+	x.noteQuestions(a.transitions, a.states)
 	if err := r.enter(ctx, x); err != nil {
 		return err
 	}
@@ -204,7 +205,7 @@ func (r *Engine) decode(row *store.Run) (*chain.Tree, map[string]any, error) {
 // ended.
 func (a *abandoned) recordLost(x *run) {
 	for i, was := range a.before {
-		if was == chain.InProgress {
+		if was == chain.InProgress || was == chain.Waiting && chain.State(a.row.Status).Ended() {
 			x.record(store.Transition{Task: i, State: string(chain.Failed), Attempt: x.tasks[i].attempts, Problem: problemOf(stopError(errInterrupted))})
 		}
 	}

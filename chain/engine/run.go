@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -53,10 +54,14 @@ type run struct {
 	halted    error    // why the whole run was stopped
 	unstopped []string // tasks that did not stop in time
 	waiters   []*waiter
-	first     func() // what to do before anything else
-	ending    bool   // its outputs are being evaluated
-	elsewhere bool   // another engine drives it, and this one does single steps
-	closing   bool   // the engine is closed: nothing more starts
+	asked     map[int]*asked // the questions of tasks that wait, by task
+	asking    atomic.Int64   // their number; safe
+	expiries  sync.WaitGroup // records that questions timed out
+	idle      time.Time      // since when it does nothing but wait
+	first     func()         // what to do before anything else
+	ending    bool           // its outputs are being evaluated
+	elsewhere bool           // another engine drives it, and this one does single steps
+	closing   bool           // the engine is closed: nothing more starts
 	// refused is why a run is ended that must not go on here.
 	refused *store.Problem
 	over    bool
@@ -71,6 +76,7 @@ type taskRun struct {
 	startSeq int64 // the transition that started it
 	attempts int
 	past     past
+	answered *store.Answer // the answer to its question
 }
 
 // past is what the record of a run that was taken over says of a task.

@@ -65,6 +65,7 @@ func (x *run) stop(tasks []int, cause error) {
 			}
 		}
 	}
+	x.stopAsking(which, err)
 	for i := len(x.backlog.expansions) - 1; i >= 0; i-- {
 		if e := x.backlog.expansions[i]; which[e.task] && e.halt(state, err) {
 			x.endExpansion(e)

@@ -17,6 +17,7 @@ func (x *run) drive() {
 		over := x.turn()
 		x.turns.Unlock()
 		if over {
+			x.expiries.Wait()
 			return
 		}
 		<-x.inbox.wake

@@ -13,7 +13,7 @@ func (r *Engine) definitionsOf(tree *chain.Tree) definitions {
 	defs := definitions{}
 	for t := range tree.Every() {
 		id := t.Executor
-		if defs[id] != nil || t.Tree != nil {
+		if defs[id] != nil || t.Tree != nil || t.Approval != nil {
 			continue
 		}
 		if e, ok := r.opts.Registry.Lookup(id); ok {

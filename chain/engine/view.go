@@ -97,11 +97,11 @@ func fold(v *chain.TaskView, row *store.Run, t *store.Transition) {
 	if state == chain.InProgress && t.Problem != nil {
 		return // a failed attempt that is repeated
 	}
-	begun, failed := v.StartedAt, v.Errors
+	begun, failed, approval := v.StartedAt, v.Errors, viewApproval(v.Approval, t)
 	*v = chain.TaskView{ID: v.ID, Name: v.Name, Executor: v.Executor, UserID: v.UserID, ParentID: v.ParentID,
-		Status: state, Attempts: v.Attempts, Size: t.Size}
+		Status: state, Attempts: v.Attempts, Size: t.Size, Approval: approval}
 	switch {
-	case state == chain.InProgress:
+	case state == chain.InProgress || state == chain.Waiting:
 		v.StartedAt = moment(t.At)
 	case state.Ended():
 		if v.StartedAt = moment(t.Started); v.StartedAt == nil {
@@ -158,7 +158,7 @@ func settle(v *chain.RunView, problem *store.Problem) {
 		return
 	}
 	for i := range v.Tasks {
-		if t := &v.Tasks[i]; t.Status == chain.InProgress {
+		if t := &v.Tasks[i]; t.Status == chain.InProgress || t.Status == chain.Waiting {
 			t.Status = chain.Failed
 			failTask(t, &store.Problem{Type: string(executors.Interrupted), Message: "it was in progress when its run was interrupted"})
 		}

@@ -68,6 +68,7 @@ func (r *Engine) takeCancels(ctx context.Context) {
 		if !r.shared() {
 			continue
 		}
+		r.takeAnswers(ctx)
 		requests, err := r.opts.Store.TakeCancels(ctx, r.opts.Owner)
 		if err != nil && ctx.Err() == nil {
 			r.opts.Log.Warn().Err(err).Msg("could not read cancel requests")
@@ -110,6 +111,7 @@ func (r *Engine) endOverdue(now time.Time) (shared, left bool) {
 	for _, x := range r.live {
 		x.inbox.post(func() {
 			x.abandonOverdue()
+			x.askedOverdue()
 			x.recorder.flush(x.now)
 		})
 	}

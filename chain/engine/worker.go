@@ -57,6 +57,7 @@ type report struct {
 	each     bool               // it is the check of a for_each
 	// repeatable means that the call may be made again.
 	repeatable bool
+	question   *step.Question // of a task that waits for an answer
 }
 
 // interrupted reports whether the unit was stopped because the engine is closed.
@@ -115,9 +116,12 @@ func refused(u unit, err *executors.Error) report {
 	return report{state: chain.Failed, attempts: u.attempts, out: executors.Outcome{Err: err}}
 }
 
-// check evaluates the condition or the elements of a task.
+// check evaluates the condition, the elements or the question of a task.
 func (w *worker) check(ctx context.Context, u unit) report {
 	t := &w.run.tree.Tasks[u.task]
+	if t.Approval != nil {
+		return w.question(ctx, u, t)
+	}
 	if t.ForEach == nil {
 		return w.condition(ctx, u, t)
 	}

@@ -44,12 +44,26 @@ func (t *Trees) Check(run external.TreeRun) (uses []string, err error) {
 		return nil, fmt.Errorf("result names the task %q, which does not exist", run.Result)
 	}
 	named := map[string]bool{}
+	if err := asks(parsed); err != nil {
+		return nil, err
+	}
 	for task := range parsed.Every() {
 		if task.Tree == nil {
 			named[task.Executor] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(named)), nil
+}
+
+// asks refuses a tree that asks a person: a call of an executor can't wait for
+// days.
+func asks(tree *chain.Tree) error {
+	for task := range tree.Every() {
+		if task.Approval != nil {
+			return fmt.Errorf("task %s asks a person (approval), so the tree can't be published as an executor: run it as a tree", task.ID)
+		}
+	}
+	return nil
 }
 
 // parse parses a tree for each call, because the executors that it uses may have

@@ -18,6 +18,9 @@ const longestDescription = 900
 // returns the paths of its files. A server that follows the folder publishes it
 // as a tool.
 func Publish(dir, id string, tree *chain.Tree, registry *executors.Registry) (files []string, err error) {
+	if err := asks(tree); err != nil {
+		return nil, err
+	}
 	from := external.TreeStarter{
 		ID: id, Title: tree.Name, Description: describe(tree), Annotations: worst(tree, registry),
 		Inputs: tree.InputSchema, Outputs: tree.OutputNames(), Tree: tree.Source(),

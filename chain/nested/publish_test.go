@@ -113,6 +113,10 @@ func TestPublishWithoutWords(t *testing.T) {
 	if _, err := nested.Publish(b.dir, "loose", tree, b.registry); err == nil || !strings.Contains(err.Error(), "properties") {
 		t.Errorf("inputs without properties: %v", err)
 	}
+	tree = published(t, b, `[{"id": "ask", "approval": {"message": "go on?"}}]`)
+	if _, err := nested.Publish(b.dir, "asks", tree, b.registry); err == nil || !strings.Contains(err.Error(), "task ask asks a person") {
+		t.Errorf("a tree that asks a person: %v", err)
+	}
 }
 
 func quote(text string) string {

@@ -65,6 +65,9 @@ func secretNames(reads *expr.Reads, name func(string)) {
 func (p *parser) readers(i int) []reader {
 	t := &p.tree.Tasks[i]
 	list := make([]reader, 0, 3)
+	if t.Approval != nil {
+		list = append(list, reader{"approval.message", t.Approval.Message.Reads(), t.Approval.Message.References()})
+	}
 	if t.ForEach != nil {
 		list = append(list, reader{"for_each", t.ForEach.Reads(), t.ForEach.References()})
 	}

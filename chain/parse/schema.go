@@ -108,6 +108,7 @@ func named(ids []string, short string, hasShort bool) map[string]any {
 	byName := with("name", is)
 	byName["not"] = map[string]any{"anyOf": []any{
 		map[string]any{"required": []any{"executor"}}, map[string]any{"required": []any{"schemas"}}, map[string]any{"required": []any{"params"}},
+		map[string]any{"required": []any{"approval"}},
 	}}
 	return map[string]any{"anyOf": []any{with("executor", long), within("schemas", "method"), within("params", "executor_id"), byName}}
 }

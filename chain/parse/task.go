@@ -39,7 +39,7 @@ type draftDependency struct {
 var (
 	taskFields = []string{
 		"id", "name", "executor", "schemas", "params", "inputs", "parent_id", "dependencies", "priority", "user_id",
-		"when", "for_each", "max_parallel", "timeout", "retry", "allow_failure",
+		"when", "for_each", "max_parallel", "timeout", "retry", "allow_failure", "approval",
 	}
 	recordFields = []string{
 		"status", "result", "error", "progress", "created_at", "started_at", "updated_at", "completed_at",
@@ -93,6 +93,9 @@ func (p *parser) task(i int, v any) {
 	}
 	p.forEach(i, fields)
 	p.condition(i, fields)
+	if p.approval(i, fields) {
+		return
+	}
 	p.executor(i, fields)
 	p.timing(i, fields)
 	p.inputs(i, fields["inputs"])

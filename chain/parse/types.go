@@ -68,6 +68,11 @@ func (t *typer) task(i int) {
 			t.check(i, "when", e)
 		}
 	}
+	if task.Approval != nil {
+		for e := range task.Approval.Message.Expressions() {
+			t.check(i, "approval.message", e)
+		}
+	}
 	for e := range task.Inputs.Expressions() {
 		if of := t.check(i, "inputs", e); e.Whole && task.Definition != nil {
 			t.fits(i, e, of)

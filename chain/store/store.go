@@ -31,6 +31,8 @@ var (
 // sees every write that this process queued before it. The suite in storetest
 // checks the rest.
 type Store interface {
+	Answers
+
 	// Create writes a run before it starts and returns when it is durable. If
 	// the principal has used the run's key before, it writes nothing and
 	// returns the run of that key.
@@ -202,8 +204,10 @@ type Transition struct {
 	// elements recorded before this transition no longer count.
 	Generation int
 	// Skip is why a task was skipped.
-	Skip   *Skip
-	Result []byte
+	Skip *Skip
+	// Approval is what a task asks a person, or how the person answered.
+	Approval *Approval
+	Result   []byte
 	// Size is the length of the result, even if the result is left out.
 	Size    int
 	Problem *Problem
@@ -300,7 +304,9 @@ type Query struct {
 	Anyone    bool
 	Kind      string
 	Status    string
-	Limit     int
+	// Waiting selects runs with a task that waits for an answer.
+	Waiting bool
+	Limit   int
 	// Before is the id of the last run of the page before.
 	Before string
 }

@@ -16,7 +16,7 @@ import (
 const maxPicture = 200
 
 var marks = map[chain.State]string{
-	chain.Pending: "·", chain.InProgress: "▸", chain.Completed: "✓", chain.Failed: "✗", chain.Cancelled: "■", chain.Skipped: "–",
+	chain.Pending: "·", chain.InProgress: "▸", chain.Completed: "✓", chain.Failed: "✗", chain.Cancelled: "■", chain.Skipped: "–", chain.Waiting: "?",
 }
 
 // pictured is one task of a drawing.

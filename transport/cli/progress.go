@@ -159,7 +159,7 @@ func bar(done, total int) string {
 // inWords returns the counts as text, in the order of a task's states.
 func inWords(c chain.Counts) string {
 	var parts []string
-	for _, state := range []chain.State{chain.InProgress, chain.Completed, chain.Failed, chain.Skipped, chain.Cancelled, chain.Pending} {
+	for _, state := range []chain.State{chain.InProgress, chain.Waiting, chain.Completed, chain.Failed, chain.Skipped, chain.Cancelled, chain.Pending} {
 		if n := c[state]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(state), "_", " ")))
 		}

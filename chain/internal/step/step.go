@@ -21,8 +21,8 @@ func Allowed(registry *executors.Registry, tree *chain.Tree) *executors.Error {
 			return executors.Errorf(executors.PermissionDenied, "task %s: policy does not allow retry.unsafe, which repeats what is not safe to repeat", t.ID).
 				WithHint("open it with policy.retry_unsafe: true")
 		}
-		if t.Tree != nil {
-			continue // its tasks are checked
+		if t.Tree != nil || t.Approval != nil {
+			continue // its tasks are checked; a question calls nothing
 		}
 		if _, ok := registry.Lookup(t.Executor); !ok {
 			return executors.Errorf(executors.NotFound, "task %s: the executor %s was removed", t.ID, t.Executor)

@@ -39,6 +39,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"lists are paged, the newest first", list},
 		{"cancel requests reach the owner once", cancels},
 		{"a note is kept once, for its life", notes},
+		{"a question and its answer are kept", questions},
+		{"the first answer counts", answers},
 		{"many write at once", many},
 		{"a read sees the writes before it", readYourWrites},
 		{"nothing is written once it is closed", closed},

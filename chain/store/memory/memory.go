@@ -60,6 +60,7 @@ type key struct{ principal, key string }
 type record struct {
 	run         store.Run
 	transitions [][]store.Transition // by batch, as appended
+	answers     []*answer
 	bytes       int64
 	at          *list.Element
 }
@@ -144,6 +145,7 @@ func (s *Store) append(batch *store.Batch) error {
 	}
 	if len(batch.Transitions) > 0 {
 		r.transitions = append(r.transitions, batch.Transitions)
+		r.take(batch)
 	}
 	size := int64(0)
 	for i := range batch.Transitions {
@@ -377,7 +379,7 @@ func (s *Store) List(_ context.Context, q store.Query) ([]store.Run, error) {
 		r := e.Value.(*record)
 		if (q.Anyone || r.run.Principal == q.Principal) &&
 			(q.Kind == "" || r.run.Kind == q.Kind) &&
-			(q.Status == "" || r.run.Status == q.Status) {
+			(q.Status == "" || r.run.Status == q.Status) && (!q.Waiting || r.run.Counts["waiting"] > 0) {
 			list = append(list, *s.copyOf(r))
 		}
 	}

@@ -115,17 +115,20 @@ func (s *Store) Run(ctx context.Context, id string) (run *store.Run, err error) 
 	return run, nil
 }
 
-const transitionColumns = `t.task, t.element, t.seq, t.state, t.attempt, t.at, t.started_at, t.next_at, t.generation, t.skip, t.problem, t.size`
+const transitionColumns = `t.task, t.element, t.seq, t.state, t.attempt, t.at, t.started_at, t.next_at, t.generation, t.skip, t.problem, t.approval, t.size`
 
 func scanTransition(row pgx.CollectableRow) (t store.Transition, err error) {
 	var at, started, next int64
-	var skip, problem []byte
-	err = row.Scan(&t.Task, &t.Element, &t.Seq, &t.State, &t.Attempt, &at, &started, &next, &t.Generation, &skip, &problem, &t.Size, &t.Result)
+	var skip, problem, approval []byte
+	err = row.Scan(&t.Task, &t.Element, &t.Seq, &t.State, &t.Attempt, &at, &started, &next, &t.Generation, &skip, &problem, &approval, &t.Size, &t.Result)
 	if err != nil {
 		return t, err
 	}
 	t.At, t.Started, t.Next = column.Moment(at), column.Moment(started), column.Moment(next)
 	if t.Skip, err = column.ReadSkip(skip); err != nil {
+		return t, damaged(err)
+	}
+	if t.Approval, err = column.ReadApproval(approval); err != nil {
 		return t, damaged(err)
 	}
 	if t.Problem, err = column.ReadProblem(problem); err != nil {
@@ -188,8 +191,8 @@ func (s *Store) List(ctx context.Context, q store.Query) (list []store.Run, err 
 	err = s.reading(ctx, "the list of runs", func(ctx context.Context, pool *pgxpool.Pool) error {
 		rows, err := pool.Query(ctx, `select `+runColumns+` from chainwright.runs r left join chainwright.owners o on o.id = r.owner
 			where ($1::bool or r.principal = $2) and ($3 = '' or r.kind = $3) and ($4 = '' or r.status = $4)
-				and ($5 = '' or r.key < (select key from chainwright.runs where id = $5))
-			order by r.key desc limit $6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, int64(q.Limit))
+				and ($5 = '' or r.key < (select key from chainwright.runs where id = $5)) and (not $7::bool or r.counts like '%"waiting":%')
+			order by r.key desc limit $6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, int64(q.Limit), q.Waiting)
 		if err != nil {
 			return err
 		}

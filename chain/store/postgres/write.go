@@ -125,6 +125,7 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 	write := work{
 		send: func(b *pgx.Batch) {
 			queueAppend(b, batch).QueryRow(func(row pgx.Row) error { return row.Scan(&held, &there) })
+			queueTaken(b, batch)
 		},
 		read: func() error {
 			switch {
@@ -153,7 +154,7 @@ func queueAppend(b *pgx.Batch, batch *store.Batch) *pgx.QueuedQuery {
 	}
 	return b.Queue(appendSQL, batch.RunID, batch.Owner, last, column.Map(batch.Counts), batch.Status, column.Problem(batch.Problem), column.Nanos(batch.CompletedAt),
 		c.tasks, c.elements, c.seqs, c.states, c.attempts, c.ats, c.starts, c.nexts, c.generations, c.skips, c.problems, c.sizes, c.results,
-		batch.Epoch, batch.Release, column.Nanos(batch.Wake))
+		batch.Epoch, batch.Release, column.Nanos(batch.Wake), c.approvals)
 }
 
 // RequestCancel stores a cancel request for a run's owner.

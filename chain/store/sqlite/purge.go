@@ -33,23 +33,28 @@ func (w *writer) purgeSome() (removed bool, err error) {
 	clean := work{apply: func(w *writer) error {
 		removed = false
 		rows, err := w.conn.QueryContext(ctx, `delete from runs where key in (
-			select key from runs where status not in ('pending', 'in_progress') and completed_at <= ? order by key limit ?) returning key`, oldest, purgeRuns)
+			select key from runs where status not in ('pending', 'in_progress') and completed_at <= ? order by key limit ?) returning key, id`, oldest, purgeRuns)
 		if err != nil {
 			return err
 		}
 		var keys []int64
+		var ids []string
 		for rows.Next() {
 			var key int64
-			if err := rows.Scan(&key); err != nil {
+			var id string
+			if err := rows.Scan(&key, &id); err != nil {
 				rows.Close()
 				return err
 			}
-			keys = append(keys, key)
+			keys, ids = append(keys, key), append(ids, id)
 		}
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		for _, key := range keys {
+		for i, key := range keys {
+			if _, err := w.conn.ExecContext(ctx, "delete from answers where run = ?", ids[i]); err != nil {
+				return err
+			}
 			for _, table := range []string{"transitions", "trees"} {
 				if _, err := w.conn.ExecContext(ctx, "delete from "+table+" where run = ?", key); err != nil {
 					return err

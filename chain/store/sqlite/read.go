@@ -83,17 +83,20 @@ func (s *Store) Run(ctx context.Context, id string) (*store.Run, error) {
 	return run, nil
 }
 
-const transitionColumns = `t.task, t.element, t.seq, t.state, t.attempt, t.at, t.started_at, t.next_at, t.generation, t.skip, t.problem, t.size`
+const transitionColumns = `t.task, t.element, t.seq, t.state, t.attempt, t.at, t.started_at, t.next_at, t.generation, t.skip, t.problem, t.approval, t.size`
 
 func scanTransition(row interface{ Scan(...any) error }, t *store.Transition) error {
 	var at, started, next int64
-	var skip, problem []byte
-	err := row.Scan(&t.Task, &t.Element, &t.Seq, &t.State, &t.Attempt, &at, &started, &next, &t.Generation, &skip, &problem, &t.Size, &t.Result)
+	var skip, problem, approval []byte
+	err := row.Scan(&t.Task, &t.Element, &t.Seq, &t.State, &t.Attempt, &at, &started, &next, &t.Generation, &skip, &problem, &approval, &t.Size, &t.Result)
 	if err != nil {
 		return err
 	}
 	t.At, t.Started, t.Next = column.Moment(at), column.Moment(started), column.Moment(next)
 	if t.Skip, err = column.ReadSkip(skip); err != nil {
+		return err
+	}
+	if t.Approval, err = column.ReadApproval(approval); err != nil {
 		return err
 	}
 	t.Problem, err = column.ReadProblem(problem)
@@ -198,8 +201,8 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Run, error) {
 	}
 	rows, err := db.QueryContext(ctx, `select `+runColumns+` from runs r left join owners o on o.id = r.owner
 		where (?1 or principal = ?2) and (?3 = '' or kind = ?3) and (?4 = '' or status = ?4)
-			and (?5 = '' or key < (select key from runs where id = ?5))
-		order by key desc limit ?6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, q.Limit)
+			and (?5 = '' or key < (select key from runs where id = ?5)) and (not ?7 or counts like '%"waiting":%')
+		order by key desc limit ?6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, q.Limit, q.Waiting)
 	if err != nil {
 		return nil, fmt.Errorf("listing runs: %w", err)
 	}

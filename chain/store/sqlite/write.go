@@ -44,8 +44,8 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.run, insertRun + runRow},
 		{&s.calls, insertCalls + strings.Repeat(callRow+",", blockRows-1) + callRow},
 		{&s.tree, `insert into trees (run, tree, inputs, tasks, parent) values (?,?,?,?,?)`},
-		{&s.transition, `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result)
-			values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.transition, `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result, approval)
+			values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
 		{&s.touch, `update runs set seq = max(seq, ?), counts = coalesce(?, counts) where key = ? and owner = ? and epoch = ?`},
 		{&s.finish, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ? and epoch = ?`},
 		{&s.release, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), owner = '', wake_at = ? where key = ? and owner = ? and epoch = ?`},
@@ -228,7 +228,10 @@ func (w *writer) append(batch *store.Batch) error {
 	for i := range batch.Transitions {
 		t := &batch.Transitions[i]
 		_, err := w.stmt.transition.Exec(run, t.Task, t.Element, t.Seq, t.State, t.Attempt, column.Nanos(t.At), column.Nanos(t.Started), column.Nanos(t.Next), t.Generation,
-			text(column.Skip(t.Skip)), text(column.Problem(t.Problem)), len(t.Result), blob(t.Result))
+			text(column.Skip(t.Skip)), text(column.Problem(t.Problem)), len(t.Result), blob(t.Result), text(column.Approval(t.Approval)))
+		if err == nil {
+			err = w.taken(batch.RunID, t)
+		}
 		if err != nil {
 			return err
 		}

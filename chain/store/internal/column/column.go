@@ -75,3 +75,29 @@ func ReadSkip(raw []byte) (*store.Skip, error) {
 	s := &store.Skip{}
 	return s, json.Unmarshal(raw, s)
 }
+
+// Approval returns what a transition asks or answers as JSON.
+func Approval(a *store.Approval) string {
+	if a == nil {
+		return ""
+	}
+	return string(plainjson.Must(a))
+}
+
+// ReadApproval reads what Approval returned.
+func ReadApproval(raw []byte) (*store.Approval, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	a := &store.Approval{}
+	return a, json.Unmarshal(raw, a)
+}
+
+// Answer returns an answer as JSON, without the task that it belongs to.
+func Answer(a *store.Answer) string { return string(plainjson.Must(a)) }
+
+// ReadAnswer reads what Answer returned, for a task of a run.
+func ReadAnswer(raw []byte, runID string, task int) (*store.Answer, error) {
+	a := &store.Answer{RunID: runID, Task: task}
+	return a, json.Unmarshal(raw, a)
+}

@@ -18,10 +18,10 @@ with ours as (
   where r.key = ours.key and not exists (select 1 from changed)
   returning r.key, r.seq
 ), added as (
-  insert into chainwright.transitions (run, seq, task, element, state, attempt, at, started_at, next_at, generation, skip, problem, size, result)
-  select held.key, held.seq - $4 + t.number, t.task, t.element, t.state, t.attempt, t.at, t.started_at, t.next_at, t.generation, t.skip, t.problem, t.size, t.result
+  insert into chainwright.transitions (run, seq, task, element, state, attempt, at, started_at, next_at, generation, skip, problem, size, result, approval)
+  select held.key, held.seq - $4 + t.number, t.task, t.element, t.state, t.attempt, t.at, t.started_at, t.next_at, t.generation, t.skip, t.problem, t.size, t.result, t.approval
   from held, unnest($12::int[], $13::int[], $14::text[], $15::int[], $16::bigint[], $17::bigint[], $18::bigint[], $19::int[],
-    $20::text[], $21::text[], $22::int[], $23::bytea[]) with ordinality
-    t (task, element, state, attempt, at, started_at, next_at, generation, skip, problem, size, result, number)
+    $20::text[], $21::text[], $22::int[], $23::bytea[], $24::text[]) with ordinality
+    t (task, element, state, attempt, at, started_at, next_at, generation, skip, problem, size, result, approval, number)
 )
 select exists (select 1 from ours), exists (select 1 from changed), coalesce((select seq from held), 0), exists (select 1 from chainwright.runs where id = $1)
