@@ -102,6 +102,8 @@ const (
 	CodeClosedProgram = "closed_program"
 	// CodeReadsNothing: an expression that starts from a key of null.
 	CodeReadsNothing = "reads_nothing"
+	// CodeEitherDay: a schedule fires on either of two kinds of days.
+	CodeEitherDay = "either_day"
 	// CodeReferenceInKey: a reference in a key, where it is plain text.
 	CodeReferenceInKey = "reference_in_key"
 )

@@ -33,6 +33,8 @@ type Tree struct {
 	Size, Levels int
 	// Outputs are the named results of a run, by name.
 	Outputs []Output
+	// Schedule says when the saved tree is run by itself, or is nil.
+	Schedule *Schedule
 
 	// Refs are the indexes of the tasks by id, and by name where no task has
 	// that id; Ambiguous for a name of several tasks. Nil for the tree of a

@@ -238,6 +238,7 @@ func (p *parser) parse(v any) {
 	p.assignIDs()
 	p.connect()
 	p.outputReads()
+	p.scheduleInputs()
 	p.checkParents()
 	p.checkCycles()
 	p.types()
@@ -246,7 +247,7 @@ func (p *parser) parse(v any) {
 
 // treeFields are the fields of a tree. resultFields, those of a generator's
 // result, are accepted and ignored.
-var treeFields = []string{"name", "description", "inputs", "outputs", "tasks"}
+var treeFields = []string{"name", "description", "inputs", "outputs", "schedule", "tasks"}
 
 var resultFields = []string{
 	"status", "count", "provider", "model", "attempts", "warnings", "usage", "diagram", "requirement", "mode",
@@ -266,6 +267,7 @@ func (p *parser) object(v map[string]any) (tasks []any, ok bool) {
 	p.tree.Description = p.stringField(-1, "description", v["description"])
 	p.inputSchema(v["inputs"])
 	p.outputs(v["outputs"])
+	p.schedule(v["schedule"])
 	list, there := v["tasks"]
 	if !there {
 		p.problem(-1, "", chain.CodeMissingField, "put the array of tasks under tasks", "the tree has no tasks")

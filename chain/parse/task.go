@@ -74,6 +74,7 @@ func (p *parser) task(i int, v any) {
 		return
 	}
 	p.unknownFields(i, fields)
+	p.foreignSchedule(i, fields)
 	if id, ok := fields["id"]; ok && id != nil {
 		d.hasID = true
 		t.ID = p.label(i, "id", id)

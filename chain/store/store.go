@@ -87,6 +87,8 @@ type Store interface {
 
 	// Notes are what processes share besides runs.
 	Notes
+	// Schedules are the schedules of saved trees.
+	Schedules
 
 	// Flush returns when everything that was queued before is durable.
 	Flush(ctx context.Context) error

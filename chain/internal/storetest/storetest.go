@@ -43,6 +43,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"the first answer counts", answers},
 		{"many write at once", many},
 		{"a read sees the writes before it", readYourWrites},
+		{"schedules are read as they were written", schedules},
+		{"one of many writes a schedule", schedulesAtOnce},
+		{"it is known whether a process fires schedules", schedulers},
 		{"nothing is written once it is closed", closed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -51,6 +51,8 @@ type Store struct {
 	order   *list.List // of *record, the oldest first
 	bytes   int64
 	cancels []store.Cancel
+
+	schedules schedules
 }
 
 var _ store.Store = (*Store)(nil)

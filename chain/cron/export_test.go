@@ -1,0 +1,4 @@
+package cron
+
+// Zones are the names that are suggested.
+var Zones = zones
