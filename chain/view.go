@@ -36,6 +36,20 @@ type RunView struct {
 	OutputsSize int `json:"-"`
 	// Call is set for a direct call of an executor.
 	Call bool `json:"-"`
+	// Owner drives the run; nil: it has ended, or no process does.
+	Owner *Owner `json:"-"`
+}
+
+// Owner is the process that drives a run.
+type Owner struct {
+	// Process is its id and its machine: "process 812 on build-3".
+	Process string `json:"process"`
+	// Since is when it began to drive the run, and Seen its last sign of life.
+	Since time.Time `json:"since"`
+	Seen  time.Time `json:"seen"`
+	// Gone means that it has not been seen for as long as its lease. Another
+	// process may take the run.
+	Gone bool `json:"gone,omitempty"`
 }
 
 // TaskView is what readers see of a task. Result is the stored result, unless the
@@ -86,4 +100,6 @@ type RunSummary struct {
 	Counts     Counts    `json:"counts"`
 	CreatedAt  time.Time `json:"created_at"`
 	DurationMS float64   `json:"duration_ms"`
+	// Owner drives the run; nil: it has ended, or no process does.
+	Owner *Owner `json:"-"`
 }

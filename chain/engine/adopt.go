@@ -260,10 +260,20 @@ func (r *Engine) endWith(ctx context.Context, left *abandoned, why *executors.Er
 	})
 }
 
-// owner describes who drives a run, for people.
-func describeOwner(row *store.Run) string {
-	if row.OwnerPID == 0 {
-		return "a process that is gone"
+// ownerOf returns who drives a run. here means that this process does.
+func (r *Engine) ownerOf(row *store.Run, here bool) *chain.Owner {
+	if row.Owner == "" || chain.State(row.Status).Ended() {
+		return nil
 	}
-	return strings.TrimSpace(fmt.Sprintf("process %d on %s", row.OwnerPID, row.OwnerHost))
+	o := &chain.Owner{Since: row.OwnerSince.UTC(), Seen: row.OwnerSeen.UTC(), Gone: r.orphan(row, here)}
+	engine, elsewhere := strings.CutPrefix(row.Owner, store.Elsewhere)
+	switch {
+	case elsewhere:
+		o.Process, o.Seen = engine, o.Since
+	case row.OwnerPID == 0:
+		o.Process = "an unknown process"
+	default:
+		o.Process = strings.TrimSpace(fmt.Sprintf("process %d on %s", row.OwnerPID, row.OwnerHost))
+	}
+	return o
 }

@@ -54,14 +54,15 @@ func (r *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunS
 
 // summary returns a run of the store as a list shows it.
 func (r *Engine) summary(ctx context.Context, row *store.Run, principal string) chain.RunSummary {
-	if r.liveRun(row.ID) == nil && row.Owner == r.opts.Owner && !chain.State(row.Status).Ended() {
+	here := r.liveRun(row.ID) != nil
+	if !here && row.Owner == r.opts.Owner && !chain.State(row.Status).Ended() {
 		// It was live when the list was read, or it is a call.
-		if fresh, _, _, err := r.row(ctx, row.ID, principal); err == nil {
-			row = fresh
+		if fresh, _, still, err := r.row(ctx, row.ID, principal); err == nil {
+			row, here = fresh, still
 		}
 	}
 	s := chain.RunSummary{RunID: row.ID, Name: row.Name, Kind: row.Kind, Status: chain.State(row.Status), Counts: countsOf(row.Counts),
-		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt)}
+		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt), Owner: r.ownerOf(row, here)}
 	if r.fate(row) != nil {
 		s.Status = chain.Failed
 	}

@@ -41,6 +41,9 @@ func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain
 		}
 	}
 	settle(v, r.fate(row))
+	if !v.Status.Ended() {
+		v.Owner = r.ownerOf(row, here)
+	}
 	if warning := r.unattended(row, here); warning != "" {
 		v.Warnings = append(v.Warnings, warning)
 	}
@@ -153,7 +156,7 @@ func (r *Engine) unattended(row *store.Run, here bool) string {
 	case row.Owner == "":
 		return "no process drives the run since its program was stopped; " + goesOn
 	}
-	return fmt.Sprintf("%s drove the run, and was last seen at %s; %s", describeOwner(row), row.OwnerSeen.UTC().Format(time.RFC3339), goesOn)
+	return fmt.Sprintf("%s drove the run, and was last seen at %s; %s", r.ownerOf(row, here).Process, row.OwnerSeen.UTC().Format(time.RFC3339), goesOn)
 }
 
 // goesOn is what becomes of a run that no process drives.

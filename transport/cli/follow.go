@@ -128,6 +128,9 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	if view.ParentRun != "" {
 		fmt.Fprintf(w, "part of run %s\n", view.ParentRun)
 	}
+	if view.Owner != nil && !view.Owner.Gone {
+		fmt.Fprintf(w, "driven by %s\n", whoDrives(view.Status, view.Owner))
+	}
 	if err := draw(w, view, after); err != nil {
 		return err
 	}

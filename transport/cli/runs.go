@@ -48,7 +48,10 @@ func (c *runsCmd) Run(s *session) error {
 		return finishing(s, p, unknownRun(err))
 	}
 	if c.JSON {
-		err = s.printJSON(view)
+		err = s.printJSON(struct {
+			*chain.RunView
+			Owner *chain.Owner `json:"owner,omitempty"`
+		}{view, view.Owner})
 	} else {
 		err = s.summary(s.out, view, p.order(s, view))
 	}
@@ -64,48 +67,65 @@ func unknownRun(err error) error {
 }
 
 func (c *runsCmd) list(s *session, p *program) error {
-	arguments := map[string]any{"limit": c.Limit}
-	if c.Status != "" {
-		arguments["status"] = c.Status
-	}
-	res, err := s.use(p, tools.ListRuns, arguments)
+	runs, next, err := p.runner.List(s.ctx, chain.ListOptions{Status: c.Status, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
-	if res.IsError() {
-		return refusal(res.Err)
-	}
 	if c.JSON {
-		return s.printJSON(res.Result)
+		return s.printJSON(listOf(runs, next))
 	}
-	var page struct {
-		Runs []chain.RunSummary `json:"runs"`
-		Next string             `json:"next_cursor"`
-	}
-	if err := decode(res, &page); err != nil {
-		return err
-	}
-	if len(page.Runs) == 0 {
+	if len(runs) == 0 {
 		fmt.Fprintln(s.err, "no runs are recorded; start one with `chainwright run FILE`")
 		return nil
 	}
 	t := table{right: map[int]bool{3: true}}
-	t.add("RUN", "STATUS", "STARTED", "TOOK", "WHAT")
-	for _, run := range page.Runs {
+	t.add("RUN", "STATUS", "STARTED", "TOOK", "WHAT", "WHO")
+	for _, run := range runs {
 		name := run.Name
 		if name == "" {
 			name = run.Kind
 		}
 		lasted := time.Duration(run.DurationMS * float64(time.Millisecond))
-		t.add(run.RunID, string(run.Status), run.CreatedAt.Local().Format("01-02 15:04"), took(lasted), name)
+		t.add(run.RunID, string(run.Status), run.CreatedAt.Local().Format("01-02 15:04"), took(lasted), name, whoDrives(run.Status, run.Owner))
 	}
 	if err := t.write(s.out); err != nil {
 		return err
 	}
-	if page.Next != "" {
+	if next != "" {
 		fmt.Fprintf(s.err, "older runs are not shown; raise --limit\n")
 	}
 	return nil
+}
+
+// listedRun is a run in a list, with its owner.
+type listedRun struct {
+	chain.RunSummary
+	Owner *chain.Owner `json:"owner,omitempty"`
+}
+
+// listOf returns a list of runs as JSON has it.
+func listOf(runs []chain.RunSummary, next string) any {
+	list := make([]listedRun, len(runs))
+	for i, run := range runs {
+		list[i] = listedRun{run, run.Owner}
+	}
+	return struct {
+		Runs []listedRun `json:"runs"`
+		Next string      `json:"next_cursor,omitempty"`
+	}{list, next}
+}
+
+// whoDrives says which process drives a run, and since when.
+func whoDrives(status chain.State, owner *chain.Owner) string {
+	switch {
+	case status.Ended():
+		return ""
+	case owner == nil:
+		return "nobody"
+	case owner.Gone:
+		return owner.Process + ", last seen " + owner.Seen.Local().Format("15:04:05")
+	}
+	return owner.Process + " since " + owner.Since.Local().Format("01-02 15:04:05")
 }
 
 type cancelCmd struct {
