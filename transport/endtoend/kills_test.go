@@ -1,0 +1,335 @@
+package endtoend
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/postgres"
+	"github.com/chainwright/chainwright/chain/store/sqlite"
+	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/transport/mcp/client"
+)
+
+// killsVariable is the environment variable with the number of kills; unset: a
+// few.
+const killsVariable = "CHAINWRIGHT_TEST_KILLS"
+
+// counter is a peer that counts the requests by method and path, and takes a
+// while for each.
+type counter struct {
+	*httptest.Server
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func newCounter(t *testing.T) *counter {
+	c := &counter{calls: map[string]int{}}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		c.calls[r.Method+" "+r.URL.Path]++
+		c.mu.Unlock()
+		time.Sleep(time.Duration(20+rand.IntN(200)) * time.Millisecond)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"path": %q}`, r.URL.Path)
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+// crew are servers over one store, which are killed and started again.
+type crew struct {
+	t         *testing.T
+	settings  string
+	addresses []string
+	mu        sync.Mutex
+	running   []*exec.Cmd
+}
+
+func newCrew(t *testing.T, n int, settings map[string]any) *crew {
+	t.Helper()
+	c := &crew{t: t, settings: filepath.Join(t.TempDir(), "settings.yaml"), running: make([]*exec.Cmd, n)}
+	text, err := yaml.Marshal(settings)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(c.settings, text, 0o600))
+	for i := range n {
+		c.addresses = append(c.addresses, freeAddress(t))
+		c.start(i)
+	}
+	t.Cleanup(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, cmd := range c.running {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+	return c
+}
+
+// start starts a server, with a data folder of its own.
+func (c *crew) start(i int) {
+	h := home{dir: c.t.TempDir(), config: c.settings}
+	cmd := exec.Command(peers.Chainwright(c.t), "serve", "--stateless", "--addr", c.addresses[i])
+	cmd.Env, cmd.Dir, cmd.Stderr = h.environment(), h.dir, &logged{t: c.t, name: strconv.Itoa(i)}
+	require.NoError(c.t, cmd.Start())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running[i] = cmd
+}
+
+// kill kills a server and starts another one at its address.
+func (c *crew) kill(i int) {
+	c.mu.Lock()
+	cmd := c.running[i]
+	c.mu.Unlock()
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	c.start(i)
+}
+
+// signal sends a signal to a server.
+func (c *crew) signal(i int, s syscall.Signal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	require.NoError(c.t, c.running[i].Process.Signal(s))
+}
+
+// call calls a tool at whichever server answers. The call may be made several
+// times.
+func (c *crew) call(first int, tool string, arguments any) map[string]any {
+	end := time.Now().Add(2 * executortest.Patience)
+	for i := first; ; i++ {
+		envelope, err := c.try(c.addresses[i%len(c.addresses)], tool, arguments)
+		if err == nil {
+			return envelope
+		}
+		if time.Now().After(end) {
+			c.t.Errorf("%s: no server answers: %v", tool, err)
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (c *crew) try(address, tool string, arguments any) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
+	defer cancel()
+	conn, err := client.HTTP(ctx, "http://"+address+"/mcp", client.Options{Name: "crew", Version: "1", Revision: revision})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	text, err := conn.Call(ctx, tool, arguments)
+	if err != nil {
+		return nil, err
+	}
+	var envelope map[string]any
+	if err := json.Unmarshal(text, &envelope); err != nil {
+		return nil, err
+	}
+	return envelope, nil
+}
+
+// logged writes what a server says of runs to the log of the test.
+type logged struct {
+	t    *testing.T
+	name string
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), `"level":"error"`) {
+		fmt.Fprintf(os.Stderr, "server %s: %s", l.name, p)
+	}
+	return len(p), nil
+}
+
+// workTree is the tree of a run: reads, and writes that must not be repeated if
+// writes is set.
+func workTree(peer string, run int, writes bool) map[string]any {
+	url := func(task, rest string) string { return fmt.Sprintf("%s/%d/%s%s", peer, run, task, rest) }
+	task := func(id, method, url string, more map[string]any) map[string]any {
+		t := map[string]any{"id": id, "name": id, "schemas": map[string]any{"method": "rest_executor"}, "inputs": map[string]any{"url": url, "method": method}}
+		for name, value := range more {
+			t[name] = value
+		}
+		return t
+	}
+	elements := map[string]any{"for_each": []int{0, 1, 2, 3, 4, 5, 6, 7}, "max_parallel": 2}
+	with := func(m map[string]any, deps ...string) map[string]any {
+		out := map[string]any{"dependencies": deps}
+		for name, value := range m {
+			out[name] = value
+		}
+		return out
+	}
+	tasks := []map[string]any{
+		task("first", "GET", url("first", ""), nil),
+		task("reads", "GET", url("reads", "/${{ item }}"), with(elements, "first")),
+		task("last", "GET", url("last", ""), with(nil, "reads")),
+	}
+	if writes {
+		tasks = append(tasks, task("write", "POST", url("write", ""), with(nil, "first")),
+			task("writes", "POST", url("writes", "/${{ item }}"), elements))
+	}
+	return map[string]any{"tasks": tasks, "inputs": map[string]any{}, "idempotency_key": fmt.Sprint("run ", run), "wait_seconds": 0}
+}
+
+// sharedStores are the stores that servers can share: the setting, and a store to
+// read the records.
+func sharedStores(t *testing.T) map[string]func(t *testing.T) (string, store.Store) {
+	return map[string]func(t *testing.T) (string, store.Store){
+		"sqlite": func(t *testing.T) (string, store.Store) {
+			path := filepath.Join(t.TempDir(), "runs.db")
+			return "sqlite:" + path, sqlite.Open(path, sqlite.Options{})
+		},
+		"postgres": func(t *testing.T) (string, store.Store) {
+			dsn := peers.StartPostgres(t, "max_connections=200").NewDatabase(t)
+			s, err := postgres.Open(dsn, postgres.Options{})
+			require.NoError(t, err)
+			return dsn, s
+		},
+	}
+}
+
+// TestKills kills servers with kill -9 at random times while runs are started and
+// go on. Nothing is lost or done twice, every run ends, and those that may be
+// repeated complete by themselves.
+func TestKills(t *testing.T) {
+	t.Parallel()
+	kills := 8
+	if text := os.Getenv(killsVariable); text != "" {
+		var err error
+		kills, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
+	for name, open := range sharedStores(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			setting, records := open(t)
+			defer records.Close()
+			peer := newCounter(t)
+			c := newCrew(t, 3, map[string]any{"store": setting, "policy": map[string]any{
+				"network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}},
+			}})
+
+			stop, started := make(chan struct{}), make(chan []string)
+			go func() {
+				var ids []string
+				for run := 0; ; run++ {
+					select {
+					case <-stop:
+						started <- ids
+						return
+					default:
+					}
+					envelope := c.call(run, "run_task_tree", workTree(peer.URL, run, run%2 == 1))
+					id, _ := envelope["run_id"].(string)
+					if id == "" {
+						t.Errorf("run %d was not started: %v", run, envelope)
+						id = "none"
+					}
+					ids = append(ids, id)
+					time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
+				}
+			}()
+			for range kills {
+				time.Sleep(time.Duration(300+rand.IntN(1500)) * time.Millisecond)
+				c.kill(rand.IntN(3))
+			}
+			close(stop)
+			ids := <-started
+			judge(t, records, peer, ids, kills)
+		})
+	}
+}
+
+// judge waits for the end of all runs and checks what is on record and what the
+// peer has seen.
+func judge(t *testing.T, records store.Store, peer *counter, ids []string, kills int) {
+	t.Helper()
+	result := map[string]int{}
+	var longest time.Duration
+	for run, id := range ids {
+		row := awaitEnd(t, records, id)
+		list, err := records.Transitions(t.Context(), id, 0, 0)
+		require.NoError(t, err)
+		done := map[[2]int]int{}
+		interrupted := false
+		var before time.Time
+		for _, tr := range list {
+			if tr.State == string(chain.Completed) && tr.Task >= 0 {
+				done[[2]int{tr.Task, tr.Element}]++
+			}
+			interrupted = interrupted || tr.Problem != nil && tr.Problem.Type == "interrupted"
+			if tr.Task < 0 && tr.State == string(chain.InProgress) && tr.Seq > 1 {
+				result["resumed"]++
+				longest = max(longest, tr.At.Sub(before))
+			}
+			before = tr.At
+		}
+		for at, n := range done {
+			if n > 1 {
+				t.Errorf("run %d (%s): task %d, element %d is on record as completed %d times", run, id, at[0], at[1], n)
+			}
+		}
+		result[row.Status]++
+		if row.Status != string(chain.Completed) && (run%2 == 0 || !interrupted) {
+			problem, _ := json.Marshal(row.Problem)
+			t.Errorf("run %d (%s) is %s: %v %s", run, id, row.Status, row.Counts, problem)
+		}
+	}
+	peer.mu.Lock()
+	defer peer.mu.Unlock()
+	again, lost := 0, 0
+	for call, n := range peer.calls {
+		if strings.HasPrefix(call, "POST") && n > 1 {
+			t.Errorf("%s was called %d times", call, n)
+		}
+		again += n - 1
+	}
+	for run := range ids {
+		wanted := []string{"first", "last"}
+		for i := range 8 {
+			wanted = append(wanted, fmt.Sprint("reads/", i))
+		}
+		for _, each := range wanted {
+			if peer.calls[fmt.Sprintf("GET /%d/%s", run, each)] == 0 {
+				lost++
+				t.Errorf("run %d: %s was never called", run, each)
+			}
+		}
+	}
+	t.Logf("%d kills, %d runs: %d completed, %d ended as interrupted; %d were resumed, after %s at most; %d reads were repeated, %d calls were lost",
+		kills, len(ids), result["completed"], result["failed"], result["resumed"], longest.Round(100*time.Millisecond), again, lost)
+}
+
+func awaitEnd(t *testing.T, records store.Store, id string) *store.Run {
+	t.Helper()
+	for end := time.Now().Add(3 * executortest.Patience); ; time.Sleep(100 * time.Millisecond) {
+		row, err := records.Run(t.Context(), id)
+		require.NoError(t, err)
+		if chain.State(row.Status).Ended() {
+			return row
+		}
+		require.False(t, time.Now().After(end), "run %s does not end: %+v", id, row)
+	}
+}
