@@ -22,7 +22,8 @@ type expansion struct {
 	next     int       // the next element to start
 	past     []element // what is on record from before the run was taken over; nil: nothing
 	inFlight int
-	attempts int // the largest number of an element
+	unstored []int64 // the records of ends that are not durable yet
+	attempts int     // the largest number of an element
 	results  []json.RawMessage
 	size     int
 	errors   []chain.ElementError
@@ -113,9 +114,22 @@ func (e *expansion) skip() {
 	}
 }
 
+// recordsAhead is how many elements may have ended, and not be on record, before
+// the next one waits. If the process is lost, those run again.
+const recordsAhead = 32
+
 // ready reports whether the task allows another element to start.
 func (e *expansion) ready() bool {
-	return e.stop == nil && e.next < len(e.elements) && e.inFlight < e.limit
+	return e.stop == nil && e.next < len(e.elements) && e.inFlight < e.limit && len(e.unstored) < recordsAhead
+}
+
+// stored forgets the ends that are on record now.
+func (e *expansion) stored(durable int64) {
+	n := 0
+	for n < len(e.unstored) && e.unstored[n] <= durable {
+		n++
+	}
+	e.unstored = append(e.unstored[:0], e.unstored[n:]...)
 }
 
 // take returns the next element.
@@ -140,8 +154,8 @@ func (e *expansion) halt(state chain.State, err *executors.Error) bool {
 func (x *run) elementEnded(e *expansion, r *report) {
 	e.inFlight--
 	e.attempts = max(e.attempts, r.attempts)
-	x.record(store.Transition{Task: e.task, Element: r.unit.element + 1, State: string(r.state), Attempt: r.attempts, At: r.at, Started: r.unit.at,
-		Result: r.out.Result, Size: len(r.out.Result), Problem: noted(r.out)})
+	e.unstored = append(e.unstored, x.record(store.Transition{Task: e.task, Element: r.unit.element + 1, State: string(r.state), Attempt: r.attempts,
+		At: r.at, Started: r.unit.at, Result: r.out.Result, Size: len(r.out.Result), Problem: noted(r.out)}))
 	x.recorder.urgent = true // a crash must not run it again
 	e.ended++
 	x.progress.say(e.task, fmt.Sprintf("%d of %d elements done", e.ended, len(e.elements)))

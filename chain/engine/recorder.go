@@ -22,6 +22,8 @@ type recorder struct {
 	acks     acks
 
 	seq       int64
+	sent      int64 // the number of the last transition that was appended
+	bytes     int   // of the results in the batch
 	batch     []store.Transition
 	urgent    bool // something waits for the batch, so that the store must not delay it
 	countedAt time.Time
@@ -38,7 +40,7 @@ type recorder struct {
 }
 
 func (r *recorder) init(s store.Store, row *store.Run, p *progress, notify func()) {
-	r.store, r.row, r.progress, r.seq = s, row, p, row.Seq
+	r.store, r.row, r.progress, r.seq, r.sent = s, row, p, row.Seq, row.Seq
 	r.acks.changed.L = &r.acks.mu
 	r.acks.durable, r.acks.notify = row.Seq, notify
 }
@@ -51,6 +53,7 @@ func (r *recorder) add(t store.Transition) int64 {
 		r.progress.set(t.Task, chain.State(t.State))
 	}
 	r.batch = append(r.batch, t)
+	r.bytes += len(t.Result)
 	return r.seq
 }
 
@@ -69,10 +72,23 @@ func (r *recorder) leave(wake, at time.Time) {
 // concluded reports whether the end of the run, or its release, is stored.
 func (r *recorder) concluded() bool { return r.final > 0 && r.durable >= r.final }
 
-// flush appends the batch to the store. Starts alone are not flushed at once:
-// they go with an end, when someone waits for them or reads the run, or with the
-// watcher.
+// largeBatch is how many bytes of results a batch may hold while the one before
+// is being written.
+const largeBatch = 1 << 20
+
+// flush appends the batch to the store when the one before is stored: until then
+// it would only wait there. Starts alone are not flushed at once: they go with an
+// end, when someone waits for them or reads the run, or with the watcher.
 func (r *recorder) flush(now time.Time) {
+	if r.refresh(); r.sent > r.durable && r.broken == nil && r.bytes < largeBatch {
+		r.urgent = r.urgent || len(r.batch) > 0 // it follows the one before
+		return
+	}
+	r.flushNow(now)
+}
+
+// flushNow appends the batch to the store.
+func (r *recorder) flushNow(now time.Time) {
 	if len(r.batch) == 0 {
 		return
 	}
@@ -87,8 +103,9 @@ func (r *recorder) flush(now time.Time) {
 	case r.final > 0:
 		b.Status, b.CompletedAt, b.Problem = string(r.status), now, r.problem
 	}
-	r.batch, r.urgent = make([]store.Transition, 0, len(r.batch)), false
+	r.batch, r.bytes, r.urgent = make([]store.Transition, 0, len(r.batch)), 0, false
 	seq := r.seq
+	r.sent = seq
 	r.acks.expected.Store(true)
 	r.store.Append(b, func(err error) { r.acks.add(seq, err) })
 	r.acks.expected.Store(false)

@@ -157,7 +157,7 @@ func (x *run) follow(cause error) {
 // without the turn.
 func (x *run) sync() {
 	done := make(chan struct{})
-	if x.inbox.post(func() { x.recorder.flush(x.now); close(done) }) {
+	if x.inbox.post(func() { x.recorder.flushNow(x.now); close(done) }) {
 		select {
 		case <-done:
 		case <-x.done:

@@ -131,6 +131,9 @@ func (x *run) handle() {
 
 // settle tells the plan of the ends that are durable now.
 func (x *run) settle() {
+	for _, e := range x.backlog.expansions {
+		e.stored(x.recorder.durable)
+	}
 	n := 0
 	for ; n < len(x.ends) && x.ends[n].seq <= x.recorder.durable; n++ {
 		x.plan.Done(x.ends[n].task, x.ends[n].state)

@@ -21,7 +21,7 @@ func TestFrozenServer(t *testing.T) {
 			t.Parallel()
 			setting, records := open(t)
 			defer records.Close()
-			peer := newCounter(t)
+			peer := newCounter(t, took)
 			c := newCrew(t, 3, map[string]any{"store": setting, "policy": map[string]any{
 				"network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}},
 			}})

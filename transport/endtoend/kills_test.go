@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -41,13 +42,17 @@ type counter struct {
 	calls map[string]int
 }
 
-func newCounter(t *testing.T) *counter {
+// took returns a random time from 20 to 220 ms.
+func took() time.Duration { return time.Duration(20+rand.IntN(200)) * time.Millisecond }
+
+// newCounter returns a peer. Each request takes as long as lasts returns.
+func newCounter(t *testing.T, lasts func() time.Duration) *counter {
 	c := &counter{calls: map[string]int{}}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
 		c.calls[r.Method+" "+r.URL.Path]++
 		c.mu.Unlock()
-		time.Sleep(time.Duration(20+rand.IntN(200)) * time.Millisecond)
+		time.Sleep(lasts())
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"path": %q}`, r.URL.Path)
 	}))
@@ -73,6 +78,12 @@ func newCrew(t *testing.T, n int, settings map[string]any) *crew {
 	for i := range n {
 		c.addresses = append(c.addresses, freeAddress(t))
 		c.start(i)
+	}
+	for _, address := range c.addresses {
+		require.Eventually(t, func() bool {
+			conn, err := net.Dial("tcp", address)
+			return err == nil && conn.Close() == nil
+		}, executortest.Patience, 10*time.Millisecond, "no server at %s", address)
 	}
 	t.Cleanup(func() {
 		c.mu.Lock()
@@ -226,7 +237,7 @@ func TestKills(t *testing.T) {
 			t.Parallel()
 			setting, records := open(t)
 			defer records.Close()
-			peer := newCounter(t)
+			peer := newCounter(t, took)
 			c := newCrew(t, 3, map[string]any{"store": setting, "policy": map[string]any{
 				"network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}},
 			}})
@@ -258,6 +269,63 @@ func TestKills(t *testing.T) {
 			close(stop)
 			ids := <-started
 			judge(t, records, peer, ids, kills)
+		})
+	}
+}
+
+// TestKilledForEach kills a server in the middle of a for_each of 10,000 elements.
+// Another one goes on. No element that is on record runs again, and hardly any
+// other.
+func TestKilledForEach(t *testing.T) {
+	t.Parallel()
+	const elements = 10_000
+	for name, open := range sharedStores(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			setting, records := open(t)
+			defer records.Close()
+			peer := newCounter(t, func() time.Duration { return 0 })
+			c := newCrew(t, 2, map[string]any{"store": setting, "policy": map[string]any{
+				"network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}},
+			}})
+			all := make([]int, elements)
+			for i := range all {
+				all[i] = i
+			}
+			envelope := c.call(0, "run_task_tree", map[string]any{"wait_seconds": 0, "tasks": []map[string]any{{
+				"id": "each", "name": "each", "for_each": all, "max_parallel": 32, "schemas": map[string]any{"method": "rest_executor"},
+				"inputs": map[string]any{"url": peer.URL + "/${{ item }}", "method": "GET"},
+			}}})
+			id, _ := envelope["run_id"].(string)
+			require.NotEmpty(t, id, envelope)
+			require.Eventually(t, func() bool {
+				peer.mu.Lock()
+				defer peer.mu.Unlock()
+				return len(peer.calls) >= elements/2
+			}, 2*executortest.Patience, time.Millisecond)
+			c.mu.Lock()
+			cmd := c.running[0]
+			c.mu.Unlock()
+			require.NoError(t, cmd.Process.Kill())
+			_ = cmd.Wait()
+			recorded, err := records.Elements(t.Context(), id, 0, 0)
+			require.NoError(t, err)
+			peer.mu.Lock()
+			before := len(peer.calls)
+			peer.mu.Unlock()
+			row := awaitEnd(t, records, id)
+			require.Equal(t, "completed", row.Status, "%+v", row.Problem)
+			again := 0
+			for call, n := range peer.calls {
+				again += n - 1
+				require.LessOrEqual(t, n, 2, call)
+			}
+			for i := range recorded {
+				require.Equal(t, 1, peer.calls[fmt.Sprintf("GET /%d", recorded[i].Element-1)], "element %d was on record", recorded[i].Element-1)
+			}
+			require.Len(t, peer.calls, elements)
+			require.Less(t, again, elements/100)
+			t.Logf("killed after %d calls, %d of them on record: %d calls were repeated", before, len(recorded), again)
 		})
 	}
 }
