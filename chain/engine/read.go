@@ -136,7 +136,7 @@ func (r *Engine) orphan(row *store.Run, here bool) bool {
 	case strings.HasPrefix(row.Owner, store.Elsewhere):
 		return false
 	}
-	return row.Owner == r.opts.Owner || time.Since(row.OwnerSeen) > r.lease.length
+	return row.Owner == r.opts.Owner || time.Since(row.OwnerSeen).Abs() > r.lease.length
 }
 
 // unattended returns a warning about a run that no process drives, or nothing.

@@ -54,8 +54,8 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error
 		var seq int64
 		err := w.conn.QueryRowContext(context.Background(), `select seq from runs where id = ?2
 			and (status not in ('pending', 'in_progress') or owner in (?1, '')
-				or coalesce((select beat_at from owners where owners.id = runs.owner), 0) < ?3)`,
-			claim.Owner, claim.RunID, claim.UnseenSince.UnixNano()).Scan(&seq)
+				or coalesce((select beat_at from owners where owners.id = runs.owner), 0) not between ?3 and ?4)`,
+			claim.Owner, claim.RunID, claim.UnseenSince.UnixNano(), unlikely(claim.UnseenSince)).Scan(&seq)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return store.ErrLost
@@ -79,6 +79,13 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error
 	return s.Run(ctx, claim.RunID)
 }
 
+// unlikely returns the time after which a heartbeat says nothing: the clock has
+// been set back since. A process that lives will store another one.
+func unlikely(unseenSince time.Time) int64 {
+	now := time.Now()
+	return now.Add(now.Sub(unseenSince).Abs()).UnixNano()
+}
+
 // Free returns runs that no process drives.
 func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) ([]string, error) {
 	if !s.opening.Load() {
@@ -92,8 +99,8 @@ func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) ([]s
 	}
 	rows, err := db.QueryContext(ctx, `select r.id from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key
 		where r.completed_at = 0 and not exists (select 1 from runs p where p.id = t.parent and p.completed_at = 0)
-			and case when r.owner = '' then r.wake_at <= ?1 else r.owner not like ?3 and coalesce(o.beat_at, 0) < ?2 end
-		order by r.key limit ?4`, time.Now().UnixNano(), unseenSince.UnixNano(), store.Elsewhere+"%", limit)
+			and case when r.owner = '' then r.wake_at <= ?1 else r.owner not like ?3 and coalesce(o.beat_at, 0) not between ?2 and ?5 end
+		order by r.key limit ?4`, time.Now().UnixNano(), unseenSince.UnixNano(), store.Elsewhere+"%", limit, unlikely(unseenSince))
 	if err != nil {
 		return nil, fmt.Errorf("looking for runs that no process drives: %w", err)
 	}

@@ -7,7 +7,7 @@ with there as (
 ), free as (
   select key, seq from there
   where status not in ('pending', 'in_progress') or owner in ($2, '')
-    or coalesce(beat_at < clock_timestamp() - make_interval(secs => $4::float8), true)
+    or coalesce(abs(extract(epoch from clock_timestamp() - beat_at)) > $4::float8, true)
 ), taken as (
   update chainwright.runs r set owner = $2, status = 'in_progress', problem = '', completed_at = 0,
     epoch = r.epoch + 1, crashes = $5, owned_at = clock_timestamp(), wake_at = null

@@ -5,6 +5,6 @@ left join chainwright.trees t on t.run = r.key
 where r.completed_at = 0
   and not exists (select 1 from chainwright.runs p where p.id = t.parent and p.completed_at = 0)
   and case when r.owner = '' then coalesce(r.wake_at <= clock_timestamp(), true)
-    else r.owner not like $3 and coalesce(o.beat_at < clock_timestamp() - make_interval(secs => $1::float8), true) end
+    else r.owner not like $3 and coalesce(abs(extract(epoch from clock_timestamp() - o.beat_at)) > $1::float8, true) end
 order by r.key
 limit $2
