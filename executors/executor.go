@@ -67,6 +67,11 @@ type Call struct {
 	Outermost string
 	// Attempt counts from 1.
 	Attempt int
+	// IdempotencyKey names the work of the call: it is the same for every attempt,
+	// in whichever process, and another one when a person has completed work done
+	// again. Peers that know it can tell a repeated call. It has 32 hexadecimal
+	// digits; empty if no engine made the call.
+	IdempotencyKey string
 	// Principal is the caller, for the audit line; empty on a local transport.
 	Principal string
 	// Policy is what the operator permits; never nil inside Execute.

@@ -18,6 +18,9 @@ import (
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
+// callTask is the id of the only task of a direct call.
+const callTask = "task_1"
+
 // preparedCall implements chain.PreparedCall.
 type preparedCall struct {
 	engine *Engine
@@ -109,7 +112,10 @@ func (p *preparedCall) start(ctx context.Context, begun func(*call)) chain.CallR
 	}
 	job := step.Call{
 		Definition: def, Timeout: executors.TimeoutFor(def, inputs, 0), Retry: def.Retry,
-		Call: &executors.Call{Inputs: inputs, RunID: c.id, TaskID: "task_1", Outermost: outermost, Principal: opts.Principal, OnProgress: c.report},
+		Call: &executors.Call{
+			Inputs: inputs, RunID: c.id, TaskID: callTask, Outermost: outermost, Principal: opts.Principal, OnProgress: c.report,
+			IdempotencyKey: step.Key(c.id, callTask, -1, 0),
+		},
 	}
 	if def.RowsIn != "" {
 		job.Call.Columns = plainjson.Columns(p.args, def.RowsIn)

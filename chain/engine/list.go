@@ -105,7 +105,7 @@ func (r *Engine) unrecorded(id string) *store.Run {
 
 // callTasks returns the only task of a call.
 func callTasks(executor string) []store.Task {
-	return []store.Task{{ID: "task_1", Name: executor, Executor: executor, Parent: -1}}
+	return []store.Task{{ID: callTask, Name: executor, Executor: executor, Parent: -1}}
 }
 
 // transitions returns the transitions of a run after the given number. Results

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -218,7 +217,10 @@ func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable
 			return refuse(stopError(context.Cause(ctx)))
 		}
 	}
-	call := &executors.Call{Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Outermost: x.outermost, Principal: x.row.Principal, OnProgress: w.onProgress}
+	call := &executors.Call{
+		Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Outermost: x.outermost, Principal: x.row.Principal, OnProgress: w.onProgress,
+		IdempotencyKey: step.Key(x.row.ID, t.ID, u.element, x.tasks[u.task].past.generation),
+	}
 	var err error
 	if t.Definition.AcceptsDependencies {
 		if call.Dependencies, err = x.results.dependencies(t); err != nil {
@@ -236,8 +238,7 @@ func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable
 		job.Ready = func(ctx context.Context) error { return x.engine.hold(ctx, func(what string) { w.says(u, what) }) }
 	}
 	if t.Tree != nil {
-		key := fmt.Sprintf("%s %s %d %d", x.row.ID, t.ID, u.element, x.tasks[u.task].past.generation)
-		job.Tree = nested.Task(x.engine.trees(), t, key, x.engine.opts.Grace, u.doubt)
+		job.Tree = nested.Task(x.engine.trees(), t, call.IdempotencyKey, x.engine.opts.Grace, u.doubt)
 	}
 	return job, repeatable, nil
 }

@@ -54,7 +54,7 @@ func compose(call *executors.Call, in input, via *server) (*gomail.Msg, []string
 	}
 	message.Subject(in.Subject)
 	message.SetDate()
-	message.SetMessageID()
+	setMessageID(message, call)
 	switch {
 	case in.Body == "" && in.HTML == "":
 		return nil, nil, web.Invalid("body", "body or html is required")
@@ -67,6 +67,18 @@ func compose(call *executors.Call, in input, via *server) (*gomail.Msg, []string
 		message.AddAlternativeString(gomail.TypeTextHTML, in.HTML)
 	}
 	return message, accepted, attach(call, message, in.Attachments)
+}
+
+// setMessageID gives a message that is sent again the id of before, so that mail
+// programs recognise it.
+func setMessageID(message *gomail.Msg, call *executors.Call) {
+	from := message.GetFrom()
+	if call.IdempotencyKey == "" || len(from) == 0 {
+		message.SetMessageID()
+		return
+	}
+	_, domain, _ := strings.Cut(from[0].Address, "@")
+	message.SetMessageIDWithValue(call.IdempotencyKey + "@" + domain)
 }
 
 // setSender sets the connection's own address. A caller's address is used only if

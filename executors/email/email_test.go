@@ -53,6 +53,27 @@ func TestMessagesArrive(t *testing.T) {
 	}
 }
 
+// A message that is sent again has the id of before, and the domain of its
+// sender; another message has another one.
+func TestMessageIDOfTheSameWork(t *testing.T) {
+	t.Parallel()
+	box, connection := start(t, "none")
+	registry := executortest.Registry(t, opened(t, connection, nil), New())
+	inputs, refused := registry.ResolveInputs("send_email_executor", []byte(`{"to": "ada@example.com", "subject": "s", "body": "b"}`))
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	for i, c := range []struct{ key, want string }{{"k1", "<k1@example.com>"}, {"k1", "<k1@example.com>"}, {"k2", "<k2@example.com>"}} {
+		call := &executors.Call{Inputs: inputs, Attempt: i + 1, IdempotencyKey: c.key}
+		if out := registry.Invoke(t.Context(), "send_email_executor", call, 0); out.Err != nil {
+			t.Fatal(out.Err)
+		}
+		if got := (<-box.messages).Header.Get("Message-Id"); got != c.want {
+			t.Errorf("the id of message %d is %s, not %s", i, got, c.want)
+		}
+	}
+}
+
 func TestAttachments(t *testing.T) {
 	t.Parallel()
 	box, connection := start(t, "none")

@@ -216,6 +216,7 @@ type callContext struct {
 	RunID        string                    `json:"run_id"`
 	TaskID       string                    `json:"task_id"`
 	Attempt      int                       `json:"attempt"`
+	Idempotency  string                    `json:"idempotency_key,omitempty"`
 	Seconds      float64                   `json:"timeout_seconds"`
 	Dependencies map[string]dependencyView `json:"dependencies,omitempty"`
 }
@@ -228,7 +229,8 @@ type dependencyView struct {
 
 func ask(ctx context.Context, def *executors.Definition, call *executors.Call) (string, error) {
 	q := question{Inputs: call.Inputs, Context: callContext{
-		Executor: def.ID, RunID: call.RunID, TaskID: call.TaskID, Attempt: call.Attempt, Seconds: def.Timeout.Default.Seconds(),
+		Executor: def.ID, RunID: call.RunID, TaskID: call.TaskID, Attempt: call.Attempt,
+		Idempotency: call.IdempotencyKey, Seconds: def.Timeout.Default.Seconds(),
 	}}
 	if q.Inputs == nil {
 		q.Inputs = map[string]any{}

@@ -18,7 +18,11 @@ import (
 func TestProgramInput(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, map[string]string{"echo/definition.yaml": runs(t, "echo", "echo")})
-	out := b.call("echo", `{"name": "<Zoë> & ${{ x", "n": 1e2}`)
+	inputs, refused := b.registry.ResolveInputs("echo", []byte(`{"name": "<Zoë> & ${{ x", "n": 1e2}`))
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	out := b.registry.Invoke(t.Context(), "echo", &executors.Call{Inputs: inputs, Attempt: 1, IdempotencyKey: "k1"}, 0)
 	if out.Err != nil {
 		t.Fatal(out.Err, b.problems())
 	}
@@ -28,6 +32,7 @@ func TestProgramInput(t *testing.T) {
 			Context struct {
 				Executor string
 				Attempt  int
+				Key      string  `json:"idempotency_key"`
 				Seconds  float64 `json:"timeout_seconds"`
 			}
 		}
@@ -39,7 +44,7 @@ func TestProgramInput(t *testing.T) {
 	if want := `{"n":1e2,"name":"<Zoë> & ${{ x"}`; string(got.Told.Inputs) != want {
 		t.Errorf("told %s", got.Told.Inputs)
 	}
-	if c := got.Told.Context; c.Executor != "echo" || c.Attempt != 1 || c.Seconds <= 0 || c.Seconds > 30 {
+	if c := got.Told.Context; c.Executor != "echo" || c.Attempt != 1 || c.Key != "k1" || c.Seconds <= 0 || c.Seconds > 30 {
 		t.Errorf("the context is %+v", c)
 	}
 	if real, _ := filepath.EvalSymlinks(b.path("echo")); filepath.Base(got.Folder) != "echo" || real == "" || got.Home != "own" {

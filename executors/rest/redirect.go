@@ -73,7 +73,7 @@ func (c *client) redirect(from *request, status int, location string) (*request,
 	if becomesGet {
 		changed.method, changed.body = http.MethodGet, nil
 		changed.header = from.header.Clone()
-		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
+		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location", "Idempotency-Key"} {
 			changed.header.Del(name)
 		}
 	}

@@ -46,6 +46,9 @@ func newRequest(call *executors.Call, in input, trusted *Endpoint) (*request, er
 			addQuery(target, url.Values{req.key: {req.keyValue}})
 		}
 	}
+	if in.Idempotency && changes(in.Method) && call.IdempotencyKey != "" {
+		web.SetDefault(header, "Idempotency-Key", call.IdempotencyKey)
+	}
 	content, contentType, err := newBody(call, in)
 	if err != nil {
 		return nil, err
@@ -64,6 +67,15 @@ func newRequest(call *executors.Call, in input, trusted *Endpoint) (*request, er
 	web.SetDefault(header, "Accept-Encoding", "gzip, deflate")
 	web.SetDefault(header, "User-Agent", "chainwright")
 	return req, nil
+}
+
+// changes reports whether a method is for requests that change something.
+func changes(method string) bool {
+	switch method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return true
+	}
+	return false
 }
 
 // addQuery appends parameters and keeps the existing ones unchanged.

@@ -62,6 +62,7 @@ type input struct {
 	Body            string              `json:"body"`
 	Files           map[string]any      `json:"files"`
 	Auth            *auth               `json:"auth"`
+	Idempotency     bool                `json:"idempotency"`
 	Timeout         float64             `json:"timeout"` // applied by the registry
 	Verify          bool                `json:"verify"`
 	FollowRedirects bool                `json:"follow_redirects"`
