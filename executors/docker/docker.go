@@ -43,6 +43,21 @@ func New() *Executor {
 // Close closes the connections to the engine.
 func (e *Executor) Close() error { return e.engines.close() }
 
+// Reap implements executors.Reaper.
+func (e *Executor) Reap(ctx context.Context, pol *policy.Policy, runID string) error {
+	engine, err := e.engines.at(pol.DockerHost())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, removeFor)
+	defer cancel()
+	if runID == "" {
+		engine.sweep(ctx)
+		return nil
+	}
+	return engine.endAll(ctx, labelRun, runID)
+}
+
 // Input holds the inputs of a call.
 type Input struct {
 	Image      string            `json:"image"`
@@ -114,7 +129,7 @@ func outputCap(limits policy.Limits) int {
 }
 
 func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Output, error) {
-	options, err := plan(ctx, call.Policy, in)
+	options, err := plan(ctx, call, in)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +144,12 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 		return nil, notBegun(failure(ctx, err))
 	}
 	engine.settle()
-	engine.reap(ctx)
+	engine.sweep(ctx)
+	if call.IdempotencyKey != "" { // of an attempt whose server was killed
+		if err := engine.endAll(ctx, labelCall, call.IdempotencyKey); err != nil {
+			return nil, notBegun(failure(ctx, err))
+		}
+	}
 	begin := time.Now()
 	options.Name = "chainwright-" + strings.ToLower(rand.Text())
 	created, err := engine.ContainerCreate(ctx, options)

@@ -3,13 +3,9 @@ package docker
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -29,8 +25,9 @@ const (
 	removeFor = 10 * time.Second
 	// outputFor is how long to wait for output after the container has ended.
 	outputFor = 2 * time.Second
-	// reapEvery is the minimum interval between searches for leftover containers.
-	reapEvery = 30 * time.Second
+	// sweepEvery is the minimum interval between searches for all leftover
+	// containers.
+	sweepEvery = 30 * time.Second
 )
 
 var errNoEnd = errors.New("the output did not end")
@@ -45,9 +42,9 @@ type engines struct {
 
 type engine struct {
 	*client.Client
-	mu     sync.Mutex
-	reaped time.Time
-	owed   []string // containers still to be removed
+	mu    sync.Mutex
+	swept time.Time
+	owed  []string // containers still to be removed
 }
 
 func (e *engines) at(host string) (*engine, error) {
@@ -245,50 +242,4 @@ func (e *engine) settle() {
 			return
 		}
 	}
-}
-
-// reap removes leftover containers of ended servers: those past their deadline,
-// and those of a process on this machine that no longer runs.
-func (e *engine) reap(ctx context.Context) {
-	e.mu.Lock()
-	due := time.Since(e.reaped) >= reapEvery
-	if due {
-		e.reaped = time.Now()
-	}
-	e.mu.Unlock()
-	if !due {
-		return
-	}
-	found, err := e.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("label", labelOwner).Add("label", labelUntil)})
-	if err != nil {
-		return // the call itself will report the error
-	}
-	for _, each := range found.Items {
-		if leftOver(each.Labels, time.Now()) {
-			_ = e.remove(each.ID)
-		}
-	}
-}
-
-func leftOver(labels map[string]string, now time.Time) bool {
-	until, err := strconv.ParseInt(labels[labelUntil], 10, 64)
-	if err != nil {
-		return false // not a container of chainwright
-	}
-	if now.Unix() > until {
-		return true
-	}
-	host, process, _ := strings.Cut(labels[labelOwner], "/")
-	name, err := os.Hostname()
-	id, idErr := strconv.Atoi(process)
-	return err == nil && idErr == nil && host == name && !alive(id)
-}
-
-// alive reports whether a process runs, as far as the system can tell.
-func alive(id int) bool {
-	process, err := os.FindProcess(id)
-	if err != nil || runtime.GOOS == "windows" {
-		return err == nil
-	}
-	return !errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -32,8 +31,9 @@ const (
 
 // plan returns the configuration of a container. It validates everything that
 // comes from the caller.
-func plan(ctx context.Context, pol *policy.Policy, in Input) (client.ContainerCreateOptions, error) {
+func plan(ctx context.Context, call *executors.Call, in Input) (client.ContainerCreateOptions, error) {
 	var none client.ContainerCreateOptions
+	pol := call.Policy
 	if err := pol.DockerImage(in.Image); err != nil {
 		return none, err
 	}
@@ -72,7 +72,7 @@ func plan(ctx context.Context, pol *policy.Policy, in Input) (client.ContainerCr
 	return client.ContainerCreateOptions{
 		Config: &container.Config{
 			Image: in.Image, Cmd: words, Env: environment, WorkingDir: in.WorkingDir, User: user,
-			AttachStdout: true, AttachStderr: true, Labels: labels(ctx, in.Remove),
+			AttachStdout: true, AttachStderr: true, Labels: labels(ctx, call, in.Remove),
 		},
 		HostConfig: &container.HostConfig{
 			NetworkMode: container.NetworkMode(in.Network), IpcMode: "private", LogConfig: keep,
@@ -82,31 +82,6 @@ func plan(ctx context.Context, pol *policy.Policy, in Input) (client.ContainerCr
 			Resources:     bounds, Mounts: mounts,
 		},
 	}, nil
-}
-
-// Labels of a container's owner and deadline, by which leftovers are found.
-const (
-	labelOwner = "chainwright.owner" // host and process of the server
-	labelUntil = "chainwright.until" // seconds since 1970
-)
-
-// labels returns the labels of a container. One that is kept on purpose has no
-// deadline.
-func labels(ctx context.Context, remove bool) map[string]string {
-	out := map[string]string{labelOwner: owner()}
-	if remove {
-		until := time.Now().Add(time.Hour)
-		if deadline, ok := ctx.Deadline(); ok {
-			until = deadline
-		}
-		out[labelUntil] = strconv.FormatInt(until.Add(time.Minute).Unix(), 10)
-	}
-	return out
-}
-
-func owner() string {
-	name, _ := os.Hostname()
-	return name + "/" + strconv.Itoa(os.Getpid())
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -60,7 +61,7 @@ var (
 )
 
 // run runs the command with a time limit on the host. When the context ends, it
-// stops the command: closing the connection would leave it running.
+// stops the command. If this process or the connection dies, the host stops it.
 func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -78,18 +79,19 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	if err != nil {
 		return errors.Join(errConnection, err)
 	}
-	first, input := "0", c.stdin
+	first, input := "0", asFormat.Replace(c.stdin)
+	length := strconv.Itoa(len(input))
 	if c.variables != "" {
-		first, input = "1", c.variables+mark+"\n"+c.stdin
+		first, input = "1", c.variables+mark+"\n"+input
 	}
-	start := quoteAll("sh", "-c", startScript, "chainwright", mark, seconds(ctx), c.line, first)
+	start := quoteAll("sh", "-c", startScript, "chainwright", mark, seconds(ctx), c.line, first, length, stopScript)
 	if err := to.bounded(ctx, func() error { return session.Start(start) }); err != nil {
 		return errors.Join(errConnection, err)
 	}
 	ended := make(chan error, 1)
 	go func() {
-		_, _ = io.WriteString(stdin, input) // an error is expected: a command may end without reading its input
-		_ = stdin.Close()
+		// The pipe stays open: its end says that this server or the connection is gone.
+		_, _ = io.WriteString(stdin, input)
 	}()
 	go func() { ended <- session.Wait() }()
 	select {
@@ -110,6 +112,9 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	out.Warnings = process.NotUTF8(stdout, stderr)
 	return c.result(err, out)
 }
+
+// asFormat writes a text for printf %b: variables of a shell can't hold NUL.
+var asFormat = strings.NewReplacer(`\`, `\\`, "\x00", `\0000`)
 
 func (c *connection) session(ctx context.Context) (*ssh.Session, error) {
 	got := make(chan *ssh.Session, 1)

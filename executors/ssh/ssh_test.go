@@ -23,6 +23,10 @@ import (
 
 func TestMain(m *testing.M) {
 	_ = os.Unsetenv("SSH_AUTH_SOCK") // the user who runs the tests may have one
+	if text := os.Getenv(childCall); text != "" {
+		callUntilKilled(text)
+		return
+	}
 	// The library can block forever on a session that is requested just when the
 	// host closes the connection; this package does not wait for it.
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("golang.org/x/crypto/ssh.(*mux).openChannel"))
@@ -44,15 +48,8 @@ type lab struct {
 func newLab(t *testing.T, change ...func(*lab, *policy.Config)) *lab {
 	t.Helper()
 	l := &lab{SSHD: peers.StartSSHD(t), t: t, work: t.TempDir()}
-	cfg := policy.Config{
-		SSH: policy.SSH{Hosts: []string{"web01", fmt.Sprintf("%s:%d", l.Host, l.Port)}},
-		Connections: map[string]policy.Connection{
-			"web01": {Kind: "ssh", Host: l.Host, Port: l.Port, User: l.User, KeyFile: l.Key, KnownHosts: l.KnownHosts},
-		},
-		Files: policy.Files{Roots: map[string]policy.Root{
-			"keys": {Path: filepath.Dir(l.Key)}, "work": {Path: l.work, Write: true},
-		}},
-	}
+	cfg := l.config()
+	cfg.Files.Roots["work"] = policy.Root{Path: l.work, Write: true}
 	for _, each := range change {
 		each(l, &cfg)
 	}
@@ -97,6 +94,9 @@ func TestCommands(t *testing.T) {
 		"not there":            {`"command": ["no-such-program"]`, "", "", 127, executors.ExecutionError},
 		"a signal":             {`"command": "kill -9 $$"`, "", "", 137, executors.ExecutionError},
 		"input":                {`"command": "cat", "stdin": "to be read\n"`, "to be read\n", "", 0, ""},
+		"input of all kinds":   {`"command": "od -An -tx1 | tr -d ' \\n'", "stdin": "\u0000a\\n\\0101%s\u0000\n\n"`, "00615c6e5c303130312573000a0a", "", 0, ""},
+		"much input":           {`"command": "wc -c | tr -d ' '", "stdin": "` + strings.Repeat(`\\x`, 1<<20) + `"`, "2097152\n", "", 0, ""},
+		"interrupted":          {`"command": "trap 'echo caught' INT; kill -INT $$; echo after"`, "caught\nafter\n", "", 0, ""},
 		"no input":             {`"command": "cat"`, "", "", 0, ""},
 		"input nobody reads":   {`"command": "true", "stdin": "` + strings.Repeat("x", 1<<20) + `"`, "", "", 0, ""},
 		"variables":            {`"command": "echo \"$CITY|$B\"; cat", "env": {"CITY": "Köln '$(id)' \n\"", "B": ""}, "stdin": "in"`, "Köln '$(id)' \n\"|\nin", "", 0, ""},
