@@ -63,6 +63,7 @@ func (r *Engine) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.endWatch()
 	r.mu.Unlock()
+	r.stopReaping()
 	r.watched.Wait()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Grace)
 	defer cancel()

@@ -62,6 +62,9 @@ type Engine struct {
 	idle     chan struct{}      // closed when the last run or call has ended; nil: Close does not wait
 	watch    context.CancelFunc // ends the watcher; nil: it does not run
 	watched  sync.WaitGroup
+
+	reaping     context.Context // of the work of reap
+	stopReaping context.CancelFunc
 }
 
 // New returns an engine. Close it before the store.
@@ -92,6 +95,7 @@ func New(opts Options) *Engine {
 		calls:      map[string]*call{},
 		unsaved:    map[string]*store.Problem{},
 	}
+	r.reaping, r.stopReaping = context.WithCancel(context.Background())
 	for id, l := range limits.Executors {
 		if b := limit.New(l.MaxParallel, l.PerSecond); b != nil {
 			r.limits[id] = b

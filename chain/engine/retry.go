@@ -167,6 +167,7 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 		r.opts.Log.Warn().Str("run_id", a.row.ID).Str("before", a.row.Policy).Str("now", now).
 			Msg("a run is continued under another policy than it was started under; the present one holds")
 	}
+	r.reap(a)
 	x.first = func() { first(x) }
 	r.drive(context.WithoutCancel(ctx), x)
 	return nil

@@ -27,7 +27,13 @@ import (
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if host := os.Getenv(childHost); host != "" {
+		runUntilKilled(host)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func TestDefinition(t *testing.T) {
 	t.Parallel()
@@ -190,6 +196,7 @@ func TestContainers(t *testing.T) {
 	}
 	t.Run("faults", func(t *testing.T) { faults(t, l) })
 	t.Run("gone", func(t *testing.T) { gone(t, l) })
+	t.Run("killed", func(t *testing.T) { killed(t, l) })
 	t.Run("endings", func(t *testing.T) { endings(t, l) })
 }
 

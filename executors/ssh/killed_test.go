@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -78,12 +77,12 @@ func TestRemoteCommandsEndWithTheServer(t *testing.T) {
 			if err := child.Start(); err != nil {
 				t.Fatal(err)
 			}
-			await(t, func() bool { return running(t, word) })
+			executortest.Await(t, "the command", func() bool { return running(t, word) })
 			if err := child.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			_ = child.Wait()
-			await(t, func() bool { return !running(t, word) })
+			executortest.Await(t, "its end", func() bool { return !running(t, word) })
 		})
 	}
 }
@@ -93,23 +92,12 @@ func TestRemoteDaemonsStay(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	out, err := l.call(t.Context(), `{"host": "web01", "command": "nohup sleep 318200 >/dev/null 2>&1 & echo $!"}`)
-	await(t, func() bool { return running(t, "318200") })
+	executortest.Await(t, "the daemon", func() bool { return running(t, "318200") })
 	if err != nil {
 		t.Errorf("%+v, %v", out, err)
 	}
 	if _, err := l.call(t.Context(), `{"host": "web01", "command": "pkill -x -f 'sleep 318200'"}`); err != nil {
 		t.Error(err)
-	}
-}
-
-// await waits for a state.
-func await(t *testing.T, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(executortest.Patience); !holds(); {
-		if time.Now().After(end) {
-			t.Fatal("waited in vain")
-		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
