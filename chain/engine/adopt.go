@@ -52,6 +52,7 @@ func (r *Engine) Adopt(may func(*store.Run) bool) {
 	ctx, stop := context.WithCancel(context.Background())
 	r.adopting = stop
 	r.watched.Go(func() { r.adoptRuns(ctx) })
+	r.watched.Go(func() { r.opts.Registry.ReapAll(r.reaping) })
 }
 
 // adopts reports whether this process continues runs of others.

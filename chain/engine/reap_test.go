@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chainwright/chainwright/chain/engine"
 	"github.com/chainwright/chainwright/chain/store/sqlite"
@@ -47,17 +46,21 @@ func TestLeftoversEnd(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "runs.db")
 			id, kill := startChild(t, path, writes)
-			b := newBench(t, sqlite.Open(path, sqlite.Options{}), engine.Options{Grace: executortest.Patience}, policy.Config{})
+			b := newBench(t, sqlite.Open(path, sqlite.Options{}), engine.Options{Grace: executortest.Patience, Lease: shortLease}, policy.Config{})
 			probe, _ := b.Registry.Lookup("probe_write")
 			left := reaped{probe, make(chan string)}
 			if err := b.Registry.Register(left); err != nil {
 				t.Fatal(err)
 			}
 			kill()
-			b.engine.SetOwnerTimeout(time.Nanosecond)
-			if err := end(b, id); err != nil {
-				t.Fatal(err)
+			take := func(id string) {
+				t.Helper()
+				b.awaitWarning(t, id) // that no process drives it
+				if err := end(b, id); err != nil {
+					t.Fatal(err)
+				}
 			}
+			take(id)
 			var got string
 			executortest.Ends(t, "the search for leftovers", func() { got = <-left.runs })
 			if got != id {
@@ -65,9 +68,7 @@ func TestLeftoversEnd(t *testing.T) {
 			}
 			again, kill := startChild(t, path, writes)
 			kill()
-			if err := end(b, again); err != nil { // nobody reads of it
-				t.Fatal(err)
-			}
+			take(again) // nobody reads of it
 			executortest.Ends(t, "Close", func() {
 				if err := b.Close(context.Background()); err != nil {
 					t.Error(err)
