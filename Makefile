@@ -19,7 +19,7 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # The packages with golden files.
 GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: help build test test-model test-apflow test-kills interop nightly update bench lint audit cross fuzz clean
+.PHONY: help build test test-model test-apflow test-kills soak interop nightly update bench lint audit cross fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
@@ -39,10 +39,13 @@ test-apflow: ## drive real apflow servers of both generations, which it installs
 test-kills: ## kill three servers over one store 200 times, SQLite and PostgreSQL
 	PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr " " :)" CHAINWRIGHT_TEST_KILLS=200 $(GO) test ./transport/endtoend -run '^TestKills$$' -count=1 -v -timeout 30m
 
+soak: ## keep three servers at half load for 30 minutes, with kills; memory and files must not grow
+	CHAINWRIGHT_TEST_SOAK=30m $(GO) test ./transport/endtoend -run '^TestSoak$$' -count=1 -v -timeout 60m
+
 interop: ## let real MCP clients use the server: SDKs, frameworks, Inspector and Claude Code, which it installs into .cache
 	@.ci/interop
 
-nightly: test-model test-apflow test-kills interop ## run the tests that are too slow for make test
+nightly: test-model test-apflow test-kills soak interop ## run the tests that are too slow for make test
 
 update: ## write all golden files and generated pages again
 	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update

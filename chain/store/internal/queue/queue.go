@@ -16,10 +16,12 @@ const (
 	eagerBytes = 1 << 20
 	eagerOps   = 1_000
 
-	// Old records are removed some time after the start and then every hour,
-	// in small pieces, so that they delay writes only briefly.
+	// Old records are removed some time after the start, then every hour and
+	// after every purgeBytes, in small pieces. The pauses between them are as
+	// long, up to purgeAgain, so that writes go on.
 	purgeFirst = 10 * time.Second
 	purgeEvery = time.Hour
+	purgeBytes = 16 << 20
 	purgeAgain = 20 * time.Millisecond
 )
 
@@ -89,26 +91,33 @@ func (q *Queue[W]) signal() {
 // long as linger, to be committed with others. purge removes some of the old
 // records and reports whether it did; it is called from time to time.
 func (q *Queue[W]) Write(linger time.Duration, commit func([]Op[W]), purge func() (removed bool)) {
-	purgeAt := time.Now().Add(purgeFirst)
+	purgeAt, written := time.Now().Add(purgeFirst), 0
 	timer := time.NewTimer(purgeFirst)
 	defer timer.Stop()
 	for {
+		until := time.Until(purgeAt)
+		if until <= 0 {
+			begun, next := time.Now(), purgeEvery
+			if purge() {
+				next = min(time.Since(begun), purgeAgain)
+			}
+			purgeAt, written, until = time.Now().Add(next), 0, next
+		}
 		ops, wait, closed := q.take(linger)
 		switch {
 		case closed:
 			return
 		case ops != nil:
+			for i := range ops {
+				written += ops[i].Bytes
+			}
+			if written >= purgeBytes {
+				written, purgeAt = 0, time.Now()
+			}
 			commit(ops)
 			continue
 		}
-		if until := time.Until(purgeAt); until <= 0 {
-			next := purgeEvery
-			if purge() {
-				next = purgeAgain
-			}
-			purgeAt = time.Now().Add(next)
-			continue
-		} else if wait == 0 || until < wait {
+		if wait == 0 || until < wait {
 			wait = until
 		}
 		timer.Reset(wait)
