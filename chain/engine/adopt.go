@@ -37,6 +37,7 @@ type adoption struct {
 	// refused is when runs were first found that can't go on here.
 	refused map[string]time.Time
 	scanned time.Time
+	look    chan struct{} // asks for a scan at once
 }
 
 // Adopt has the engine continue runs that no process drives, if may says so: now
@@ -48,7 +49,7 @@ func (r *Engine) Adopt(may func(*store.Run) bool) {
 	if r.closing || r.adopt != nil {
 		return
 	}
-	r.adopt = &adoption{may: may, again: map[string]*store.Problem{}, refused: map[string]time.Time{}}
+	r.adopt = &adoption{may: may, again: map[string]*store.Problem{}, refused: map[string]time.Time{}, look: make(chan struct{}, 1)}
 	ctx, stop := context.WithCancel(context.Background())
 	r.adopting = stop
 	r.watched.Go(func() { r.adoptRuns(ctx) })
@@ -72,6 +73,7 @@ func (r *Engine) adoptRuns(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-r.adopt.look:
 		}
 		if r.adopt.awake(time.Now(), every) {
 			r.adoptFree(ctx)
@@ -124,7 +126,7 @@ func (r *Engine) adoptRun(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if !r.adopt.may(row) || !r.orphan(row, r.liveRun(id) != nil || r.calling(id)) {
+	if here := r.liveRun(id) != nil || r.calling(id); here || !r.adopt.may(row) || !r.free(row) {
 		return nil
 	}
 	left, err := r.resumable(ctx, row)
@@ -149,6 +151,12 @@ func (r *Engine) adoptRun(ctx context.Context, id string) error {
 		left = &abandoned{row: row, tree: &chain.Tree{Name: row.Name}}
 	}
 	return r.endWith(ctx, left, refusal)
+}
+
+// free reports whether a run may be claimed. The store has decided for one without
+// an owner: it may wait, and have an answer.
+func (r *Engine) free(row *store.Run) bool {
+	return row.Owner == "" && !chain.State(row.Status).Ended() || r.orphan(row, false)
 }
 
 // resumable reads a run to continue it. An *executors.Error says why it must not

@@ -47,6 +47,7 @@ func (r *Engine) Answer(ctx context.Context, runID, taskRef string, given chain.
 	if x != nil {
 		x.inbox.post(func() { x.answer(first) })
 	}
+	r.look() // if it waits without a process
 	return r.taken(ctx, row, task)
 }
 

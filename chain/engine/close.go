@@ -91,6 +91,13 @@ func (r *Engine) interrupt(cause closing) <-chan struct{} {
 	return idle
 }
 
+// isClosing reports whether nothing more starts here.
+func (r *Engine) isClosing() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closing
+}
+
 // giveUpAll ends the runs and calls that have not stopped.
 func (r *Engine) giveUpAll(cause closing) {
 	r.mu.Lock()

@@ -181,7 +181,10 @@ func (r *Engine) Wait(ctx context.Context, runID, principal string, opts ...chai
 			case <-x.done:
 			case <-ctx.Done():
 			}
-			return r.Get(read, runID, principal, opts...)
+			if v, err := r.Get(read, runID, principal, opts...); err != nil || v.Status.Ended() || ctx.Err() != nil || r.isClosing() {
+				return v, err
+			}
+			continue // it waits for an answer without a process
 		}
 		v, err := r.Get(read, runID, principal, opts...)
 		if err != nil || v.Status.Ended() || !r.waitsHere(row, here) || !retry.Sleep(ctx, watchEvery) {
@@ -207,15 +210,26 @@ func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(cha
 			fn(c, message)
 		}
 	}
-	for x == nil {
-		tell(countsOf(row.Counts), nil, "")
-		if chain.State(row.Status).Ended() || r.fate(row) != nil || !r.waitsHere(row, here) || !retry.Sleep(ctx, watchEvery) {
-			return nil
+	for {
+		if x != nil {
+			if !watchHere(ctx, x, tell) || r.isClosing() {
+				return nil
+			}
+		} else {
+			tell(countsOf(row.Counts), nil, "")
+			if chain.State(row.Status).Ended() || r.fate(row) != nil || !r.waitsHere(row, here) || !retry.Sleep(ctx, watchEvery) {
+				return nil
+			}
 		}
-		if row, _, here, err = r.row(ctx, runID, principal); err != nil {
+		if row, x, here, err = r.row(ctx, runID, principal); err != nil {
 			return err
 		}
 	}
+}
+
+// watchHere tells the progress of a run of this process. It returns true if the
+// run was released.
+func watchHere(ctx context.Context, x *run, tell func(chain.Counts, []string, string)) bool {
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
 	for {
@@ -223,9 +237,9 @@ func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(cha
 		select {
 		case <-x.done:
 			tell(x.progress.read(x.tree))
-			return nil
+			return x.recorder.release
 		case <-ctx.Done():
-			return nil
+			return false
 		case <-ticker.C:
 		}
 	}

@@ -112,6 +112,7 @@ func (r *Engine) endOverdue(now time.Time) (shared, left bool) {
 		x.inbox.post(func() {
 			x.abandonOverdue()
 			x.askedOverdue()
+			x.park()
 			x.recorder.flush(x.now)
 		})
 	}

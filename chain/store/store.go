@@ -50,7 +50,8 @@ type Store interface {
 	// ErrChanged if it has changed.
 	Claim(ctx context.Context, claim Claim) (*Run, error)
 	// Free returns the ids of runs in progress that no process drives, the
-	// oldest first: those without an owner that are due, and those whose owner
+	// oldest first: those without an owner that are due or have an answer or a
+	// cancel request that nobody has taken, and those whose owner
 	// was last seen before the given time. Runs whose parent has not ended are left
 	// out. It does not create a store that does not exist.
 	Free(ctx context.Context, unseenSince time.Time, limit int) ([]string, error)

@@ -47,6 +47,46 @@ func questions(t *testing.T, s store.Store) {
 	same(t, "the last one", last, &want[1])
 }
 
+// A released run is free before its time when an answer or a cancel request waits.
+func wakened(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	free := func(what string, want ...string) {
+		t.Helper()
+		list, err := s.Free(ctx, time.Now().Add(-time.Hour), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, what, list, want)
+	}
+	for _, id := range []string{"r1", "r2", "r3"} {
+		create(t, s, run(id))
+		if err := write(s, &store.Batch{RunID: id, Owner: "me", Release: true, Wake: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	free("runs that wait")
+	if _, err := s.Answer(ctx, store.Answer{ID: "a", RunID: "r2", Asked: 1, At: at}); err != nil {
+		t.Fatal(err)
+	}
+	free("a run with an answer", "r2")
+	if err := s.RequestCancel(ctx, store.Cancel{RunID: "r3", Task: 1}); err != nil {
+		t.Fatal(err)
+	}
+	free("and one with a cancel request", "r2", "r3")
+	claimed, err := s.Claim(ctx, store.Claim{RunID: "r2", Owner: "you", UnseenSince: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.Answers(ctx, "you"); err != nil || len(list) != 1 || list[0].ID != "a" {
+		t.Errorf("the answers for who claimed it: %+v, %v", list, err)
+	}
+	if err := write(s, &store.Batch{RunID: "r2", Owner: "you", Epoch: claimed.Epoch, Release: true, Wake: time.Now().Add(time.Hour), Transitions: []store.Transition{
+		{Seq: 2, State: "completed", At: at, Approval: &store.Approval{Answer: &store.Answer{ID: "a", Asked: 1}}}}}); err != nil {
+		t.Fatal(err)
+	}
+	free("after the answer is taken", "r3")
+}
+
 func answers(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	create(t, s, run("r1"))

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a note is kept once, for its life", notes},
 		{"a question and its answer are kept", questions},
 		{"the first answer counts", answers},
+		{"an answer frees a run that was released", wakened},
 		{"many write at once", many},
 		{"a read sees the writes before it", readYourWrites},
 		{"schedules are read as they were written", schedules},

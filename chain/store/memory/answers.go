@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 
 	"github.com/chainwright/chainwright/chain/store"
 )
@@ -62,4 +63,11 @@ func (r *record) take(batch *store.Batch) {
 			}
 		}
 	}
+}
+
+// asked reports whether an answer or a cancel request waits for a run. The lock
+// is held.
+func (s *Store) asked(r *record) bool {
+	return slices.ContainsFunc(r.answers, func(a *answer) bool { return !a.taken }) ||
+		slices.ContainsFunc(s.cancels, func(c store.Cancel) bool { return c.RunID == r.run.ID })
 }

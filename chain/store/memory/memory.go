@@ -221,7 +221,7 @@ func (s *Store) Free(_ context.Context, unseenSince time.Time, limit int) ([]str
 		if parent := s.runs[r.Parent]; ended(r.Status) || parent != nil && !ended(parent.run.Status) {
 			continue
 		}
-		if r.Owner == "" && !r.Wake.After(now) || r.Owner != "" && !strings.HasPrefix(r.Owner, store.Elsewhere) && s.owners[r.Owner].Before(unseenSince) {
+		if r.Owner == "" && (!r.Wake.After(now) || s.asked(e.Value.(*record))) || r.Owner != "" && !strings.HasPrefix(r.Owner, store.Elsewhere) && s.owners[r.Owner].Before(unseenSince) {
 			list = append(list, r.ID)
 		}
 	}

@@ -75,8 +75,8 @@ func queueTaken(b *pgx.Batch, batch *store.Batch) {
 		t := &batch.Transitions[i]
 		if a := t.Answered(); a != nil {
 			b.Queue(`update chainwright.answers a set taken = true from chainwright.runs r
-				where a.run = $1 and a.task = $2::int and a.asked = $3::bigint and r.id = a.run and r.owner = $4 and r.epoch = $5`,
-				batch.RunID, int32(t.Task), a.Asked, batch.Owner, batch.Epoch) //nolint:gosec // limited by what a tree may be
+				where a.run = $1 and a.task = $2::int and a.asked = $3::bigint and r.id = a.run and r.epoch = $4`,
+				batch.RunID, int32(t.Task), a.Asked, batch.Epoch) //nolint:gosec // limited by what a tree may be
 		}
 	}
 }

@@ -99,7 +99,9 @@ func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) ([]s
 	}
 	rows, err := db.QueryContext(ctx, `select r.id from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key
 		where r.completed_at = 0 and not exists (select 1 from runs p where p.id = t.parent and p.completed_at = 0)
-			and case when r.owner = '' then r.wake_at <= ?1 else r.owner not like ?3 and coalesce(o.beat_at, 0) not between ?2 and ?5 end
+			and case when r.owner = '' then r.wake_at <= ?1
+				or exists (select 1 from answers a where a.run = r.id and not a.taken) or exists (select 1 from cancels c where c.run = r.id)
+			else r.owner not like ?3 and coalesce(o.beat_at, 0) not between ?2 and ?5 end
 		order by r.key limit ?4`, time.Now().UnixNano(), unseenSince.UnixNano(), store.Elsewhere+"%", limit, unlikely(unseenSince))
 	if err != nil {
 		return nil, fmt.Errorf("looking for runs that no process drives: %w", err)
