@@ -30,6 +30,8 @@ func (s *session) commands() *cobra.Command {
 		s.command("runs", "List recorded runs, or show one.", &runsCmd{}),
 		s.command("cancel", "Cancel a run of this or another process.", &cancelCmd{}),
 		s.command("retry", "Run the failed, skipped and cancelled tasks of a run again.", &retryCmd{}),
+		s.command("approvals", "List the tasks that wait for a person's answer.", &approvalsCmd{}),
+		s.command("approve", "Answer the question of a task that waits: approve or reject it.", &approveCmd{}),
 		s.command("generate", "Plan a task tree from a description, or make tasks from tasks.", nil,
 			s.command("task-tree", "Plan a task tree from a requirement in natural language.", &generateTreeCmd{}),
 			s.command("sequential", "Make subsequent and composed tasks from a table of tasks.", &generateSequentialCmd{}),

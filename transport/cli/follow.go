@@ -26,11 +26,21 @@ const named = 500
 func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	show := newProgress(s.err)
 	reading, stop := context.WithCancel(s.ctx)
-	reported := make(chan struct{})
+	reported, waiting, asked := make(chan struct{}), make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(asked)
+		s.askInPlace(reading, p, id, waiting, show)
+	}()
 	go func() {
 		defer close(reported)
 		err := p.runner.Watch(reading, id, "", func(counts chain.Counts, _ string) {
 			show.counts(counts)
+			if counts[chain.Waiting] > 0 {
+				select {
+				case waiting <- struct{}{}:
+				default:
+				}
+			}
 			if show.live {
 				show.tasks(running(reading, p, id, counts))
 			}
@@ -42,6 +52,7 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	view, err := p.runner.Wait(s.ctx, id, "")
 	stop()
 	<-reported
+	<-asked
 	show.finish()
 	if !interrupted(s.ctx) || (err == nil && view.Status.Ended()) {
 		return view, err
@@ -222,6 +233,8 @@ func (s *session) next(w io.Writer, view *chain.RunView) {
 		fmt.Fprintf(w, "results: chainwright runs %s --json\nretry:   run the same command again; it continues where this one stopped\n", view.RunID)
 	case view.Status.Ended():
 		fmt.Fprintf(w, "results: chainwright runs %s --json\nretry:   chainwright retry %s\n", view.RunID, view.RunID)
+	case view.Counts[chain.Waiting] > 0:
+		fmt.Fprintf(w, "answer:  chainwright approve %s\n", view.RunID)
 	default:
 		fmt.Fprintf(w, "the run continues; see its progress with chainwright runs %s\n", view.RunID)
 	}

@@ -147,6 +147,10 @@ func fate(task *chain.TaskView) string {
 		text += " (" + listed(task.BlockedBy) + " did not complete)"
 	case task.Status == chain.Skipped && task.Reason == chain.ReasonCondition:
 		text += " (its condition is false)"
+	case task.Status == chain.Skipped && task.Reason == chain.ReasonTimeout:
+		text += " (nobody answered in time)"
+	case task.Status == chain.Waiting && task.Approval != nil:
+		text = fmt.Sprintf("%-9s  %7s  asks: %s", text, took(time.Since(*task.StartedAt)), shorten.Line(task.Approval.Message, 60))
 	case task.StartedAt != nil && task.CompletedAt != nil:
 		text = fmt.Sprintf("%-9s  %7s", text, took(task.CompletedAt.Sub(*task.StartedAt)))
 	case task.StartedAt != nil:

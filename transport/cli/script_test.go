@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"arrived": arrived, "exits": exits, "fill": fill, "grab": grab,
+			"arrived": arrived, "asked": asked, "exits": exits, "fill": fill, "grab": grab,
 		},
 	})
 }
@@ -123,6 +123,25 @@ func arrived(ts *testscript.TestScript, neg bool, args []string) {
 	case <-signal:
 	case <-ctx.Done():
 		ts.Fatalf("nothing arrived")
+	}
+}
+
+// asked waits until tasks wait for an answer: asked NUMBER.
+func asked(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: asked NUMBER")
+	}
+	for end := time.Now().Add(executortest.Patience); ; time.Sleep(50 * time.Millisecond) {
+		if err := ts.Exec("chainwright", "approvals", "--json"); err != nil {
+			ts.Fatalf("%v", err)
+		}
+		n := strings.Count(ts.ReadFile("stdout"), `"run_id"`)
+		if fmt.Sprint(n) == args[0] {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%d tasks wait", n)
+		}
 	}
 }
 
