@@ -13,6 +13,8 @@ import (
 //
 // An engine takes tasks from Ready, reports the start (Start, or Wait for an
 // approval) and the end (Done) of each, and carries out the Changes that follow.
+// When all tasks have ended and the tree has handlers, it calls Handle with the
+// outcome, and continues.
 type Plan struct {
 	tasks      []Task
 	dependents [][]int32 // by task: the tasks that depend on it
@@ -22,7 +24,10 @@ type Plan struct {
 	roots      [][]int // by skipped task: its root causes
 	ready      heap.Heap
 	counts     [len(States)]int
-	open       int // tasks that have not ended
+	main       int         // the number of tasks that are no handlers
+	left       [stages]int // tasks that have not ended
+	stage      int
+	outcome    State // how the tasks ended, once Handle was called
 
 	stopOnFailure bool
 	stopped       bool // by a failure, with stopOnFailure
@@ -47,18 +52,18 @@ const maxRoots = 20
 
 // NewPlan returns the plan of a new run.
 func NewPlan(tree *Tree, onFailure string) *Plan {
-	return newPlan(tree.Tasks, onFailure, nil)
+	return newPlan(tree, onFailure, nil)
 }
 
 // ResumePlan returns the plan of a run whose tasks are in the given states, which
 // must be Pending, Waiting or an end. Pending tasks that are blocked already are
 // skipped; Changes returns them.
 func ResumePlan(tree *Tree, onFailure string, states []State) *Plan {
-	return newPlan(tree.Tasks, onFailure, states)
+	return newPlan(tree, onFailure, states)
 }
 
-func newPlan(tasks []Task, onFailure string, states []State) *Plan {
-	n := len(tasks)
+func newPlan(tree *Tree, onFailure string, states []State) *Plan {
+	tasks, n := tree.Tasks, len(tree.Tasks)
 	p := &Plan{
 		tasks:         tasks,
 		dependents:    make([][]int32, n),
@@ -66,7 +71,7 @@ func newPlan(tasks []Task, onFailure string, states []State) *Plan {
 		waiting:       make([]int32, n),
 		taken:         make([]bool, n),
 		roots:         make([][]int, n),
-		open:          n,
+		main:          tree.Main(),
 		stopOnFailure: onFailure == OnFailureStop,
 	}
 	p.connect()
@@ -74,8 +79,9 @@ func newPlan(tasks []Task, onFailure string, states []State) *Plan {
 	for i := range tasks {
 		p.state[i] = Pending
 		p.waiting[i] = int32(len(tasks[i].Dependencies))
+		p.left[p.stageOf(i)]++
 	}
-	p.counts[Pending.Index()] = n
+	p.counts[Pending.Index()] = p.main
 	for i, s := range states {
 		switch s {
 		case Pending:
@@ -85,18 +91,7 @@ func newPlan(tasks []Task, onFailure string, states []State) *Plan {
 			p.settle(i, s)
 		}
 	}
-	var skip []int32
-	for i := range tasks {
-		if p.state[i] != Pending {
-			continue
-		}
-		if p.blocked(i) {
-			skip = append(skip, int32(i))
-		} else if p.waiting[i] == 0 {
-			p.ready.Push(int32(i))
-		}
-	}
-	p.skip(skip)
+	p.enter(mainStage)
 	return p
 }
 
@@ -125,20 +120,16 @@ func (p *Plan) connect() {
 
 // await sets the state of a task whose question was asked in an earlier run.
 func (p *Plan) await(task int) {
-	p.counts[Pending.Index()]--
-	p.counts[Waiting.Index()]++
+	p.count(task, Pending, Waiting)
 	p.state[task], p.taken[task] = Waiting, true
 }
 
 // settle sets the state in which a task ended in an earlier run.
 func (p *Plan) settle(task int, s State) {
-	p.counts[Pending.Index()]--
-	p.counts[s.Index()]++
+	p.count(task, Pending, s)
 	p.state[task] = s
-	p.open--
-	if s == Failed && !p.tasks[task].AllowFailure {
-		p.failed = true
-	}
+	p.close(task)
+	p.failed = p.failed || p.fatal(task, s)
 	for _, d := range p.dependents[task] {
 		p.waiting[d]--
 	}
@@ -191,21 +182,29 @@ func (p *Plan) Done(task int, end State) {
 		}
 	}
 	p.move(task, end, reason)
-	p.open--
-	fatal := end == Failed && !p.tasks[task].AllowFailure
+	p.close(task)
+	fatal := p.fatal(task, end)
 	p.failed = p.failed || fatal
 	p.skip(p.release(task, nil))
 	if fatal && p.stopOnFailure {
 		p.stopped = true
 		p.cancelPending()
 	}
+	p.advance()
+}
+
+// fatal reports whether the end of a task fails the run.
+func (p *Plan) fatal(task int, end State) bool {
+	return end == Failed && !p.tasks[task].AllowFailure && task < p.main
 }
 
 // Cancel cancels the run: pending tasks are cancelled, and the engine stops those
-// in progress.
+// in progress. Handlers are not, unless they run already: then they are cancelled,
+// and the outcome stays.
 func (p *Plan) Cancel() {
-	p.cancelled = true
+	p.cancelled = p.cancelled || p.stage == mainStage
 	p.cancelPending()
+	p.advance()
 }
 
 // CancelTasks cancels the given tasks that have not started. It returns those
@@ -220,7 +219,7 @@ func (p *Plan) CancelTasks(tasks []int) (running []int) {
 			running = append(running, t)
 		default:
 			p.move(t, Cancelled, "")
-			p.open--
+			p.close(t)
 			cancelled = append(cancelled, t)
 		}
 	}
@@ -229,14 +228,16 @@ func (p *Plan) CancelTasks(tasks []int) (running []int) {
 		skip = p.release(t, skip)
 	}
 	p.skip(skip)
+	p.advance()
 	return running
 }
 
 func (p *Plan) cancelPending() {
-	for i := range p.tasks {
+	from, to := p.present()
+	for i := from; i < to; i++ {
 		if p.state[i] == Pending && !p.taken[i] {
 			p.move(i, Cancelled, "")
-			p.open--
+			p.close(i)
 		}
 	}
 }
@@ -251,7 +252,7 @@ func (p *Plan) release(task int, skip []int32) []int32 {
 		}
 		if p.state[task] != Completed && p.blocked(int(d)) {
 			skip = append(skip, d)
-		} else if p.waiting[d] == 0 {
+		} else if p.waiting[d] == 0 && p.stageOf(int(d)) == p.stage {
 			p.ready.Push(d)
 		}
 	}
@@ -277,7 +278,7 @@ func (p *Plan) skip(queue []int32) {
 		p.move(task, Skipped, ReasonDependency)
 		last := &p.changes[len(p.changes)-1]
 		last.BlockedBy, last.Roots = by, roots
-		p.open--
+		p.close(task)
 		queue = p.release(task, queue)
 	}
 }
@@ -318,10 +319,17 @@ func (p *Plan) move(task int, to State, reason string) {
 	if err != nil {
 		panic("chain: " + p.tasks[task].ID + ": " + err.Error())
 	}
-	p.counts[from.Index()]--
-	p.counts[next.Index()]++
+	p.count(task, from, next)
 	p.state[task] = next
 	p.changes = append(p.changes, Change{Task: task, From: from, To: next, Reason: reason})
+}
+
+// count moves a task from one count to another. Handlers are not counted.
+func (p *Plan) count(task int, from, to State) {
+	if task < p.main {
+		p.counts[from.Index()]--
+		p.counts[to.Index()]++
+	}
 }
 
 // Changes returns the changes since the last call, in order. The slice is valid
@@ -339,13 +347,15 @@ func (p *Plan) State(task int) State { return p.state[task] }
 // stop. The engine then stops the tasks in progress.
 func (p *Plan) Stopped() bool { return p.stopped }
 
-// Ended reports whether every task has ended.
-func (p *Plan) Ended() bool { return p.open == 0 }
+// Ended reports whether every task has ended, the handlers included.
+func (p *Plan) Ended() bool { return p.left == [stages]int{} }
 
-// Status returns the state of the run.
+// Status returns the state of the run as its tasks say. Handlers do not change it.
 func (p *Plan) Status() State {
 	switch {
-	case p.open > 0:
+	case p.outcome != "":
+		return p.outcome
+	case !p.TasksEnded():
 		return InProgress
 	case p.failed:
 		return Failed
@@ -355,7 +365,7 @@ func (p *Plan) Status() State {
 	return Completed
 }
 
-// Counts returns the numbers of tasks by state.
+// Counts returns the numbers of tasks by state, without handlers.
 func (p *Plan) Counts() Counts {
 	c := Counts{}
 	for i, s := range States {

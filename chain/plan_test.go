@@ -119,7 +119,7 @@ func drive(t *testing.T, seed uint64) (steps int) {
 	if r.IntN(3) == 0 {
 		onFailure = OnFailureStop
 	}
-	p := newPlan(tasks, onFailure, nil)
+	p := newPlan(&Tree{Tasks: tasks}, onFailure, nil)
 	model := &naive{tasks: tasks, state: make([]State, len(tasks)), taken: make([]bool, len(tasks)), stop: onFailure == OnFailureStop}
 	for i := range model.state {
 		model.state[i] = Pending
@@ -258,7 +258,7 @@ func BenchmarkPlan(b *testing.B) {
 		tasks[i].Dependencies = []Dependency{{Task: 0, Required: true}}
 	}
 	for b.Loop() {
-		p := newPlan(tasks, "", nil)
+		p := newPlan(&Tree{Tasks: tasks}, "", nil)
 		for !p.Ended() {
 			task, _ := p.Ready()
 			p.Start(task)

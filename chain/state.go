@@ -22,6 +22,7 @@ const (
 	ReasonCondition  = "condition"
 	ReasonDependency = "dependency"
 	ReasonTimeout    = "timeout" // nobody answered its question in time
+	ReasonOutcome    = "outcome" // it is a handler of another outcome
 )
 
 // Ended reports whether the state is an end. Only a retry leaves it.

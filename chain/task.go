@@ -30,6 +30,9 @@ type Task struct {
 	// when the tree was parsed.
 	Executor   string
 	Definition *executors.Definition
+	// Handler is the list of handlers that the task is in, one of HandlerLists;
+	// empty: it is no handler. A handler starts when all other tasks have ended.
+	Handler string
 	// Tree is the saved tree that the task runs, as it was when this tree was
 	// parsed; nil if Executor is not tree/NAME.
 	Tree *Tree

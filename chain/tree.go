@@ -26,8 +26,11 @@ type Tree struct {
 	Description string
 	// InputSchema is the schema of the run's inputs, or nil.
 	InputSchema *executors.Schema
-	// Tasks are in the order of the source.
+	// Tasks are in the order of the source. The last ones are the handlers, in the
+	// order of HandlerLists.
 	Tasks []Task
+	// Handlers is the number of handlers.
+	Handlers int
 	// Size is the number of tasks, with those of the saved trees that tasks run,
 	// and Levels is how many saved trees are below each other at most.
 	Size, Levels int
@@ -83,7 +86,7 @@ func (t *Tree) Lookup(ref string) (int, bool) {
 		return 0, false
 	}
 	n, err := strconv.Atoi(digits)
-	if err != nil || n < 1 || n > len(t.Tasks) || strconv.Itoa(n) != digits {
+	if err != nil || n < 1 || n > t.Main() || strconv.Itoa(n) != digits {
 		return 0, false
 	}
 	return n - 1, true
@@ -173,17 +176,24 @@ func (t *Tree) Subtree(task int) []int {
 
 // Reset sets the states of the tasks that a retry runs again to Pending: the
 // named tasks with those grouped under them and all that depend on them, or, if
-// none is named, all that ended without completing. It reports whether there are
-// any.
+// none is named, all that ended without completing. If any of these is not a
+// handler, all handlers run again at the new end; else the handlers that did not
+// complete do. It reports whether there are any.
 func (t *Tree) Reset(states []State, named []int) bool {
 	if len(named) == 0 {
 		any := false
-		for i, s := range states {
+		for i, s := range states[:t.Main()] {
 			if s != Completed && s != Waiting {
 				states[i], any = Pending, true
 			}
 		}
-		return any
+		if any {
+			t.resetHandlers(states)
+			return true
+		}
+		if named = t.unfinished(states); len(named) == 0 {
+			return false
+		}
 	}
 	followers := make([][]int, len(t.Tasks))
 	for i := range t.Tasks {
@@ -210,6 +220,7 @@ func (t *Tree) Reset(states []State, named []int) bool {
 		states[i] = Pending
 		add(followers[i])
 	}
+	t.resetHandlers(states)
 	return true
 }
 

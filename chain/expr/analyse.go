@@ -10,7 +10,7 @@ import (
 
 // names are the functions that an expression has in addition to those of jq, in
 // the order in which a program receives their values.
-var names = []string{"tasks", "inputs", "item", "index"}
+var names = []string{"tasks", "inputs", "item", "index", "run"}
 
 // analysis walks a parsed expression and records what it reads.
 type analysis struct {
@@ -224,6 +224,8 @@ func (a *analysis) call(t *gojq.Term, s *scope) {
 		a.reads.Item = true
 	case "index":
 		a.reads.Index = true
+	case "run":
+		a.reads.Run = true
 	case "secrets":
 		a.issue(Misplaced, "write only the placeholder, in text if necessary: Bearer ${{ secrets.NAME }}",
 			"a secret can't be read in an expression")

@@ -1,7 +1,7 @@
 // Package expr compiles and evaluates the references of a task tree. It is not a stable API.
 //
 // A reference is ${{ EXPR }} in a task's inputs, when or for_each. EXPR is jq with
-// the functions tasks, inputs, item and index. A value with references is
+// the functions tasks, inputs, item, index and run. A value with references is
 // compiled once, when the tree is validated; then it is known what it reads. A
 // reference to a task is a dependency on that task. Results may share parts with
 // the values that were read, so neither may be changed.
@@ -30,6 +30,8 @@ type Env struct {
 	// Item and Index are the current element of a for_each.
 	Item  any
 	Index int
+	// Run is how the tasks of the run ended, for its handlers; nil before.
+	Run map[string]any
 
 	left  int       // bytes that the value may still take, of maxValue
 	until time.Time // when its references must have been evaluated
@@ -79,6 +81,8 @@ type Reads struct {
 	OptionalInputs []string
 	// Item and Index mean that the element or its index is read.
 	Item, Index bool
+	// Run means that it is read how the run's tasks ended.
+	Run bool
 	// Secrets are the names of the secrets that the value has placeholders of.
 	Secrets []string
 }

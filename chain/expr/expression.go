@@ -82,6 +82,8 @@ func (e *expression) noteReads() {
 		e.reads.Item = true
 	case "index":
 		e.reads.Index = true
+	case "run":
+		e.reads.Run = true
 	}
 }
 
@@ -178,7 +180,7 @@ func (e *expression) eval(ctx context.Context, env *Env) (any, *executors.Error)
 	if inputs == nil {
 		inputs = map[string]any{}
 	}
-	values, err := program.Within(jq.Bounds{Outputs: 2, Time: maxTime}).Run(ctx, nil, tasks, inputs, env.Item, number(env.Index))
+	values, err := program.Within(jq.Bounds{Outputs: 2, Time: maxTime}).Run(ctx, nil, tasks, inputs, env.Item, number(env.Index), orNull(env.Run))
 	switch {
 	case err != nil:
 		return nil, e.failed(err)
@@ -193,6 +195,14 @@ func (e *expression) eval(ctx context.Context, env *Env) (any, *executors.Error)
 // number converts a number to the form of decoded JSON.
 func number(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
+// orNull returns an object as a value, nil for none.
+func orNull(object map[string]any) any {
+	if object == nil {
+		return nil
+	}
+	return object
+}
+
 func (e *expression) root(env *Env) (any, error) {
 	switch e.path.root {
 	case "tasks":
@@ -201,6 +211,8 @@ func (e *expression) root(env *Env) (any, error) {
 		return env.Inputs, nil
 	case "item":
 		return env.Item, nil
+	case "run":
+		return orNull(env.Run), nil
 	}
 	return number(env.Index), nil
 }

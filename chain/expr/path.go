@@ -9,7 +9,7 @@ import (
 // tasks.fetch.result.items[0], the most common kind. It is evaluated without jq,
 // with the same result.
 type path struct {
-	root  string // tasks, inputs, item or index
+	root  string // tasks, inputs, item, index or run
 	steps []step
 }
 
@@ -25,7 +25,7 @@ func parsePath(src string) (*path, bool) {
 	s := src
 	root := identifier(s)
 	switch root {
-	case "tasks", "inputs", "item", "index":
+	case "tasks", "inputs", "item", "index", "run":
 	default:
 		return nil, false
 	}

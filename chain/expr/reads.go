@@ -47,6 +47,7 @@ func (c *collector) add(r *Reads) {
 	c.optional.add(&c.reads.OptionalInputs, r.OptionalInputs)
 	c.reads.Item = c.reads.Item || r.Item
 	c.reads.Index = c.reads.Index || r.Index
+	c.reads.Run = c.reads.Run || r.Run
 }
 
 // set holds the names of a list.

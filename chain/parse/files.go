@@ -102,11 +102,11 @@ func (p *parser) sameFile(list []write, budget *int) {
 	}
 }
 
-// clash reports whether the order of two writes matters. Two conditions may
-// exclude each other.
+// clash reports whether the order of two writes matters and is not decided. Two
+// conditions may exclude each other. Lists run one after the other.
 func (p *parser) clash(a, b write) bool {
 	tasks := p.tree.Tasks
-	return (a.mode != "append" || b.mode != "append") && (tasks[a.task].When == nil || tasks[b.task].When == nil)
+	return p.together(a.task, b.task) && (a.mode != "append" || b.mode != "append") && (tasks[a.task].When == nil || tasks[b.task].When == nil)
 }
 
 // before returns the tasks that a task waits for, also through others.

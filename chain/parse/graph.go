@@ -33,10 +33,17 @@ func (p *parser) checkParents() {
 	p.checkRoots()
 }
 
+// checkRoots reports the second root of each list.
 func (p *parser) checkRoots() {
+	for k := range p.lists {
+		p.rootsOf(&p.lists[k])
+	}
+}
+
+func (p *parser) rootsOf(l *list) {
 	var roots []int
 	grouped := false
-	for i := range p.drafts {
+	for i := l.first; i < l.end(); i++ {
 		switch {
 		case p.drafts[i].notAnObject:
 		case p.drafts[i].hasParent:

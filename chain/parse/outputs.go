@@ -42,19 +42,23 @@ func (p *parser) outputReads() {
 	for _, out := range p.tree.Outputs {
 		r := reader{field("outputs", out.Name), out.Value.Reads(), out.Value.References()}
 		p.inputNames(-1, r)
+		p.runFacts(-1, r)
 		if r.reads.Item || r.reads.Index {
 			path := r.first(func(reads *expr.Reads) bool { return reads.Item || reads.Index })
 			p.problemAt(-1, path, chain.CodeNoElement, "read the result of a task with for_each: it is an array", "item and index exist only in a task with for_each")
 		}
 		var paths map[string]spot
 		for _, ref := range r.reads.Tasks {
-			if task, ok := p.tree.Lookup(ref.Task); ok && task != chain.Ambiguous {
+			task, ok := p.tree.Lookup(ref.Task)
+			if ok && task != chain.Ambiguous && p.mayRead(-1, task) {
 				continue
 			}
 			if paths == nil {
 				paths = r.places(taskNames)
 			}
-			p.resolve(-1, paths[ref.Task], chain.CodeUnknownReference, ref.Task)
+			if task, ok = p.resolve(-1, paths[ref.Task], chain.CodeUnknownReference, ref.Task); ok {
+				p.notYet(-1, paths[ref.Task], task)
+			}
 		}
 	}
 }

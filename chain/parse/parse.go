@@ -118,6 +118,7 @@ type parser struct {
 	compiler *expr.Compiler
 	tree     *chain.Tree
 	drafts   []draft
+	lists    []list
 
 	problems, warnings []placed
 	executors          map[string]*choice
@@ -149,7 +150,7 @@ func (p *parser) problemAt(task int, where spot, code, hint, format string, args
 		p.dropped++
 		return
 	}
-	p.problems = append(p.problems, place(task, where, code, hint, fmt.Sprintf(format, args...)))
+	p.problems = append(p.problems, p.place(task, where, code, hint, fmt.Sprintf(format, args...)))
 }
 
 func (p *parser) warn(task int, field, code, hint, format string, args ...any) {
@@ -160,31 +161,16 @@ func (p *parser) warnAt(task int, where spot, code, hint, format string, args ..
 	if len(p.warnings) == maxProblems {
 		return
 	}
-	p.warnings = append(p.warnings, place(task, where, code, hint, fmt.Sprintf(format, args...)))
+	p.warnings = append(p.warnings, p.place(task, where, code, hint, fmt.Sprintf(format, args...)))
 }
 
 // aboutNames are the codes of problems with a field that should not be there: they
 // are about its name.
 var aboutNames = []string{chain.CodeUnknownField, chain.CodeReferenceInKey, chain.CodeIgnored, chain.CodeNoEffect}
 
-func place(task int, where spot, code, hint, message string) placed {
+func (p *parser) place(task int, where spot, code, hint, message string) placed {
 	where.named = where.named || slices.Contains(aboutNames, code)
-	return placed{task, where, chain.Problem{Path: at(task, where.field), Code: code, Message: message, Hint: hint}}
-}
-
-// at returns the path of a field of a task.
-func at(task int, field string) string {
-	if task < 0 {
-		return field
-	}
-	path := fmt.Sprintf("tasks[%d]", task)
-	if field == "" {
-		return path
-	}
-	if field[0] == '[' {
-		return path + field
-	}
-	return path + "." + field
+	return placed{task, where, chain.Problem{Path: p.at(task, where.field), Code: code, Message: message, Hint: hint}}
 }
 
 // sorted returns the report in the order of the tasks.
@@ -225,14 +211,22 @@ func (p *parser) parse(v any) {
 	case len(tasks) == 0:
 		p.problem(-1, "tasks", chain.CodeEmpty, "a task needs at least the name of an executor and its inputs", "there are no tasks")
 		return
-	case len(tasks) > MaxTasks:
-		p.problem(-1, "tasks", chain.CodeTooLarge, "one task with for_each can have up to 10,000 elements", "there are %d tasks; at most %d are allowed", len(tasks), MaxTasks)
+	}
+	all := p.order(tasks)
+	if all > MaxTasks {
+		p.problem(-1, "tasks", chain.CodeTooLarge, "one task with for_each can have up to 10,000 elements", "there are %d tasks; at most %d are allowed", all, MaxTasks)
 		return
 	}
-	p.tree.Tasks = make([]chain.Task, len(tasks))
-	p.drafts = make([]draft, len(tasks))
-	for i, each := range tasks {
-		p.task(i, each)
+	p.tree.Tasks = make([]chain.Task, all)
+	p.drafts = make([]draft, all)
+	for k := range p.lists {
+		l := &p.lists[k]
+		for n, each := range l.tasks {
+			if k > 0 {
+				p.tree.Tasks[l.first+n].Handler = l.name
+			}
+			p.task(l.first+n, each)
+		}
 	}
 	p.countAll()
 	p.assignIDs()
@@ -247,7 +241,7 @@ func (p *parser) parse(v any) {
 
 // treeFields are the fields of a tree. resultFields, those of a generator's
 // result, are accepted and ignored.
-var treeFields = []string{"name", "description", "inputs", "outputs", "schedule", "tasks"}
+var treeFields = append([]string{"name", "description", "inputs", "outputs", "schedule", "tasks"}, chain.HandlerLists...)
 
 var resultFields = []string{
 	"status", "count", "provider", "model", "attempts", "warnings", "usage", "diagram", "requirement", "mode",
@@ -268,6 +262,7 @@ func (p *parser) object(v map[string]any) (tasks []any, ok bool) {
 	p.inputSchema(v["inputs"])
 	p.outputs(v["outputs"])
 	p.schedule(v["schedule"])
+	p.handlers(v)
 	list, there := v["tasks"]
 	if !there {
 		p.problem(-1, "", chain.CodeMissingField, "put the array of tasks under tasks", "the tree has no tasks")

@@ -4,69 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/executors/nearest"
 )
-
-// assignIDs sets the id of every task and fills the refs: the ids, and the names
-// that are no task's id.
-func (p *parser) assignIDs() {
-	tasks, written := p.tree.Tasks, 0
-	for i := range p.drafts {
-		if p.drafts[i].hasID {
-			written++
-		}
-	}
-	refs := make(map[string]int, 2*len(tasks))
-	for i := range tasks {
-		t, d := &tasks[i], &p.drafts[i]
-		switch {
-		case !d.hasID:
-			if written > 0 && !d.notAnObject {
-				p.problem(i, "", chain.CodeMissingID, "give every task an id, or none: then they are task_1, task_2, …", "the task has no id, while %d of the %d tasks have", written, len(tasks))
-			}
-			t.ID = "task_" + strconv.Itoa(i+1)
-			if written > 0 {
-				continue // Tree.Lookup finds it by its position
-			}
-		case t.ID == "": // reported already
-			t.ID = "task_" + strconv.Itoa(i+1)
-			continue
-		}
-		if first, ok := refs[t.ID]; ok {
-			p.problem(i, "id", chain.CodeDuplicateID, "ids are unique in a tree", "duplicate id %q: tasks[%d] has it too", t.ID, first)
-			continue
-		}
-		refs[t.ID] = i
-	}
-	p.tree.Refs = refs
-	p.addNames()
-	p.refHints = min(50, 100_000/len(tasks))
-}
-
-// addNames adds the names to the refs.
-func (p *parser) addNames() {
-	refs, names := p.tree.Refs, make(map[string]int, len(p.tree.Tasks))
-	for i := range p.tree.Tasks {
-		name := p.tree.Tasks[i].Name
-		if name == "" {
-			continue
-		}
-		if _, ok := names[name]; ok {
-			names[name] = chain.Ambiguous
-		} else {
-			names[name] = i
-		}
-	}
-	for name, i := range names {
-		if _, ok := refs[name]; !ok {
-			refs[name] = i
-		}
-	}
-}
 
 // resolve returns the task that a ref names. It reports an unknown ref with the
 // given code.
@@ -102,7 +44,9 @@ func (p *parser) connect() {
 	for i := range tasks {
 		t, d := &tasks[i], &p.drafts[i]
 		if d.hasParent && !d.badParent {
-			if parent, ok := p.resolve(i, spot{field: "parent_id"}, chain.CodeUnknownParent, d.parent); ok {
+			if parent, ok := p.resolve(i, spot{field: "parent_id"}, chain.CodeUnknownParent, d.parent); ok && !p.together(i, parent) {
+				p.wait(i, "parent_id", chain.CodeUnknownParent, parent)
+			} else if ok {
 				t.Parent = parent
 				tasks[parent].Children = append(tasks[parent].Children, i)
 			}
@@ -134,6 +78,10 @@ func (p *parser) dependenciesOf(i int) {
 			p.problem(i, dependencyPath(k), chain.CodeSelfDependency, "", "%s depends on itself", t.ID)
 			continue
 		}
+		if !p.together(i, task) {
+			p.wait(i, dependencyPath(k), chain.CodeUnknownDependency, task)
+			continue
+		}
 		if at, ok := place[task]; ok {
 			t.Dependencies[at].Required = t.Dependencies[at].Required || dep.required
 			p.warn(i, dependencyPath(k), chain.CodeDuplicateDependency, "list it once", "%q is listed already", dep.ref)
@@ -145,6 +93,7 @@ func (p *parser) dependenciesOf(i int) {
 	explicit := len(t.Dependencies)
 	for _, r := range p.readers(i) {
 		p.elements(i, r)
+		p.runFacts(i, r)
 		p.inputNames(i, r)
 		if len(r.reads.Tasks) == 0 {
 			continue
@@ -185,6 +134,12 @@ func (p *parser) addReferences(i int, r reader, place map[int]int, explicit int)
 			where := places[ref.Task]
 			if task, ok = p.resolve(i, where, chain.CodeUnknownReference, ref.Task); ok && task == i {
 				p.problemAt(i, where, chain.CodeSelfDependency, "", "%s reads its own result", t.ID)
+			}
+			continue
+		}
+		if !p.together(i, task) {
+			if !p.mayRead(i, task) {
+				p.notYet(i, r.places(taskNames)[ref.Task], task)
 			}
 			continue
 		}

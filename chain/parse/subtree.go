@@ -142,8 +142,8 @@ func savedOutputs(tree *chain.Tree) map[string]any {
 	if len(tree.Outputs) > 0 {
 		return closed(tree.OutputNames())
 	}
-	ids := make([]string, len(tree.Tasks))
-	for i := range tree.Tasks {
+	ids := make([]string, tree.Main())
+	for i := range ids {
 		ids[i] = tree.Tasks[i].ID
 	}
 	text := map[string]any{"type": "string"}

@@ -275,7 +275,7 @@ func (p *parser) forEach(i int, fields map[string]any) {
 // notWhole reports a text that should be one whole reference, unless a problem of
 // it is reported already.
 func (p *parser) notWhole(i int, field, hint, kind string) {
-	if last := len(p.problems) - 1; last >= 0 && p.problems[last].Path == at(i, field) {
+	if last := len(p.problems) - 1; last >= 0 && p.problems[last].Path == p.at(i, field) {
 		return
 	}
 	p.problem(i, field, chain.CodeWrongType, hint, "must be %s or one whole reference; got a string", kind)

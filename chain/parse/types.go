@@ -19,6 +19,7 @@ type typer struct {
 	outputs map[*executors.Definition]*typing.Type // by executor
 	tasks   []typed
 	inputs  *typing.Type // of the run
+	run     *typing.Type // of run, in handlers
 }
 
 // typed is what is known of a task.
@@ -42,6 +43,9 @@ func (p *parser) types() {
 	if s := p.tree.InputSchema; s != nil {
 		// Names that it does not declare have a warning already.
 		t.inputs = typing.FromSchema(t.schema(s), "the inputs", false).Open()
+	}
+	if p.tree.Handlers > 0 {
+		t.run = t.runType()
 	}
 	for i := range p.tree.Tasks {
 		t.task(i)
@@ -112,7 +116,7 @@ func (t *typer) report(i int, where spot, code string, certain bool, hint, messa
 
 // infer types an expression of a task; of an output, if i is -1.
 func (t *typer) infer(i int, e expr.Expression) (*typing.Type, []typing.Finding) {
-	env := typing.Env{Task: func(ref string) *typing.Type { return t.view(i, ref) }, Inputs: t.inputs, Item: t.item(i)}
+	env := typing.Env{Task: func(ref string) *typing.Type { return t.view(i, ref) }, Inputs: t.inputs, Item: t.item(i), Run: t.run}
 	if e.Walk != nil {
 		return typing.Path(e.Walk, env)
 	}

@@ -34,7 +34,7 @@ var kept = map[string]Kinds{
 // one are the functions without arguments that have one output whatever the kind
 // of their input is, or fail.
 var one = map[string]bool{
-	"tasks": true, "inputs": true, "item": true, "index": true,
+	"tasks": true, "inputs": true, "item": true, "index": true, "run": true,
 	"length": true, "utf8bytelength": true, "tonumber": true, "floor": true, "ceil": true, "round": true, "sqrt": true, "abs": true,
 	"tostring": true, "tojson": true, "fromjson": true, "type": true, "implode": true, "explode": true,
 	"ascii_downcase": true, "ascii_upcase": true, "trim": true, "ltrim": true, "rtrim": true, "not": true, "any": true, "all": true,
@@ -51,7 +51,7 @@ func (c *checker) call(f *gojq.Func, p place) *Type {
 		return c.unknownCall(args, p)
 	case len(args) == 0:
 		switch f.Name {
-		case "tasks", "inputs", "item", "index":
+		case "tasks", "inputs", "item", "index", "run":
 			return c.root(f.Name, p)
 		}
 		return c.builtin(f.Name, p)

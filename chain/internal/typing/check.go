@@ -13,6 +13,7 @@ import (
 type Env struct {
 	Task         func(id string) *Type
 	Inputs, Item *Type
+	Run          *Type // nil: anything
 }
 
 // Finding is a part of an expression that can't be right.
@@ -119,6 +120,10 @@ func (c *checker) root(name string, p place) *Type {
 		return c.env.Item
 	case "index":
 		return Of(Number)
+	case "run":
+		if c.env.Run != nil {
+			return c.env.Run
+		}
 	}
 	return Any
 }
