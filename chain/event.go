@@ -16,6 +16,7 @@ type Event struct {
 	Attempt int                 `json:"attempt,omitempty"`
 	At      time.Time           `json:"at"`
 	Reason  string              `json:"reason,omitempty"`
+	Outcome State               `json:"outcome,omitempty"` // of the tasks of the run, when its handlers start
 	Error   string              `json:"error,omitempty"`
 	Type    executors.ErrorType `json:"error_type,omitempty"`
 }

@@ -2,6 +2,7 @@ package chain
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/chainwright/chainwright/executors"
@@ -16,12 +17,17 @@ type RunView struct {
 	ParentRun string `json:"parent_run,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Status    State  `json:"status"`
-	Counts    Counts `json:"counts"`
+	// Outcome is how the tasks of a run ended whose handlers run; then the run is
+	// in progress.
+	Outcome State `json:"outcome,omitempty"`
+	// Counts are those of the tasks that are no handlers.
+	Counts Counts `json:"counts"`
 	// Outputs are those of the tree that could be evaluated, and OutputErrors
 	// the others; both only when the run has ended.
 	Outputs      map[string]json.RawMessage `json:"outputs,omitempty"`
 	OutputErrors []OutputError              `json:"output_errors,omitempty"`
 	Tasks        []TaskView                 `json:"tasks"`
+	Handlers     []TaskView                 `json:"handlers,omitempty"`
 	Error        string                     `json:"error,omitempty"`
 	ErrorType    executors.ErrorType        `json:"error_type,omitempty"`
 	Hint         string                     `json:"hint,omitempty"`
@@ -52,6 +58,17 @@ type Owner struct {
 	Gone bool `json:"gone,omitempty"`
 }
 
+// All returns the tasks and the handlers, in the order of the tree.
+func (v *RunView) All() []TaskView { return slices.Concat(v.Tasks, v.Handlers) }
+
+// At returns a task or handler by its index in the tree.
+func (v *RunView) At(task int) *TaskView {
+	if handler := task - len(v.Tasks); handler >= 0 {
+		return &v.Handlers[handler]
+	}
+	return &v.Tasks[task]
+}
+
 // TaskView is what readers see of a task. Result is the stored result, unless the
 // reader limited its length; Size is the length in bytes in any case.
 type TaskView struct {
@@ -60,6 +77,7 @@ type TaskView struct {
 	Executor    string              `json:"executor"`
 	UserID      string              `json:"user_id,omitempty"`
 	ParentID    string              `json:"parent_id,omitempty"`
+	Handler     string              `json:"handler,omitempty"` // the list of handlers that the task is in
 	Status      State               `json:"status"`
 	Result      json.RawMessage     `json:"result,omitempty"`
 	Error       string              `json:"error,omitempty"`
@@ -100,6 +118,8 @@ type RunSummary struct {
 	Counts     Counts    `json:"counts"`
 	CreatedAt  time.Time `json:"created_at"`
 	DurationMS float64   `json:"duration_ms"`
+	// Warning is about handlers that failed.
+	Warning string `json:"warning,omitempty"`
 	// Owner drives the run; nil: it has ended, or no process does.
 	Owner *Owner `json:"-"`
 }

@@ -157,12 +157,16 @@ func sourcesOf(tree *chain.Tree) []json.RawMessage {
 	var list []task
 	if json.Unmarshal(tree.Source(), &list) != nil {
 		var object struct {
-			Tasks []task `json:"tasks"`
+			Tasks     []task `json:"tasks"`
+			OnSuccess []task `json:"on_success"`
+			OnFailure []task `json:"on_failure"`
+			OnCancel  []task `json:"on_cancel"`
+			OnExit    []task `json:"on_exit"`
 		}
 		if json.Unmarshal(tree.Source(), &object) != nil {
 			return nil
 		}
-		list = object.Tasks
+		list = slices.Concat(object.Tasks, object.OnSuccess, object.OnFailure, object.OnCancel, object.OnExit)
 	}
 	sources := make([]json.RawMessage, len(list))
 	for i := range list {

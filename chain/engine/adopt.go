@@ -206,7 +206,7 @@ func cannotGoOn(cause *executors.Error) *executors.Error {
 func (a *abandoned) progressed() bool {
 	for _, t := range slices.Backward(a.transitions) {
 		switch {
-		case t.Task < 0:
+		case t.Task < 0 && t.Skip == nil:
 			return false
 		case chain.State(t.State).Ended():
 			return true
@@ -265,7 +265,9 @@ func (r *Engine) endWith(ctx context.Context, left *abandoned, why *executors.Er
 	r.opts.Log.Warn().Str("run_id", left.row.ID).Str("why", why.Message).Msg("a run that no process drives can't be continued; it is ended")
 	return r.takeOver(ctx, left, func(x *run) {
 		left.recordLost(x)
-		x.closing, x.refused = true, problemOf(why)
+		if x.skipHandlers = x.earlier != nil; !x.skipHandlers { // else its tasks have ended, and the outcome stays
+			x.closing, x.refused = true, problemOf(why)
+		}
 	})
 }
 

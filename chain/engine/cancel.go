@@ -55,7 +55,7 @@ func (r *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 			err = r.opts.Store.Wake(ctx, runID)
 		}
 		if err == nil {
-			warning = r.awaitEnd(ctx, runID, principal, func(v *chain.RunView) bool { return v.Status.Ended() || task >= 0 && v.Tasks[task].Status.Ended() })
+			warning = r.awaitEnd(ctx, runID, principal, func(v *chain.RunView) bool { return v.Status.Ended() || task >= 0 && v.At(task).Status.Ended() })
 		}
 	}
 	if err != nil {
@@ -73,7 +73,7 @@ func (r *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 func (r *Engine) cancelHere(ctx context.Context, x *run, task int) (warning string, asked bool) {
 	w := &waiter{done: make(chan struct{})}
 	asked = x.inbox.post(func() {
-		if w.tasks = x.cancel(task); task >= 0 {
+		if w.tasks = x.cancel(task); task >= 0 || x.tree.Handlers > 0 {
 			x.waiters = append(x.waiters, w)
 		} // else the end of the run is waited for
 	})
@@ -82,6 +82,9 @@ func (r *Engine) cancelHere(ctx context.Context, x *run, task int) (warning stri
 	}
 	select {
 	case <-w.done:
+		if task < 0 && len(w.unstopped) == 0 && !r.awaitHandlers(ctx, x) {
+			return handlersGoOn, true
+		}
 	case <-x.done:
 		w.unstopped = x.unstopped
 	case <-ctx.Done():
@@ -99,10 +102,14 @@ func (r *Engine) awaitEnd(ctx context.Context, runID, principal string, ended fu
 	limit, cancel := context.WithTimeout(ctx, r.opts.Grace+2*watchEvery)
 	defer cancel()
 	for {
-		if v, err := r.Get(context.WithoutCancel(ctx), runID, principal, chain.ResultsUpTo(0)); err == nil && ended(v) {
+		v, err := r.Get(context.WithoutCancel(ctx), runID, principal, chain.ResultsUpTo(0))
+		if err == nil && ended(v) {
 			return ""
 		}
 		if !retry.Sleep(limit, progressEvery) {
+			if err == nil && v.Outcome == chain.Cancelled {
+				return handlersGoOn
+			}
 			return fmt.Sprintf("asked to stop, but still running after %s", r.opts.Grace)
 		}
 	}

@@ -188,7 +188,7 @@ func (x *run) endInterrupted() {
 	}
 	switch {
 	case len(x.ends) > 0: // the plan is told of them first
-	case x.halted == errInterrupted && x.engine.adopts():
+	case (x.halted == errInterrupted || x.plan.Handling()) && x.engine.adopts():
 		x.recorder.leave(time.Time{}, x.now) // what waits goes on waiting
 	default:
 		x.unask()

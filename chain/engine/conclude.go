@@ -11,9 +11,9 @@ import (
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// conclude ends the run, after its outputs were evaluated. That takes place
-// outside of the turn, because it can take long.
-func (x *run) conclude() {
+// endRun ends a run without handlers, after its outputs were evaluated. That
+// takes place outside of the turn, because it can take long.
+func (x *run) endRun() {
 	if len(x.tree.Outputs) == 0 {
 		x.recordEnd(nil)
 		return
@@ -43,15 +43,20 @@ func (x *run) outputs() (all *chain.Outputs) {
 	return step.Outputs(context.WithoutCancel(x.base), x.tree, x.results.env(unit{element: -1}))
 }
 
-// recordEnd records the end of the run. A run whose tasks completed fails if an
-// output could not be evaluated.
+// recordEnd records the end of the run.
 func (x *run) recordEnd(all *chain.Outputs) {
+	status, problem, outputs := x.verdict(all)
+	x.recorder.conclude(status, problem, outputs, x.now)
+}
+
+// verdict returns how the run ends, and its encoded outputs. A run whose tasks
+// completed fails if an output could not be evaluated.
+func (x *run) verdict(all *chain.Outputs) (status chain.State, problem *store.Problem, outputs []byte) {
 	status, policy := x.plan.Status(), x.engine.opts.Registry.Policy()
-	var problem *store.Problem
-	switch x.halted {
-	case errStore:
+	switch {
+	case x.halted == errStore:
 		status = chain.Failed
-	case errInterrupted:
+	case x.halted == errInterrupted || x.plan.Handling() && !x.plan.Ended():
 		if status == chain.Completed && x.plan.Ended() {
 			break // what was in flight has completed
 		}
@@ -61,7 +66,6 @@ func (x *run) recordEnd(all *chain.Outputs) {
 	if x.refused != nil {
 		status, problem = chain.Failed, x.refused
 	}
-	var outputs []byte
 	if all != nil {
 		for i := range all.Errors {
 			all.Errors[i].Error = policy.RedactString(all.Errors[i].Error)
@@ -71,5 +75,5 @@ func (x *run) recordEnd(all *chain.Outputs) {
 	if failed := step.OutputsFailed(all); failed != nil && status == chain.Completed {
 		status, problem = chain.Failed, problemOf(failed)
 	}
-	x.recorder.conclude(status, problem, outputs, x.now)
+	return status, problem, outputs
 }

@@ -63,6 +63,9 @@ func (r *Engine) summary(ctx context.Context, row *store.Run, principal string) 
 	}
 	s := chain.RunSummary{RunID: row.ID, Name: row.Name, Kind: row.Kind, Status: chain.State(row.Status), Counts: countsOf(row.Counts),
 		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt), Owner: r.ownerOf(row, here)}
+	if row.Problem != nil {
+		s.Warning = row.Problem.Warning
+	}
 	if r.fate(row) != nil {
 		s.Status = chain.Failed
 	}

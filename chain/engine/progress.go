@@ -11,8 +11,11 @@ import (
 // progress is what readers in this process see of a live run. The scheduler
 // writes it, others read it at any time.
 type progress struct {
-	states  []atomic.Uint32 // of the tasks, as recorded
-	counts  [len(chain.States)]atomic.Int64
+	states []atomic.Uint32 // of the tasks, as recorded
+	main   int             // the number of tasks that are no handlers
+	counts [len(chain.States)]atomic.Int64
+	// running are the tasks in progress, the handlers included.
+	running atomic.Int64
 	message atomic.Pointer[note] // the last of a task
 	queued  atomic.Bool          // nothing is in flight, and what could start waits for a permit
 }
@@ -46,9 +49,9 @@ func trying(name string, attempt, of int) string {
 	return fmt.Sprintf("running %s, attempt %d of %d", name, attempt, of)
 }
 
-func newProgress(tasks int, states []chain.State) *progress {
-	p := &progress{states: make([]atomic.Uint32, tasks)}
-	p.counts[chain.Pending.Index()].Store(int64(tasks))
+func newProgress(tasks, main int, states []chain.State) *progress {
+	p := &progress{states: make([]atomic.Uint32, tasks), main: main}
+	p.counts[chain.Pending.Index()].Store(int64(main))
 	for i, s := range states {
 		p.set(i, s)
 	}
@@ -58,9 +61,19 @@ func newProgress(tasks int, states []chain.State) *progress {
 // set sets the state of a task.
 func (p *progress) set(task int, to chain.State) {
 	index := to.Index()
-	if from := p.states[task].Swap(uint32(index)); from != uint32(index) {
+	from := int(p.states[task].Swap(uint32(index)))
+	if from == index {
+		return
+	}
+	if task < p.main {
 		p.counts[from].Add(-1)
 		p.counts[index].Add(1)
+	}
+	switch chain.InProgress.Index() {
+	case from:
+		p.running.Add(-1)
+	case index:
+		p.running.Add(1)
 	}
 }
 
@@ -71,8 +84,8 @@ func (p *progress) state(task int) chain.State { return chain.States[p.states[ta
 // when it is stored.
 func (p *progress) ended(task int) bool { return p.state(task).Ended() }
 
-// read returns the counts, the names of up to three tasks in progress, and the
-// last message of a task.
+// read returns the counts without handlers, the names of up to three tasks in
+// progress, and the last message of a task.
 func (p *progress) read(tree *chain.Tree) (c chain.Counts, names []string, message string) {
 	c = chain.Counts{}
 	for i, s := range chain.States {
@@ -80,16 +93,17 @@ func (p *progress) read(tree *chain.Tree) (c chain.Counts, names []string, messa
 			c[s] = int(n)
 		}
 	}
-	for i := 0; i < len(p.states) && len(names) < 3 && c[chain.InProgress] > 0; i++ {
+	running := p.running.Load()
+	for i := 0; i < len(p.states) && len(names) < 3 && running > 0; i++ {
 		if p.state(i) == chain.InProgress {
 			names = append(names, tree.Tasks[i].Name)
 		}
 	}
 	switch last := p.message.Load(); {
-	case c[chain.InProgress] == 0 && p.queued.Load():
+	case running == 0 && p.queued.Load():
 		message = waitingForSlot
 	case last == nil || p.state(last.task) != chain.InProgress:
-	case c[chain.InProgress] > 1:
+	case running > 1:
 		message = tree.Tasks[last.task].Name + ": " + last.text
 	default:
 		message = last.text

@@ -44,6 +44,7 @@ func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain
 	if !v.Status.Ended() {
 		v.Owner = r.ownerOf(row, here)
 	}
+	apart(v)
 	if warning := r.unattended(row, here); warning != "" {
 		v.Warnings = append(v.Warnings, warning)
 	}
@@ -59,12 +60,12 @@ func (r *Engine) addHeads(ctx context.Context, v *chain.RunView, list []store.Tr
 		t := &list[i]
 		switch {
 		case len(t.Result) > 0 || t.Size == 0 || t.Element > 0:
-		case t.Task < 0 && v.Outputs == nil && v.OutputsSize > 0:
-			end, err := r.opts.Store.Last(ctx, v.RunID, t.Task)
-			if err != nil || end == nil {
+		case t.Task < 0 && v.Outputs == nil && v.OutputsSize == t.Size:
+			raw, err := r.opts.Store.Head(ctx, v.RunID, t.Seq, t.Size)
+			if err != nil {
 				return err
 			}
-			foldRun(v, end)
+			readOutputs(v, raw)
 		case t.Task >= 0 && v.Tasks[t.Task].Head == "" && v.Tasks[t.Task].Result == nil && v.Tasks[t.Task].Size == t.Size:
 			head, err := r.opts.Store.Head(ctx, v.RunID, t.Seq, n)
 			if err != nil {
@@ -262,7 +263,7 @@ func progressText(c chain.Counts, names []string, note string) string {
 		text += fmt.Sprintf(", %d waiting for a person's answer", n)
 	}
 	if len(names) > 0 {
-		text += "; running " + shorten.Names(names, c[chain.InProgress])
+		text += "; running " + shorten.Names(names, max(c[chain.InProgress], len(names)))
 		if note != "" {
 			text += " (" + note + ")"
 		}
@@ -299,23 +300,35 @@ func unknownTask(runID, ref string) *executors.Error {
 	return executors.Errorf(executors.NotFound, "run %s has no task %q", runID, ref).WithField("task").WithHint("get_run lists its tasks")
 }
 
-// indexIn returns the index of a task by reference, as Tree.Index does.
+// indexIn returns the index of a task by reference, as Tree.Index does: a name of a
+// task stands for it, whatever handlers are called.
 func indexIn(tasks []store.Task, ref string) (int, bool) {
-	named, names := 0, 0
+	var named [2]int // of tasks, of handlers
+	var names [2]int
+	main := 0
 	for i := range tasks {
+		of := 1
+		if tasks[i].Handler == "" {
+			of = 0
+			main++
+		}
 		if tasks[i].ID == ref {
 			return i, true
 		}
 		if tasks[i].Name == ref {
-			named = i
-			names++
+			named[of] = i
+			names[of]++
 		}
 	}
-	if names == 1 {
-		return named, true
+	for of, n := range names {
+		if n == 1 {
+			return named[of], true
+		} else if n > 1 {
+			break
+		}
 	}
 	if number, ok := strings.CutPrefix(ref, "task_"); ok {
-		if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= len(tasks) && number[0] != '0' && number[0] != '+' {
+		if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= main && number[0] != '0' && number[0] != '+' {
 			return n - 1, true
 		}
 	}

@@ -53,7 +53,7 @@ func tasksOf(tree *chain.Tree, userID string) []store.Task {
 	list := make([]store.Task, len(tree.Tasks))
 	for i := range tree.Tasks {
 		t := &tree.Tasks[i]
-		list[i] = store.Task{ID: t.ID, Name: t.Name, Executor: t.Executor, UserID: t.UserID, Parent: t.Parent}
+		list[i] = store.Task{ID: t.ID, Name: t.Name, Executor: t.Executor, UserID: t.UserID, Parent: t.Parent, Handler: t.Handler}
 		if t.UserID == "" {
 			list[i].UserID = userID
 		}

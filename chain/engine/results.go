@@ -27,6 +27,7 @@ type results struct {
 	inputs   map[string]any
 	progress *progress
 	tasks    []taskResult
+	run      map[string]any // how the tasks ended, for handlers; set before they start
 }
 
 // taskResult is the result of one task.
@@ -58,12 +59,17 @@ func newResults(s store.Store, runID string, tree *chain.Tree, inputs map[string
 			}
 		}
 	}
+	r.keepForHandlers()
 	return r
 }
 
 // env returns what the references of a unit read.
 func (r *results) env(u unit) *expr.Env {
-	return &expr.Env{Task: r.read, Inputs: r.inputs, Item: u.item, Index: max(u.element, 0)}
+	env := &expr.Env{Task: r.read, Inputs: r.inputs, Item: u.item, Index: max(u.element, 0)}
+	if r.tree.Tasks[u.task].Handler != "" {
+		env.Run = r.run
+	}
+	return env
 }
 
 // read returns a task as references see it. The task has ended.

@@ -50,6 +50,9 @@ func (r *Engine) PrepareRetry(ctx context.Context, runID string, tasks []string,
 	if problem := step.Allowed(r.opts.Registry, left.tree); problem != nil {
 		return nil, retryError(runID, problem)
 	}
+	if problem := otherHandlers(left.tree, row, left.transitions, named); problem != nil {
+		return nil, retryError(runID, problem)
+	}
 	// A run whose process died right before it recorded the run's end has no task
 	// left, and still has to be ended.
 	if !left.tree.Reset(left.states, named) && chain.State(row.Status).Ended() {
@@ -151,6 +154,7 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 	}
 	x.notePast(a)
 	x.noteQuestions(a.transitions, a.states)
+	x.noteOutcome(a.transitions, a.states)
 	if err := r.enter(ctx, x); err != nil {
 		return err
 	}
@@ -260,13 +264,14 @@ func inDoubtAt(next, now time.Time) (doubt bool, wait time.Time) {
 // depends on runs again: then its elements may be others.
 func (a *abandoned) reopen(x *run) {
 	again := func(task int) bool { return a.before[task] != chain.Pending && a.states[task] == chain.Pending }
+	over := slices.Contains(a.states[:x.tree.Main()], chain.Pending) // then handlers start over at the new end
 	for i, was := range a.before {
 		if !again(i) {
 			continue
 		}
 		at := &x.tasks[i]
 		t := store.Transition{Task: i, State: string(chain.Pending), Attempt: at.attempts}
-		if was == chain.Completed || slices.ContainsFunc(x.tree.Tasks[i].Dependencies, func(d chain.Dependency) bool { return again(d.Task) }) {
+		if was == chain.Completed || over && x.tree.Tasks[i].Handler != "" || slices.ContainsFunc(x.tree.Tasks[i].Dependencies, func(d chain.Dependency) bool { return again(d.Task) }) {
 			at.past.generation++
 			at.past.recorded = false
 			t.Generation = at.past.generation

@@ -65,6 +65,13 @@ type run struct {
 	// refused is why a run is ended that must not go on here.
 	refused *store.Problem
 	over    bool
+
+	// Of a run with handlers: evaluating means that its outputs are being
+	// evaluated, outcome is how its tasks ended, and earlier is that of a run
+	// which is continued.
+	evaluating       bool
+	outcome, earlier *outcome
+	skipHandlers     bool // a caller cancelled the run that is continued
 }
 
 // taskRun is what the scheduler knows of a task.
@@ -112,7 +119,7 @@ type waiter struct {
 func newRun(r *Engine, row *store.Run, tree *chain.Tree, inputs map[string]any, states []chain.State) *run {
 	x := &run{
 		engine: r, row: row, tree: tree, plan: chain.ResumePlan(tree, row.OnFailure, states),
-		progress: newProgress(len(tree.Tasks), states), tasks: make([]taskRun, len(tree.Tasks)),
+		progress: newProgress(len(tree.Tasks), tree.Main(), states), tasks: make([]taskRun, len(tree.Tasks)),
 		done: make(chan struct{}), now: time.Now(),
 	}
 	x.inbox.wake = make(chan struct{}, 1)

@@ -135,7 +135,7 @@ func (r *Engine) newRow(tree *chain.Tree, inputs map[string]any, opts chain.RunO
 		ID: newID(), Kind: store.KindTree, Principal: opts.Principal, Name: tree.Name, UserID: opts.UserID,
 		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace, Labels: opts.Labels, Parent: opts.Parent,
 		Key: opts.IdempotencyKey, Owner: r.opts.Owner, Status: string(chain.InProgress),
-		Counts: map[string]int{string(chain.Pending): len(tree.Tasks)},
+		Counts: map[string]int{string(chain.Pending): tree.Main()},
 		Tree:   hide(tree.Source()), Inputs: hide(raw), Tasks: tasksOf(tree, opts.UserID),
 		MaxParallel: opts.MaxParallel, OnFailure: opts.OnFailure, CreatedAt: now,
 	}

@@ -12,8 +12,9 @@ import (
 // the tasks.
 func (x *run) cancel(task int) []int {
 	if task < 0 {
+		all := x.present()
 		x.halt(errCancelled)
-		return x.allTasks()
+		return all
 	}
 	if task >= len(x.tree.Tasks) {
 		return nil
@@ -26,7 +27,7 @@ func (x *run) cancel(task int) []int {
 }
 
 // halt stops the run: no task starts any more, and those in progress are told to
-// stop.
+// stop. If it has handlers, they start then; if they run already, they are stopped.
 func (x *run) halt(cause error) {
 	if x.recorder.final > 0 || (x.ending || x.closing) && cause != errStore {
 		return
@@ -34,17 +35,10 @@ func (x *run) halt(cause error) {
 	if x.halted == nil || x.halted == errStopped || cause == errStore {
 		x.halted = cause
 	}
+	x.skipHandlers = cause == errCancelled && x.earlier != nil
 	x.plan.Cancel()
 	x.follow(cause)
-	x.stop(x.allTasks(), cause)
-}
-
-func (x *run) allTasks() []int {
-	all := make([]int, len(x.tree.Tasks))
-	for i := range all {
-		all[i] = i
-	}
-	return all
+	x.stop(x.present(), cause)
 }
 
 // stop tells tasks that the plan has returned to stop. After the grace period it

@@ -58,8 +58,7 @@ func (x *run) turn() (over bool) {
 			x.dispatch()
 			switch {
 			case x.recorder.final > 0 || x.ending:
-			case x.plan.Ended():
-				x.conclude()
+			case x.conclude():
 			case x.closing && x.pool.inFlight == 0 && len(x.ends) == 0:
 				x.endInterrupted()
 			}

@@ -20,7 +20,7 @@ func newView(row *store.Run, list []store.Transition) *chain.RunView {
 	}
 	failRun(v, row.Problem)
 	for i, t := range row.Tasks {
-		v.Tasks[i] = chain.TaskView{ID: t.ID, Name: t.Name, Executor: t.Executor, UserID: t.UserID, Status: chain.Pending}
+		v.Tasks[i] = chain.TaskView{ID: t.ID, Name: t.Name, Executor: t.Executor, UserID: t.UserID, Handler: t.Handler, Status: chain.Pending}
 		if t.Parent >= 0 {
 			v.Tasks[i].ParentID = row.Tasks[t.Parent].ID
 		}
@@ -39,18 +39,45 @@ func newView(row *store.Run, list []store.Transition) *chain.RunView {
 		fold(&v.Tasks[t.Task], row, t)
 		told.fold(row, t)
 	}
-	v.Warnings = told.list()
+	if !v.Status.Ended() {
+		v.Outputs, v.OutputErrors, v.OutputsSize = nil, nil, 0
+	}
+	v.Warnings = append(handlerWarnings(v), told.list()...)
 	count(v)
 	return v
 }
 
-// foldRun applies a transition of the run itself: its end has the outputs.
+// foldRun applies a transition of the run itself. The outputs are recorded when
+// the tasks have ended: with the end, or with the start of the handlers.
 func foldRun(v *chain.RunView, t *store.Transition) {
+	ended := chain.State(t.State).Ended()
+	if before := v.Outcome; t.Skip != nil {
+		v.Outcome = chain.State(t.Skip.Outcome)
+	} else if v.Outcome = ""; ended && before != "" {
+		return
+	}
+	v.OutputsSize = t.Size
+	readOutputs(v, t.Result)
+}
+
+func readOutputs(v *chain.RunView, raw []byte) {
 	var all chain.Outputs
-	if len(t.Result) > 0 && json.Unmarshal(t.Result, &all) != nil {
+	if len(raw) > 0 && json.Unmarshal(raw, &all) != nil {
 		all.Errors = []chain.OutputError{{Error: "the record of the outputs can't be read", ErrorType: executors.ExecutionError}}
 	}
-	v.Outputs, v.OutputErrors, v.OutputsSize = all.Values, all.Errors, t.Size
+	v.Outputs, v.OutputErrors = all.Values, all.Errors
+}
+
+// handlerWarnings returns the warnings about handlers that did not complete.
+func handlerWarnings(v *chain.RunView) (list []string) {
+	for i := range v.Tasks {
+		if t := &v.Tasks[i]; t.Handler != "" {
+			if text := handlerWarning(t.ID, t.Handler, t.Status, t.Error); text != "" {
+				list = append(list, text)
+			}
+		}
+	}
+	return list
 }
 
 // warnings are the warnings of completed tasks, by task.
@@ -98,7 +125,7 @@ func fold(v *chain.TaskView, row *store.Run, t *store.Transition) {
 		return // a failed attempt that is repeated
 	}
 	begun, failed, approval := v.StartedAt, v.Errors, viewApproval(v.Approval, t)
-	*v = chain.TaskView{ID: v.ID, Name: v.Name, Executor: v.Executor, UserID: v.UserID, ParentID: v.ParentID,
+	*v = chain.TaskView{ID: v.ID, Name: v.Name, Executor: v.Executor, UserID: v.UserID, ParentID: v.ParentID, Handler: v.Handler,
 		Status: state, Attempts: v.Attempts, Size: t.Size, Approval: approval}
 	switch {
 	case state == chain.InProgress || state == chain.Waiting:
@@ -135,7 +162,7 @@ func failTask(v *chain.TaskView, p *store.Problem) {
 }
 
 func failRun(v *chain.RunView, p *store.Problem) {
-	if p != nil {
+	if p.Failed() {
 		v.Error, v.ErrorType, v.Hint = p.Message, executors.ErrorType(p.Type), p.Hint
 	}
 }
@@ -143,7 +170,9 @@ func failRun(v *chain.RunView, p *store.Problem) {
 func count(v *chain.RunView) {
 	v.Counts = chain.Counts{}
 	for i := range v.Tasks {
-		v.Counts[v.Tasks[i].Status]++
+		if v.Tasks[i].Handler == "" {
+			v.Counts[v.Tasks[i].Status]++
+		}
 	}
 }
 
@@ -202,7 +231,7 @@ func millis(from, to time.Time) float64 {
 func eventOf(row *store.Run, t *store.Transition) chain.Event {
 	e := chain.Event{Seq: t.Seq, State: chain.State(t.State), Attempt: t.Attempt, At: t.At.UTC()}
 	if t.Skip != nil {
-		e.Reason = t.Skip.Reason
+		e.Reason, e.Outcome = t.Skip.Reason, chain.State(t.Skip.Outcome)
 	}
 	if t.Task >= 0 {
 		e.Task = row.Tasks[t.Task].ID

@@ -40,8 +40,10 @@ func (t *Trees) Check(run external.TreeRun) (uses []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := parsed.Index(run.Result); run.Result != "" && !ok {
+	if i, ok := parsed.Index(run.Result); run.Result != "" && !ok {
 		return nil, fmt.Errorf("result names the task %q, which does not exist", run.Result)
+	} else if ok && parsed.Tasks[i].Handler != "" {
+		return nil, fmt.Errorf("result names %q, which is a handler: it has no result when the outputs are read", run.Result)
 	}
 	named := map[string]bool{}
 	if err := asks(parsed); err != nil {

@@ -32,8 +32,8 @@ func Publish(dir, id string, tree *chain.Tree, registry *executors.Registry) (fi
 func describe(tree *chain.Tree) string {
 	text := strings.TrimSpace(tree.Description)
 	if text == "" {
-		names := make([]string, len(tree.Tasks))
-		for i := range tree.Tasks {
+		names := make([]string, tree.Main())
+		for i := range names {
 			names[i] = tree.Tasks[i].Name
 		}
 		text = fmt.Sprintf("Runs a saved task tree: %s.", strings.Join(names, "; "))

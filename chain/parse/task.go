@@ -90,6 +90,8 @@ func (p *parser) task(i int, v any) {
 	if v := fields["allow_failure"]; v != nil {
 		if t.AllowFailure, ok = v.(bool); !ok {
 			p.problem(i, "allow_failure", chain.CodeWrongType, "", "must be true or false; got %s", describeKind(v))
+		} else if t.Handler != "" && t.AllowFailure {
+			p.warn(i, "allow_failure", chain.CodeNoEffect, "leave it out", "the failure of a handler never fails the run")
 		}
 	}
 	p.forEach(i, fields)

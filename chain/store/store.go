@@ -132,7 +132,8 @@ type Run struct {
 	Status string
 	// Counts are the numbers of tasks by state.
 	Counts map[string]int
-	// Problem is why the run as a whole failed, unless a task failed.
+	// Problem is why the run as a whole failed, unless a task failed. Its warning is
+	// about handlers that failed.
 	Problem *Problem
 
 	// Tree is the source as it was given, Inputs the run's inputs. For a
@@ -181,6 +182,8 @@ type Task struct {
 	Executor string `json:"executor"`
 	UserID   string `json:"user_id,omitempty"`
 	Parent   int    `json:"parent"` // -1: none
+	// Handler is the list of handlers that the task is in; empty: none.
+	Handler string `json:"handler,omitempty"`
 }
 
 // Transition is one change of state of a task, or of the run (Task -1).
@@ -206,7 +209,8 @@ type Transition struct {
 	// Generation is set on a task that goes back to pending to start over:
 	// elements recorded before this transition no longer count.
 	Generation int
-	// Skip is why a task was skipped.
+	// Skip is why a task was skipped. The transition of a run whose handlers start
+	// has it too, with the outcome.
 	Skip *Skip
 	// Approval is what a task asks a person, or how the person answered.
 	Approval *Approval
@@ -223,6 +227,8 @@ type Skip struct {
 	// caused it.
 	By    []int `json:"by,omitempty"`
 	Roots []int `json:"roots,omitempty"`
+	// Outcome is how the tasks of a run ended, before its handlers.
+	Outcome string `json:"outcome,omitempty"`
 }
 
 // Problem is a stored error, or what people must know about a completed task. An

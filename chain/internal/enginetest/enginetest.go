@@ -28,6 +28,7 @@ var core = map[string]func(t *testing.T, b *Bench){
 	"retry":                  retryRun,
 	"retry of named tasks":   retryNamedTasks,
 	"retry behind a failure": retryBehindAFailure,
+	"retry of handlers":      retryHandlers,
 }
 
 var rest = map[string]func(t *testing.T, b *Bench){
@@ -58,6 +59,10 @@ var rest = map[string]func(t *testing.T, b *Bench){
 	"cancel":                     cancelRun,
 	"cancel of a task":           cancelSubtree,
 	"cancel of a run in a task":  cancelNested,
+	"cancel runs handlers":       cancelRunsHandlers,
+	"cancel during handlers":     cancelDuringHandlers,
+	"cancel twice":               cancelTwice,
+	"retry of other handlers":    retryOtherHandlers,
 	"watch":                      watch,
 	"retry while it goes on":     retryWhileItGoesOn,
 	"prepare":                    prepare,

@@ -34,6 +34,7 @@ type expectation struct {
 	Outputs      map[string]any      `json:"outputs"`
 	OutputErrors []chain.OutputError `json:"output_errors"`
 	Error        string              `json:"error"`
+	Warnings     []string            `json:"warnings"` // of a run with handlers
 	// Order are the marks of the calls, in the order in which they began.
 	Order *[]string `json:"order"`
 	// Refused is the type of the error with which the run is refused, and About
@@ -113,11 +114,17 @@ func compare(t *testing.T, v *chain.RunView, want *expectation) {
 	if want.Error != v.Error {
 		t.Errorf("the error of the run is %q, expected %q", v.Error, want.Error)
 	}
+	if diff := cmp.Diff(want.Warnings, v.Warnings); diff != "" && len(v.Handlers) > 0 && len(want.Warnings)+len(v.Warnings) > 0 {
+		t.Errorf("the warnings (-want +got):\n%s", diff)
+	}
+	if v.Outcome != "" {
+		t.Errorf("a run that has ended has the outcome %s", v.Outcome)
+	}
 	seen := map[string]map[string]any{}
-	for i := range v.Tasks {
+	for _, each := range v.All() {
 		var task map[string]any
-		reread(t, v.Tasks[i], &task)
-		seen[v.Tasks[i].ID] = task
+		reread(t, each, &task)
+		seen[each.ID] = task
 	}
 	for id, fields := range want.Tasks {
 		got := map[string]any{}
@@ -165,7 +172,7 @@ func (b *Bench) Consistent(t *testing.T, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, task := range v.Tasks {
+	for _, task := range v.All() {
 		if got := state[task.ID]; got != task.Status || !got.Ended() {
 			t.Errorf("task %s is %s, its events say %s", task.ID, task.Status, got)
 		}

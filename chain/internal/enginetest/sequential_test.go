@@ -42,6 +42,8 @@ type seqRun struct {
 	opts   chain.RunOptions
 	digest string
 	inputs map[string]any
+	kept   *seqEnd        // of a retry of handlers only
+	facts  map[string]any // for the handlers
 }
 
 // seqPrepared is a run, or a retry, that was checked.
@@ -97,7 +99,7 @@ func (s *sequential) add(tree *chain.Tree, opts chain.RunOptions, inputs map[str
 	r.view = chain.RunView{RunID: fmt.Sprint("run", len(s.runs)), Name: tree.Name, Tasks: make([]chain.TaskView, len(tree.Tasks)), CreatedAt: time.Now()}
 	for i := range tree.Tasks {
 		t := &tree.Tasks[i]
-		r.view.Tasks[i] = chain.TaskView{ID: t.ID, Name: t.Name, Executor: t.Executor, UserID: t.UserID, Status: chain.Pending}
+		r.view.Tasks[i] = chain.TaskView{ID: t.ID, Name: t.Name, Executor: t.Executor, UserID: t.UserID, Handler: t.Handler, Status: chain.Pending}
 		if t.UserID == "" {
 			r.view.Tasks[i].UserID = opts.UserID
 		}
@@ -109,8 +111,49 @@ func (s *sequential) add(tree *chain.Tree, opts chain.RunOptions, inputs map[str
 	return r
 }
 
-// drive runs the tasks that the plan says are ready, until none is.
+// drive runs the tasks, then the handlers.
 func (s *sequential) drive(ctx context.Context, r *seqRun, plan *chain.Plan) {
+	s.runReady(ctx, r, plan)
+	v := &r.view
+	if v.Status = plan.Status(); r.kept == nil {
+		r.kept = &seqEnd{status: v.Status}
+		if all := step.Outputs(ctx, r.tree, &expr.Env{Inputs: r.inputs, Task: r.read}); all != nil {
+			r.kept.outputs = all
+			if failed := step.OutputsFailed(all); failed != nil && v.Status == chain.Completed {
+				r.kept.status, r.kept.failed = chain.Failed, failed
+			}
+		}
+	}
+	end := r.kept
+	facts := step.Ended{RunID: v.RunID, Name: v.Name, Status: end.status, StartedAt: v.CreatedAt, EndedAt: time.Now(), Outputs: end.outputs}
+	facts.Failed = step.FailedTasks(r.tree, plan.State, r.read)
+	if end.outputs != nil {
+		v.Outputs, v.OutputErrors = end.outputs.Values, end.outputs.Errors
+	}
+	if e := end.failed; e != nil {
+		v.Error, v.ErrorType, v.Hint = e.Message, e.Type, e.Hint
+		facts.Error, facts.ErrorType = e.Message, string(e.Type)
+	}
+	r.facts = facts.Facts()
+	plan.Handle(end.status)
+	s.runReady(ctx, r, plan)
+	v.Status, v.Counts, v.Warnings = plan.Status(), plan.Counts(), nil
+	for i := range v.Tasks {
+		if t := &v.Tasks[i]; t.Handler != "" && t.Status == chain.Failed {
+			v.Warnings = append(v.Warnings, fmt.Sprintf("the handler %s (%s) failed: %s", t.ID, t.Handler, t.Error))
+		}
+	}
+}
+
+// seqEnd is how the tasks of a run ended.
+type seqEnd struct {
+	status  chain.State
+	outputs *chain.Outputs
+	failed  *executors.Error
+}
+
+// runReady runs the tasks that the plan says are ready, until none is.
+func (s *sequential) runReady(ctx context.Context, r *seqRun, plan *chain.Plan) {
 	r.follow(plan.Changes())
 	for task, ok := plan.Ready(); ok; task, ok = plan.Ready() {
 		v := &r.view.Tasks[task]
@@ -127,13 +170,6 @@ func (s *sequential) drive(ctx context.Context, r *seqRun, plan *chain.Plan) {
 		}
 		plan.Done(task, state)
 		r.follow(plan.Changes())
-	}
-	r.view.Status, r.view.Counts = plan.Status(), plan.Counts()
-	if all := step.Outputs(ctx, r.tree, &expr.Env{Inputs: r.inputs, Task: r.read}); all != nil {
-		r.view.Outputs, r.view.OutputErrors = all.Values, all.Errors
-		if failed := step.OutputsFailed(all); failed != nil && r.view.Status == chain.Completed {
-			r.view.Status, r.view.Error, r.view.ErrorType, r.view.Hint = chain.Failed, failed.Message, failed.Type, failed.Hint
-		}
 	}
 }
 
@@ -157,7 +193,7 @@ func (r *seqRun) ids(tasks []int) (ids []string) {
 
 // do runs one task, or each element of it.
 func (s *sequential) do(ctx context.Context, r *seqRun, t *chain.Task, before int) (chain.State, executors.Outcome, []chain.ElementError, int) {
-	env := &expr.Env{Inputs: r.inputs, Task: r.read}
+	env := &expr.Env{Inputs: r.inputs, Task: r.read, Run: r.facts}
 	if t.ForEach == nil {
 		state, out, attempts := s.call(ctx, r, t, env, before)
 		return state, out, nil, attempts
@@ -268,9 +304,12 @@ func (s *sequential) PrepareRetry(_ context.Context, id string, tasks []string, 
 		}
 	}
 	p.start = func(ctx context.Context) (*chain.Run, error) {
+		if slices.Contains(states[:r.tree.Main()], chain.Pending) {
+			r.kept = nil
+		}
 		for i, state := range states {
 			if v := &r.view.Tasks[i]; v.Status != state {
-				*v = chain.TaskView{ID: v.ID, Name: v.Name, Executor: v.Executor, UserID: v.UserID, ParentID: v.ParentID, Status: state, Attempts: v.Attempts}
+				*v = chain.TaskView{ID: v.ID, Name: v.Name, Executor: v.Executor, UserID: v.UserID, ParentID: v.ParentID, Handler: v.Handler, Status: state, Attempts: v.Attempts}
 			}
 		}
 		s.drive(ctx, r, chain.ResumePlan(r.tree, r.opts.OnFailure, states))
@@ -284,8 +323,8 @@ func (s *sequential) Get(_ context.Context, id, principal string, _ ...chain.Vie
 	if err != nil {
 		return nil, err
 	}
-	view := r.view
-	view.Tasks = slices.Clone(view.Tasks)
+	view, main := r.view, r.tree.Main()
+	view.Tasks, view.Handlers = slices.Clone(view.Tasks[:main]), slices.Clone(view.Tasks[main:])
 	return &view, nil
 }
 
