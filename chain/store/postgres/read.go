@@ -91,26 +91,31 @@ func damaged(err error) error { return fmt.Errorf("%w: %w", errDefect, err) }
 // Run reads a run's row.
 func (s *Store) Run(ctx context.Context, id string) (run *store.Run, err error) {
 	err = s.reading(ctx, "run "+id, func(ctx context.Context, pool *pgxpool.Pool) error {
-		run = &store.Run{}
-		var key int64
-		var tasks, result []byte
-		row := pool.QueryRow(ctx, `select `+runColumns+`, coalesce(t.inputs, r.arguments), t.tree, t.tasks, coalesce(t.parent, ''), r.result
-			from chainwright.runs r left join chainwright.owners o on o.id = r.owner left join chainwright.trees t on t.run = r.key where r.id = $1`, id)
-		if err := scanRun(row, run, &key, &run.Inputs, &run.Tree, &tasks, &run.Parent, &result); err != nil {
-			return err
-		}
-		if tasks != nil {
-			if err := json.Unmarshal(tasks, &run.Tasks); err != nil {
-				return damaged(err)
-			}
-		}
-		if run.Outcome != nil {
-			run.Outcome.Result, run.Outcome.Size = result, len(result)
-		}
-		return nil
+		var err error
+		run, err = wholeRun(pool.QueryRow(ctx, readRun+" where r.id = $1", id))
+		return err
 	})
-	if err != nil {
+	return run, err
+}
+
+const readRun = `select ` + runColumns + `, coalesce(t.inputs, r.arguments), t.tree, t.tasks, coalesce(t.parent, ''), r.result
+	from chainwright.runs r left join chainwright.owners o on o.id = r.owner left join chainwright.trees t on t.run = r.key`
+
+// wholeRun reads a row of readRun.
+func wholeRun(row pgx.Row) (*store.Run, error) {
+	run := &store.Run{}
+	var key int64
+	var tasks, result []byte
+	if err := scanRun(row, run, &key, &run.Inputs, &run.Tree, &tasks, &run.Parent, &result); err != nil {
 		return nil, err
+	}
+	if tasks != nil {
+		if err := json.Unmarshal(tasks, &run.Tasks); err != nil {
+			return nil, damaged(err)
+		}
+	}
+	if run.Outcome != nil {
+		run.Outcome.Result, run.Outcome.Size = result, len(result)
 	}
 	return run, nil
 }

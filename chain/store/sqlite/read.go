@@ -62,19 +62,29 @@ func (s *Store) Run(ctx context.Context, id string) (*store.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := db.QueryRowContext(ctx, `select `+runColumns+`, coalesce(t.inputs, r.arguments), t.tree, t.tasks, coalesce(t.parent, ''), result
-		from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key where r.id = ?`, id)
-	run := &store.Run{}
-	var tasks, result []byte
-	switch err := scanRun(row, run, &run.Inputs, &run.Tree, &tasks, &run.Parent, &result); {
+	run, err := wholeRun(db.QueryRowContext(ctx, readRun+" where r.id = ?", id))
+	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, store.ErrNotFound
 	case err != nil:
 		return nil, fmt.Errorf("reading run %s: %w", id, err)
 	}
+	return run, nil
+}
+
+const readRun = `select ` + runColumns + `, coalesce(t.inputs, r.arguments), t.tree, t.tasks, coalesce(t.parent, ''), result
+	from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key`
+
+// wholeRun reads a row of readRun.
+func wholeRun(row *sql.Row) (*store.Run, error) {
+	run := &store.Run{}
+	var tasks, result []byte
+	if err := scanRun(row, run, &run.Inputs, &run.Tree, &tasks, &run.Parent, &result); err != nil {
+		return nil, err
+	}
 	if tasks != nil {
 		if err := json.Unmarshal(tasks, &run.Tasks); err != nil {
-			return nil, fmt.Errorf("reading the tasks of run %s: %w", id, err)
+			return nil, fmt.Errorf("reading its tasks: %w", err)
 		}
 	}
 	if run.Outcome != nil {

@@ -30,6 +30,11 @@ const (
 		max_parallel, on_failure, seq, created_at, completed_at, attempts, result, policy, config, trace, labels, owned_at) values `
 	runRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
+	insertTree = `insert into trees (run, tree, inputs, tasks, parent) values (?,?,?,?,?)`
+
+	insertTransition = `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result, approval)
+		values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+
 	insertCalls = `insert into runs (owner, policy, config, principal, id, name, status, problem, arguments, created_at, completed_at, attempts, result,
 		kind, user_id, max_parallel, on_failure, seq) values `
 	callRow = `(?1,?2,?3,?4,?,?,?,?,?,?,?,?,?,'call','',1,'continue',2)`
@@ -43,9 +48,8 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 	}{
 		{&s.run, insertRun + runRow},
 		{&s.calls, insertCalls + strings.Repeat(callRow+",", blockRows-1) + callRow},
-		{&s.tree, `insert into trees (run, tree, inputs, tasks, parent) values (?,?,?,?,?)`},
-		{&s.transition, `insert into transitions (run, task, element, seq, state, attempt, at, started_at, next_at, generation, skip, problem, size, result, approval)
-			values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`},
+		{&s.tree, insertTree},
+		{&s.transition, insertTransition},
 		{&s.touch, `update runs set seq = max(seq, ?), counts = coalesce(?, counts) where key = ? and owner = ? and epoch = ?`},
 		{&s.finish, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ? and epoch = ?`},
 		{&s.release, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), owner = '', wake_at = ? where key = ? and owner = ? and epoch = ?`},
@@ -179,11 +183,8 @@ func alike(ops []op) bool {
 
 // appendRow appends the columns of runRow.
 func appendRow(to []any, run *store.Run) []any {
-	var attempts, result, arguments any
-	problem := text(column.Problem(run.Problem))
-	if o := run.Outcome; o != nil {
-		attempts, problem, result = int64(o.Attempt), text(column.Problem(o.Problem)), blob(o.Result)
-	}
+	var arguments any
+	attempts, problem, result := outcome(run)
 	if run.Kind == store.KindCall {
 		arguments = blob(run.Inputs)
 	}
@@ -191,6 +192,14 @@ func appendRow(to []any, run *store.Run) []any {
 		run.Status, text(column.Map(run.Counts)), problem, arguments, int64(run.MaxParallel), run.OnFailure,
 		run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt), attempts, result,
 		text(run.Policy), text(run.Config), text(run.Trace), text(column.Map(run.Labels)), column.Nanos(run.CreatedAt))
+}
+
+// outcome returns the columns for how a run ended.
+func outcome(run *store.Run) (attempts, problem, result any) {
+	if o := run.Outcome; o != nil {
+		return int64(o.Attempt), text(column.Problem(o.Problem)), blob(o.Result)
+	}
+	return nil, text(column.Problem(run.Problem)), nil
 }
 
 func (w *writer) append(batch *store.Batch) error {
@@ -227,8 +236,7 @@ func (w *writer) append(batch *store.Batch) error {
 	}
 	for i := range batch.Transitions {
 		t := &batch.Transitions[i]
-		_, err := w.stmt.transition.Exec(run, t.Task, t.Element, t.Seq, t.State, t.Attempt, column.Nanos(t.At), column.Nanos(t.Started), column.Nanos(t.Next), t.Generation,
-			text(column.Skip(t.Skip)), text(column.Problem(t.Problem)), len(t.Result), blob(t.Result), text(column.Approval(t.Approval)))
+		_, err := w.stmt.transition.Exec(transitionRow(run, t)...)
 		if err == nil {
 			err = w.taken(batch.RunID, t)
 		}
@@ -237,6 +245,12 @@ func (w *writer) append(batch *store.Batch) error {
 		}
 	}
 	return nil
+}
+
+// transitionRow returns the columns of insertTransition.
+func transitionRow(run int64, t *store.Transition) []any {
+	return []any{run, t.Task, t.Element, t.Seq, t.State, t.Attempt, column.Nanos(t.At), column.Nanos(t.Started), column.Nanos(t.Next), t.Generation,
+		text(column.Skip(t.Skip)), text(column.Problem(t.Problem)), len(t.Result), blob(t.Result), text(column.Approval(t.Approval))}
 }
 
 // maxKeys is the largest number of row keys that the writer caches.
