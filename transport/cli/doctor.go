@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
@@ -131,9 +130,7 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
 	fmt.Fprintf(s.out, "\nstore: %s\n", p.config.ShownStore())
-	if _, _, err := p.runner.List(ctx, chain.ListOptions{Limit: 1}); err != nil {
-		problems = append(problems, fmt.Sprintf("the store %s can't be read: %v", p.config.ShownStore(), err))
-	}
+	problems = append(problems, examineStore(ctx, s, p)...)
 	list, total, err := price(ctx, p.tools)
 	if err != nil {
 		problems = append(problems, err.Error())

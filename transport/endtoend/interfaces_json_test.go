@@ -157,6 +157,11 @@ func (h home) printedJSON(t *testing.T) (lines []string) {
 	show("generate task-tree", []string{"tasks[].inputs"},
 		output("generate", "task-tree", "--provider", "builtin", "Measure CPU and memory in parallel and write a report to report.md", "--save", "--name", "measured"))
 	show("trees --json", []string{"trees[].inputs"}, output("trees", "--json"))
+	show("store --json", []string{"statuses"}, output("store", "--json"))
+	exported := filepath.Join(h.dir, "export.jsonl")
+	show("store backup --json", nil, output("store", "backup", filepath.Join(h.dir, "copy.db"), "--json"))
+	show("store export --json", nil, output("store", "export", exported, "--json"))
+	show("store import --json", nil, output("store", "import", exported, "--json"))
 	show("generate sequential", nil, output("generate", "sequential", "--input", table, "--output", filepath.Join(h.dir, "out.jsonl"), "--input-task-key", "task"))
 	show("chain --json", nil, output("chain", steps, "--input", "x", "--json"))
 	return lines

@@ -349,8 +349,8 @@ func (m *many) Snapshot(_ context.Context, each func(*store.Run, iter.Seq2[*stor
 // The memory that is needed does not grow with the number of runs.
 func TestFlatMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "export.jsonl")
-	s := newSQLite(t)
-	for _, m := range []*many{{runs: 5000, size: 4000}, {runs: 4, size: 10_000_000}} {
+	for _, m := range []*many{{runs: 2000, size: 4000}, {runs: 3, size: 8_000_000}} {
+		s := newSQLite(t)
 		most := watched(t, func() {
 			size := toFile(t, m, path)
 			in := opened(t, path)

@@ -19,9 +19,12 @@ var _ store.Durable = (*Store)(nil)
 // Backup writes a copy of the file as it is at one moment, while others may write
 // to it. The copy is for the user only. It replaces no file.
 func (s *Store) Backup(ctx context.Context, path string) (size int64, err error) {
-	db, err := s.settled(ctx)
-	if err != nil {
+	if _, err := s.settled(ctx); err != nil {
 		return 0, err
+	}
+	from, err := filepath.Abs(s.path)
+	if err != nil {
+		return 0, fmt.Errorf("copying the store: %w", err)
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -40,7 +43,12 @@ func (s *Store) Backup(ctx context.Context, path string) (size int64, err error)
 	if err := file.Close(); err != nil {
 		return 0, fmt.Errorf("copying the store: %w", err)
 	}
-	if _, err := db.ExecContext(ctx, "vacuum into ?", abs); err != nil {
+	db, err := sql.Open("sqlite", s.dsn(from))
+	if err != nil {
+		return 0, fmt.Errorf("copying the store: %w", err)
+	}
+	_, err = db.ExecContext(ctx, "vacuum into ?", abs)
+	if err = errors.Join(err, db.Close()); err != nil {
 		return 0, fmt.Errorf("copying the store %s to %s: %w", s.path, path, err)
 	}
 	if err := syncFile(abs); err != nil {
