@@ -19,13 +19,16 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # The packages with golden files.
 GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: help build test test-model test-apflow test-kills soak interop nightly update bench lint audit cross fuzz clean
+.PHONY: help build build-temporal test test-model test-apflow test-kills test-temporal soak interop nightly update bench lint audit cross fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
 
 build: ## build ./chainwright, one static binary
 	CGO_ENABLED=0 $(GO) build $(FLAGS) -ldflags '$(LDFLAGS)' -o chainwright .
+
+build-temporal: ## build ./chainwright-temporal, which has the engine on Temporal as well
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS) temporal' -ldflags '$(LDFLAGS)' -o chainwright-temporal .
 
 test: ## run all tests, with the race detector if there is a C compiler
 	@.ci/test
@@ -42,10 +45,13 @@ test-kills: ## kill three servers over one store 200 times, SQLite and PostgreSQ
 soak: ## keep three servers at half load for 30 minutes, with kills; memory and files must not grow
 	CHAINWRIGHT_TEST_SOAK=30m $(GO) test ./transport/endtoend -run '^TestSoak$$' -count=1 -v -timeout 60m
 
+test-temporal: ## run the engine on Temporal with a real server, which it builds into .cache in some minutes
+	@.ci/temporal
+
 interop: ## let real MCP clients use the server: SDKs, frameworks, Inspector and Claude Code, which it installs into .cache
 	@.ci/interop
 
-nightly: test-model test-apflow test-kills soak interop ## run the tests that are too slow for make test
+nightly: test-model test-apflow test-kills test-temporal soak interop ## run the tests that are too slow for make test
 
 update: ## write all golden files and generated pages again
 	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update
@@ -56,6 +62,7 @@ bench: build ## run the benchmarks that docs/performance.md quotes; BENCH select
 lint: ## run gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
+	$(GO) vet -tags temporal ./chain/temporal ./transport/app ./transport/cli
 	@if said=$$($(GO) run $(LINTER) version 2>&1); then $(GO) run $(LINTER) run ./...; \
 	else echo "$$said"; echo "lint: golangci-lint is not available here, for the reason above; gofmt and go vet passed"; fi
 
@@ -72,6 +79,7 @@ cross: ## build and vet for every platform
 		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
 		$(GO) build $(FLAGS) -o /dev/null . && $(GO) vet $(FLAGS) ./... || exit 1; \
 	done
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS) temporal' -o /dev/null .
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@for package in $$($(GO) list ./...); do \
@@ -82,4 +90,4 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	done
 
 clean: ## remove the files that these targets created
-	rm -rf chainwright chainwright.exe dist .cache
+	rm -rf chainwright chainwright.exe chainwright-temporal dist .cache

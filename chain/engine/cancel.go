@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/retry"
@@ -91,7 +90,7 @@ func (r *Engine) cancelHere(ctx context.Context, x *run, task int) (warning stri
 		return "the cancelled tasks were asked to stop; the call ended before they did", true
 	}
 	if len(w.unstopped) > 0 {
-		return fmt.Sprintf("%s: asked to stop, but still running after %s", strings.Join(w.unstopped, ", "), r.opts.Grace), true
+		return unstopped(w.unstopped, r.opts.Grace), true
 	}
 	return "", true
 }

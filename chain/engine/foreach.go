@@ -162,8 +162,7 @@ func (x *run) elementEnded(e *expansion, r *report) {
 	if r.state == chain.Completed {
 		e.results[r.unit.element] = r.out.Result
 		if e.size += len(r.out.Result); e.size > step.MaxResults {
-			e.halt(chain.Failed, executors.Errorf(executors.ExecutionError, "the results of the elements are over %d MiB together", step.MaxResults>>20).
-				WithHint("return less from each element, or write it to a file"))
+			e.halt(chain.Failed, step.TooLong())
 		}
 	} else if r.out.Err != nil {
 		e.errors = append(e.errors, chain.ElementError{Index: r.unit.element, Error: r.out.Err.Message, ErrorType: r.out.Err.Type})

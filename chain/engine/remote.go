@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -289,3 +291,25 @@ func Noted(out executors.Outcome) *store.Problem { return noted(out) }
 
 // Lost reports whether an error says that a run has another owner, or is gone.
 func Lost(err error) bool { return errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound) }
+
+// Unstopped returns the warning about tasks that have not stopped in time.
+func Unstopped(row *store.Run, tasks []int, grace time.Duration) string {
+	return unstopped(idsOf(row, tasks), grace)
+}
+
+func unstopped(ids []string, grace time.Duration) string {
+	return fmt.Sprintf("%s: asked to stop, but still running after %s", strings.Join(ids, ", "), grace)
+}
+
+// Grouped returns a task of a run and all tasks grouped under it.
+func Grouped(row *store.Run, task int) []int {
+	list := []int{task}
+	for i := 0; i < len(list); i++ {
+		for child := range row.Tasks {
+			if row.Tasks[child].Parent == list[i] {
+				list = append(list, child)
+			}
+		}
+	}
+	return list
+}

@@ -12,6 +12,12 @@ import (
 // MaxResults bounds the bytes of the results of a for_each together.
 const MaxResults = 64 << 20
 
+// TooLong is the error of a for_each whose results are over MaxResults.
+func TooLong() *executors.Error {
+	return executors.Errorf(executors.ExecutionError, "the results of the elements are over %d MiB together", MaxResults>>20).
+		WithHint("return less from each element, or write it to a file")
+}
+
 // Collect returns the outcome of a for_each: the array of the elements' results,
 // null where an element has none, and the error that names the first failure.
 // started is the number of elements that were started.

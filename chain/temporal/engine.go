@@ -1,0 +1,381 @@
+//go:build temporal
+
+package temporal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/engine"
+	"github.com/chainwright/chainwright/chain/retry"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/executors"
+)
+
+// Options are the parts and settings of an Engine. Address, Registry and Store are
+// required.
+type Options struct {
+	Address  Address
+	Registry *executors.Registry
+	// Store is the one that all processes of this namespace share.
+	Store store.Store
+	Log   zerolog.Logger
+	// MaxParallel limits the tasks in flight in this process. 0: as the policy
+	// says, else 64.
+	MaxParallel int
+	// Grace is how long a cancelled task may take to stop. 0: 5 s.
+	Grace time.Duration
+	// Config is the digest of the configuration file, or empty.
+	Config string
+	// Queue begins the names of the task queues. Empty: chainwright.
+	Queue string
+	// MaxEvents is the length of a history at which a workflow continues as
+	// new. 0: when the server suggests it.
+	MaxEvents int
+	// BeatEvery is how often an activity reports that it goes on, and learns
+	// that it is to stop. 0: a second.
+	BeatEvery time.Duration
+}
+
+// Engine runs task trees on a Temporal server, and does tasks itself. Direct calls
+// are made in this process.
+type Engine struct {
+	opts     Options
+	owner    string // of the runs, in the store
+	local    *engine.Engine
+	client   client.Client
+	workers  []worker.Worker
+	sessions sessions
+
+	stop       context.CancelFunc
+	closing    context.Context
+	background sync.WaitGroup
+	closed     sync.Once
+	closeErr   error
+}
+
+var _ chain.Engine = (*Engine)(nil)
+
+// Open connects to the server and starts this process's workers. Close the engine
+// before the store.
+func Open(ctx context.Context, opts Options) (*Engine, error) {
+	if opts.Grace == 0 {
+		opts.Grace = 5 * time.Second
+	}
+	if opts.Queue == "" {
+		opts.Queue = "chainwright"
+	}
+	if opts.BeatEvery == 0 {
+		opts.BeatEvery = time.Second
+	}
+	c, err := client.DialContext(ctx, client.Options{HostPort: opts.Address.Host, Namespace: opts.Address.Namespace, Logger: logger{opts.Log}})
+	if err != nil {
+		return nil, unreachable(opts.Address, err)
+	}
+	e := &Engine{
+		opts: opts, owner: ownerOf(opts.Address), client: c,
+		local: engine.New(engine.Options{Registry: opts.Registry, Store: opts.Store, Log: opts.Log, MaxParallel: opts.MaxParallel, Grace: opts.Grace,
+			Config: opts.Config}),
+		sessions: sessions{open: map[Target]*opening{}},
+	}
+	e.local.SetTrees(e)
+	e.closing, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := e.startWorkers(); err != nil {
+		return nil, errors.Join(unreachable(opts.Address, err), e.Close(ctx))
+	}
+	e.background.Go(e.tend)
+	return e, nil
+}
+
+// ownerOf returns the owner of the runs of a namespace in the store: they belong to
+// no process.
+func ownerOf(a Address) string { return "temporal/" + a.Namespace }
+
+func unreachable(a Address, err error) error {
+	var missing *serviceerror.NamespaceNotFound
+	if errors.As(err, &missing) {
+		return executors.Errorf(executors.NotFound, "the Temporal server at %s has no namespace %q", a.Host, a.Namespace).WithField("engine").
+			WithHint("create it with: temporal operator namespace create -n " + a.Namespace)
+	}
+	return executors.Errorf(executors.NetworkError, "the Temporal server at %s can't be used: %w", a.Host, err).WithField("engine").Retry(0).
+		WithHint("check that it runs; for tests: temporal server start-dev")
+}
+
+// PrepareCall implements chain.Engine.
+func (e *Engine) PrepareCall(executor string, args json.RawMessage, opts chain.CallOptions) (chain.PreparedCall, error) {
+	return e.local.PrepareCall(executor, args, opts)
+}
+
+// prepared is a run, or a retry of one, that was checked.
+type prepared struct {
+	chain.PreparedRun
+	start func(ctx context.Context, p chain.PreparedRun) (*chain.Run, error)
+}
+
+// Start implements chain.PreparedRun.
+func (p *prepared) Start(ctx context.Context) (*chain.Run, error) { return p.start(ctx, p.PreparedRun) }
+
+// PrepareRun implements chain.Engine.
+func (e *Engine) PrepareRun(tree *chain.Tree, opts chain.RunOptions) (chain.PreparedRun, error) {
+	p, err := e.local.PrepareRun(tree, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &prepared{p, func(ctx context.Context, p chain.PreparedRun) (*chain.Run, error) {
+		row, run, err := e.local.Record(ctx, p, e.owner)
+		if err != nil || row == nil {
+			return run, err
+		}
+		return run, e.begin(ctx, row)
+	}}, nil
+}
+
+// PrepareRetry implements chain.Engine.
+func (e *Engine) PrepareRetry(ctx context.Context, runID string, tasks []string, principal string) (chain.PreparedRun, error) {
+	p, err := e.local.PrepareRetry(ctx, runID, tasks, principal)
+	if err != nil {
+		return nil, err
+	}
+	return &prepared{p, func(ctx context.Context, p chain.PreparedRun) (*chain.Run, error) {
+		row, err := e.local.Reopen(ctx, p, e.owner)
+		if err != nil {
+			return nil, err
+		}
+		return &chain.Run{ID: runID}, e.begin(ctx, row)
+	}}, nil
+}
+
+// begin starts the workflow of a run. A run that was started from inside a task
+// ends with it.
+func (e *Engine) begin(ctx context.Context, row *store.Run) error {
+	outermost, nested := engine.Inside(ctx)
+	in := RunInput{Run: row.ID, Epoch: row.Epoch, Outermost: outermost, Queue: e.opts.Queue, Grace: e.opts.Grace, MaxEvents: e.opts.MaxEvents}
+	if err := e.execute(context.WithoutCancel(ctx), in); err != nil {
+		problem := executors.AsError(unreachable(e.opts.Address, err))
+		failed := e.local.Append(&store.Batch{RunID: row.ID, Owner: e.owner, Epoch: row.Epoch, Shared: true, Status: string(chain.Failed),
+			Problem: engine.Noted(executors.Outcome{Err: problem}), CompletedAt: time.Now(),
+			Transitions: []store.Transition{{Task: -1, State: string(chain.Failed), At: time.Now(), After: row.Seq + int64(len(row.Tasks)) + 1}}})
+		return errors.Join(problem, failed)
+	}
+	if nested {
+		context.AfterFunc(ctx, func() {
+			e.background.Go(func() { e.cancelWorkflow(row.ID) })
+		})
+	}
+	return nil
+}
+
+// execute starts a workflow, unless one of the run goes on.
+func (e *Engine) execute(ctx context.Context, in RunInput) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	_, err := e.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: in.Run, TaskQueue: in.Queue, WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL, WorkflowExecutionErrorWhenAlreadyStarted: true,
+		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, WorkflowTaskTimeout: 30 * time.Second,
+	}, workflowRun, in)
+	return err
+}
+
+// callTime is how long a call of the server may take.
+const callTime = 10 * time.Second
+
+func (e *Engine) cancelWorkflow(id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+	defer cancel()
+	return e.client.CancelWorkflow(ctx, id, "")
+}
+
+// Get implements chain.Engine.
+func (e *Engine) Get(ctx context.Context, runID, principal string, opts ...chain.ViewOption) (*chain.RunView, error) {
+	return e.local.Get(ctx, runID, principal, opts...)
+}
+
+// TaskResult implements chain.Engine.
+func (e *Engine) TaskResult(ctx context.Context, runID, task, principal string) (json.RawMessage, *chain.TaskView, error) {
+	return e.local.TaskResult(ctx, runID, task, principal)
+}
+
+// Events implements chain.Engine.
+func (e *Engine) Events(ctx context.Context, runID, principal string, after int64) ([]chain.Event, error) {
+	return e.local.Events(ctx, runID, principal, after)
+}
+
+// List implements chain.Engine.
+func (e *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunSummary, string, error) {
+	return e.local.List(ctx, opts)
+}
+
+// Watch implements chain.Engine.
+func (e *Engine) Watch(ctx context.Context, runID, principal string, fn func(chain.Counts, string)) error {
+	return e.local.Watch(ctx, runID, principal, fn)
+}
+
+// Wait implements chain.Engine.
+func (e *Engine) Wait(ctx context.Context, runID, principal string, opts ...chain.ViewOption) (*chain.RunView, error) {
+	row, err := e.local.Row(context.WithoutCancel(ctx), runID, principal)
+	if err != nil {
+		return nil, err
+	}
+	if row.Owner == e.owner && !chain.State(row.Status).Ended() {
+		// How it ends is in the record.
+		_ = e.client.GetWorkflow(ctx, runID, "").Get(ctx, nil)
+	}
+	return e.local.Wait(ctx, runID, principal, opts...)
+}
+
+// Cancel implements chain.Engine.
+func (e *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (*chain.RunView, error) {
+	row, err := e.local.Row(ctx, runID, principal)
+	if err != nil {
+		return nil, err
+	}
+	if row.Owner != e.owner || row.Kind == store.KindCall || chain.State(row.Status).Ended() {
+		return e.local.Cancel(ctx, runID, taskRef, principal)
+	}
+	var unstopped []int
+	if taskRef == "" {
+		unstopped, err = e.cancelRun(ctx, row)
+	} else {
+		var task int
+		if task, err = engine.TaskOf(row, taskRef); err != nil {
+			return nil, err
+		}
+		unstopped, err = e.cancelTasks(ctx, row, task)
+	}
+	var warning string
+	switch {
+	case err != nil && ctx.Err() != nil:
+		warning = "the cancelled tasks were asked to stop; the call ended before they did"
+	case err != nil:
+		return nil, executors.AsError(fmt.Errorf("cancelling run %s: %w", runID, err))
+	case len(unstopped) > 0:
+		warning = engine.Unstopped(row, unstopped, e.opts.Grace)
+	}
+	v, err := e.local.Get(context.WithoutCancel(ctx), runID, principal)
+	if err == nil && warning != "" {
+		v.Warnings = append(v.Warnings, warning)
+	}
+	return v, err
+}
+
+// cancelRun cancels the workflow of a run and waits for it. A run without one gets
+// one that ends it.
+func (e *Engine) cancelRun(ctx context.Context, row *store.Run) (unstopped []int, err error) {
+	var gone *serviceerror.NotFound
+	if err := e.cancelWorkflow(row.ID); errors.As(err, &gone) {
+		in := RunInput{Run: row.ID, Epoch: row.Epoch, Queue: e.opts.Queue, Grace: e.opts.Grace, Cancelled: true}
+		if err := e.execute(ctx, in); err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	var result RunResult
+	err = e.client.GetWorkflow(ctx, row.ID, "").Get(ctx, &result)
+	var cancelled *temporal.CanceledError
+	switch {
+	case errors.As(err, &cancelled) && cancelled.HasDetails():
+		return unstopped, cancelled.Details(&unstopped)
+	case errors.As(err, &cancelled):
+		return nil, nil
+	}
+	return result.Unstopped, err
+}
+
+// cancelTasks cancels a task with those grouped under it.
+func (e *Engine) cancelTasks(ctx context.Context, row *store.Run, task int) (unstopped []int, err error) {
+	handle, err := e.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: row.ID, UpdateName: updateCancel, Args: []any{engine.Grouped(row, task)}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return unstopped, handle.Get(ctx, &unstopped)
+}
+
+// Close implements chain.Engine. Runs go on in other processes, or later.
+func (e *Engine) Close(ctx context.Context) error {
+	e.closed.Do(func() {
+		e.stop()
+		var all sync.WaitGroup
+		for _, w := range e.workers {
+			all.Go(w.Stop)
+		}
+		all.Go(func() { e.closeErr = e.local.Close(ctx) })
+		all.Wait()
+		e.background.Wait()
+		e.client.Close()
+	})
+	return e.closeErr
+}
+
+const (
+	// beatEvery is how often a heartbeat of the runs' owner is stored.
+	beatEvery = 5 * time.Second
+	// lookEvery is how often this process looks for runs without a workflow,
+	// which is a sign that a process died when it started one; lookAfter is how
+	// old they are at least.
+	lookEvery = 30 * time.Second
+	lookAfter = 15 * time.Second
+)
+
+// tend stores heartbeats, and starts workflows that are missing.
+func (e *Engine) tend() {
+	looked := time.Time{}
+	for {
+		ctx, cancel := context.WithTimeout(e.closing, callTime)
+		if err := e.opts.Store.Beat(ctx, e.owner); err != nil && e.closing.Err() == nil {
+			e.opts.Log.Warn().Err(err).Msg("could not store the heartbeat of the engine")
+		}
+		cancel()
+		if time.Since(looked) >= lookEvery {
+			looked = time.Now()
+			e.startMissing(e.closing)
+		}
+		if !retry.Sleep(e.closing, beatEvery) {
+			return
+		}
+	}
+}
+
+// mostMissing is the largest number of runs that are looked at for a workflow.
+const mostMissing = 500
+
+func (e *Engine) startMissing(ctx context.Context) {
+	rows, err := e.opts.Store.List(ctx, store.Query{Anyone: true, Kind: store.KindTree, Status: string(chain.InProgress), Limit: mostMissing})
+	for i := range rows {
+		row := &rows[i]
+		if row.Owner != e.owner || time.Since(row.CreatedAt) < lookAfter {
+			continue
+		}
+		var gone *serviceerror.NotFound
+		found, err := e.client.DescribeWorkflowExecution(ctx, row.ID, "")
+		if err == nil && found.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || err != nil && !errors.As(err, &gone) {
+			continue
+		}
+		// It may have ended since it was listed.
+		if fresh, err := e.opts.Store.Run(ctx, row.ID); err != nil || fresh.Owner != e.owner || chain.State(fresh.Status).Ended() {
+			continue
+		}
+		e.opts.Log.Warn().Str("run_id", row.ID).Msg("a run in progress had no workflow; it gets one")
+		in := RunInput{Run: row.ID, Epoch: row.Epoch, Queue: e.opts.Queue, Grace: e.opts.Grace, MaxEvents: e.opts.MaxEvents}
+		if err := e.execute(ctx, in); err != nil {
+			e.opts.Log.Warn().Err(err).Str("run_id", row.ID).Msg("its workflow could not be started")
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		e.opts.Log.Warn().Err(err).Msg("could not look for runs without a workflow")
+	}
+}
