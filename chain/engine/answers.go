@@ -44,8 +44,11 @@ func (r *Engine) Answer(ctx context.Context, runID, taskRef string, given chain.
 	if first.ID != a.ID {
 		return nil, answeredBefore(row.Tasks[task].ID, first)
 	}
-	if x != nil {
+	switch {
+	case x != nil:
 		x.inbox.post(func() { x.answer(first) })
+	case r.answered != nil:
+		r.answered(*first)
 	}
 	r.look() // if it waits without a process
 	return r.taken(ctx, row, task)

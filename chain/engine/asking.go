@@ -38,11 +38,8 @@ func (w *worker) question(ctx context.Context, u unit, t *chain.Task) report {
 
 // ask records the question of a task, which waits for the answer from now on.
 func (x *run) ask(task int, q *step.Question) {
-	a, at := x.tree.Tasks[task].Approval, &x.tasks[task]
-	asks := &store.Question{Message: q.Message, Inputs: q.Inputs, Schema: q.Schema, Digest: q.Digest}
-	if a.Timeout > 0 {
-		asks.Until, asks.OnTimeout = x.now.Add(a.Timeout).UTC(), a.OnTimeout
-	}
+	at := &x.tasks[task]
+	asks := questionOf(x.tree.Tasks[task].Approval, q, x.now)
 	x.plan.Wait(task)
 	x.plan.Changes()
 	at.started = x.now
@@ -51,6 +48,20 @@ func (x *run) ask(task int, q *step.Question) {
 	x.waitFor(&asked{task: task, seq: seq, at: x.now, until: asks.Until})
 	x.recorder.urgent = true
 	x.recorder.countedAt = time.Time{} // lists find the run by its counts
+}
+
+// questionOf returns a question for the store.
+func questionOf(a *chain.Approval, q *step.Question, now time.Time) *store.Question {
+	asks := &store.Question{Message: q.Message, Inputs: q.Inputs, Schema: q.Schema, Digest: q.Digest}
+	if a.Timeout > 0 {
+		asks.Until, asks.OnTimeout = now.Add(a.Timeout).UTC(), a.OnTimeout
+	}
+	return asks
+}
+
+// timedOut returns the answer to a question that nobody has answered.
+func timedOut(runID string, task int, asked int64, now time.Time) store.Answer {
+	return store.Answer{ID: newID(), RunID: runID, Task: task, Asked: asked, Decision: string(chain.TimedOut), Way: string(chain.WayTimeout), At: now.UTC()}
 }
 
 // waitFor adds a question.
@@ -83,17 +94,22 @@ func (x *run) answer(a *store.Answer) {
 		return
 	}
 	x.forget(a.Task)
-	state, out := chain.Completed, executors.Outcome{Result: a.Value}
-	switch chain.Decision(a.Decision) {
-	case chain.Rejected:
-		state, out = chain.Failed, executors.Outcome{Err: step.RejectedBy(chain.Way(a.Way), a.Principal, a.Reason)}
-	case chain.TimedOut:
-		state, out = step.Unanswered(x.tree.Tasks[a.Task].Approval)
-	}
+	state, out := outcomeOf(x.tree.Tasks[a.Task].Approval, a)
 	kept := *a
 	kept.Value = nil // it is the result
 	x.tasks[a.Task].answered = &kept
 	x.end(a.Task, state, out, x.tasks[a.Task].attempts, x.now, nil)
+}
+
+// outcomeOf returns how a task ends with an answer to its question.
+func outcomeOf(asked *chain.Approval, a *store.Answer) (chain.State, executors.Outcome) {
+	switch chain.Decision(a.Decision) {
+	case chain.Rejected:
+		return chain.Failed, executors.Outcome{Err: step.RejectedBy(chain.Way(a.Way), a.Principal, a.Reason)}
+	case chain.TimedOut:
+		return step.Unanswered(asked)
+	}
+	return chain.Completed, executors.Outcome{Result: a.Value}
 }
 
 // forget removes a question.
@@ -132,7 +148,7 @@ func (x *run) askedOverdue() {
 		}
 		q.expiring = true
 		r := x.engine
-		late := store.Answer{ID: newID(), RunID: x.row.ID, Task: q.task, Asked: q.seq, Decision: string(chain.TimedOut), Way: string(chain.WayTimeout), At: x.now.UTC()}
+		late := timedOut(x.row.ID, q.task, q.seq, x.now)
 		x.expiries.Go(func() {
 			first, err := r.opts.Store.Answer(context.WithoutCancel(x.base), late)
 			x.inbox.post(func() {

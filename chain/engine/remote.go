@@ -24,9 +24,12 @@ func Inside(ctx context.Context) (outermost string, ok bool) {
 	return outermost, ok
 }
 
-// SetTrees sets the engine that runs the saved trees that tasks name; without it
-// that is r.
-func (r *Engine) SetTrees(e chain.Engine) { r.treesWith = e }
+// Serve makes r do steps for another engine, which runs the saved trees that tasks
+// name. answered is called with the answers to questions of runs that are driven
+// elsewhere.
+func (r *Engine) Serve(other chain.Engine, answered func(store.Answer)) {
+	r.treesWith, r.answered = other, answered
+}
 
 func (r *Engine) trees() chain.Engine {
 	if r.treesWith == nil {
@@ -192,19 +195,34 @@ type Report struct {
 	Repeatable bool
 	// Stopped means that the call ended because it was told to.
 	Stopped bool
+	// Question is what a task asks a person. State is Waiting then.
+	Question *store.Question
 }
 
 func reportOf(r report) Report {
 	return Report{State: r.state, Outcome: r.out, Attempts: r.attempts, Elements: r.elements, Repeatable: r.repeatable}
 }
 
-// Check evaluates the condition or the elements of a task.
+// Outcome returns how a task ends with an answer to its question.
+func (s *Step) Outcome(a *store.Answer) (chain.State, executors.Outcome) {
+	return outcomeOf(s.x.tree.Tasks[a.Task].Approval, a)
+}
+
+// TimedOut returns the answer to a question that nobody has answered.
+func TimedOut(runID string, task int, asked int64) store.Answer {
+	return timedOut(runID, task, asked, time.Now())
+}
+
+// Check evaluates the condition, the elements or the question of a task.
 func (s *Step) Check(ctx context.Context, task int) Report {
 	w := newWorker(s.x)
 	u := unit{task: task, element: -1}
 	r := w.survive(u, func() report {
 		t := &s.x.tree.Tasks[task]
-		if t.ForEach == nil {
+		switch {
+		case t.Approval != nil:
+			return w.question(ctx, u, t)
+		case t.ForEach == nil:
 			return w.condition(ctx, u, t)
 		}
 		list, err := step.Elements(ctx, t, s.x.results.env(u))
@@ -213,7 +231,11 @@ func (s *Step) Check(ctx context.Context, task int) Report {
 		}
 		return report{state: chain.InProgress, each: true, elements: list}
 	})
-	return reportOf(r)
+	report := reportOf(r)
+	if r.question != nil {
+		report.Question = questionOf(s.x.tree.Tasks[task].Approval, r.question, time.Now())
+	}
+	return report
 }
 
 // Attempt makes the nth attempt of a task, or of an element, after the attempts of

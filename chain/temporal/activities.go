@@ -83,7 +83,11 @@ func (a *activities) permit(ctx context.Context, s *session, task int, nested bo
 // append writes transitions of one task, or of one of its elements. It returns the
 // number of the last one. If they are on record already, that is as good.
 func (a *activities) append(ctx context.Context, in *TaskInput, list ...store.Transition) (seq int64, err error) {
-	b := &store.Batch{RunID: in.Run, Owner: a.owner, Epoch: in.Epoch, Shared: true, Transitions: list, Counts: in.Counts}
+	return a.appendCounts(ctx, in, nil, list...)
+}
+
+func (a *activities) appendCounts(ctx context.Context, in *TaskInput, counts map[string]int, list ...store.Transition) (seq int64, err error) {
+	b := &store.Batch{RunID: in.Run, Owner: a.owner, Epoch: in.Epoch, Shared: true, Transitions: list, Counts: counts}
 	err = a.local.Append(b)
 	switch {
 	case err == nil:
@@ -145,6 +149,8 @@ func (a *activities) task(ctx context.Context, s *session, in *TaskInput) (TaskO
 	switch {
 	case state.Ended():
 		return TaskOutcome{State: state, Made: in.Made, After: after}, nil // an attempt that was given up has recorded it
+	case state == chain.Waiting: // an attempt before this one has asked
+		return TaskOutcome{State: state, After: after, Until: last.Approval.Question.Until}, nil
 	case state == chain.InProgress && !in.Resume:
 		return TaskOutcome{}, errors.New("the task is in progress by its record")
 	}
@@ -154,12 +160,14 @@ func (a *activities) task(ctx context.Context, s *session, in *TaskInput) (TaskO
 	t := &s.Tree().Tasks[in.Task]
 	now := time.Now()
 	begin := store.Transition{Task: in.Task, State: string(chain.InProgress), Attempt: in.Before + 1, At: now, After: after}
-	if t.ForEach != nil || t.When != nil && state == chain.Pending {
+	if t.ForEach != nil || (t.When != nil || t.Approval != nil) && state == chain.Pending {
 		r := s.Check(ctx, in.Task)
 		switch {
 		case r.State == chain.InProgress && t.ForEach != nil:
 			return a.expand(ctx, s, in, state, begin, r.Elements)
 		case r.State == chain.InProgress:
+		case r.State == chain.Waiting:
+			return a.ask(ctx, s, in, begin, r.Question)
 		case ctx.Err() != nil:
 			return a.stopped(ctx, in, true), nil
 		default:
@@ -177,7 +185,6 @@ func (a *activities) task(ctx context.Context, s *session, in *TaskInput) (TaskO
 		if after, err = a.append(ctx, in, begin); err != nil {
 			return TaskOutcome{}, err
 		}
-		in.Counts = nil
 	}
 	return a.attempt(ctx, s, in, nil, after, started)
 }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/engine"
-	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
@@ -90,7 +89,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 			Config: opts.Config}),
 		sessions: sessions{open: map[Target]*opening{}},
 	}
-	e.local.SetTrees(e)
+	e.local.Serve(e, e.tellAnswer)
 	e.closing, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := e.startWorkers(); err != nil {
 		return nil, errors.Join(unreachable(opts.Address, err), e.Close(ctx))
@@ -101,7 +100,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 
 // ownerOf returns the owner of the runs of a namespace in the store: they belong to
 // no process.
-func ownerOf(a Address) string { return "temporal/" + a.Namespace }
+func ownerOf(a Address) string { return store.Elsewhere + "temporal/" + a.Namespace }
 
 func unreachable(a Address, err error) error {
 	var missing *serviceerror.NamespaceNotFound
@@ -222,6 +221,26 @@ func (e *Engine) Watch(ctx context.Context, runID, principal string, fn func(cha
 	return e.local.Watch(ctx, runID, principal, fn)
 }
 
+// Answer implements chain.Engine.
+func (e *Engine) Answer(ctx context.Context, runID, task string, answer chain.Answer) (*chain.TaskView, error) {
+	return e.local.Answer(ctx, runID, task, answer)
+}
+
+// tellAnswer tells the workflow of a run that there is an answer.
+func (e *Engine) tellAnswer(a store.Answer) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+	defer cancel()
+	// If it fails, it is sent again: see tend.
+	if err := e.client.SignalWorkflow(ctx, a.RunID, "", signalAnswer, AnswerInput{Task: a.Task, Asked: a.Asked}); err != nil {
+		e.opts.Log.Debug().Err(err).Str("run_id", a.RunID).Msg("the workflow of a run could not be told of an answer")
+	}
+}
+
+// Approvals implements chain.Engine.
+func (e *Engine) Approvals(ctx context.Context, opts chain.ApprovalOptions) ([]chain.WaitingTask, error) {
+	return e.local.Approvals(ctx, opts)
+}
+
 // Wait implements chain.Engine.
 func (e *Engine) Wait(ctx context.Context, runID, principal string, opts ...chain.ViewOption) (*chain.RunView, error) {
 	row, err := e.local.Row(context.WithoutCancel(ctx), runID, principal)
@@ -319,63 +338,4 @@ func (e *Engine) Close(ctx context.Context) error {
 		e.client.Close()
 	})
 	return e.closeErr
-}
-
-const (
-	// beatEvery is how often a heartbeat of the runs' owner is stored.
-	beatEvery = 5 * time.Second
-	// lookEvery is how often this process looks for runs without a workflow,
-	// which is a sign that a process died when it started one; lookAfter is how
-	// old they are at least.
-	lookEvery = 30 * time.Second
-	lookAfter = 15 * time.Second
-)
-
-// tend stores heartbeats, and starts workflows that are missing.
-func (e *Engine) tend() {
-	looked := time.Time{}
-	for {
-		ctx, cancel := context.WithTimeout(e.closing, callTime)
-		if err := e.opts.Store.Beat(ctx, e.owner); err != nil && e.closing.Err() == nil {
-			e.opts.Log.Warn().Err(err).Msg("could not store the heartbeat of the engine")
-		}
-		cancel()
-		if time.Since(looked) >= lookEvery {
-			looked = time.Now()
-			e.startMissing(e.closing)
-		}
-		if !retry.Sleep(e.closing, beatEvery) {
-			return
-		}
-	}
-}
-
-// mostMissing is the largest number of runs that are looked at for a workflow.
-const mostMissing = 500
-
-func (e *Engine) startMissing(ctx context.Context) {
-	rows, err := e.opts.Store.List(ctx, store.Query{Anyone: true, Kind: store.KindTree, Status: string(chain.InProgress), Limit: mostMissing})
-	for i := range rows {
-		row := &rows[i]
-		if row.Owner != e.owner || time.Since(row.CreatedAt) < lookAfter {
-			continue
-		}
-		var gone *serviceerror.NotFound
-		found, err := e.client.DescribeWorkflowExecution(ctx, row.ID, "")
-		if err == nil && found.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || err != nil && !errors.As(err, &gone) {
-			continue
-		}
-		// It may have ended since it was listed.
-		if fresh, err := e.opts.Store.Run(ctx, row.ID); err != nil || fresh.Owner != e.owner || chain.State(fresh.Status).Ended() {
-			continue
-		}
-		e.opts.Log.Warn().Str("run_id", row.ID).Msg("a run in progress had no workflow; it gets one")
-		in := RunInput{Run: row.ID, Epoch: row.Epoch, Queue: e.opts.Queue, Grace: e.opts.Grace, MaxEvents: e.opts.MaxEvents}
-		if err := e.execute(ctx, in); err != nil {
-			e.opts.Log.Warn().Err(err).Str("run_id", row.ID).Msg("its workflow could not be started")
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		e.opts.Log.Warn().Err(err).Msg("could not look for runs without a workflow")
-	}
 }

@@ -18,7 +18,9 @@ const (
 	activitySettle  = "SettleTask"
 	activityCollect = "CollectElements"
 	activityEnd     = "EndRun"
+	activityAnswer  = "TakeAnswer"
 	updateCancel    = "cancel"
+	signalAnswer    = "answer"
 )
 
 // RunInput is the input of the workflow of a run.
@@ -65,8 +67,6 @@ type TaskInput struct {
 	After int64 `json:"after,omitempty"`
 	// Resume means that the task is in progress by its record.
 	Resume bool `json:"resume,omitempty"`
-	// Counts, if set, are the numbers of tasks by state, for the record.
-	Counts map[string]int `json:"counts,omitempty"`
 	// Overdue means, for SettleTask, that the attempt took too long.
 	Overdue bool `json:"overdue,omitempty"`
 }
@@ -87,6 +87,18 @@ type TaskOutcome struct {
 	Each     bool   `json:"each,omitempty"`
 	Elements int    `json:"elements,omitempty"`
 	Done     []byte `json:"done,omitempty"`
+	// Until is when the question of a task that waits times out, if it does.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// AnswerInput is the input of TakeAnswer, and without Late what the workflow is
+// told of an answer.
+type AnswerInput struct {
+	Target
+	Task  int   `json:"task"`
+	Asked int64 `json:"asked"` // the number of the transition that asked
+	// Late means that nobody has answered in time.
+	Late bool `json:"late,omitempty"`
 }
 
 // Change is a change of state that the workflow decided on.
@@ -111,9 +123,8 @@ const (
 // RecordInput is the input of RecordChanges.
 type RecordInput struct {
 	Target
-	Changes []Change       `json:"changes"`
-	Counts  map[string]int `json:"counts,omitempty"`
-	Grace   time.Duration  `json:"grace"`
+	Changes []Change      `json:"changes,omitempty"` // none: only the counts are written
+	Grace   time.Duration `json:"grace"`
 }
 
 // CollectInput is the input of CollectElements.
@@ -150,4 +161,6 @@ type skeletonTask struct {
 	Before       int           `json:"b,omitempty"`
 	Made         int           `json:"n,omitempty"`
 	Pause        time.Duration `json:"w,omitempty"` // before the next attempt
+	Asked        int64         `json:"q,omitempty"` // the transition with which it waits for an answer
+	Until        time.Time     `json:"u,omitzero"`  // when that times out
 }

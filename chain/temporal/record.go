@@ -61,6 +61,8 @@ func (a *activities) LoadRun(ctx context.Context, in Target) ([]byte, error) {
 			at.Made = max(t.Attempt-at.Before, 0)
 		case at.State == chain.InProgress:
 			at.Before, at.Made = t.Attempt-1, 0
+		case at.State == chain.Waiting && t.Approval != nil && t.Approval.Question != nil:
+			at.Asked, at.Until = t.Seq, t.Approval.Question.Until
 		default:
 			at.Before, at.Made = t.Attempt, 0
 		}
@@ -107,6 +109,8 @@ func (a *activities) settle(ctx context.Context, s *session, in *TaskInput, last
 	switch {
 	case state.Ended():
 		return TaskOutcome{State: state, Made: in.Made, After: after}, nil
+	case state == chain.Waiting:
+		return TaskOutcome{State: state, After: after, Until: last.Approval.Question.Until}, nil
 	case state == chain.InProgress && last.Problem != nil && last.Attempt > in.Before+in.Made: // it failed, and another one follows
 		return TaskOutcome{State: state, Made: in.Made + 1, After: after, Pause: max(time.Until(last.Next), 0)}, nil
 	case state == chain.Pending && in.Element < 0: // it has not begun
@@ -159,11 +163,18 @@ func (a *activities) RecordChanges(ctx context.Context, in RecordInput) error {
 	if err != nil {
 		return err
 	}
+	row, err := a.opts.Store.Run(work, in.Run)
+	if err != nil {
+		return err
+	}
+	if chain.State(row.Status).Ended() || row.Epoch != in.Epoch {
+		return lostError(nil)
+	}
 	last := map[place]*store.Transition{}
 	for i := range list {
 		last[place{list[i].Task, list[i].Element}] = &list[i]
 	}
-	b := &store.Batch{RunID: in.Run, Owner: a.owner, Epoch: in.Epoch, Shared: true, Counts: in.Counts}
+	b := &store.Batch{RunID: in.Run, Owner: a.owner, Epoch: in.Epoch, Shared: true}
 	for i := range in.Changes {
 		c := &in.Changes[i]
 		t := store.Transition{Task: c.Task, Element: c.Element, State: string(c.State), At: time.Now()}
@@ -180,11 +191,32 @@ func (a *activities) RecordChanges(ctx context.Context, in RecordInput) error {
 		}
 		b.Transitions = append(b.Transitions, t)
 	}
+	b.Counts = countsOf(len(row.Tasks), list, b.Transitions)
 	err = a.local.Append(b)
 	if engine.Lost(err) && !isChanged(err) {
 		return lostError(err)
 	}
 	return err
+}
+
+// countsOf returns the numbers of tasks by state after the given transitions.
+func countsOf(tasks int, lists ...[]store.Transition) map[string]int {
+	states := make([]string, tasks)
+	for _, list := range lists {
+		for i := range list {
+			if t := &list[i]; t.Task >= 0 && t.Element == 0 {
+				states[t.Task] = t.State
+			}
+		}
+	}
+	counts := map[string]int{}
+	for _, state := range states {
+		if state == "" {
+			state = string(chain.Pending)
+		}
+		counts[state]++
+	}
+	return counts
 }
 
 func causeOf(cause string) error {

@@ -109,9 +109,7 @@ func (d *driver) pause(u *unit, pause time.Duration) {
 func (d *driver) execute(u *unit) {
 	shape := &d.shape.Tasks[u.task]
 	in := TaskInput{Target: d.target(), Task: u.task, Element: u.element, Before: d.tasks[u.task].before, Made: u.made, After: u.after, Resume: u.resume}
-	if now := workflow.Now(d.ctx); now.Sub(d.countedAt) > time.Second {
-		d.countedAt, in.Counts = now, d.counts()
-	}
+	d.count(false)
 	ctx, cancel := workflow.WithCancel(workflow.WithActivityOptions(d.ctx, workflow.ActivityOptions{
 		TaskQueue: queueOf(d.in.Queue, shape.Group, d.in.Outermost != ""), StartToCloseTimeout: shape.Limit + d.in.Grace + startSlack,
 		HeartbeatTimeout: heartbeat, WaitForCancellation: true, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
@@ -124,18 +122,6 @@ func (d *driver) execute(u *unit) {
 		out := &TaskOutcome{}
 		d.after(u, out, f.Get(d.ctx, out))
 	})
-}
-
-// counts returns the numbers of tasks by state: those in flight are in progress.
-func (d *driver) counts() map[string]int {
-	counts := countsOf(d.plan)
-	for _, u := range d.units {
-		if u.element < 0 && d.plan.State(u.task) == chain.Pending {
-			counts[string(chain.Pending)]--
-			counts[string(chain.InProgress)]++
-		}
-	}
-	return counts
 }
 
 // after continues after an attempt.
@@ -155,6 +141,13 @@ func (d *driver) after(u *unit, out *TaskOutcome, err error) {
 	switch {
 	case out.State == chain.InProgress && out.Each:
 		d.expand(u, out)
+	case out.State == chain.Waiting && u.stopping != "":
+		d.ended(u, chain.Cancelled, true)
+	case out.State == chain.Waiting:
+		d.remove(u)
+		d.plan.Wait(u.task)
+		d.ask(u.task, out.After, out.Until)
+		d.count(true)
 	case out.State == chain.InProgress || out.State == chain.Pending:
 		u.resume = u.resume || out.State == chain.InProgress
 		switch {
@@ -190,6 +183,7 @@ func (d *driver) settle(u *unit, cause error) {
 
 // expand starts a for_each.
 func (d *driver) expand(u *unit, out *TaskOutcome) {
+	u.gone = true
 	d.remove(u)
 	e := &expansion{task: u.task, elements: out.Elements, after: out.After, done: out.Done, limit: d.shape.Tasks[u.task].MaxParallel, stopped: u.stopping}
 	if e.limit == 0 {
@@ -240,6 +234,7 @@ func (d *driver) ended(u *unit, state chain.State, unrecorded bool) {
 		u.each.inFlight--
 		return
 	}
+	delete(d.questions, u.task)
 	if d.plan.State(u.task) == chain.Pending && (state == chain.Completed || state == chain.Failed) {
 		d.plan.Start(u.task)
 	}

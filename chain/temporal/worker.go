@@ -93,7 +93,7 @@ func (e *Engine) startWorkers() error {
 func register(w worker.Registry, a *activities) {
 	for name, fn := range map[string]any{
 		activityExecute: a.ExecuteTask, activityLoad: a.LoadRun, activityRecord: a.RecordChanges, activitySettle: a.SettleTask,
-		activityCollect: a.CollectElements, activityEnd: a.EndRun,
+		activityCollect: a.CollectElements, activityEnd: a.EndRun, activityAnswer: a.TakeAnswer,
 	} {
 		w.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
@@ -101,13 +101,14 @@ func register(w worker.Registry, a *activities) {
 
 func isChanged(err error) bool { return errors.Is(err, store.ErrChanged) }
 
-// logger passes on what the SDK logs. Its info is of use to its authors only.
+// logger passes on what the SDK logs, each at a lower level: it warns of
+// what is expected, such as activities that are cancelled.
 type logger struct{ log zerolog.Logger }
 
 func (l logger) Debug(msg string, values ...any) { l.write(l.log.Trace(), msg, values) }
 func (l logger) Info(msg string, values ...any)  { l.write(l.log.Debug(), msg, values) }
-func (l logger) Warn(msg string, values ...any)  { l.write(l.log.Warn(), msg, values) }
-func (l logger) Error(msg string, values ...any) { l.write(l.log.Error(), msg, values) }
+func (l logger) Warn(msg string, values ...any)  { l.write(l.log.Debug(), msg, values) }
+func (l logger) Error(msg string, values ...any) { l.write(l.log.Warn(), msg, values) }
 
 func (logger) write(e *zerolog.Event, msg string, values []any) {
 	e.Fields(values).Msg("temporal: " + msg)

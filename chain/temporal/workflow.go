@@ -58,7 +58,10 @@ type driver struct {
 	unstopped  []int
 	draining   bool
 	lost       error // the run has another owner, or can't be read
-	countedAt  time.Time
+	questions  map[int]*question
+	// Counts are written from time to time, for readers of lists.
+	countedAt       time.Time
+	counting, stale bool
 }
 
 // taskState is what the driver knows of a task.
@@ -81,7 +84,7 @@ func runTree(ctx workflow.Context, in RunInput) (*RunResult, error) {
 		d.halt(causeCancelled)
 	}
 	again, err := d.drive()
-	if waiting := workflow.Await(apart, func() bool { return workflow.AllHandlersFinished(ctx) }); err == nil {
+	if waiting := workflow.Await(apart, func() bool { return workflow.AllHandlersFinished(ctx) && !d.counting }); err == nil {
 		err = waiting
 	}
 	switch {
@@ -124,6 +127,7 @@ func (d *driver) load() error {
 	if err := d.shape.unpack(packed); err != nil {
 		return err
 	}
+	d.questions = map[int]*question{}
 	d.tree, d.tasks = &chain.Tree{Tasks: make([]chain.Task, len(d.shape.Tasks))}, make([]taskState, len(d.shape.Tasks))
 	states := make([]chain.State, len(d.shape.Tasks))
 	for i := range d.shape.Tasks {
@@ -134,6 +138,9 @@ func (d *driver) load() error {
 			t.Dependencies = append(t.Dependencies, chain.Dependency{Task: at / 2, Required: at%2 == 1})
 		}
 		states[i] = s.State
+		if s.State == chain.Waiting {
+			d.ask(i, s.Asked, s.Until)
+		}
 		d.tasks[i] = taskState{before: s.Before, made: s.Made, pause: s.Pause}
 		switch s.State {
 		case "":
@@ -143,6 +150,7 @@ func (d *driver) load() error {
 		}
 	}
 	d.plan = chain.ResumePlan(d.tree, d.shape.OnFailure, states)
+	d.countedAt = workflow.Now(d.ctx)
 	d.limit = min(d.shape.MaxParallel, mostInFlight)
 	return nil
 }
@@ -171,6 +179,7 @@ func (d *driver) listen(ctx workflow.Context) {
 	if err != nil {
 		d.lost = err
 	}
+	d.listenForAnswers(ctx)
 	d.selector.AddReceive(d.wake, func(c workflow.ReceiveChannel, _ bool) { c.Receive(d.ctx, nil) })
 }
 
@@ -252,7 +261,11 @@ func (d *driver) record() error {
 	if len(d.changes) == 0 {
 		return nil
 	}
-	in := RecordInput{Target: d.target(), Changes: d.changes, Counts: countsOf(d.plan), Grace: d.in.Grace}
+	// Counts are not written at the same time, or the older ones could stay.
+	if err := workflow.Await(d.ctx, func() bool { return !d.counting }); err != nil {
+		return err
+	}
+	in := RecordInput{Target: d.target(), Changes: d.changes, Grace: d.in.Grace}
 	d.changes, d.recording = nil, true
 	err := workflow.ExecuteActivity(d.lasting(), activityRecord, in).Get(d.ctx, nil)
 	d.recording = false
@@ -294,19 +307,16 @@ func (d *driver) stop(tasks []int, cause string) {
 			e.stopped = cause
 		}
 	}
+	for task := range d.tasks { // in order
+		if which[task] && d.questions[task] != nil {
+			d.ended(&unit{task: task, element: -1, stopping: cause}, chain.Cancelled, true)
+		}
+	}
 	for _, u := range slices.Clone(d.units) {
 		if which[u.task] && u.stopping == "" && !u.collecting {
 			d.stopUnit(u, cause)
 		}
 	}
-}
-
-func countsOf(p *chain.Plan) map[string]int {
-	counts := map[string]int{}
-	for s, n := range p.Counts() {
-		counts[string(s)] = n
-	}
-	return counts
 }
 
 // pack compresses the skeleton: of 10,000 tasks it has some 50 kB.
