@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
 const (
@@ -321,7 +322,7 @@ func (d *driver) stop(tasks []int, cause string) {
 
 // pack compresses the skeleton: of 10,000 tasks it has some 50 kB.
 func (s *skeleton) pack() ([]byte, error) {
-	raw, err := json.Marshal(s)
+	raw, err := plainjson.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the shape of the tree: %w", err)
 	}
