@@ -24,6 +24,8 @@ type Question struct {
 	// Subject is a digest of everything that the question is about, including
 	// what the message leaves out.
 	Subject string
+	// Form is the schema of what the person fills in; nil: nothing.
+	Form json.RawMessage
 
 	executors []string // each once
 }

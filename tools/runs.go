@@ -47,6 +47,9 @@ func newRuns(set *Set) (*runs, error) {
 	if set.opts.Discovery {
 		names = append(names, FindExecutor, RunExecutor)
 	}
+	if set.opts.Registry.Policy().ApprovalTool() {
+		names = append(names, AnswerRun)
+	}
 	defs, errs := make([]*executors.Definition, len(names)), make([]error, len(names))
 	var reading sync.WaitGroup
 	for i, name := range names {
@@ -77,6 +80,9 @@ func (r *runs) tools(held bool) []Tool {
 		ListRuns:         atOnce(r.list),
 		CancelRun:        atOnce(r.cancel),
 		RetryRun:         r.prepareRetry,
+	}
+	if r.defs[AnswerRun] != nil {
+		preparers[AnswerRun] = atOnce(r.answerRun)
 	}
 	var list []Tool
 	for name, prepare := range preparers {
@@ -249,22 +255,27 @@ func (r *runs) follow(ctx context.Context, id string, wait time.Duration, req *R
 			warnings = append(warnings, fmt.Sprintf("%d calls are already waiting for runs, so this one did not wait", cap(r.waiting)))
 		}
 	}
-	view, err := r.wait(ctx, id, wait, req)
+	view, asked, err := r.wait(ctx, id, wait, req)
 	if err != nil {
 		res := Failure(executors.AsError(err))
 		res.RunID = id
 		return res
 	}
-	return r.answer(view, want, warnings...)
+	res := r.answer(view, want, warnings...)
+	res.Asked = asked
+	return res
 }
 
 // wait reads the run when it ends, the time is over, or the context ends. A
-// cancel request for the call cancels the run; a lost connection does not.
-func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Request) (*chain.RunView, error) {
+// cancel request for the call cancels the run; a lost connection does not. What
+// tasks ask, the person behind the caller is asked meanwhile; a caller that is
+// asked in rounds gets the first question at once.
+func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Request) (*chain.RunView, *Asked, error) {
 	runner := r.set.opts.Runner
 	short := []chain.ViewOption{chain.ResultsUpTo(MaxResult), chain.Heads(headSize)}
 	if wait <= 0 {
-		return runner.Get(ctx, id, req.Principal, short...)
+		view, err := runner.Get(ctx, id, req.Principal, short...)
+		return view, nil, err
 	}
 	waiting, stop := context.WithTimeout(ctx, wait)
 	defer stop()
@@ -277,15 +288,33 @@ func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Req
 			})
 		}
 	}()
+	var asked *Asked
+	asks := make(chan struct{})
+	asking, enough := context.WithCancel(waiting)
+	go func() {
+		defer close(asks)
+		if req.Ask == nil && !req.Rounds {
+			return
+		}
+		if asked = r.askPerson(asking, id, req); asked != nil {
+			stop()
+		}
+	}()
 	view, err := runner.Wait(waiting, id, req.Principal, short...)
+	enough()
+	<-asks
 	if waiting.Err() != nil || view == nil || !view.Status.Ended() {
 		stop()
 	}
 	<-reported
 	if CallerFrom(ctx).cancelledByName(ctx) {
-		return runner.Cancel(context.WithoutCancel(ctx), id, "", req.Principal)
+		view, err := runner.Cancel(context.WithoutCancel(ctx), id, "", req.Principal)
+		return view, nil, err
 	}
-	return view, err
+	if view != nil && view.Status.Ended() {
+		asked = nil
+	}
+	return view, asked, err
 }
 
 func progressOf(counts chain.Counts, message string) executors.Progress {

@@ -20,6 +20,9 @@ func (r *runs) answer(view *chain.RunView, want *wanted, warnings ...string) *Re
 	if !view.Status.Ended() {
 		res.Next = r.next(GetRun, map[string]any{"run_id": view.RunID, "wait_seconds": 60}, "the run continues; this call waits for its end")
 	}
+	if waits := waitsForPerson(view); waits != "" {
+		res.Warnings = append(res.Warnings, waits)
+	}
 	res.Err = r.failureOf(view)
 	if raw, err := plainjson.Marshal(view); err == nil && want.all(view) && len(raw) < MaxResult-envelopeRoom {
 		res.Result = raw

@@ -60,7 +60,7 @@ func (w *runToStart) launch(ctx context.Context, wait time.Duration) (*Result, s
 	if err != nil {
 		return Failure(executors.AsError(err)), ""
 	}
-	view, err := w.runs.wait(ctx, started.ID, wait, w.req)
+	view, _, err := w.runs.wait(ctx, started.ID, wait, w.req.unasked())
 	switch {
 	case err != nil:
 		res := Failure(executors.AsError(err))
@@ -72,6 +72,14 @@ func (w *runToStart) launch(ctx context.Context, wait time.Duration) (*Result, s
 		return nil, started.ID
 	}
 	return w.runs.answer(view, &w.want, w.warnings...), ""
+}
+
+// unasked returns the request of a call that goes on as a task: a question would
+// end with the reply.
+func (r *Request) unasked() *Request {
+	own := *r
+	own.Ask, own.Rounds = nil, false
+	return &own
 }
 
 func (d *directCall) launch(ctx context.Context, wait time.Duration) (*Result, string) {

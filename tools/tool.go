@@ -4,6 +4,7 @@
 package tools
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/chainwright/chainwright/executors"
@@ -44,6 +45,11 @@ type Request struct {
 	// Trace is the trace context (traceparent) of the caller. It is recorded
 	// with the run.
 	Trace string
+	// Ask asks the person behind the caller while the call waits for a run; nil:
+	// it can't. Rounds means that the caller is asked by the reply instead:
+	// Result.Asked.
+	Ask    func(context.Context, *Question) (Reply, error)
+	Rounds bool
 	// Principal identifies the caller; empty on a local transport. Set.Prepare
 	// sets it.
 	Principal string
@@ -76,6 +82,9 @@ type Result struct {
 	// Told means that Err belongs to the run that the call asked about. The call
 	// itself succeeded.
 	Told bool
+	// Asked is a question of the run that the call waited for, for a caller that
+	// is asked in rounds.
+	Asked *Asked
 }
 
 // Next is the call to make next.

@@ -10,6 +10,8 @@ type Config struct {
 	// RetryUnsafe lets trees repeat calls that are not safe to repeat, with
 	// retry.unsafe.
 	RetryUnsafe bool `yaml:"retry_unsafe,omitempty"`
+	// Approvals say how the questions of tasks may be answered.
+	Approvals Approvals `yaml:"approvals,omitempty"`
 	// Confirm says when the user is asked before a call. The default is
 	// ConfirmNever.
 	Confirm     string                `yaml:"confirm,omitempty"`
@@ -24,6 +26,13 @@ type Config struct {
 	Limits      Limits                `yaml:"limits,omitempty"`
 	Breaker     Breaker               `yaml:"breaker,omitempty"`
 	Audit       Audit                 `yaml:"audit,omitempty"`
+}
+
+// Approvals open further ways to answer the questions of tasks.
+type Approvals struct {
+	// Tool publishes the tool answer_run, for principals other than the one that
+	// started the run.
+	Tool bool `yaml:"tool,omitempty"`
 }
 
 // Command allows programs, for command_executor and for MCP servers over stdio.

@@ -57,6 +57,7 @@ func (p *Policy) Describe() []Setting {
 	return []Setting{
 		{"policy.read_only", yesNo(p.config.ReadOnly), "only calls that change nothing"},
 		{"policy.retry_unsafe", yesNo(p.config.RetryUnsafe), "retry.unsafe of a task may repeat what is not safe to repeat"},
+		{"policy.approvals.tool", yesNo(p.config.Approvals.Tool), "the tool answer_run answers what runs of other principals ask"},
 		{"policy.confirm", p.Confirm(), "when the user is asked before a call"},
 		{"policy.command.shell", yesNo(p.config.Command.Shell), "any command, run by the shell"},
 		{"policy.command.programs", list(p.describePrograms()), "programs that may be started"},

@@ -151,6 +151,9 @@ func (p *Policy) Close() error {
 // RetryUnsafe reports whether trees may repeat calls that are not safe to repeat.
 func (p *Policy) RetryUnsafe() bool { return p.config.RetryUnsafe }
 
+// ApprovalTool reports whether the tool answer_run is published.
+func (p *Policy) ApprovalTool() bool { return p.config.Approvals.Tool }
+
 // ReadOnly reports whether only calls that change nothing are allowed.
 func (p *Policy) ReadOnly() bool { return p.config.ReadOnly }
 

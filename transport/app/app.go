@@ -188,7 +188,7 @@ func (a *App) openFolder() {
 	a.folder = external.Open(external.Options{
 		Dir: o.executorsDir, Registry: a.registry, Log: o.log, Wait: listWait, OnDemand: o.onDemand,
 		Trees: nested.New(a.runner, a.registry, o.grace), Peers: peers.NewPeers(a.policy),
-		Reserved: append([]string{tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, tools.RunTools...),
+		Reserved: append([]string{tools.AnswerRun, tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, tools.RunTools...),
 	})
 	if o.onDemand {
 		a.registry.OnMissing(a.folder.Need)

@@ -23,7 +23,7 @@ type Peer struct {
 	// Ask asks the person behind the client a question while the request is in
 	// flight, and waits for the answer. The error is a *tools.CannotAskError if
 	// the client can't ask. Nil: the client can't ask.
-	Ask func(ctx context.Context, question *tools.Question) (tools.Decision, error)
+	Ask func(ctx context.Context, question *tools.Question) (tools.Reply, error)
 	// Version is the revision of a request whose message names none; "": that of
 	// the context's session.
 	Version string
@@ -113,6 +113,10 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 			c.GivenUp(s.encode(c, res))
 		}
 	}
+	s.asks(c, req, peer)
+	if reply, ok := s.answered(ctx, c, req); ok {
+		return reply, nil
+	}
 	pending, ok := s.set.Prepare(ctx, c.Name, req)
 	if !ok {
 		return nil, &jsonrpc.Error{Code: mcp.INVALID_PARAMS, Message: fmt.Sprintf("tool %q not found: tools/list names the tools", c.Name)}
@@ -129,7 +133,7 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 	if c.task != nil || len(c.capabilities) > len("{}") {
 		return s.start(ctx, c, pending)
 	}
-	return s.encode(c, pending.Start(ctx)), nil
+	return s.told(ctx, c, pending.Start(ctx)), nil
 }
 
 // encode is the only encoder of results. The text and the structured content
@@ -178,9 +182,12 @@ func (s *Server) end(b []byte, c *Call, resultType string) []byte {
 	return append(b, "}}"...)
 }
 
-// appendElicitation appends the method and the parameters of a question. It has
-// no fields to fill in: accepting is the complete answer.
+// appendElicitation appends the method and the parameters of a question. Without
+// a form there are no fields to fill in: accepting is the complete answer.
 func appendElicitation(b []byte, q *tools.Question) []byte {
 	b = plainjson.AppendString(append(b, `"method":"elicitation/create","params":{"message":`...), q.Message)
+	if q.Form != nil {
+		return append(append(append(b, `,"requestedSchema":`...), q.Form...), '}')
+	}
 	return append(b, `,"requestedSchema":{"type":"object","properties":{}}}`...)
 }

@@ -22,7 +22,10 @@ func (s *Server) confirm(ctx context.Context, c *Call, pending *tools.Pending, p
 	if peer.Ask == nil {
 		return pending.Answer("", &tools.CannotAskError{Reason: "the client does not declare elicitation"}), ""
 	}
-	return pending.Ask(ctx, s.answerWithin, peer.Ask), ""
+	return pending.Ask(ctx, s.answerWithin, func(ctx context.Context, question *tools.Question) (tools.Decision, error) {
+		reply, err := peer.Ask(ctx, question)
+		return reply.Decision, err
+	}), ""
 }
 
 // round handles one round of a modern call: the reply to the first is the
@@ -53,7 +56,7 @@ func (s *Server) round(ctx context.Context, c *Call, pending *tools.Pending) (no
 		return pending.Answer("", executors.Errorf(executors.PermissionDenied, "the requestState is refused: %w; nothing was started", err).
 			WithField("requestState").WithHint("call the tool again without requestState and inputResponses: the person is then asked again")), ""
 	}
-	return pending.Answer(said, nil), ""
+	return pending.Answer(said.Decision, nil), ""
 }
 
 // showsForms reports whether a client with these capabilities shows forms. A
@@ -72,17 +75,17 @@ func showsForms(capabilities json.RawMessage) bool {
 
 // decided reads the person's decision from a client's responses, and reports
 // whether it is there.
-func decided(responses json.RawMessage) (said tools.Decision, given bool, err error) {
+func decided(responses json.RawMessage) (said tools.Reply, given bool, err error) {
 	var all map[string]json.RawMessage
 	if len(responses) > 0 && json.Unmarshal(responses, &all) != nil {
-		return "", false, wrongResponse("inputResponses", "must be an object")
+		return said, false, wrongResponse("inputResponses", "must be an object")
 	}
 	raw, given := all[questionID]
 	if !given {
-		return "", false, nil
+		return said, false, nil
 	}
 	if said, err = readDecision(raw); err != nil {
-		return "", false, wrongResponse("inputResponses."+questionID, err.Error())
+		return said, false, wrongResponse("inputResponses."+questionID, err.Error())
 	}
 	return said, true, nil
 }
@@ -92,15 +95,16 @@ func wrongResponse(field, reason string) error {
 }
 
 // readDecision reads the result of an elicitation.
-func readDecision(raw json.RawMessage) (tools.Decision, error) {
+func readDecision(raw json.RawMessage) (tools.Reply, error) {
 	var response struct {
-		Action tools.Decision `json:"action"`
+		Action  tools.Decision  `json:"action"`
+		Content json.RawMessage `json:"content"`
 	}
 	if json.Unmarshal(raw, &response) == nil {
 		switch response.Action {
 		case tools.Accepted, tools.Declined, tools.Dismissed:
-			return response.Action, nil
+			return tools.Reply{Decision: response.Action, Content: response.Content}, nil
 		}
 	}
-	return "", errors.New("must have an action: accept, decline or cancel")
+	return tools.Reply{}, errors.New("must have an action: accept, decline or cancel")
 }

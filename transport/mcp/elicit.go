@@ -34,24 +34,24 @@ type key struct{ scope, id string }
 
 // Ask sends a question and waits for the answer. If the context ends first, it
 // sends the client a cancel request.
-func (q *Questions) Ask(ctx context.Context, scope string, send func([]byte) error, question *tools.Question) (tools.Decision, error) {
+func (q *Questions) Ask(ctx context.Context, scope string, send func([]byte) error, question *tools.Question) (none tools.Reply, err error) {
 	id := "confirm-" + rand.Text()
 	reply, err := q.begin(key{scope, id})
 	if err != nil {
-		return "", err
+		return none, err
 	}
 	defer q.end(key{scope, id})
 	request := append(appendElicitation([]byte(`{"jsonrpc":"2.0","id":"`+id+`",`), question), '}')
 	if err := send(request); err != nil {
-		return "", tools.NotConfirmed("the question could not be sent to the client")
+		return none, tools.NotConfirmed("the question could not be sent to the client")
 	}
 	select {
 	case <-ctx.Done():
 		_ = send([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"` + id + `","reason":"the question was withdrawn"}}`))
-		return "", fmt.Errorf("waiting for an answer: %w", ctx.Err())
+		return none, fmt.Errorf("waiting for an answer: %w", ctx.Err())
 	case m, ok := <-reply:
 		if !ok {
-			return "", gone()
+			return none, gone()
 		}
 		return decision(m)
 	}
@@ -129,19 +129,19 @@ func (q *Questions) End() {
 
 // decision reads a response. Some clients report a refusal as an error, so an
 // error is a refusal, and never a *tools.CannotAskError.
-func decision(m *jsonrpc.Message) (tools.Decision, error) {
+func decision(m *jsonrpc.Message) (none tools.Reply, err error) {
 	var result json.RawMessage
 	for name, value := range strictjson.Members(m.Raw) {
 		switch name {
 		case "result":
 			result = value
 		case "error":
-			return "", tools.NotConfirmed("the client answered the question with an error: " + reason(value))
+			return none, tools.NotConfirmed("the client answered the question with an error: " + reason(value))
 		}
 	}
 	said, err := readDecision(result)
 	if err != nil {
-		return "", tools.NotConfirmed("the client's answer to the question " + err.Error())
+		return none, tools.NotConfirmed("the client's answer to the question " + err.Error())
 	}
 	return said, nil
 }

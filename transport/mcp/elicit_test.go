@@ -72,7 +72,7 @@ func TestAnswers(t *testing.T) {
 			}
 			return nil
 		}, &tools.Question{Message: "Sure?"})
-		if decision != want.decision || (err != nil) != (want.refusal != "") || err != nil && !strings.Contains(err.Error(), want.refusal) {
+		if decision.Decision != want.decision || (err != nil) != (want.refusal != "") || err != nil && !strings.Contains(err.Error(), want.refusal) {
 			t.Errorf("%s: %q, %v", answer, decision, err)
 		}
 		if err != nil && (executors.AsError(err).Type != executors.PermissionDenied || errors.As(err, new(*tools.CannotAskError))) {

@@ -211,9 +211,9 @@ func TestRoundsNeedTheCapability(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t, 0)
 	heard := 0
-	within := WithPeer(t.Context(), &Peer{Ask: func(context.Context, *tools.Question) (tools.Decision, error) {
+	within := WithPeer(t.Context(), &Peer{Ask: func(context.Context, *tools.Question) (tools.Reply, error) {
 		heard++
-		return tools.Accepted, nil
+		return tools.Reply{Decision: tools.Accepted}, nil
 	}})
 	for capabilities, can := range map[string]bool{
 		`{}`: false, `{"sampling":{}}`: false, `{"elicitation":null}`: false, `{"elicitation":{"url":{}}}`: false,

@@ -60,7 +60,7 @@ func (s *Server) start(ctx context.Context, c *Call, pending *tools.Pending) ([]
 	case c.task != nil:
 		return s.startTask(ctx, c, pending)
 	case !c.TakesTasks() || !tools.CallerFrom(ctx).Scopes.Allow(tools.ScopeRunsRead):
-		return s.encode(c, pending.Start(ctx)), nil
+		return s.told(ctx, c, pending.Start(ctx)), nil
 	}
 	res, id := pending.Launch(ctx, s.taskAfter)
 	if res != nil {

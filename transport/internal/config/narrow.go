@@ -63,6 +63,7 @@ var rules = map[string]rule{
 
 	"policy.read_only":                     on,
 	"policy.retry_unsafe":                  off,
+	"policy.approvals.tool":                off,
 	"policy.confirm":                       stricter,
 	"policy.command.shell":                 off,
 	"policy.command.programs":              fewer,

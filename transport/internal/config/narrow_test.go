@@ -75,6 +75,7 @@ var wider = map[string]string{
 
 	"policy.read_only":                     `policy: {read_only: false}`,
 	"policy.retry_unsafe":                  `policy: {retry_unsafe: true}`,
+	"policy.approvals.tool":                `policy: {approvals: {tool: true}}`,
 	"policy.confirm":                       `policy: {confirm: never}`,
 	"policy.command.shell":                 `policy: {command: {shell: true}}`,
 	"policy.command.programs":              `policy: {command: {programs: [{path: /bin/true}, {path: /bin/false}, {path: /bin/sh}]}}`,

@@ -11,14 +11,14 @@ import (
 // asking returns the function that asks the person behind a request's client
 // while the request is in flight. The question is sent on the request's stream.
 // The client must have declared elicitation when it opened its session.
-func (s *Server) asking(r *http.Request, st *stream) func(context.Context, *tools.Question) (tools.Decision, error) {
-	return func(ctx context.Context, question *tools.Question) (tools.Decision, error) {
+func (s *Server) asking(r *http.Request, st *stream) func(context.Context, *tools.Question) (tools.Reply, error) {
+	return func(ctx context.Context, question *tools.Question) (tools.Reply, error) {
 		scope := r.Header.Get(mcp.HeaderSession)
 		switch {
 		case s.sessions == nil:
-			return "", &tools.CannotAskError{Reason: "this server keeps no sessions, and clients of older revisions can be asked only in a session"}
+			return tools.Reply{}, &tools.CannotAskError{Reason: "this server keeps no sessions, and clients of older revisions can be asked only in a session"}
 		case !s.sessions.elicits(scope, tools.CallerFrom(ctx).Principal):
-			return "", mcp.ErrCannot
+			return tools.Reply{}, mcp.ErrCannot
 		}
 		return s.questions.Ask(ctx, scope, st.notify, question)
 	}

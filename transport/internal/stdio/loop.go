@@ -176,9 +176,9 @@ func (l *loop) start(j job) {
 }
 
 // ask asks the person behind the client while a call is in flight.
-func (l *loop) ask(ctx context.Context, question *tools.Question) (tools.Decision, error) {
+func (l *loop) ask(ctx context.Context, question *tools.Question) (tools.Reply, error) {
 	if !l.session.Elicits() {
-		return "", mcp.ErrCannot
+		return tools.Reply{}, mcp.ErrCannot
 	}
 	return l.questions.Ask(ctx, "", l.out.line, question)
 }
