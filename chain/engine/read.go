@@ -177,6 +177,11 @@ func (r *Engine) Wait(ctx context.Context, runID, principal string, opts ...chai
 		if err != nil {
 			return nil, err
 		}
+		if _, inside := Inside(ctx); inside && row.Parent != "" { // it is a part of the task that waits
+			if err := r.resumePart(ctx, row); err != nil {
+				return nil, executors.AsError(err)
+			}
+		}
 		if x := r.liveRun(runID); x != nil {
 			select {
 			case <-x.done:

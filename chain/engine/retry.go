@@ -153,6 +153,7 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 		x.tasks[i].attempts = n
 	}
 	x.notePast(a)
+	x.adopted = !a.resumed.IsZero()
 	x.noteQuestions(a.transitions, a.states)
 	x.noteOutcome(a.transitions, a.states)
 	if err := r.enter(ctx, x); err != nil {

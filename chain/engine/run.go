@@ -60,6 +60,7 @@ type run struct {
 	idle      time.Time      // since when it does nothing but wait
 	first     func()         // what to do before anything else
 	ending    bool           // its outputs are being evaluated
+	adopted   bool           // it goes on by itself in this process: nobody asked for a retry
 	elsewhere bool           // another engine drives it, and this one does single steps
 	closing   bool           // the engine is closed: nothing more starts
 	// refused is why a run is ended that must not go on here.

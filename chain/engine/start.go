@@ -78,7 +78,8 @@ func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
 		return nil, err
 	}
 	begun := time.Now()
-	existing, err := r.opts.Store.Create(ctx, row)
+	// The row is written even if the caller goes away, and has to be driven then.
+	existing, err := r.opts.Store.Create(context.WithoutCancel(ctx), row)
 	if err != nil || existing != nil {
 		r.ended(x)
 		close(x.done)

@@ -238,7 +238,7 @@ func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable
 		job.Ready = func(ctx context.Context) error { return x.engine.hold(ctx, func(what string) { w.says(u, what) }) }
 	}
 	if t.Tree != nil {
-		job.Tree = nested.Task(x.engine.trees(), t, call.IdempotencyKey, x.engine.opts.Grace, u.doubt)
+		job.Tree = nested.Task(x.engine.trees(), t, x.engine.opts.Grace, x.adopted)
 	}
 	return job, repeatable, nil
 }

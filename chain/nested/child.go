@@ -25,18 +25,15 @@ type child struct {
 type saved struct {
 	child
 	def *executors.Definition
-	key string
 	// resumed means that the first attempt continues the run of before as it
 	// is, and does not retry what failed in it.
 	resumed bool
 }
 
-// Task returns the executor of a task that runs a saved tree. key is the same
-// whenever the same work is done again: then the run of before goes on. resumed
-// means that the task was in progress when its process was lost: what failed in
+// Task returns the executor of a task that runs a saved tree. resumed means that the task was in progress when its process was lost: what failed in
 // the run of before is not tried again.
-func Task(runner chain.Engine, t *chain.Task, key string, grace time.Duration, resumed bool) executors.Executor {
-	return &saved{child{runner: runner, tree: t.Tree, grace: grace}, t.Definition, key, resumed}
+func Task(runner chain.Engine, t *chain.Task, grace time.Duration, resumed bool) executors.Executor {
+	return &saved{child{runner: runner, tree: t.Tree, grace: grace}, t.Definition, resumed}
 }
 
 // Definition implements executors.Executor.
@@ -44,17 +41,28 @@ func (s *saved) Definition() *executors.Definition { return s.def }
 
 // Execute implements executors.Executor.
 func (s *saved) Execute(ctx context.Context, call *executors.Call) (any, error) {
-	inputs, err := plainjson.Marshal(call.Inputs)
+	key, err := workKey(call, s.tree)
 	if err != nil {
-		return nil, fmt.Errorf("encoding the inputs: %w", err)
+		return nil, err
 	}
-	// A tree or inputs that have changed since are other work.
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s", s.key, s.tree.Hash(), inputs))
 	c := s.child
 	c.asItIs, s.resumed = s.resumed, false
-	return c.run(ctx, call, "", chain.RunOptions{
-		Inputs: call.Inputs, Principal: call.Principal, Parent: call.RunID, IdempotencyKey: "task " + hex.EncodeToString(sum[:]),
-	})
+	return c.run(ctx, call, "", chain.RunOptions{Inputs: call.Inputs, Principal: call.Principal, Parent: call.RunID, IdempotencyKey: key})
+}
+
+// workKey returns the idempotency key of the run of a call: it is the same
+// whenever the same work is done again. A tree or inputs that have changed since
+// are other work. It is empty if no engine made the call.
+func workKey(call *executors.Call, tree *chain.Tree) (string, error) {
+	if call.IdempotencyKey == "" {
+		return "", nil
+	}
+	inputs, err := plainjson.Marshal(call.Inputs)
+	if err != nil {
+		return "", fmt.Errorf("encoding the inputs: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s", call.IdempotencyKey, tree.Hash(), inputs))
+	return "task " + hex.EncodeToString(sum[:]), nil
 }
 
 // run runs the tree to its end, or continues the run that an earlier attempt

@@ -109,15 +109,20 @@ func invalid(problems []chain.Problem) error {
 	}))
 }
 
-// Run runs a tree to its end.
+// Run runs a tree to its end. If an earlier attempt of the same call has started
+// it, that run goes on.
 func (t *Trees) Run(ctx context.Context, call *executors.Call, run external.TreeRun) (any, error) {
 	tree, err := t.parse(run.Tree, run.Schema)
 	if err != nil {
 		return nil, executors.Errorf(executors.ValidationError, "the tree is no longer valid: %w", err).
 			WithHint("an executor that it uses has changed or is gone")
 	}
+	key, err := workKey(call, tree)
+	if err != nil {
+		return nil, err
+	}
 	return (&child{runner: t.runner, tree: tree, grace: t.grace}).run(ctx, call, run.Result, chain.RunOptions{
-		Inputs: call.Inputs, MaxParallel: run.MaxParallel, OnFailure: run.OnFailure, Principal: call.Principal, Parent: call.RunID,
+		Inputs: call.Inputs, MaxParallel: run.MaxParallel, OnFailure: run.OnFailure, Principal: call.Principal, Parent: call.RunID, IdempotencyKey: key,
 	})
 }
 

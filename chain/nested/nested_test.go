@@ -245,3 +245,36 @@ func TestCancelEndsTheNestedRun(t *testing.T) {
 	}
 	stopped.Wait()
 }
+
+// Another attempt of the same call goes on with the run of before; other inputs
+// or another call are other work.
+func TestAttemptsShareARun(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, t.TempDir(), policy.Config{})
+	b.write("b.yaml", saved("b", doubles))
+	b.write("c.yaml", saved("c", fails))
+	b.folder.Reload()
+	runs := func(id, key, inputs string) int {
+		var given map[string]any
+		if err := json.Unmarshal([]byte(inputs), &given); err != nil {
+			t.Fatal(err)
+		}
+		b.registry.Invoke(t.Context(), id, &executors.Call{Inputs: given, IdempotencyKey: key, RunID: "r", TaskID: "t", Principal: "somebody"}, executortest.Patience)
+		list, _, err := b.runner.List(t.Context(), chain.ListOptions{Limit: 100, Principal: "somebody"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	for i, c := range []struct {
+		id, key, inputs string
+		want            int
+	}{
+		{"b", "k1", `{"n": 1}`, 1}, {"b", "k1", `{"n": 1}`, 1}, {"b", "k2", `{"n": 1}`, 2}, {"b", "k1", `{"n": 2}`, 3},
+		{"c", "k1", `{"n": 1}`, 4}, {"c", "k1", `{"n": 1}`, 4}, {"b", "", `{"n": 1}`, 5}, {"b", "", `{"n": 1}`, 6},
+	} {
+		if got := runs(c.id, c.key, c.inputs); got != c.want {
+			t.Errorf("after call %d there are %d runs, not %d", i, got, c.want)
+		}
+	}
+}

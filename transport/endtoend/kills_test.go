@@ -72,6 +72,13 @@ type crew struct {
 func newCrew(t *testing.T, n int, settings map[string]any) *crew {
 	t.Helper()
 	c := &crew{t: t, settings: filepath.Join(t.TempDir(), "settings.yaml"), running: make([]*exec.Cmd, n)}
+	trees := t.TempDir()
+	for name, tree := range savedParts() {
+		text, err := json.Marshal(tree)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(trees, name+".json"), text, 0o600))
+	}
+	settings["trees"] = trees
 	text, err := yaml.Marshal(settings)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(c.settings, text, 0o600))
@@ -173,6 +180,19 @@ func (l *logged) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// savedParts are saved trees that tasks of workTree run.
+func savedParts() map[string]any {
+	inputs := map[string]any{"url": map[string]any{"type": "string"}}
+	task := func(id, method string, deps ...string) map[string]any {
+		return map[string]any{"id": id, "name": id, "schemas": map[string]any{"method": "rest_executor"}, "dependencies": deps,
+			"inputs": map[string]any{"url": "${{ inputs.url }}/" + id, "method": method}}
+	}
+	return map[string]any{
+		"part":        map[string]any{"inputs": inputs, "tasks": []any{task("a", "GET"), task("b", "GET", "a")}},
+		"part_writes": map[string]any{"inputs": inputs, "tasks": []any{task("c", "GET"), task("d", "POST", "c"), task("e", "GET", "d")}},
+	}
+}
+
 // workTree is the tree of a run: reads, and writes that must not be repeated if
 // writes is set.
 func workTree(peer string, run int, writes bool) map[string]any {
@@ -195,9 +215,11 @@ func workTree(peer string, run int, writes bool) map[string]any {
 	tasks := []map[string]any{
 		task("first", "GET", url("first", ""), nil),
 		task("reads", "GET", url("reads", "/${{ item }}"), with(elements, "first")),
-		task("last", "GET", url("last", ""), with(nil, "reads")),
+		task("last", "GET", url("last", ""), with(nil, "reads", "part")),
+		{"id": "part", "name": "part", "schemas": map[string]any{"method": "tree/part"}, "dependencies": []string{"first"}, "inputs": map[string]any{"url": url("part", "")}},
 	}
 	if writes {
+		tasks = append(tasks, map[string]any{"id": "more", "name": "more", "schemas": map[string]any{"method": "tree/part_writes"}, "inputs": map[string]any{"url": url("more", "")}})
 		tasks = append(tasks, task("write", "POST", url("write", ""), with(nil, "first")),
 			task("writes", "POST", url("writes", "/${{ item }}"), elements))
 	}
@@ -375,7 +397,7 @@ func judge(t *testing.T, records store.Store, peer *counter, ids []string, kills
 		again += n - 1
 	}
 	for run := range ids {
-		wanted := []string{"first", "last"}
+		wanted := []string{"first", "last", "part/a", "part/b"}
 		for i := range 8 {
 			wanted = append(wanted, fmt.Sprint("reads/", i))
 		}
