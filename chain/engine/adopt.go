@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -105,6 +106,7 @@ func (r *Engine) adoptFree(ctx context.Context) {
 		ids = append(ids, id)
 	}
 	r.mu.Unlock()
+	maps.DeleteFunc(r.adopt.refused, func(id string, _ time.Time) bool { return !slices.Contains(ids, id) }) // others took them
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			return
@@ -170,13 +172,12 @@ func (r *Engine) resumable(ctx context.Context, row *store.Run) (*abandoned, err
 		}
 		return nil, err
 	}
-	left.crashes = row.Crashes
 	switch {
-	case row.Owner == "" || left.progressed():
-		left.crashes = 0
-	}
-	if row.Owner != "" {
-		left.crashes++
+	case row.Owner == "": // it was left, not lost
+	case left.progressed():
+		left.crashes = 1
+	default:
+		left.crashes = row.Crashes + 1
 	}
 	switch problem := step.Allowed(r.opts.Registry, left.tree); {
 	case left.crashes >= maxCrashes:
