@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Postgres is a running PostgreSQL.
@@ -21,6 +24,8 @@ type Postgres struct {
 	Dir string
 
 	databases atomic.Int64
+	control   func(args ...string) // runs pg_ctl
+	start     []string
 }
 
 // DSN returns the DSN of a database and a user. No password is needed. The
@@ -36,9 +41,13 @@ func (s *Postgres) Superuser() string { return s.DSN("postgres", "postgres") }
 func (s *Postgres) NewDatabase(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", s.databases.Add(1))
-	psql := exec.Command(filepath.Join(postgresFolder(t), "psql"), "-qc", "create database "+name, s.Superuser())
-	if out, err := psql.CombinedOutput(); err != nil {
-		t.Fatalf("creating a database: %v: %s", err, out)
+	conn, err := pgx.Connect(context.Background(), s.Superuser())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(context.Background(), "create database "+name); err != nil {
+		t.Fatal(err)
 	}
 	return s.DSN("postgres", name)
 }
@@ -61,13 +70,13 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	runAs(t, account, filepath.Join(bin, "initdb"), "-D", s.Dir, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-instructions")
 	s.Addr = freeAddress(t)
 	_, port, _ := net.SplitHostPort(s.Addr)
+	log := filepath.Join(base, "log")
 	options := []string{
 		"-c listen_addresses=127.0.0.1", "-c port=" + port, "-c unix_socket_directories=", "-c fsync=off", "-c shared_buffers=16MB",
 	}
 	for _, each := range settings {
 		options = append(options, "-c "+each)
 	}
-	log := filepath.Join(base, "log")
 	t.Cleanup(func() {
 		if t.Failed() {
 			if text, err := os.ReadFile(log); err == nil {
@@ -75,19 +84,37 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 			}
 		}
 	})
+	s.control = func(args ...string) {
+		t.Helper()
+		runAs(t, account, filepath.Join(bin, "pg_ctl"), append([]string{"-D", s.Dir, "-w"}, args...)...)
+	}
 	t.Cleanup(func() {
 		stop := commandAs(account, filepath.Join(bin, "pg_ctl"), "-D", s.Dir, "-m", "immediate", "-w", "stop")
 		if out, err := stop.CombinedOutput(); err != nil {
 			t.Logf("stopping PostgreSQL: %v: %s", err, out)
 		}
 	})
-	runAs(t, account, filepath.Join(bin, "pg_ctl"), "-D", s.Dir, "-l", log, "-o", strings.Join(options, " "), "-w", "start")
+	s.start = []string{"-l", log, "-o", strings.Join(options, " "), "start"}
+	s.control(s.start...)
 	return s
 }
+
+// Crash ends the server as a crash does, and Start starts it again: it recovers.
+func (s *Postgres) Crash() { s.control("-m", "immediate", "stop") }
+
+// Start starts the server again after Crash.
+func (s *Postgres) Start() { s.control(s.start...) }
+
+// postgresVariable is the environment variable with the folder of the programs of
+// another server than the newest one that is installed.
+const postgresVariable = "CHAINWRIGHT_TEST_POSTGRES"
 
 // postgresFolder returns the folder of the newest server that is installed.
 func postgresFolder(t testing.TB) string {
 	t.Helper()
+	if folder := os.Getenv(postgresVariable); folder != "" {
+		return folder
+	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) > 0 {
 		newest := found[0]
