@@ -49,7 +49,7 @@ func TestSoak(t *testing.T) {
 		"store": "sqlite:" + filepath.Join(folder, "runs.db"), "records": map[string]any{"max_bytes": "32MiB"},
 		"policy": map[string]any{"network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}}},
 	})
-	h := newHome(t, map[string]any{"llm": map[string]any{"provider": "openai", "model": "m"}, "records": map[string]any{"max_bytes": "32MiB"}})
+	h := newHome(t, map[string]any{"llm": map[string]any{"provider": "openai", "model": "m", "max_tokens_total": 0}, "records": map[string]any{"max_bytes": "32MiB"}})
 	h.variables = []string{"OPENAI_API_KEY=" + llmtest.Key, "OPENAI_BASE_URL=" + model.URL + "/v1"}
 
 	end := time.Now().Add(lasts)
