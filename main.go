@@ -6,6 +6,10 @@
 // transport/cli reads the command line and the configuration.
 package main
 
-import "github.com/chainwright/chainwright/transport/cli"
+import (
+	_ "time/tzdata" // Windows and empty images have no time zones, which schedules need
+
+	"github.com/chainwright/chainwright/transport/cli"
+)
 
 func main() { cli.Main() }

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -50,6 +51,9 @@ func newRuns(set *Set) (*runs, error) {
 	if set.opts.Registry.Policy().ApprovalTool() {
 		names = append(names, AnswerRun)
 	}
+	for name := range r.schedules() {
+		names = append(names, name)
+	}
 	defs, errs := make([]*executors.Definition, len(names)), make([]error, len(names))
 	var reading sync.WaitGroup
 	for i, name := range names {
@@ -84,11 +88,12 @@ func (r *runs) tools(held bool) []Tool {
 	if r.defs[AnswerRun] != nil {
 		preparers[AnswerRun] = atOnce(r.answerRun)
 	}
+	maps.Copy(preparers, r.schedules())
 	var list []Tool
 	for name, prepare := range preparers {
 		tool := r.set.tool(r.defs[name], prepare)
 		tool.Long = name == RunTaskTree || name == RetryRun
-		if held {
+		if held && name != SetSchedule {
 			tool.Annotations.ReadOnly, tool.Annotations.Destructive = true, false
 		}
 		list = append(list, tool)
@@ -102,11 +107,11 @@ func (r *runs) validate(_ context.Context, req *Request) *Result {
 	if err != nil {
 		return Failure(err)
 	}
-	_, report, err := r.tree(args)
+	tree, report, err := r.tree(args)
 	if err != nil {
 		return Failure(err)
 	}
-	return &Result{Status: StatusCompleted, Result: encodeReport(report)}
+	return &Result{Status: StatusCompleted, Result: encodeReport(tree, report)}
 }
 
 // runToStart is a run, or a retry of one, that was checked.

@@ -165,8 +165,9 @@ func (r *runs) readRest(runID, task string, offset int) *Next {
 // limit are only counted.
 const reportRoom = MaxResult * 3 / 4
 
-// encodeReport returns a validation report as JSON, within reportRoom.
-func encodeReport(report chain.Report) json.RawMessage {
+// encodeReport returns a validation report as JSON, within reportRoom, with the
+// next times of the tree's schedule.
+func encodeReport(tree *chain.Tree, report chain.Report) json.RawMessage {
 	room := reportRoom
 	problems := fit(report.Problems, &room)
 	warnings := fit(report.Warnings, &room)
@@ -175,7 +176,8 @@ func encodeReport(report chain.Report) json.RawMessage {
 		Problems []json.RawMessage `json:"problems"`
 		Warnings []json.RawMessage `json:"warnings"`
 		Count    int               `json:"problem_count,omitempty"`
-	}{report.Valid(), problems, warnings, len(report.Problems)})
+		Schedule *upcoming         `json:"schedule,omitempty"`
+	}{report.Valid(), problems, warnings, len(report.Problems), upcomingOf(tree)})
 	if err != nil {
 		return nil
 	}

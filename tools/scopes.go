@@ -81,6 +81,7 @@ type Scoped interface {
 // runScopes are the scopes of the tools that work on runs.
 var runScopes = map[string]string{
 	GetRun: ScopeRunsRead, ListRuns: ScopeRunsRead, CancelRun: ScopeRunsWrite, RetryRun: ScopeRunsWrite, AnswerRun: ScopeApprove,
+	ListSchedules: ScopeRunsRead, SetSchedule: ScopeSchedulesWrite,
 }
 
 // Needs returns all scopes that a call of a tool needs from a caller with these

@@ -115,7 +115,7 @@ func (s *Set) CheckNames(selection *Selection) error {
 	for _, tool := range s.runs.tools(false) {
 		names, toolsets = append(names, tool.Name), append(toolsets, tool.Toolset)
 	}
-	names, toolsets = append(names, discoveryTools...), append(toolsets, toolsetDiscovery)
+	names, toolsets = slices.Concat(names, discoveryTools, scheduleTools), append(toolsets, toolsetDiscovery, toolsetSchedules)
 	for _, executor := range s.opts.Registry.All() {
 		def := executor.Definition()
 		names, toolsets = append(names, def.ID), append(toolsets, def.Toolset)

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/schedule"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
 )
@@ -28,6 +29,8 @@ type Options struct {
 	Discovery bool
 	// Trees holds saved trees: NAME.json, NAME.yaml or NAME.yml. Nil: none.
 	Trees fs.FS
+	// Schedules are the schedules of the saved trees. Nil: none.
+	Schedules *schedule.Book
 	// MaxWaiting is how many calls may wait for runs (DefaultMaxWaiting).
 	// Further calls return the run's id without waiting.
 	MaxWaiting int

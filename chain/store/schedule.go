@@ -41,10 +41,11 @@ type Schedule struct {
 	Principal string    `json:"principal,omitempty"`
 	Digest    string    `json:"digest"`
 	EnabledAt time.Time `json:"enabled_at"`
-	// Cron, Zone and Jitter are those of the tree.
-	Cron   string        `json:"cron"`
-	Zone   string        `json:"zone"`
-	Jitter time.Duration `json:"jitter,omitempty"`
+	// Cron, Zone, Overlap and Jitter are those of the tree.
+	Cron    string        `json:"cron"`
+	Zone    string        `json:"zone"`
+	Overlap string        `json:"overlap"`
+	Jitter  time.Duration `json:"jitter,omitempty"`
 	// Last is the latest nominal time that was decided about, whatever was
 	// decided. Later times are due in their turn.
 	Last time.Time `json:"last"`

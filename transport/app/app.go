@@ -31,6 +31,7 @@ import (
 	"github.com/chainwright/chainwright/chain/engine"
 	"github.com/chainwright/chainwright/chain/nested"
 	"github.com/chainwright/chainwright/chain/saved"
+	"github.com/chainwright/chainwright/chain/schedule"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/external"
@@ -56,6 +57,7 @@ type App struct {
 	engine   *engine.Engine   // the runner, to have it adopt runs
 	folder   *external.Folder // nil: no folder of executors
 	tools    *tools.Set
+	book     *schedule.Book // nil: no folder of saved trees
 
 	mu  sync.Mutex // guards the two below, which are created on first use
 	mcp *mcp.Server
@@ -139,10 +141,11 @@ func (a *App) publish() error {
 	a.registry.Exclude(o.selection.Exclude...)
 	if folder := a.savedTrees(); folder != nil {
 		a.registry.SetTrees(saved.Folder{FS: folder, Log: o.log})
+		a.book = schedule.NewBook(a.store, a.registry)
 	}
 	a.openFolder()
 	published := tools.Options{
-		Runner: a.runner, Registry: a.registry, Log: o.log, Discovery: o.selection.Discovery, Trees: a.savedTrees(),
+		Runner: a.runner, Registry: a.registry, Log: o.log, Discovery: o.selection.Discovery, Trees: a.savedTrees(), Schedules: a.book,
 		Selection: tools.Selection{
 			Toolsets: o.selection.Toolsets, Tools: o.selection.Tools, Exclude: o.selection.Exclude, ReadOnly: o.policy.ReadOnly,
 			Within: o.selection.within(),
@@ -188,7 +191,7 @@ func (a *App) openFolder() {
 	a.folder = external.Open(external.Options{
 		Dir: o.executorsDir, Registry: a.registry, Log: o.log, Wait: listWait, OnDemand: o.onDemand,
 		Trees: nested.New(a.runner, a.registry, o.grace), Peers: peers.NewPeers(a.policy),
-		Reserved: append([]string{tools.AnswerRun, tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor}, tools.RunTools...),
+		Reserved: append([]string{tools.AnswerRun, tools.FindExecutor, tools.DescribeExecutor, tools.RunExecutor, tools.ListSchedules, tools.SetSchedule}, tools.RunTools...),
 	})
 	if o.onDemand {
 		a.registry.OnMissing(a.folder.Need)
@@ -236,11 +239,13 @@ type Parts struct {
 	Models *llm.Client
 	Store  store.Store
 	Folder *external.Folder // nil: no folder of executors
+	// Permit returns an error if a principal may not run a tree on a schedule.
+	Permit func(principal string, tree *chain.Tree) error
 }
 
 // Parts returns the parts that only the command line needs.
 func (a *App) Parts() Parts {
-	return Parts{Tools: a.tools, Models: a.models, Store: a.store, Folder: a.folder}
+	return Parts{Tools: a.tools, Models: a.models, Store: a.store, Folder: a.folder, Permit: a.permit}
 }
 
 // Close ends the sessions, stops what runs within 1.5 seconds, and releases

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	nethttp "net/http"
+	"sync"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/store"
@@ -53,6 +54,11 @@ func (a *App) Serve(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
+	firing, stop := context.WithCancel(ctx)
+	var fired sync.WaitGroup
+	fired.Go(func() { a.FireSchedules(firing) })
+	defer fired.Wait()
+	defer stop()
 	if err := web.Serve(ctx, addr); err != nil {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/chainwright/chainwright/chain/schedule"
 	"github.com/chainwright/chainwright/transport/internal/config"
 )
 
@@ -27,6 +28,14 @@ func (s *session) commands() *cobra.Command {
 		),
 		s.command("run", "Run a task tree.", &runCmd{}),
 		s.command("trees", "List the saved task trees, or show one.", &treesCmd{}),
+		s.command("schedules", "List the saved trees that run by themselves, or change when they do.", &schedulesCmd{},
+			s.command("list", "List the saved trees that have a schedule.", &schedulesCmd{}),
+			s.command("show", "Show a schedule with its next ten times.", &showScheduleCmd{}),
+			s.command("enable", "Let a saved tree run by itself, as it is now. When it changes, its schedule is paused.", &changeScheduleCmd{action: schedule.Enable}),
+			s.command("pause", "Start no runs of a schedule until it is resumed.", &changeScheduleCmd{action: schedule.Pause}),
+			s.command("resume", "Start the runs of a paused schedule again, from now on.", &changeScheduleCmd{action: schedule.Resume}),
+			s.command("disable", "Let a saved tree no longer run by itself.", &changeScheduleCmd{action: schedule.Disable}),
+		),
 		s.command("runs", "List recorded runs, or show one.", &runsCmd{}),
 		s.command("cancel", "Cancel a run of this or another process.", &cancelCmd{}),
 		s.command("retry", "Run the failed, skipped and cancelled tasks of a run again.", &retryCmd{}),

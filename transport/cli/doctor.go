@@ -131,6 +131,7 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 	defer cancel()
 	fmt.Fprintf(s.out, "\nstore: %s\n", p.config.ShownStore())
 	problems = append(problems, examineStore(ctx, s, p)...)
+	problems = append(problems, tellSchedules(s, p)...)
 	list, total, err := price(ctx, p.tools)
 	if err != nil {
 		problems = append(problems, err.Error())

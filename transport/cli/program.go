@@ -37,7 +37,8 @@ type program struct {
 	models   *llm.Client
 	store    store.Store
 	external *external.Folder // nil: no folder of executors
-	tidy     *time.Timer      // nil: nothing is served
+	permit   func(principal string, tree *chain.Tree) error
+	tidy     *time.Timer // nil: nothing is served
 }
 
 // assemble builds the server from the configuration. Call close to free it.
@@ -69,7 +70,7 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 	parts := a.Parts()
 	return &program{
 		app: a, config: cfg, log: log, registry: a.Registry(), runner: a.Runner(),
-		tools: parts.Tools, models: parts.Models, store: parts.Store, external: parts.Folder,
+		tools: parts.Tools, models: parts.Models, store: parts.Store, external: parts.Folder, permit: parts.Permit,
 	}, nil
 }
 

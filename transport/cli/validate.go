@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/tools"
@@ -25,6 +26,11 @@ type verdict struct {
 	Problems []chain.Problem `json:"problems"`
 	Warnings []chain.Problem `json:"warnings"`
 	Count    int             `json:"problem_count"`
+	Schedule *struct {
+		Cron     string      `json:"cron"`
+		Timezone string      `json:"timezone"`
+		Next     []time.Time `json:"next"`
+	} `json:"schedule"`
 }
 
 // Run checks a tree. A tree with problems is wrong input: exit code 2.
@@ -90,4 +96,11 @@ func (v *verdict) tell(s *session, name string) {
 		fmt.Fprintf(s.out, "\n… and %s\n", plural(more, "more problem"))
 	}
 	list("warning", v.Warnings)
+	if v.Schedule == nil {
+		return
+	}
+	fmt.Fprintf(s.out, "\nschedule: %s in %s; as a saved tree that is enabled it would run at\n", v.Schedule.Cron, v.Schedule.Timezone)
+	for _, at := range v.Schedule.Next {
+		fmt.Fprintf(s.out, "  %s\n", at.Format("Mon 2006-01-02 15:04 -07:00"))
+	}
 }

@@ -13,7 +13,7 @@ import (
 func schedule(tree string) *store.Schedule {
 	return &store.Schedule{
 		Tree: tree, State: store.ScheduleEnabled, Reason: "a person paused it", Principal: "ann", Digest: "d1", EnabledAt: at,
-		Cron: "0 3 * * *", Zone: "Europe/Berlin", Jitter: 30 * time.Second, Last: at.Add(time.Hour), Queue: []time.Time{at, at.Add(time.Minute)}, CatchUp: 1,
+		Cron: "0 3 * * *", Zone: "Europe/Berlin", Overlap: "queue", Jitter: 30 * time.Second, Last: at.Add(time.Hour), Queue: []time.Time{at, at.Add(time.Minute)}, CatchUp: 1,
 		Run: "r1", RunFor: at, Note: "3 were missed", NoteAt: at,
 		Problem: &store.Problem{Type: "permission_denied", Message: "no", Hint: "open it"}, ProblemAt: at,
 	}

@@ -1,0 +1,159 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/schedule"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
+)
+
+// The tools that work on schedules. They exist only if the operator's selection
+// names them or their toolset.
+const (
+	ListSchedules = "list_schedules"
+	SetSchedule   = "set_schedule"
+
+	toolsetSchedules = "schedules"
+)
+
+var scheduleTools = []string{ListSchedules, SetSchedule}
+
+// nextShown is how many next times of one schedule are shown.
+const nextShown = 10
+
+// schedules returns the preparers of the selected tools for schedules.
+func (r *runs) schedules() map[string]preparer {
+	preparers := map[string]preparer{}
+	if r.set.opts.Schedules == nil {
+		return preparers
+	}
+	for name, prepare := range map[string]preparer{ListSchedules: atOnce(r.listSchedules), SetSchedule: r.prepareSchedule} {
+		if r.set.opts.names(name, toolsetSchedules) {
+			preparers[name] = prepare
+		}
+	}
+	return preparers
+}
+
+// Schedules returns the schedules of the saved trees; nil: there is no folder.
+func (s *Set) Schedules() *schedule.Book { return s.opts.Schedules }
+
+func (r *runs) listSchedules(ctx context.Context, req *Request) *Result {
+	args, err := resolve(r.defs[ListSchedules], req.Arguments)
+	if err != nil {
+		return Failure(err)
+	}
+	book, now := r.set.opts.Schedules, time.Now()
+	var list *schedule.Overview
+	if list, err = book.List(ctx, now, 1); err != nil {
+		return Failure(err)
+	}
+	if tree := text(args, "tree"); tree != "" {
+		one, err := book.Show(ctx, tree, now, nextShown)
+		if err != nil {
+			return Failure(err)
+		}
+		list.Schedules = []schedule.Entry{*one}
+	}
+	for i := range list.Schedules {
+		if e := &list.Schedules[i]; req.Principal != "" && e.Principal != req.Principal {
+			e.Last, e.LeftOut, e.Refused, e.Queue = nil, nil, nil, nil // runs of others do not exist
+		}
+	}
+	return asResult(list)
+}
+
+func (r *runs) prepareSchedule(ctx context.Context, req *Request) (work, *Question) {
+	args, err := resolve(r.defs[SetSchedule], req.Arguments)
+	if err != nil {
+		return refused(err), nil
+	}
+	return r.set.prepareChange(ctx, schedule.Change{
+		Tree: text(args, "tree"), Action: text(args, "action"), Principal: req.Principal, Local: req.Principal == "",
+	})
+}
+
+// change is a change of a schedule that was checked.
+type change struct {
+	book   *schedule.Book
+	change schedule.Change
+}
+
+func (c *change) run(ctx context.Context) *Result {
+	now := time.Now()
+	if err := c.book.Apply(ctx, c.change, now); err != nil {
+		return Failure(err)
+	}
+	entry, err := c.book.Show(ctx, c.change.Tree, now, 1)
+	if err != nil { // its tree is gone, and there is nothing to show
+		return asResult(&schedule.Entry{Tree: c.change.Tree, State: "disabled", Next: []time.Time{}})
+	}
+	return asResult(entry)
+}
+
+func asResult(v any) *Result {
+	raw, err := plainjson.Marshal(v)
+	if err != nil {
+		return Failure(executors.AsError(fmt.Errorf("encoding schedules: %w", err)))
+	}
+	return &Result{Status: StatusCompleted, Result: raw}
+}
+
+// upcoming is when a saved tree with its schedule would run next.
+type upcoming struct {
+	Cron     string      `json:"cron"`
+	Timezone string      `json:"timezone"`
+	Next     []time.Time `json:"next"`
+}
+
+// upcomingOf returns the next times of a tree; nil if it has no schedule.
+func upcomingOf(tree *chain.Tree) *upcoming {
+	if tree == nil || tree.Schedule == nil {
+		return nil
+	}
+	const shown = 3
+	return &upcoming{tree.Schedule.Cron(), tree.Schedule.Zone(), tree.Schedule.Following(time.Now(), shown)}
+}
+
+// prepareChange checks a change of a schedule. Enabling one is a question,
+// because nobody is asked before its runs.
+func (s *Set) prepareChange(ctx context.Context, c schedule.Change) (work, *Question) {
+	if c.Action != schedule.Enable {
+		return &change{s.opts.Schedules, c}, nil
+	}
+	tree, err := s.opts.Schedules.Plan(c.Tree)
+	if err != nil {
+		return refused(err), nil
+	}
+	if err := s.runs.refuseExcluded(ctx, tree); err != nil {
+		return refused(err), nil
+	}
+	if !s.Confirms() {
+		return &change{s.opts.Schedules, c}, nil
+	}
+	q := &Question{
+		Message: fmt.Sprintf("Let the saved tree %s run by itself, at the times of the cron expression %s? Nobody is asked before each run.", line(c.Tree), line(tree.Schedule.String())),
+		Subject: tree.Hash(), executors: []string{SetSchedule},
+	}
+	if acts := s.aboutTasks(ctx, tree, tree.Schedule.Inputs, all(tree), "it"); acts != nil {
+		q.Message += "\n" + acts.Message
+		q.Subject += acts.Subject
+		q.executors = acts.executors
+	}
+	return &change{s.opts.Schedules, c}, q
+}
+
+// PrepareSchedule checks a change of a schedule as the person at the command line
+// makes it, whatever the selection of tools.
+func (s *Set) PrepareSchedule(ctx context.Context, c schedule.Change) *Pending {
+	arguments, _ := json.Marshal(map[string]string{"tree": c.Tree, "action": c.Action}) // texts can be encoded
+	p := &Pending{set: s, tool: SetSchedule, req: &Request{Arguments: arguments}, began: time.Now()}
+	c.Local = true
+	p.work, p.Question = s.prepareChange(ctx, c)
+	return p
+}
