@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -39,6 +40,9 @@ const (
 		{"id": "b", "name": "data_processor", "inputs": {"data": [1], "operation": "count"}, "parent_id": "a",
 		 "dependencies": [{"id": "a", "required": false, "type": "x", "no_such_field": 1}]}]}`
 )
+
+// nightlySchedule is a tree with a schedule.
+const nightlySchedule = `{"schedule": {"cron": "0 3 * * *", "jitter": 60}, "tasks": [{"id": "cpu", "executor": "system_info"}]}`
 
 // treeFields lists the fields of a tree: those of fieldsTree that validation
 // does not report as unknown.
@@ -157,6 +161,16 @@ func (h home) printedJSON(t *testing.T) (lines []string) {
 	show("generate task-tree", []string{"tasks[].inputs"},
 		output("generate", "task-tree", "--provider", "builtin", "Measure CPU and memory in parallel and write a report to report.md", "--save", "--name", "measured"))
 	show("trees --json", []string{"trees[].inputs"}, output("trees", "--json"))
+	planned := h
+	planned.variables = append(slices.Clone(h.variables), "CHAINWRIGHT_TREES="+filepath.Join(h.dir, "planned"))
+	require.NoError(t, os.Mkdir(filepath.Join(h.dir, "planned"), 0o700))
+	tree := file(filepath.Join("planned", "nightly.json"), nightlySchedule)
+	enabled, _ := planned.command(t, "schedules", "enable", "nightly", "--yes", "--json")
+	shown, _ := planned.command(t, "schedules", "show", "nightly", "--json")
+	all, _ := planned.command(t, "schedules", "--json")
+	show("schedules show|enable --json", nil, enabled, shown)
+	show("schedules --json", nil, all)
+	show("validate --json with a schedule", nil, output("validate", tree, "--json"))
 	show("store --json", []string{"statuses"}, output("store", "--json"))
 	exported := filepath.Join(h.dir, "export.jsonl")
 	show("store backup --json", nil, output("store", "backup", filepath.Join(h.dir, "copy.db"), "--json"))
