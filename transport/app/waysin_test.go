@@ -73,6 +73,12 @@ var waysIn = map[string][]string{
 	"command stdio":               {"tool", "tree of a call"},
 	"command serve":               {"tool", "tree of a call"},
 	"command demo":                {"tool", "tree of a call"},
+	"command schedules enable":    {"tree of the engine"}, // its runs are started as these are
+	"command schedules disable":   nil,
+	"command schedules list":      nil,
+	"command schedules pause":     nil,
+	"command schedules resume":    {"tree of the engine"},
+	"command schedules show":      nil,
 	"command cancel":              nil,
 	"command completion":          nil,
 	"command doctor":              nil,
