@@ -113,6 +113,14 @@ type WaitingTask struct {
 	Approval  ApprovalView `json:"approval"`
 }
 
+// AskSummary is a question in a list of runs. The message is shortened.
+type AskSummary struct {
+	Task    string     `json:"task"`
+	Message string     `json:"message"`
+	Since   *time.Time `json:"since,omitempty"`
+	Until   *time.Time `json:"until,omitempty"`
+}
+
 // ApprovalOptions select tasks that wait for an answer.
 type ApprovalOptions struct {
 	Principal string

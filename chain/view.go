@@ -122,4 +122,6 @@ type RunSummary struct {
 	Warning string `json:"warning,omitempty"`
 	// Owner drives the run; nil: it has ended, or no process does.
 	Owner *Owner `json:"-"`
+	// Asks are the questions that wait for an answer.
+	Asks []AskSummary `json:"asks,omitempty"`
 }

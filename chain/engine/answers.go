@@ -11,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // Answer implements chain.Engine. The answer goes through the store, so that any
@@ -272,4 +273,18 @@ func viewApproval(before *chain.ApprovalView, t *store.Transition) *chain.Approv
 		v.Answer = &chain.AnswerView{Decision: chain.Decision(a.Decision), Way: chain.Way(a.Way), Principal: a.Principal, Reason: a.Reason, At: a.At, Digest: a.Digest}
 	}
 	return v
+}
+
+// askSummaries returns the questions of a run as a list of runs shows them.
+func (r *Engine) askSummaries(ctx context.Context, runID, principal string) (all []chain.AskSummary) {
+	const most, longest = 5, 200
+	list, err := r.Approvals(ctx, chain.ApprovalOptions{RunID: runID, Principal: principal})
+	if err != nil {
+		return nil // it has ended, or was removed
+	}
+	for i := range list[:min(len(list), most)] {
+		q := &list[i].Approval
+		all = append(all, chain.AskSummary{Task: list[i].Task, Message: shorten.Line(q.Message, longest), Since: q.Since, Until: q.Until})
+	}
+	return all
 }

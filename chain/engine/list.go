@@ -68,6 +68,8 @@ func (r *Engine) summary(ctx context.Context, row *store.Run, principal string) 
 	}
 	if r.fate(row) != nil {
 		s.Status = chain.Failed
+	} else if s.Counts[chain.Waiting] > 0 && !s.Status.Ended() {
+		s.Asks = r.askSummaries(ctx, row.ID, principal)
 	}
 	return s
 }

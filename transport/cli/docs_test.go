@@ -169,7 +169,8 @@ func trimLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestTheGuidesTreesAreValid validates every example in docs/task-tree.md.
+// TestTheGuidesTreesAreValid validates every example in docs/task-tree.md and
+// docs/approvals.md, and the tree that goes with the latter.
 func TestTheGuidesTreesAreValid(t *testing.T) {
 	t.Parallel()
 	p := documented(t)
@@ -177,6 +178,11 @@ func TestTheGuidesTreesAreValid(t *testing.T) {
 	require.NoError(t, err)
 	trees := fenced(string(guide), "yaml tree", "json tree")
 	require.Greater(t, len(trees), 4)
+	approvals, err := os.ReadFile(filepath.Join(root, "docs", "approvals.md"))
+	require.NoError(t, err)
+	release, err := os.ReadFile(filepath.Join(root, "docs", "examples", "release.yaml"))
+	require.NoError(t, err)
+	trees = append(append(trees, fenced(string(approvals), "yaml tree")...), string(release))
 	for _, text := range trees {
 		tree, report := parse.Parse([]byte(text), p.registry, parse.Options{})
 		require.Empty(t, report.Problems, text)

@@ -74,6 +74,10 @@ func approved(t *testing.T, b *Bench) {
 	if err != nil || len(list) != 1 || list[0].RunID != id || list[0].Task != "ask" || list[0].Approval.Digest != asks.Digest {
 		t.Errorf("what waits: %+v, %v", list, err)
 	}
+	page, _, err := b.List(t.Context(), chain.ListOptions{})
+	if err != nil || len(page) != 1 || page[0].Counts[chain.Waiting] != 1 || len(page[0].Asks) != 1 || page[0].Asks[0].Message != "Deploy v7?" || page[0].Asks[0].Since == nil {
+		t.Errorf("the list of runs: %+v, %v", page, err)
+	}
 	if list, err := b.Approvals(t.Context(), chain.ApprovalOptions{Principal: "another"}); err != nil || len(list) != 0 {
 		t.Errorf("what waits of another: %+v, %v", list, err)
 	}
