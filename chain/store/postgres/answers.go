@@ -46,6 +46,8 @@ func (s *Store) Answers(ctx context.Context, owner string) (list []store.Answer,
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Silence)
+	defer cancel()
 	rows, err := pool.Query(ctx, `select a.run, a.task, a.answer from chainwright.answers a join chainwright.runs r on r.id = a.run
 		where not a.taken and r.owner = $1 order by a.at`, owner)
 	if err == nil {

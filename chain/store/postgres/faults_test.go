@@ -23,7 +23,7 @@ import (
 type wire struct {
 	listener net.Listener
 	mu       sync.Mutex
-	conns    map[net.Conn]bool
+	conns    map[net.Conn]*atomic.Bool // whether what arrives is lost
 	all      sync.WaitGroup
 	down     atomic.Bool
 }
@@ -34,7 +34,7 @@ func newWire(t *testing.T, server string) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{listener: listener, conns: map[net.Conn]bool{}}
+	w := &wire{listener: listener, conns: map[net.Conn]*atomic.Bool{}}
 	w.all.Go(func() {
 		for {
 			near, err := listener.Accept()
@@ -51,14 +51,15 @@ func newWire(t *testing.T, server string) *wire {
 				continue
 			}
 			w.mu.Lock()
-			w.conns[near] = true
+			deaf := &atomic.Bool{}
+			w.conns[near] = deaf
 			w.mu.Unlock()
 			w.all.Go(func() {
-				_, _ = io.Copy(far, near)
+				_, _ = io.Copy(losing{far, deaf}, near)
 				_ = far.(*net.TCPConn).CloseWrite()
 			})
 			w.all.Go(func() {
-				_, _ = io.Copy(near, far)
+				_, _ = io.Copy(losing{near, deaf}, far)
 				_ = near.Close()
 				_, _ = io.Copy(io.Discard, far)
 				_ = far.Close()
@@ -74,6 +75,29 @@ func newWire(t *testing.T, server string) *wire {
 		w.all.Wait()
 	})
 	return w
+}
+
+// losing is a connection that loses what is sent when it is deaf.
+type losing struct {
+	net.Conn
+	deaf *atomic.Bool
+}
+
+func (l losing) Write(p []byte) (int, error) {
+	if l.deaf.Load() {
+		return len(p), nil
+	}
+	return l.Conn.Write(p)
+}
+
+// deafen makes all connections lose what is sent, in both directions. They stay
+// open. New ones work.
+func (w *wire) deafen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, deaf := range w.conns {
+		deaf.Store(true)
+	}
 }
 
 func (w *wire) cut() {

@@ -34,6 +34,10 @@ type Options struct {
 	// Patience is how long writes and reads wait for a database that can't be
 	// reached. 0: 10 s.
 	Patience time.Duration
+	// Silence is how long one attempt at a write or a read may take before its
+	// connection is taken for dead: a network can lose packets for as long as it
+	// likes, and a server behind it never answers. 0: 30 s.
+	Silence time.Duration
 	// OnError is called, if it is set, when a write fails that no caller waits
 	// for.
 	OnError func(error)
@@ -62,6 +66,9 @@ func Open(dsn string, opts Options) (*Store, error) {
 	}
 	if opts.Patience == 0 {
 		opts.Patience = 10 * time.Second
+	}
+	if opts.Silence == 0 {
+		opts.Silence = 30 * time.Second
 	}
 	if opts.OnError == nil {
 		opts.OnError = func(error) {}
@@ -191,11 +198,15 @@ const firstPause = 20 * time.Millisecond
 // long as the store's patience.
 func (s *Store) patiently(ctx context.Context, do func(context.Context) error) error {
 	end := time.Now().Add(s.opts.Patience)
+	again := true // after a connection that was silent for longer than that, another one may answer
 	for pause := firstPause; ; pause = min(2*pause, time.Second) {
+		began := time.Now()
 		err := do(ctx)
-		if err == nil || !unreachable(err) || ctx.Err() != nil || time.Now().Add(pause).After(end) {
+		silent := time.Since(began) >= s.opts.Silence && again
+		if err == nil || !unreachable(err) || ctx.Err() != nil || time.Now().Add(pause).After(end) && !silent {
 			return err
 		}
+		again = again && !silent
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -204,6 +215,18 @@ func (s *Store) patiently(ctx context.Context, do func(context.Context) error) e
 			return err
 		}
 	}
+}
+
+// attempt does something with the store's bound on silence. If that is reached, the
+// other connections may be dead too, so all are given up.
+func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, do func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, s.opts.Silence)
+	defer cancel()
+	err := do(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		pool.Reset()
+	}
+	return err
 }
 
 // unreachable reports whether an error is of the connection or of the moment, so

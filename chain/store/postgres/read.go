@@ -24,7 +24,9 @@ func (s *Store) reading(ctx context.Context, what string, do func(context.Contex
 	if err := s.Flush(ctx); err != nil {
 		return err
 	}
-	err = s.patiently(ctx, func(ctx context.Context) error { return do(ctx, pool) })
+	err = s.patiently(ctx, func(ctx context.Context) error {
+		return s.attempt(ctx, pool, func(ctx context.Context) error { return do(ctx, pool) })
+	})
 	switch {
 	case err == nil:
 		return nil
@@ -218,6 +220,8 @@ func (s *Store) TakeCancels(ctx context.Context, owner string) (list []store.Can
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Silence)
+	defer cancel()
 	rows, err := pool.Query(ctx, `with taken as (
 			delete from chainwright.cancels c using chainwright.runs r where r.id = c.run and r.owner = $1 returning c.number, c.run, c.task)
 		select run, task from taken order by number`, owner)

@@ -80,7 +80,7 @@ func (w *writer) transaction(ops []op) error {
 		if batch.Len() == 0 {
 			return nil
 		}
-		return w.pool.SendBatch(ctx, batch).Close()
+		return w.store.attempt(ctx, w.pool, func(ctx context.Context) error { return w.pool.SendBatch(ctx, batch).Close() })
 	})
 }
 
