@@ -17,6 +17,10 @@ const (
 	Skipped    State = "skipped"
 )
 
+// Queued is the state of a run that has not begun, because enough others are in
+// progress. Its tasks are pending.
+const Queued State = "queued"
+
 // Why a task is skipped.
 const (
 	ReasonCondition  = "condition"

@@ -62,6 +62,7 @@ const (
 	StatusCancelled  = "cancelled"
 	StatusInProgress = "in_progress"
 	StatusPending    = "pending"
+	StatusQueued     = "queued"
 	StatusSkipped    = "skipped"
 )
 

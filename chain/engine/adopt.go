@@ -78,6 +78,7 @@ func (r *Engine) adoptRuns(ctx context.Context) {
 		}
 		if r.adopt.awake(time.Now(), every) {
 			r.adoptFree(ctx)
+			r.adoptQueued(ctx)
 		}
 		timer.Reset(every*4/5 + rand.N(every*2/5+1))
 	}
@@ -108,7 +109,7 @@ func (r *Engine) adoptFree(ctx context.Context) {
 	r.mu.Unlock()
 	maps.DeleteFunc(r.adopt.refused, func(id string, _ time.Time) bool { return !slices.Contains(ids, id) }) // others took them
 	for _, id := range ids {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || !r.hasRoom() {
 			return
 		}
 		err := r.adoptRun(ctx, id)
@@ -236,7 +237,7 @@ func (a *abandoned) inProgress() string {
 func (r *Engine) resume(ctx context.Context, left *abandoned) error {
 	left.resume(time.Now())
 	err := r.takeOver(ctx, left, left.setBack)
-	if err == nil {
+	if err == nil && left.row.Status != string(chain.Queued) {
 		r.opts.Log.Info().Str("run_id", left.row.ID).Str("before", left.row.Owner).Msg("continuing a run that no process drove")
 	}
 	return err

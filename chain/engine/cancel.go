@@ -47,6 +47,7 @@ func (r *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 			})
 		}
 		if err == nil {
+			r.unqueue(runID)
 			warning = r.awaitEnd(ctx, runID, principal, func(v *chain.RunView) bool { return v.Status.Ended() })
 		}
 	default:

@@ -88,6 +88,9 @@ func (r *Engine) interrupt(cause closing) <-chan struct{} {
 	for _, c := range r.calls {
 		c.stop(cause)
 	}
+	for id := range r.queue.runs { // they stay queued in the store
+		r.queue.remove(id)
+	}
 	return idle
 }
 

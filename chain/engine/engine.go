@@ -64,7 +64,9 @@ type Engine struct {
 	watch    context.CancelFunc // ends the watcher; nil: it does not run
 	watched  sync.WaitGroup
 
-	reaping     context.Context // of the work of reap
+	queue runQueue // guarded by mu
+
+	reaping     context.Context // of the work of reap and begin
 	stopReaping context.CancelFunc
 }
 
@@ -96,6 +98,7 @@ func New(opts Options) *Engine {
 		calls:      map[string]*call{},
 		unsaved:    map[string]*store.Problem{},
 	}
+	r.queue = newRunQueue(limits)
 	r.reaping, r.stopReaping = context.WithCancel(context.Background())
 	for id, l := range limits.Executors {
 		if b := limit.New(l.MaxParallel, l.PerSecond); b != nil {

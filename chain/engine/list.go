@@ -122,6 +122,9 @@ func (r *Engine) transitions(ctx context.Context, row *store.Run, after int64, m
 		}
 		return []store.Transition{{Seq: 1, State: string(chain.InProgress), Attempt: 1, At: row.CreatedAt}}, nil
 	}
+	if row.Status == string(chain.Queued) {
+		return nil, nil
+	}
 	list, err := r.opts.Store.Transitions(ctx, row.ID, after, most)
 	if err != nil {
 		return nil, readError(row.ID, err)

@@ -147,11 +147,16 @@ func (r *Engine) unattended(row *store.Run, here bool) string {
 	}
 	r.mu.Lock()
 	var unstored *store.Problem
+	waits := r.adopt != nil || r.queue.runs[row.ID] != nil
 	if r.adopt != nil {
 		unstored = r.adopt.again[row.ID]
 	}
 	r.mu.Unlock()
 	switch {
+	case row.Status == string(chain.Queued) && waits:
+		return ""
+	case row.Status == string(chain.Queued):
+		return "no process here begins the queued run; " + goesOn
 	case unstored != nil:
 		return "the run waits: " + unstored.Message + "; it goes on when they can be"
 	case row.Owner == "":
@@ -166,7 +171,7 @@ const goesOn = "it goes on by itself in a server that may run it, or here with r
 // waitsHere reports whether it is worth waiting for the end of a run: a process
 // drives it, or this one may continue it.
 func (r *Engine) waitsHere(row *store.Run, here bool) bool {
-	return !r.orphan(row, here) || r.adopts() && r.adopt.may(row)
+	return !r.orphan(row, here) || r.adopts() && r.adopt.may(row) || row.Status == string(chain.Queued) && !r.isClosing()
 }
 
 // Wait implements chain.Engine.
@@ -191,6 +196,9 @@ func (r *Engine) Wait(ctx context.Context, runID, principal string, opts ...chai
 				return v, err
 			}
 			continue // it waits for an answer without a process
+		}
+		if r.awaitBegin(ctx, runID) {
+			continue
 		}
 		v, err := r.Get(read, runID, principal, opts...)
 		if err != nil || v.Status.Ended() || !r.waitsHere(row, here) || !retry.Sleep(ctx, watchEvery) {
@@ -222,8 +230,12 @@ func (r *Engine) Watch(ctx context.Context, runID, principal string, fn func(cha
 				return nil
 			}
 		} else {
-			tell(countsOf(row.Counts), nil, "")
-			if chain.State(row.Status).Ended() || r.fate(row) != nil || !r.waitsHere(row, here) || !retry.Sleep(ctx, watchEvery) {
+			note := ""
+			if row.Status == string(chain.Queued) {
+				note = "queued until other runs end"
+			}
+			tell(countsOf(row.Counts), nil, note)
+			if chain.State(row.Status).Ended() || r.fate(row) != nil || !r.waitsHere(row, here) || !r.awaitBegin(ctx, runID) && !retry.Sleep(ctx, watchEvery) {
 				return nil
 			}
 		}

@@ -15,6 +15,9 @@ func (r *Engine) reap(a *abandoned) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closing {
+		return
+	}
 	for id := range left {
 		r.watched.Go(func() { r.opts.Registry.Reap(r.reaping, id, a.row.ID) })
 	}

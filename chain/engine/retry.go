@@ -117,6 +117,9 @@ type abandoned struct {
 	// transitions are the run's history.
 	transitions []store.Transition
 	crashes     int
+	// counted is set if the run is counted as in progress already, for so many
+	// tasks.
+	counted *int
 	// resumed is set if the run continues by itself: tasks that were in progress
 	// may have had their effect.
 	resumed time.Time
@@ -156,12 +159,16 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 	x.adopted = !a.resumed.IsZero()
 	x.noteQuestions(a.transitions, a.states)
 	x.noteOutcome(a.transitions, a.states)
+	if a.counted != nil {
+		x.counted, x.weight = true, *a.counted
+	}
 	if err := r.enter(ctx, x); err != nil {
 		return err
 	}
 	begun := time.Now()
 	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: begun.Add(-r.lease.length), Seq: a.row.Seq, Crashes: a.crashes})
 	if err != nil {
+		x.counted = x.counted && a.counted == nil // the caller gives it back
 		r.ended(x)
 		close(x.done)
 		return err

@@ -68,13 +68,26 @@ func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
 	if problem := r.allUnchanged(p.defs); problem != nil {
 		return nil, problem
 	}
+	_, _, nested := enclose(ctx, "")
+	if !nested { // the task that started it waits for it
+		begin, err := r.admit(opts.Principal, len(tree.Tasks))
+		if err != nil {
+			return nil, err
+		}
+		if !begin {
+			return p.enqueue(ctx)
+		}
+	}
 	now := time.Now()
 	row, err := r.newRow(tree, inputs, opts, now)
 	if err != nil {
+		r.giveUpSlot(!nested, len(tree.Tasks))
 		return nil, err
 	}
 	x := newRun(r, row, tree, inputs, nil)
+	x.counted, x.weight = !nested, len(tree.Tasks)
 	if err := r.enter(ctx, x); err != nil {
+		r.giveUpSlot(!nested, len(tree.Tasks))
 		return nil, err
 	}
 	begun := time.Now()
@@ -162,6 +175,10 @@ func (r *Engine) enter(ctx context.Context, x *run) error {
 		return stillGoing(x.row.ID)
 	}
 	r.live[x.row.ID] = x
+	if !x.nested && !x.counted {
+		x.counted, x.weight = true, len(x.tree.Tasks)
+		r.queue.take(x.weight)
+	}
 	if own := r.principals.Enter(x.row.Principal); own != nil {
 		x.shares.principal = limit.NewShare(own, x.row.Principal, x.inbox.grant)
 	}
@@ -190,8 +207,12 @@ func (r *Engine) drive(ctx context.Context, x *run) {
 // ended removes a run from the live runs.
 func (r *Engine) ended(x *run) {
 	r.mu.Lock()
+	defer r.beginQueued()
 	defer r.mu.Unlock()
 	delete(r.live, x.row.ID)
+	if x.counted {
+		r.queue.give(x.weight)
+	}
 	r.principals.Leave(x.row.Principal)
 	r.checkIdle()
 }

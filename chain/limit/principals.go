@@ -28,7 +28,7 @@ type principal struct {
 // NewPrincipals returns the limiters of all principals, or nil if the limits
 // are zero.
 func NewPrincipals(limits policy.PrincipalLimits) *Principals {
-	if limits == (policy.PrincipalLimits{}) {
+	if limits.MaxParallel == 0 && limits.PerSecond == 0 {
 		return nil
 	}
 	return &Principals{limits: limits, by: map[string]*principal{}, tidyAt: keepPrincipals}

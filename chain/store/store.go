@@ -55,6 +55,10 @@ type Store interface {
 	// was last seen before the given time. Runs whose parent has not ended are left
 	// out. It does not create a store that does not exist.
 	Free(ctx context.Context, unseenSince time.Time, limit int) ([]string, error)
+	// Queued returns the ids of queued runs: the oldest of each principal, then
+	// the second of each, and so on. It does not create a store that does not
+	// exist.
+	Queued(ctx context.Context, limit int) ([]string, error)
 	// Held returns the epochs of the runs in progress of an owner, by id.
 	Held(ctx context.Context, owner string) (map[string]int64, error)
 	// Wake makes a run in progress that has no owner due at once. Any other run

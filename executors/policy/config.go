@@ -169,6 +169,10 @@ type Limits struct {
 	FileBytes int64 `yaml:"file_bytes,omitempty"`
 	// MaxParallel limits the tasks in flight in the process.
 	MaxParallel int `yaml:"max_parallel,omitempty"`
+	// MaxLive limits the runs in progress in the process; 1,000 by default. Others
+	// are queued: MaxQueued limits those; 20,000 by default.
+	MaxLive   int `yaml:"max_live,omitempty"`
+	MaxQueued int `yaml:"max_queued,omitempty"`
 	// Principal limits each principal.
 	Principal PrincipalLimits `yaml:"principal,omitempty"`
 	// Executors limits single executors, by id.
@@ -182,6 +186,8 @@ type PrincipalLimits struct {
 	MaxParallel int `yaml:"max_parallel,omitempty"`
 	// PerSecond is how many of them may start in a second.
 	PerSecond float64 `yaml:"per_second,omitempty"`
+	// MaxQueued limits its runs that wait to begin.
+	MaxQueued int `yaml:"max_queued,omitempty"`
 }
 
 // ExecutorLimits limit one executor. Zero means the default.

@@ -24,6 +24,9 @@ func (p *Policy) checkLimits(bad *problems) {
 	check("output_bytes", l.OutputBytes)
 	check("file_bytes", l.FileBytes)
 	check("max_parallel", int64(l.MaxParallel))
+	check("max_live", int64(l.MaxLive))
+	check("max_queued", int64(l.MaxQueued))
+	check("principal.max_queued", int64(l.Principal.MaxQueued))
 	check("principal.max_parallel", int64(l.Principal.MaxParallel))
 	pace("principal.per_second", l.Principal.PerSecond)
 	for _, id := range sortedKeys(l.Executors) {
@@ -46,6 +49,9 @@ func (p *Policy) describeLimits() string {
 	add("output_bytes", l.OutputBytes, l.OutputBytes != 0)
 	add("file_bytes", l.FileBytes, l.FileBytes != 0)
 	add("max_parallel", l.MaxParallel, l.MaxParallel != 0)
+	add("max_live", l.MaxLive, l.MaxLive != 0)
+	add("max_queued", l.MaxQueued, l.MaxQueued != 0)
+	add("principal.max_queued", l.Principal.MaxQueued, l.Principal.MaxQueued != 0)
 	add("principal.max_parallel", l.Principal.MaxParallel, l.Principal.MaxParallel != 0)
 	add("principal.per_second", l.Principal.PerSecond, l.Principal.PerSecond != 0)
 	for _, id := range sortedKeys(l.Executors) {

@@ -68,7 +68,7 @@ func (s *Server) watchResource(ctx context.Context, feed *Feed, uri string, meta
 	announcement = slices.Concat([]byte("{"), announcement, []byte("}"))
 	return feed.watch(ctx, uri, func(ctx context.Context) {
 		state := s.set.TaskState(ctx, id, task)
-		if state != tools.StatusPending && state != tools.StatusInProgress {
+		if state != tools.StatusQueued && state != tools.StatusPending && state != tools.StatusInProgress {
 			state = "" // it has ended: that is announced once
 		}
 		s.follow(ctx, id, false, false, func() {

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"a batch of an earlier epoch is lost", epochs},
 		{"a run is released, and is free when it is due", release},
 		{"runs of an owner that is gone are free", free},
+		{"queued runs are claimed in turns", queued},
 		{"several writers share a run", shared},
 		{"lists are paged, the newest first", list},
 		{"cancel requests reach the owner once", cancels},

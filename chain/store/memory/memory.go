@@ -68,7 +68,9 @@ type record struct {
 }
 
 // ended reports whether no process drives the run any more.
-func ended(status string) bool { return status != "pending" && status != "in_progress" }
+func ended(status string) bool {
+	return status != "pending" && status != "in_progress" && status != "queued"
+}
 
 // Create adds a run.
 func (s *Store) Create(_ context.Context, run *store.Run) (*store.Run, error) {
@@ -82,7 +84,9 @@ func (s *Store) Create(_ context.Context, run *store.Run) (*store.Run, error) {
 			return s.copyOf(old), nil
 		}
 	}
-	s.owners[run.Owner] = time.Now()
+	if run.Owner != "" {
+		s.owners[run.Owner] = time.Now()
+	}
 	s.add(run)
 	return nil, nil
 }
@@ -218,7 +222,7 @@ func (s *Store) Free(_ context.Context, unseenSince time.Time, limit int) ([]str
 	var list []string
 	for e := s.order.Front(); e != nil && len(list) < limit; e = e.Next() {
 		r := &e.Value.(*record).run
-		if parent := s.runs[r.Parent]; ended(r.Status) || parent != nil && !ended(parent.run.Status) {
+		if parent := s.runs[r.Parent]; ended(r.Status) || r.Status == "queued" || parent != nil && !ended(parent.run.Status) {
 			continue
 		}
 		if r.Owner == "" && (!r.Wake.After(now) || s.asked(e.Value.(*record))) || r.Owner != "" && !strings.HasPrefix(r.Owner, store.Elsewhere) && s.owners[r.Owner].Before(unseenSince) {

@@ -17,6 +17,8 @@ var (
 	claimSQL string
 	//go:embed statements/free.sql
 	freeSQL string
+	//go:embed statements/queued.sql
+	queuedSQL string
 )
 
 func queueBeat(b *pgx.Batch, owner string) {
@@ -71,6 +73,19 @@ func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) (lis
 	unseen := time.Since(unseenSince).Seconds()
 	err = s.asking(ctx, "looking for runs that no process drives in", func(pool *pgxpool.Pool) error {
 		rows, err := pool.Query(ctx, freeSQL, unseen, int64(limit), store.Elsewhere+"%")
+		if err != nil {
+			return err
+		}
+		list, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return list, err
+}
+
+// Queued returns queued runs.
+func (s *Store) Queued(ctx context.Context, limit int) (list []string, err error) {
+	err = s.asking(ctx, "looking for queued runs in", func(pool *pgxpool.Pool) error {
+		rows, err := pool.Query(ctx, queuedSQL, int64(limit))
 		if err != nil {
 			return err
 		}

@@ -88,6 +88,22 @@ func unlikely(unseenSince time.Time) int64 {
 
 // Free returns runs that no process drives.
 func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) ([]string, error) {
+	return s.ids(ctx, "looking for runs that no process drives", `select r.id from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key
+		where r.completed_at = 0 and r.status <> 'queued' and not exists (select 1 from runs p where p.id = t.parent and p.completed_at = 0)
+			and case when r.owner = '' then r.wake_at <= ?1
+				or exists (select 1 from answers a where a.run = r.id and not a.taken) or exists (select 1 from cancels c where c.run = r.id)
+			else r.owner not like ?3 and coalesce(o.beat_at, 0) not between ?2 and ?5 end
+		order by r.key limit ?4`, time.Now().UnixNano(), unseenSince.UnixNano(), store.Elsewhere+"%", limit, unlikely(unseenSince))
+}
+
+// Queued returns queued runs.
+func (s *Store) Queued(ctx context.Context, limit int) ([]string, error) {
+	return s.ids(ctx, "looking for queued runs", `select id from runs where completed_at = 0 and owner = '' and status = 'queued'
+		order by row_number() over (partition by principal order by key), key limit ?`, limit)
+}
+
+// ids returns the ids that a query finds, if there is a store.
+func (s *Store) ids(ctx context.Context, what, query string, args ...any) ([]string, error) {
 	if !s.opening.Load() {
 		if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
@@ -97,26 +113,21 @@ func (s *Store) Free(ctx context.Context, unseenSince time.Time, limit int) ([]s
 	if err != nil {
 		return nil, err
 	}
-	rows, err := db.QueryContext(ctx, `select r.id from runs r left join owners o on o.id = r.owner left join trees t on t.run = r.key
-		where r.completed_at = 0 and not exists (select 1 from runs p where p.id = t.parent and p.completed_at = 0)
-			and case when r.owner = '' then r.wake_at <= ?1
-				or exists (select 1 from answers a where a.run = r.id and not a.taken) or exists (select 1 from cancels c where c.run = r.id)
-			else r.owner not like ?3 and coalesce(o.beat_at, 0) not between ?2 and ?5 end
-		order by r.key limit ?4`, time.Now().UnixNano(), unseenSince.UnixNano(), store.Elsewhere+"%", limit, unlikely(unseenSince))
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("looking for runs that no process drives: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer rows.Close()
 	var list []string
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("looking for runs that no process drives: %w", err)
+			return nil, fmt.Errorf("%s: %w", what, err)
 		}
 		list = append(list, id)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("looking for runs that no process drives: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return list, nil
 }

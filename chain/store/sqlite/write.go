@@ -86,8 +86,10 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 				return err
 			}
 		}
-		if err := w.beat(run.Owner); err != nil {
-			return err
+		if run.Owner != "" {
+			if err := w.beat(run.Owner); err != nil {
+				return err
+			}
 		}
 		return w.insert(run)
 	})
