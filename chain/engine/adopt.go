@@ -109,7 +109,7 @@ func (r *Engine) adoptFree(ctx context.Context) {
 	r.mu.Unlock()
 	maps.DeleteFunc(r.adopt.refused, func(id string, _ time.Time) bool { return !slices.Contains(ids, id) }) // others took them
 	for _, id := range ids {
-		if ctx.Err() != nil || !r.hasRoom() {
+		if ctx.Err() != nil || !r.canAdopt() {
 			return
 		}
 		err := r.adoptRun(ctx, id)

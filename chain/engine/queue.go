@@ -275,17 +275,14 @@ func (r *Engine) unqueue(id string) {
 	r.queue.remove(id)
 }
 
-func (r *Engine) isClosing() bool {
+// canAdopt reports whether this process can continue another run that has begun
+// before. There is room beyond the limit for those, or queued runs would always be
+// first.
+func (r *Engine) canAdopt() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.closing
-}
-
-// hasRoom reports whether another run can begin.
-func (r *Engine) hasRoom() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.queue.live < r.queue.maxLive && r.queue.tasks < mostTasks
+	most := r.queue.maxLive
+	return r.queue.live <= most+most/4 && r.queue.tasks <= mostTasks+mostTasks/4
 }
 
 // adoptQueued begins runs that were queued elsewhere, if none of this process
@@ -308,7 +305,7 @@ func (r *Engine) adoptQueued(ctx context.Context) {
 		return
 	}
 	for _, id := range ids {
-		if ctx.Err() != nil || !r.hasRoom() {
+		if ctx.Err() != nil {
 			return
 		}
 		if r.queuedHere(id) != nil {
