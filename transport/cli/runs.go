@@ -22,7 +22,7 @@ func (c *runsCmd) takes() []*param {
 	return []*param{
 		arg("id", &c.ID, "A run's id; without it, all runs are listed.").optional().offering(runIDs),
 		flag("json", &c.JSON, "", "Print JSON."),
-		flag("status", &c.Status, "STATUS", "List only runs in this state.").oneOf("queued", "pending", "in_progress", "completed", "failed", "cancelled"),
+		flag("status", &c.Status, "STATUS", "List only runs in this state.").oneOf("queued", "in_progress", "completed", "failed", "cancelled"),
 		flag("limit", &c.Limit, "N", "Maximum number of runs to list (100 at most).").initially("20"),
 	}
 }

@@ -33,7 +33,7 @@ func (w *writer) purgeSome() (removed bool, err error) {
 	clean := work{apply: func(w *writer) error {
 		removed = false
 		rows, err := w.conn.QueryContext(ctx, `delete from runs where key in (
-			select key from runs where completed_at between 1 and ? order by key limit ?) returning key, id`, oldest, purgeRuns)
+			select key from runs where status not in ('pending', 'in_progress', 'queued') and completed_at <= ? order by key limit ?) returning key, id`, oldest, purgeRuns)
 		if err != nil {
 			return err
 		}
