@@ -82,7 +82,7 @@ func (s *Set) taskIDs(ctx context.Context, run string) []string {
 		return nil
 	}
 	var ids []string
-	for _, task := range view.Tasks {
+	for _, task := range view.All() {
 		ids = append(ids, task.ID)
 	}
 	return ids

@@ -49,12 +49,11 @@ func (w *wanted) all(view *chain.RunView) bool {
 		return false
 	}
 	sum := view.OutputsSize
-	for i := range view.Tasks {
-		task := &view.Tasks[i]
+	for _, task := range view.All() {
 		if task.Size == 0 && task.Result == nil {
 			continue
 		}
-		if sum += len(task.Result); task.Result == nil || sum > MaxResult || !w.shows(view, task) || w.limit >= 0 && len(task.Result) > w.limit {
+		if sum += len(task.Result); task.Result == nil || sum > MaxResult || !w.shows(view, &task) || w.limit >= 0 && len(task.Result) > w.limit {
 			return false
 		}
 	}

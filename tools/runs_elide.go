@@ -78,6 +78,7 @@ type shownRun struct {
 	chain.RunView
 	CutOutputs map[string]*cut `json:"truncated_outputs,omitempty"`
 	Tasks      []*shownTask    `json:"tasks"`
+	Handlers   []*shownTask    `json:"handlers,omitempty"`
 	Omitted    int             `json:"tasks_omitted,omitempty"`
 	Note       string          `json:"note,omitempty"`
 }
@@ -136,11 +137,16 @@ func (r *runs) shownAt(level int, view *chain.RunView, want *wanted, room int) (
 	run := &shownRun{RunView: *view}
 	outputs := run.takeOutputs()
 	var results []*piece
-	for i := range view.Tasks {
-		from := &view.Tasks[i]
+	run.Tasks = []*shownTask{}
+	for i := range len(view.Tasks) + len(view.Handlers) {
+		from := view.At(i)
 		task := &shownTask{TaskView: *from}
 		task.Result = nil
-		run.Tasks = append(run.Tasks, task)
+		if i < len(view.Tasks) {
+			run.Tasks = append(run.Tasks, task)
+		} else {
+			run.Handlers = append(run.Handlers, task)
+		}
 		total := max(from.Size, len(from.Result))
 		switch {
 		case total == 0:
@@ -290,7 +296,7 @@ func (run *shownRun) brief() (changed bool) {
 	for i := range run.OutputErrors {
 		text(&run.OutputErrors[i].Error)
 	}
-	for _, task := range run.Tasks {
+	for _, task := range slices.Concat(run.Tasks, run.Handlers) {
 		changed = changed || task.StartedAt != nil || task.UserID != ""
 		task.StartedAt, task.CompletedAt, task.UserID = nil, nil, ""
 		text(&task.Error)
@@ -317,16 +323,17 @@ var weights = map[chain.State]int{chain.Failed: 5, chain.InProgress: 4, chain.Wa
 // fewer leaves out the tasks that don't fit into room: those that completed
 // first. The others keep their order.
 func (run *shownRun) fewer(room int) error {
-	order := make([]int, len(run.Tasks))
+	all, tasks := slices.Concat(run.Tasks, run.Handlers), len(run.Tasks)
+	order := make([]int, len(all))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(weights[run.Tasks[b].Status], weights[run.Tasks[a].Status])
+		return cmp.Compare(weights[all[b].Status], weights[all[a].Status])
 	})
 	kept := make([]bool, len(order))
 	for _, i := range order {
-		raw, err := plainjson.Marshal(run.Tasks[i])
+		raw, err := plainjson.Marshal(all[i])
 		if err != nil {
 			return err
 		}
@@ -335,13 +342,16 @@ func (run *shownRun) fewer(room int) error {
 		}
 		kept[i] = true
 	}
-	all := run.Tasks
-	run.Tasks = []*shownTask{}
+	run.Tasks, run.Handlers = []*shownTask{}, nil
 	for i, task := range all {
-		if kept[i] {
+		switch {
+		case !kept[i]:
+			run.Omitted++
+		case i < tasks:
 			run.Tasks = append(run.Tasks, task)
+		default:
+			run.Handlers = append(run.Handlers, task)
 		}
 	}
-	run.Omitted = len(all) - len(run.Tasks)
 	return nil
 }

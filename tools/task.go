@@ -195,8 +195,8 @@ func (s *Set) taskOf(ctx context.Context, view *chain.RunView) (*Task, *executor
 		Created: view.CreatedAt, Updated: view.CreatedAt,
 	}
 	if !view.Status.Ended() {
-		for i := range view.Tasks {
-			for _, at := range []*time.Time{view.Tasks[i].StartedAt, view.Tasks[i].CompletedAt} {
+		for _, each := range view.All() {
+			for _, at := range []*time.Time{each.StartedAt, each.CompletedAt} {
 				if at != nil && at.After(task.Updated) {
 					task.Updated = *at
 				}

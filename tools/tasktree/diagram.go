@@ -9,12 +9,21 @@ import (
 
 // Mermaid returns a tree as a Mermaid flowchart. A task is a box; with a
 // condition it is a diamond, and with for_each a double box. An arrow is a
-// required dependency; a dotted one is a dependency that may end in any state.
+// required dependency; a dotted one is a dependency that may end in any state. Each
+// list of handlers has a frame.
 func Mermaid(tree *chain.Tree) string {
 	var b strings.Builder
 	b.WriteString("flowchart TD\n")
+	list := ""
 	for i := range tree.Tasks {
 		task := &tree.Tasks[i]
+		if task.Handler != list {
+			if list != "" {
+				b.WriteString("  end\n")
+			}
+			list = task.Handler
+			fmt.Fprintf(&b, "  subgraph %s\n", list)
+		}
 		left, right := `["`, `"]`
 		switch {
 		case task.When != nil:
@@ -27,6 +36,9 @@ func Mermaid(tree *chain.Tree) string {
 			label += "<br/>" + quoted(task.Executor)
 		}
 		fmt.Fprintf(&b, "  t%d%s%s%s\n", i+1, left, label, right)
+	}
+	if list != "" {
+		b.WriteString("  end\n")
 	}
 	for i := range tree.Tasks {
 		for _, dep := range tree.Tasks[i].Dependencies {

@@ -22,7 +22,8 @@ import (
 const named = 500
 
 // follow shows the progress of a run until it ends, and returns the run with
-// whole results. An interrupt cancels the run and waits until it has stopped.
+// whole results. An interrupt cancels the run and waits until it has stopped, and
+// its handlers have run.
 func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	show := newProgress(s.err)
 	reading, stop := context.WithCancel(s.ctx)
@@ -59,8 +60,12 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	}
 	fmt.Fprintln(s.err, "interrupted: cancelling the run (press Ctrl-C again to quit now)")
 	after := context.WithoutCancel(s.ctx)
-	if _, err := p.runner.Cancel(after, id, "", ""); err != nil {
+	if view, err = p.runner.Cancel(after, id, "", ""); err != nil {
 		return nil, fmt.Errorf("cancelling the run: %w", err)
+	}
+	if view.Outcome == chain.Cancelled {
+		fmt.Fprintln(s.err, "running on_cancel and on_exit of the tree")
+		return p.runner.Wait(after, id, "")
 	}
 	ending, done := context.WithTimeout(after, p.config.Grace+time.Second)
 	defer done()
@@ -69,11 +74,14 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 
 // running returns the names of the tasks that are running.
 func running(ctx context.Context, p *program, id string, counts chain.Counts) []string {
-	total := 0
-	for _, n := range counts {
+	total, ended := 0, 0
+	for state, n := range counts {
 		total += n
+		if state.Ended() {
+			ended += n
+		}
 	}
-	if total > named || counts[chain.InProgress] == 0 {
+	if total > named || counts[chain.InProgress] == 0 && ended < total { // else handlers may run
 		return nil
 	}
 	view, err := p.runner.Get(ctx, id, "", chain.ResultsUpTo(0))
@@ -81,9 +89,9 @@ func running(ctx context.Context, p *program, id string, counts chain.Counts) []
 		return nil
 	}
 	var names []string
-	for i := range view.Tasks {
-		if view.Tasks[i].Status == chain.InProgress {
-			names = append(names, label(&view.Tasks[i]))
+	for _, task := range view.All() {
+		if task.Status == chain.InProgress {
+			names = append(names, label(&task))
 		}
 	}
 	return names
@@ -136,6 +144,9 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	}
 	fmt.Fprintf(w, "run %s%s: %s %s (%s)\n", view.RunID, name, how,
 		took(time.Duration(view.DurationMS*float64(time.Millisecond))), inWords(view.Counts))
+	if view.Outcome != "" {
+		fmt.Fprintf(w, "its tasks have ended (%s); its handlers run\n", view.Outcome)
+	}
 	if view.ParentRun != "" {
 		fmt.Fprintf(w, "part of run %s\n", view.ParentRun)
 	}

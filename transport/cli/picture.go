@@ -53,12 +53,48 @@ func draw(w io.Writer, view *chain.RunView, after map[string][]string) error {
 		roots = append(roots, byID[task.ID])
 	}
 	p := painter{w: w, limit: width(w)}
+	lists := handlerLists(view, after)
 	p.columns(roots, 1)
+	for _, list := range lists {
+		p.columns(list.nodes, 1)
+	}
 	p.level(roots, "")
 	if hidden > 0 {
 		p.line(fmt.Sprintf("   … and %s that completed", plural(hidden, "more task")))
 	}
+	for _, list := range lists {
+		p.line(list.name)
+		p.level(list.nodes, "")
+	}
 	return p.err
+}
+
+// handlerList is a list of handlers in a drawing.
+type handlerList struct {
+	name  string
+	nodes []*pictured
+}
+
+// handlerLists returns the handlers by list, without the lists of other outcomes.
+func handlerLists(view *chain.RunView, after map[string][]string) (lists []handlerList) {
+	byID := map[string]*pictured{}
+	for i := range view.Handlers {
+		task := &view.Handlers[i]
+		byID[task.ID] = &pictured{task: task, after: after[task.ID]}
+		if task.Reason == chain.ReasonOutcome {
+			continue
+		}
+		if len(lists) == 0 || lists[len(lists)-1].name != task.Handler {
+			lists = append(lists, handlerList{name: task.Handler})
+		}
+		if parent := byID[task.ParentID]; parent != nil {
+			parent.under = append(parent.under, byID[task.ID])
+			continue
+		}
+		last := &lists[len(lists)-1]
+		last.nodes = append(last.nodes, byID[task.ID])
+	}
+	return lists
 }
 
 // ownName returns a task's name, or "" if it equals the id or the executor.

@@ -24,8 +24,11 @@ func drawTree(w io.Writer, tree *chain.Tree) error {
 			break
 		}
 		task := &tree.Tasks[i]
+		if i > 0 && task.Handler != tree.Tasks[i-1].Handler || i == 0 && task.Handler != "" {
+			p.line(task.Handler)
+		}
 		lead := "├─ "
-		if i == len(tree.Tasks)-1 {
+		if i == len(tree.Tasks)-1 || tree.Tasks[i+1].Handler != task.Handler {
 			lead = "└─ "
 		}
 		p.plain(lead + padded(shorten.Line(task.ID, p.name), p.name) + "  " + padded(task.Executor, executor) + manner(tree, task))

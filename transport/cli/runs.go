@@ -86,7 +86,7 @@ func (c *runsCmd) list(s *session, p *program) error {
 			name = run.Kind
 		}
 		lasted := time.Duration(run.DurationMS * float64(time.Millisecond))
-		t.add(run.RunID, string(run.Status), run.CreatedAt.Local().Format("01-02 15:04"), took(lasted), name, whoDrives(run.Status, run.Owner))
+		t.add(run.RunID, statusOf(&run), run.CreatedAt.Local().Format("01-02 15:04"), took(lasted), name, whoDrives(run.Status, run.Owner))
 	}
 	if err := t.write(s.out); err != nil {
 		return err
@@ -95,6 +95,14 @@ func (c *runsCmd) list(s *session, p *program) error {
 		fmt.Fprintf(s.err, "older runs are not shown; raise --limit\n")
 	}
 	return nil
+}
+
+// statusOf returns the status of a run, and says if a handler failed.
+func statusOf(run *chain.RunSummary) string {
+	if run.Warning != "" {
+		return string(run.Status) + ", with a warning"
+	}
+	return string(run.Status)
 }
 
 // listedRun is a run in a list, with its owner.
@@ -162,6 +170,9 @@ func (c *cancelCmd) Run(s *session) error {
 		err = s.printJSON(res.Result)
 	default:
 		fmt.Fprintf(s.out, "run %s: %s\n", c.ID, res.Status)
+		for _, warning := range res.Warnings {
+			fmt.Fprintf(s.err, "warning: %s\n", atTerminal(warning))
+		}
 	}
 	return finishing(s, p, err)
 }
