@@ -83,7 +83,7 @@ func (r *Engine) cancelHere(ctx context.Context, x *run, task int) (warning stri
 	select {
 	case <-w.done:
 		if task < 0 && len(w.unstopped) == 0 && !r.awaitHandlers(ctx, x) {
-			return handlersGoOn, true
+			return HandlersGoOn, true
 		}
 	case <-x.done:
 		w.unstopped = x.unstopped
@@ -108,7 +108,7 @@ func (r *Engine) awaitEnd(ctx context.Context, runID, principal string, ended fu
 		}
 		if !retry.Sleep(limit, progressEvery) {
 			if err == nil && v.Outcome == chain.Cancelled {
-				return handlersGoOn
+				return HandlersGoOn
 			}
 			return fmt.Sprintf("asked to stop, but still running after %s", r.opts.Grace)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/expr"
 	"github.com/chainwright/chainwright/chain/internal/step"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
@@ -77,6 +78,23 @@ func (x *run) startHandlers(all *chain.Outputs, failed []any) {
 		_, _, end.outputs = x.verdict(all)
 	}
 	x.outcome = end
+	x.results.run = x.facts(end, failed)
+	x.recordOutcome(end)
+	x.plan.Handle(end.status)
+	x.follow(errStopped)
+	if x.skipHandlers {
+		x.halt(errCancelled)
+	}
+}
+
+// recordOutcome records how the tasks ended.
+func (x *run) recordOutcome(end *outcome) {
+	x.record(store.Transition{Task: -1, State: string(chain.InProgress), At: end.at, Problem: end.problem,
+		Skip: &store.Skip{Outcome: string(end.status)}, Result: end.outputs, Size: len(end.outputs)})
+}
+
+// facts returns what handlers read of the end of the tasks.
+func (x *run) facts(end *outcome, failed []any) map[string]any {
 	facts := step.Ended{RunID: x.row.ID, Name: x.row.Name, Status: end.status, StartedAt: x.row.CreatedAt, EndedAt: end.at, Failed: failed}
 	if end.problem != nil {
 		facts.Error, facts.ErrorType = end.problem.Message, end.problem.Type
@@ -87,14 +105,7 @@ func (x *run) startHandlers(all *chain.Outputs, failed []any) {
 			x.engine.opts.Log.Error().Err(err).Str("run_id", x.row.ID).Msg("the recorded outputs of a run can't be read")
 		}
 	}
-	x.results.run = facts.Facts()
-	x.record(store.Transition{Task: -1, State: string(chain.InProgress), At: end.at, Problem: end.problem,
-		Skip: &store.Skip{Outcome: string(end.status)}, Result: end.outputs, Size: len(end.outputs)})
-	x.plan.Handle(end.status)
-	x.follow(errStopped)
-	if x.skipHandlers {
-		x.halt(errCancelled)
-	}
+	return facts.Facts()
 }
 
 // endHandlers records the end of a run whose handlers have ended. They do not
@@ -118,8 +129,8 @@ func (x *run) handlerWarning() string {
 	for i := x.tree.Main(); i < len(x.tree.Tasks); i++ {
 		t := &x.tree.Tasks[i]
 		message := ""
-		if err := x.results.failure(i); err != nil {
-			message = err.Message
+		if x.plan.State(i) == chain.Failed {
+			message = x.results.failure(t.ID)
 		}
 		if text := handlerWarning(t.ID, t.Handler, x.plan.State(i), message); text != "" {
 			return text
@@ -146,12 +157,14 @@ func handlerWarning(id, list string, state chain.State, message string) string {
 	return text
 }
 
-// failure returns the error of a task that has ended.
-func (r *results) failure(task int) *executors.Error {
-	at := &r.tasks[task]
-	at.mu.Lock()
-	defer at.mu.Unlock()
-	return at.err
+// failure returns the error of a task that has failed, as text.
+func (r *results) failure(id string) string {
+	seen, err := r.read(expr.Ref{Task: id, StatusOnly: true})
+	if err != nil {
+		return ""
+	}
+	text, _ := seen["error"].(string)
+	return text
 }
 
 // keepForHandlers keeps the results that handlers read until the end of the run.
@@ -209,8 +222,8 @@ func (x *run) noteOutcome(list []store.Transition, states []chain.State) {
 	}
 }
 
-// handlersGoOn is the warning of a cancelled run whose handlers have not ended.
-const handlersGoOn = "the tasks have stopped; on_cancel and on_exit of the run still run: get_run shows them, and cancelling it again ends them"
+// HandlersGoOn is the warning of a cancelled run whose handlers have not ended.
+const HandlersGoOn = "the tasks have stopped; on_cancel and on_exit of the run still run: get_run shows them, and cancelling it again ends them"
 
 // awaitHandlers waits for the handlers of a cancelled run, for the grace period. It
 // reports whether the run has ended.

@@ -123,7 +123,10 @@ func (r *Engine) Permit(ctx context.Context, executor, principal string, nested 
 
 // Step is a run that is driven elsewhere, for the steps of it that this process
 // does. It may be used by several goroutines.
-type Step struct{ x *run }
+type Step struct {
+	x        *run
+	handlers handlersOf
+}
 
 // Open reads a run that is driven elsewhere. outermost is the run whose task
 // started it, directly or through others, or empty.
@@ -142,12 +145,13 @@ func (r *Engine) Open(ctx context.Context, runID, outermost string) (*Step, erro
 		x.tasks[i].attempts = left.attempts[i]
 	}
 	x.notePast(left)
+	x.noteOutcome(left.transitions, left.before)
 	x.elsewhere, x.outermost, x.nested = true, outermost, outermost != ""
 	if outermost == "" {
 		x.outermost = runID
 	}
 	x.base = context.WithValue(context.Background(), within{}, x.outermost)
-	return &Step{x}, nil
+	return &Step{x: x}, nil
 }
 
 // Row returns the run's record as it was when the run was opened.
@@ -167,6 +171,9 @@ func (s *Step) Since(task int) int64 { return s.x.tasks[task].past.since }
 
 // Refresh reads how the dependencies of a task have ended, for what it reads.
 func (s *Step) Refresh(ctx context.Context, task int) error {
+	if s.x.tree.Tasks[task].Handler != "" {
+		return s.refreshHandler(ctx)
+	}
 	for _, d := range s.x.tree.Tasks[task].Dependencies {
 		if s.x.progress.ended(d.Task) {
 			continue
@@ -291,7 +298,12 @@ func (s *Step) End(ctx context.Context, cancelled bool) *store.Batch {
 		x.plan.Cancel()
 	}
 	x.base = context.WithoutCancel(ctx)
-	x.recordEnd(x.outputs())
+	if x.earlier != nil {
+		x.outcome = x.earlier
+		x.endHandlers()
+	} else {
+		x.recordEnd(x.outputs())
+	}
 	r := &x.recorder
 	return &store.Batch{RunID: x.row.ID, Owner: x.row.Owner, Epoch: x.row.Epoch, Shared: true, Transitions: r.batch, Counts: x.progress.stored(),
 		Status: string(r.status), Problem: r.problem, CompletedAt: x.now}

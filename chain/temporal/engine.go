@@ -265,7 +265,7 @@ func (e *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 	}
 	var unstopped []int
 	if taskRef == "" {
-		unstopped, err = e.cancelRun(ctx, row)
+		unstopped, err = e.cancelAll(ctx, row)
 	} else {
 		var task int
 		if task, err = engine.TaskOf(row, taskRef); err != nil {
@@ -275,6 +275,8 @@ func (e *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 	}
 	var warning string
 	switch {
+	case errors.Is(err, errHandlers):
+		warning = engine.HandlersGoOn
 	case err != nil && ctx.Err() != nil:
 		warning = "the cancelled tasks were asked to stop; the call ended before they did"
 	case err != nil:
@@ -315,8 +317,12 @@ func (e *Engine) cancelRun(ctx context.Context, row *store.Run) (unstopped []int
 
 // cancelTasks cancels a task with those grouped under it.
 func (e *Engine) cancelTasks(ctx context.Context, row *store.Run, task int) (unstopped []int, err error) {
+	return e.cancelThese(ctx, row, engine.Grouped(row, task))
+}
+
+func (e *Engine) cancelThese(ctx context.Context, row *store.Run, tasks []int) (unstopped []int, err error) {
 	handle, err := e.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: row.ID, UpdateName: updateCancel, Args: []any{engine.Grouped(row, task)}, WaitForStage: client.WorkflowUpdateStageCompleted,
+		WorkflowID: row.ID, UpdateName: updateCancel, Args: []any{tasks}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
 		return nil, err

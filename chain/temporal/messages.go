@@ -18,6 +18,7 @@ const (
 	activitySettle  = "SettleTask"
 	activityCollect = "CollectElements"
 	activityEnd     = "EndRun"
+	activityOutcome = "EndTasks"
 	activityAnswer  = "TakeAnswer"
 	updateCancel    = "cancel"
 	signalAnswer    = "answer"
@@ -136,7 +137,7 @@ type CollectInput struct {
 	Cause   string `json:"cause,omitempty"` // why it was stopped
 }
 
-// EndInput is the input of EndRun.
+// EndInput is the input of EndRun, and of EndTasks.
 type EndInput struct {
 	Target
 	Cancelled bool `json:"cancelled,omitempty"`
@@ -147,6 +148,8 @@ type skeleton struct {
 	OnFailure   string         `json:"f"`
 	MaxParallel int            `json:"m"`
 	Tasks       []skeletonTask `json:"t"`
+	// Outcome is how the tasks have ended, if the handlers have started.
+	Outcome chain.State `json:"o,omitempty"`
 }
 
 type skeletonTask struct {
@@ -157,6 +160,7 @@ type skeletonTask struct {
 	MaxParallel  int           `json:"m,omitempty"`
 	Limit        time.Duration `json:"l"` // of one attempt
 	Group        string        `json:"g,omitempty"`
+	Handler      string        `json:"h,omitempty"` // the list of handlers that it is in
 	State        chain.State   `json:"s,omitempty"` // empty: pending
 	Before       int           `json:"b,omitempty"`
 	Made         int           `json:"n,omitempty"`

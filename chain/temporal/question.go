@@ -103,7 +103,7 @@ func (a *activities) ask(ctx context.Context, s *session, in *TaskInput, begin s
 	if err != nil {
 		return TaskOutcome{}, err
 	}
-	seq, err := a.appendCounts(ctx, in, countsOf(len(s.Row().Tasks), list, []store.Transition{begin}), begin)
+	seq, err := a.appendCounts(ctx, in, countsOf(s.Row().Tasks, list, []store.Transition{begin}), begin)
 	return TaskOutcome{State: chain.Waiting, After: seq, Until: q.Until}, err
 }
 

@@ -35,11 +35,11 @@ func (a *activities) LoadRun(ctx context.Context, in Target) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape := skeleton{OnFailure: row.OnFailure, MaxParallel: row.MaxParallel, Tasks: make([]skeletonTask, len(s.Tree().Tasks))}
+	shape := skeleton{Outcome: s.TasksEnded(), OnFailure: row.OnFailure, MaxParallel: row.MaxParallel, Tasks: make([]skeletonTask, len(s.Tree().Tasks))}
 	for i := range s.Tree().Tasks {
 		t, at := &s.Tree().Tasks[i], &shape.Tasks[i]
 		at.Priority, at.AllowFailure, at.ForEach, at.MaxParallel = t.Priority, t.AllowFailure, t.ForEach != nil, t.MaxParallel
-		at.Limit, at.Group = s.Limit(i), groupOf(t.Executor)
+		at.Limit, at.Group, at.Handler = s.Limit(i), groupOf(t.Executor), t.Handler
 		for _, d := range t.Dependencies {
 			code := 2 * d.Task
 			if d.Required {
@@ -191,7 +191,7 @@ func (a *activities) RecordChanges(ctx context.Context, in RecordInput) error {
 		}
 		b.Transitions = append(b.Transitions, t)
 	}
-	b.Counts = countsOf(len(row.Tasks), list, b.Transitions)
+	b.Counts = countsOf(row.Tasks, list, b.Transitions)
 	err = a.local.Append(b)
 	if engine.Lost(err) && !isChanged(err) {
 		return lostError(err)
@@ -199,9 +199,10 @@ func (a *activities) RecordChanges(ctx context.Context, in RecordInput) error {
 	return err
 }
 
-// countsOf returns the numbers of tasks by state after the given transitions.
-func countsOf(tasks int, lists ...[]store.Transition) map[string]int {
-	states := make([]string, tasks)
+// countsOf returns the numbers of tasks by state after the given transitions,
+// without handlers.
+func countsOf(tasks []store.Task, lists ...[]store.Transition) map[string]int {
+	states := make([]string, len(tasks))
 	for _, list := range lists {
 		for i := range list {
 			if t := &list[i]; t.Task >= 0 && t.Element == 0 {
@@ -210,8 +211,11 @@ func countsOf(tasks int, lists ...[]store.Transition) map[string]int {
 		}
 	}
 	counts := map[string]int{}
-	for _, state := range states {
-		if state == "" {
+	for i, state := range states {
+		switch {
+		case tasks[i].Handler != "":
+			continue
+		case state == "":
 			state = string(chain.Pending)
 		}
 		counts[state]++

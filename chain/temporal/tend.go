@@ -51,7 +51,7 @@ func (e *Engine) passOn(ctx context.Context) {
 			switch {
 			case err != nil || chain.State(row.Status).Ended():
 			case c.Task < 0:
-				_, err = e.cancelRun(ctx, row)
+				_, err = e.cancelAll(ctx, row)
 			default:
 				_, err = e.cancelTasks(ctx, row, c.Task)
 			}

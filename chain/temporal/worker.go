@@ -93,7 +93,7 @@ func (e *Engine) startWorkers() error {
 func register(w worker.Registry, a *activities) {
 	for name, fn := range map[string]any{
 		activityExecute: a.ExecuteTask, activityLoad: a.LoadRun, activityRecord: a.RecordChanges, activitySettle: a.SettleTask,
-		activityCollect: a.CollectElements, activityEnd: a.EndRun, activityAnswer: a.TakeAnswer,
+		activityCollect: a.CollectElements, activityEnd: a.EndRun, activityOutcome: a.EndTasks, activityAnswer: a.TakeAnswer,
 	} {
 		w.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}

@@ -59,6 +59,7 @@ type driver struct {
 	unstopped  []int
 	draining   bool
 	lost       error // the run has another owner, or can't be read
+	again      bool  // the run was cancelled when its handlers ran, in an earlier workflow
 	questions  map[int]*question
 	// Counts are written from time to time, for readers of lists.
 	countedAt       time.Time
@@ -81,7 +82,10 @@ func runTree(ctx workflow.Context, in RunInput) (*RunResult, error) {
 		return nil, err
 	}
 	d.listen(ctx)
-	if in.Cancelled {
+	switch {
+	case in.Cancelled && d.shape.Outcome != "":
+		d.again = true
+	case in.Cancelled:
 		d.halt(causeCancelled)
 	}
 	again, err := d.drive()
@@ -92,7 +96,7 @@ func runTree(ctx workflow.Context, in RunInput) (*RunResult, error) {
 	case err != nil:
 		return nil, err
 	case again:
-		in.Cancelled = d.halted == causeCancelled || ctx.Err() != nil
+		in.Cancelled = d.halted == causeCancelled || ctx.Err() != nil && !d.plan.Handling()
 		return nil, workflow.NewContinueAsNewError(ctx, workflowRun, in)
 	}
 	var status chain.State
@@ -134,7 +138,10 @@ func (d *driver) load() error {
 	for i := range d.shape.Tasks {
 		s := &d.shape.Tasks[i]
 		t := &d.tree.Tasks[i]
-		t.ID, t.Priority, t.AllowFailure, t.Parent = fmt.Sprintf("task_%d", i+1), s.Priority, s.AllowFailure, -1
+		t.ID, t.Priority, t.AllowFailure, t.Parent, t.Handler = fmt.Sprintf("task_%d", i+1), s.Priority, s.AllowFailure, -1, s.Handler
+		if s.Handler != "" {
+			d.tree.Handlers++
+		}
 		for _, at := range s.Dependencies {
 			t.Dependencies = append(t.Dependencies, chain.Dependency{Task: at / 2, Required: at%2 == 1})
 		}
@@ -197,11 +204,16 @@ func (d *driver) drive() (again bool, err error) {
 			return false, d.lost
 		case len(d.changes) > 0:
 			continue // they came while the others were recorded
-		case d.plan.Stopped() && d.halted == "":
+		case d.plan.Stopped() && d.halted == "" && !d.plan.Handling():
 			d.halt(causeStopped)
 			continue
 		}
 		d.collect()
+		if started, err := d.startHandlers(); err != nil {
+			return false, err
+		} else if started {
+			continue
+		}
 		if d.plan.Ended() && len(d.changes) == 0 {
 			return false, nil
 		}
@@ -247,7 +259,7 @@ func (d *driver) follow() {
 			d.changes = append(d.changes, Change{Task: c.Task, State: c.To, Reason: c.Reason, By: c.BlockedBy, Roots: c.Roots})
 		case c.To == chain.Cancelled:
 			cause := d.halted
-			if cause == "" && d.plan.Stopped() {
+			if cause == "" && d.plan.Stopped() && !d.plan.Handling() {
 				cause = causeStopped
 			} else if cause == "" {
 				cause = causeCancelled
@@ -290,11 +302,7 @@ func (d *driver) halt(cause string) {
 	d.halted = cause
 	d.plan.Cancel()
 	d.follow()
-	all := make([]int, len(d.tasks))
-	for i := range all {
-		all[i] = i
-	}
-	d.stop(all, cause)
+	d.stop(d.present(), cause)
 }
 
 // stop tells what is in flight of the given tasks to stop.
