@@ -20,6 +20,8 @@ type outcome struct {
 	at      time.Time
 	seq     int64 // of the record, if there is one
 	size    int   // of the recorded outputs
+	// current means that the run was not taken over or reopened since.
+	current bool
 }
 
 // conclude ends the run, or the part of it before the handlers, if that is what
@@ -217,7 +219,9 @@ func (x *run) noteOutcome(list []store.Transition, states []chain.State) {
 		case t.Task >= 0 && t.Task < main:
 			x.earlier = nil
 		case t.Task < 0 && t.Skip != nil && t.Skip.Outcome != "":
-			x.earlier = &outcome{status: chain.State(t.Skip.Outcome), problem: t.Problem, at: t.At, seq: t.Seq, size: t.Size}
+			x.earlier = &outcome{status: chain.State(t.Skip.Outcome), problem: t.Problem, at: t.At, seq: t.Seq, size: t.Size, current: true}
+		case t.Task < 0 && x.earlier != nil:
+			x.earlier.current = false
 		}
 	}
 }

@@ -19,27 +19,44 @@ type handlersOf struct {
 // TasksEnded returns how the tasks have ended, as the run was opened; empty: handlers
 // have not started.
 func (s *Step) TasksEnded() chain.State {
-	if s.x.earlier == nil {
+	if s.x.earlier == nil || !s.x.earlier.current {
 		return ""
 	}
 	return s.x.earlier.status
 }
 
 // EndTasks returns how a run has ended whose tasks all have, before its handlers,
-// and the batch that records it; nil if that is on record.
-func (s *Step) EndTasks(ctx context.Context, cancelled bool) (chain.State, *store.Batch) {
-	x := s.x
-	if x.earlier != nil {
-		return x.earlier.status, nil
+// and the batch that records it; nil if that is on record. Where handlers alone run
+// again, that is how the run has ended before.
+func (s *Step) EndTasks(ctx context.Context, cancelled bool) (chain.State, *store.Batch, error) {
+	x, end := s.x, s.x.earlier
+	switch {
+	case end != nil && end.current:
+		return end.status, nil, nil
+	case end != nil:
+		if err := s.readOutputs(ctx, end); err != nil {
+			return "", nil, err
+		}
+	default:
+		if cancelled {
+			x.plan.Cancel()
+		}
+		x.base = context.WithoutCancel(ctx)
+		end = &outcome{at: time.Now()}
+		end.status, end.problem, end.outputs = x.verdict(x.outputs())
 	}
-	if cancelled {
-		x.plan.Cancel()
-	}
-	x.base = context.WithoutCancel(ctx)
-	end := &outcome{at: time.Now()}
-	end.status, end.problem, end.outputs = x.verdict(x.outputs())
 	x.recordOutcome(end)
-	return end.status, &store.Batch{RunID: x.row.ID, Owner: x.row.Owner, Epoch: x.row.Epoch, Shared: true, Transitions: x.recorder.batch, Counts: x.progress.stored()}
+	return end.status, &store.Batch{RunID: x.row.ID, Owner: x.row.Owner, Epoch: x.row.Epoch, Shared: true, Transitions: x.recorder.batch, Counts: x.progress.stored()}, nil
+}
+
+// readOutputs reads the recorded outputs of an outcome.
+func (s *Step) readOutputs(ctx context.Context, end *outcome) (err error) {
+	if end.size > 0 && end.outputs == nil {
+		if end.outputs, err = s.x.engine.opts.Store.Head(ctx, s.x.row.ID, end.seq, end.size); err != nil {
+			return readError(s.x.row.ID, err)
+		}
+	}
+	return nil
 }
 
 // refreshHandler reads how all tasks ended, and the handlers before.
@@ -66,10 +83,8 @@ func (s *Step) refreshHandler(ctx context.Context) error {
 	if end == nil {
 		return nil
 	}
-	if end.size > 0 {
-		if end.outputs, err = x.engine.opts.Store.Head(ctx, x.row.ID, end.seq, end.size); err != nil {
-			return readError(x.row.ID, err)
-		}
+	if err := s.readOutputs(ctx, end); err != nil {
+		return err
 	}
 	x.results.run = x.facts(end, step.FailedTasks(x.tree, x.progress.state, x.results.read))
 	s.handlers.read = true

@@ -21,9 +21,9 @@ func (a *activities) EndTasks(ctx context.Context, in EndInput) (chain.State, er
 	if err != nil {
 		return "", err
 	}
-	outcome, b := s.EndTasks(work, in.Cancelled)
-	if b == nil {
-		return outcome, nil // an attempt before this one has recorded it
+	outcome, b, err := s.EndTasks(work, in.Cancelled)
+	if b == nil || err != nil {
+		return outcome, err // an attempt before this one has recorded it
 	}
 	for i := range b.Transitions {
 		b.Transitions[i].After = s.Row().Seq

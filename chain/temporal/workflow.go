@@ -173,7 +173,8 @@ func (d *driver) listen(ctx workflow.Context) {
 	err := workflow.SetUpdateHandler(ctx, updateCancel, func(asked workflow.Context, tasks []int) ([]int, error) {
 		d.cancelTasks(tasks)
 		d.wake.SendAsync(nil)
-		err := workflow.Await(asked, func() bool {
+		apart, _ := workflow.NewDisconnectedContext(asked) // the run may be cancelled already
+		err := workflow.Await(apart, func() bool {
 			return d.lost != nil || len(d.changes) == 0 && !d.recording && !slices.ContainsFunc(tasks, func(t int) bool { return !d.plan.State(t).Ended() })
 		})
 		var unstopped []int
