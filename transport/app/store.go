@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -22,9 +23,22 @@ type storeOptions struct {
 	onError  func(error)
 }
 
+// bounded returns the options for a store, where 0 is the store's default and not
+// "no limit".
+func (o storeOptions) bounded() storeOptions {
+	if o.keep == 0 {
+		o.keep = math.MaxInt64
+	}
+	if o.maxBytes == 0 {
+		o.maxBytes = math.MaxInt64
+	}
+	return o
+}
+
 // openStore opens the store with a name: "memory", "sqlite:PATH" or
 // "postgres://…".
 func openStore(name string, opts storeOptions) (store.Store, error) {
+	opts = opts.bounded()
 	kind, path, _ := strings.Cut(name, ":")
 	var reason string
 	switch {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chainwright/chainwright/executors"
 )
@@ -38,5 +39,16 @@ func TestOpenStore(t *testing.T) {
 		if problem == nil || problem.Type != executors.ValidationError || !strings.Contains(problem.Hint, "sqlite:PATH") {
 			t.Errorf("%q: %v", name, problem)
 		}
+	}
+}
+
+// A limit of 0 is none, for every store: see WithRecords.
+func TestNoLimit(t *testing.T) {
+	t.Parallel()
+	if o := (storeOptions{}).bounded(); o.keep < 100*365*24*time.Hour || o.maxBytes < 1<<60 {
+		t.Errorf("%+v", o)
+	}
+	if o := (storeOptions{keep: time.Hour, maxBytes: 5}).bounded(); o.keep != time.Hour || o.maxBytes != 5 {
+		t.Errorf("%+v", o)
 	}
 }

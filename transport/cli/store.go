@@ -67,7 +67,7 @@ func tellStore(s *session, p *program, about *store.Content) error {
 		t.add("oldest", about.Oldest.Local().Format(time.DateTime))
 		t.add("newest", about.Newest.Local().Format(time.DateTime))
 	}
-	t.add("kept", retention(&p.config.Records))
+	t.add("kept", retention(&p.config.Records, about.Kind))
 	for _, o := range about.Owners {
 		seen := "never seen alive"
 		if !o.Seen.IsZero() {
@@ -114,12 +114,15 @@ func served(about *store.Content) string {
 }
 
 // retention says how long ended runs are kept.
-func retention(r *config.Records) string {
+func retention(r *config.Records, kind string) string {
 	age, size := "without a limit of age", "without a limit of size"
 	if r.Keep > 0 {
 		age = fmt.Sprintf("%v after the end of a run (records.keep)", r.Keep)
 	}
-	if r.MaxBytes > 0 {
+	switch {
+	case kind != "sqlite":
+		return age
+	case r.MaxBytes > 0:
 		size = fmt.Sprintf("at most %s (records.max_bytes)", r.MaxBytes)
 	}
 	return age + ", " + size
