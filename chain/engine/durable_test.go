@@ -1,0 +1,139 @@
+package engine_test
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/engine"
+	"github.com/chainwright/chainwright/chain/store"
+	"github.com/chainwright/chainwright/chain/store/postgres"
+	"github.com/chainwright/chainwright/chain/store/sqlite"
+	servers "github.com/chainwright/chainwright/executors/executortest/peers"
+	"github.com/chainwright/chainwright/executors/policy"
+)
+
+// insert inserts rows as bare programs do: one statement a row, one commit for
+// all. They are as wide as the records of a task that does nothing.
+type insert func(ctx context.Context, first, rows int) error
+
+const (
+	bareTable = `create table if not exists bare (run integer, task integer, seq bigint, state text, attempt integer, at bigint, started_at bigint, size integer, result TYPE)`
+	bareRow   = `insert into bare values (1, $1, $2, 'completed', 1, $3, $3, 2, $4)`
+)
+
+func bareSQLite(b *testing.B, path string) insert {
+	db, err := sql.Open("sqlite", sqlite.DSN(path, "journal_mode(wal)", "synchronous(full)"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(b.Context(), bareOf("blob")); err != nil {
+		b.Fatal(err)
+	}
+	row, err := db.PrepareContext(b.Context(), bareRow)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = row.Close() })
+	return func(ctx context.Context, first, rows int) error {
+		tx, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() //nolint:errcheck // it is committed
+		own := tx.StmtContext(ctx, row)
+		for i := range rows {
+			if _, err := own.ExecContext(ctx, first+i, first+i, time.Now().UnixNano(), []byte("{}")); err != nil {
+				return err
+			}
+		}
+		return tx.Commit()
+	}
+}
+
+func barePostgres(b *testing.B, url string) insert {
+	conn, err := pgx.Connect(b.Context(), url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(b.Context(), bareOf("bytea")); err != nil {
+		b.Fatal(err)
+	}
+	return func(ctx context.Context, first, rows int) error {
+		batch := &pgx.Batch{}
+		for i := range rows {
+			batch.Queue(bareRow, first+i, first+i, time.Now().UnixNano(), []byte("{}"))
+		}
+		return conn.SendBatch(ctx, batch).Close()
+	}
+}
+
+func bareOf(bytes string) string { return strings.Replace(bareTable, "TYPE", bytes, 1) }
+
+// BenchmarkDurable compares durable tasks that do nothing with bare inserts into
+// the same database, in turn with them: in a fan-out one row for the start and one
+// for the end of each task, 128 rows a commit; in a chain one commit a task.
+func BenchmarkDurable(b *testing.B) {
+	asTheProgram(b)
+	server := servers.StartPostgres(b, "fsync=on", "synchronous_commit=on")
+	for _, kind := range []string{"sqlite", "postgres"} {
+		for _, shape := range []struct {
+			name         string
+			tree         string
+			tasks, batch int
+		}{{"fan-out", fanOut(10_000), 10_000, 128}, {"chain", line(1000), 1000, 2}} {
+			b.Run(kind+"/"+shape.name, func(b *testing.B) {
+				var s store.Store
+				var rows insert
+				if kind == "sqlite" {
+					path := filepath.Join(b.TempDir(), "runs.db")
+					s = sqlite.Open(path, sqlite.Options{})
+					if err := s.Flush(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+					rows = bareSQLite(b, path)
+				} else {
+					url := server.NewDatabase(b)
+					opened, err := postgres.Open(url, postgres.Options{})
+					if err != nil {
+						b.Fatal(err)
+					}
+					s, rows = opened, barePostgres(b, url)
+				}
+				t := newBench(b, s, engine.Options{}, policy.Config{})
+				tree := t.Tree(b, shape.tree)
+				var bare, ours time.Duration
+				for b.Loop() {
+					begin := time.Now()
+					for done := 0; done < 2*shape.tasks; done += shape.batch {
+						if err := rows(b.Context(), done, min(shape.batch, 2*shape.tasks-done)); err != nil {
+							b.Fatal(err)
+						}
+					}
+					middle := time.Now()
+					run, err := t.Start(b.Context(), tree, chain.RunOptions{})
+					if err != nil {
+						b.Fatal(err)
+					}
+					if v, err := t.Wait(b.Context(), run.ID, "", chain.ResultsUpTo(0)); err != nil || v.Status != chain.Completed {
+						b.Fatal(v, err)
+					}
+					bare += middle.Sub(begin)
+					ours += time.Since(middle)
+				}
+				b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N)/float64(shape.tasks), "ns/task")
+				b.ReportMetric(float64(ours)/float64(bare), "x/bare")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
