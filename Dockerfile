@@ -5,7 +5,9 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -tags grpcnotrace \
+# With "grpcnotrace temporal" it is the image chainwright-temporal.
+ARG TAGS=grpcnotrace
+RUN CGO_ENABLED=0 go build -trimpath -tags "${TAGS}" \
         -ldflags "-s -w -X github.com/chainwright/chainwright/transport/cli.released=${VERSION}" \
         -o /out/chainwright . \
     && mkdir -p /out/data /out/tmp && chmod 700 /out/data && chmod 1777 /out/tmp

@@ -67,8 +67,8 @@ type Engine struct {
 
 var _ chain.Engine = (*Engine)(nil)
 
-// Open connects to the server and starts this process's workers. Close the engine
-// before the store.
+// Open connects to the server. Work makes this process a worker as well. Close the
+// engine before the store.
 func Open(ctx context.Context, opts Options) (*Engine, error) {
 	if opts.Grace == 0 {
 		opts.Grace = 5 * time.Second
@@ -91,11 +91,16 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	e.local.Serve(e, e.tellAnswer)
 	e.closing, e.stop = context.WithCancel(context.WithoutCancel(ctx))
+	return e, nil
+}
+
+// Work begins to do tasks: those whose executors are registered and open by now.
+func (e *Engine) Work() error {
 	if err := e.startWorkers(); err != nil {
-		return nil, errors.Join(unreachable(opts.Address, err), e.Close(ctx))
+		return unreachable(e.opts.Address, err)
 	}
 	e.background.Go(e.tend)
-	return e, nil
+	return nil
 }
 
 // ownerOf returns the owner of the runs of a namespace in the store: they belong to

@@ -24,7 +24,13 @@ import (
 var queues atomic.Int64
 
 // open returns an engine with the runs of a store. The test closes both.
-func open(t testing.TB, server *peers.Temporal, registry *executors.Registry, s store.Store, change ...func(*temporal.Options)) *temporal.Engine {
+func open(t testing.TB, server *peers.Temporal, registry *executors.Registry, s store.Store) *temporal.Engine {
+	t.Helper()
+	return openWith(t, server, registry, s, true)
+}
+
+// openWith returns an engine with other options, which does tasks only with work.
+func openWith(t testing.TB, server *peers.Temporal, registry *executors.Registry, s store.Store, work bool, change ...func(*temporal.Options)) *temporal.Engine {
 	t.Helper()
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
@@ -39,6 +45,9 @@ func open(t testing.TB, server *peers.Temporal, registry *executors.Registry, s 
 		each(&opts)
 	}
 	e, err := temporal.Open(t.Context(), opts)
+	if err == nil && work {
+		err = e.Work()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

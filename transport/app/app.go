@@ -54,7 +54,8 @@ type App struct {
 	registry *executors.Registry
 	store    store.Store
 	runner   chain.Engine
-	engine   *engine.Engine   // the runner, to have it adopt runs
+	engine   *engine.Engine   // the runner, to have it adopt runs; nil: runs are driven elsewhere
+	work     func() error     // begins to do tasks of runs that are driven elsewhere; nil: they are driven here
 	folder   *external.Folder // nil: no folder of executors
 	tools    *tools.Set
 	book     *schedule.Book // nil: no folder of saved trees
@@ -71,10 +72,13 @@ func New(ctx context.Context, opts ...Option) (*App, error) {
 	a := &App{}
 	err := a.options.complete(opts)
 	if err == nil {
-		err = a.build()
+		err = a.build(ctx)
 	}
 	if err == nil {
 		err = a.publish()
+	}
+	if err == nil && a.work != nil {
+		err = a.work()
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
@@ -83,7 +87,7 @@ func New(ctx context.Context, opts ...Option) (*App, error) {
 }
 
 // build creates the parts from the bottom up: policy, executors, store, engine.
-func (a *App) build() error {
+func (a *App) build(ctx context.Context) error {
 	o := &a.options
 	var err error
 	var opts []policy.Option
@@ -122,6 +126,11 @@ func (a *App) build() error {
 		Config: o.configDigest,
 	})
 	a.runner = a.engine
+	if o.engine != "" {
+		if err := a.runElsewhere(ctx); err != nil {
+			return &SettingError{"engine", err}
+		}
+	}
 	return nil
 }
 

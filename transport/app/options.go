@@ -29,6 +29,7 @@ type options struct {
 	models       llm.Settings
 	dataDir      string
 	store        string
+	engine       string
 	keep         time.Duration
 	maxBytes     int64
 	trees        string
@@ -135,6 +136,12 @@ func WithDataDir(dir string) Option { return func(o *options) { o.dataDir = dir 
 // "postgres://…" for a database that several processes share, or "memory" for
 // records that end with the program. The default is runs.db in the data folder.
 func WithStore(url string) Option { return func(o *options) { o.store = url } }
+
+// WithEngine sets what runs task trees: "temporal://HOST:PORT/NAMESPACE" for a
+// Temporal server and the workers of all processes that share it. The store must be
+// a database that they share too. It is for programs that are built with the tag
+// temporal. The default is this process.
+func WithEngine(url string) Option { return func(o *options) { o.engine = url } }
 
 // WithRecords limits the age and the size of ended runs in a store on disk: 30
 // days and 1 GiB by default. 0 means no limit.

@@ -81,7 +81,7 @@ func (a *App) ServeStdio(ctx context.Context) error {
 // adopt has the engine continue runs that no process drives. Those of a store in
 // memory end with the process.
 func (a *App) adopt(may func(*store.Run) bool) {
-	if a.options.store != memoryStore {
+	if a.engine != nil && a.options.store != memoryStore {
 		a.engine.Adopt(may)
 	}
 }

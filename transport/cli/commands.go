@@ -16,6 +16,7 @@ func (s *session) commands() *cobra.Command {
 		s.command("demo", "Start the server, call it over MCP, plan a task tree from a sentence and run it.", &demoCmd{}),
 		s.command("stdio", "Serve MCP on stdin and stdout. MCP clients start this command.", &stdioCmd{}),
 		s.command("serve", "Serve MCP over HTTP, at /mcp.", &serveCmd{}),
+		s.command("worker", "Do the tasks of runs on a Temporal server, and serve nothing.", &workerCmd{}),
 		s.command("tools", "List the published tools and their size in tokens.", &toolsCmd{}),
 		s.command("executors", "List all executors, describe one, or create your own.", &executorsCmd{},
 			s.command("list", "List all executors and the settings that open them, or describe one.", &executorsCmd{}),

@@ -23,6 +23,10 @@ const settled = time.Second
 
 // serving builds the program for commands that serve assistants.
 func (s *session) serving(change ...func(*config.Loaded)) (*program, error) {
+	return s.servingWith(nil, change...)
+}
+
+func (s *session) servingWith(more []app.Option, change ...func(*config.Loaded)) (*program, error) {
 	cfg, err := s.load()
 	if err != nil {
 		return nil, err
@@ -34,7 +38,7 @@ func (s *session) serving(change ...func(*config.Loaded)) (*program, error) {
 	if warning := cfg.Warning(); warning != "" {
 		log.Warn().Msg(warning)
 	}
-	p, err := assemble(s.ctx, cfg, log, s.executors, app.WithStreams(ending{s.in, s.watchdog}, s.out))
+	p, err := assemble(s.ctx, cfg, log, s.executors, append(more, app.WithStreams(ending{s.in, s.watchdog}, s.out))...)
 	if err != nil {
 		return nil, err
 	}
@@ -92,18 +96,20 @@ func sameFile(a, b *os.File) bool {
 type serveCmd struct {
 	Addr      string
 	Stateless bool
+	Engine    string
 }
 
 func (c *serveCmd) takes() []*param {
 	return []*param{
 		flag("addr", &c.Addr, "HOST:PORT", "The address to listen on (127.0.0.1:8080)."),
 		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a load balancer."),
+		engineFlag(&c.Engine),
 	}
 }
 
 // Run serves over HTTP until a signal comes.
 func (c *serveCmd) Run(s *session) error {
-	p, err := s.serving(func(cfg *config.Loaded) {
+	p, err := s.servingWith([]app.Option{app.WithEngine(c.Engine)}, func(cfg *config.Loaded) {
 		if c.Addr != "" {
 			cfg.HTTP.Addr = c.Addr
 		}
