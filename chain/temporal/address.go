@@ -1,5 +1,4 @@
-// Package temporal runs task trees on a Temporal server, with workers in any
-// number of processes. It is not a stable API.
+// Package temporal runs task trees on a Temporal server, with workers in any number of processes. It is not a stable API.
 //
 // A run is one workflow, whose id is the run's. The workflow holds the plan; the
 // activities do the tasks and write the run's record. Trees, inputs and results

@@ -72,6 +72,7 @@ var waysIn = map[string][]string{
 	"command generate sequential": {"batch"},
 	"command stdio":               {"tool", "tree of a call"},
 	"command serve":               {"tool", "tree of a call"},
+	"command worker":              nil,
 	"command demo":                {"tool", "tree of a call"},
 	"command schedules enable":    {"tree of the engine"}, // its runs are started as these are
 	"command schedules disable":   nil,
