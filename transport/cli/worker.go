@@ -22,6 +22,7 @@ func (c *workerCmd) Run(s *session) error {
 		return err
 	}
 	p.log.Info().Str("engine", c.Engine).Msg("working")
+	p.app.FireSchedules(s.ctx)
 	<-s.ctx.Done()
 	return stopped(s, p, nil)
 }
