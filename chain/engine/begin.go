@@ -9,7 +9,6 @@ import (
 	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/policy"
 )
 
 // beginAgain is the pause before a queued run is begun again whose record could
@@ -19,7 +18,7 @@ const beginAgain = time.Second
 // begin begins a queued run that is counted as in progress. While the store
 // fails, it tries again.
 func (r *Engine) begin(q *queuedRun) {
-	ctx := policy.Restrict(r.reaping, *q.within)
+	ctx := r.reaping
 	var err error
 	for {
 		if err = r.beginRun(ctx, q); err == nil || errors.Is(err, store.ErrLost) || errors.Is(err, store.ErrNotFound) || r.liveRun(q.id) != nil {

@@ -79,7 +79,7 @@ func (p *preparedCall) start(ctx context.Context, begun func(*call)) chain.CallR
 	defer c.cancel(nil)
 	c.ahead = !step.Repeatable(def, inputs)
 	c.row = &store.Run{
-		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace,
+		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace, Within: withinOf(ctx),
 		ID: c.id, Kind: store.KindCall, Principal: opts.Principal, Name: def.ID, Owner: r.opts.Owner, Status: string(chain.InProgress),
 		Inputs: r.opts.Registry.Policy().RedactJSON(p.args), MaxParallel: 1, OnFailure: chain.OnFailureContinue, CreatedAt: c.started,
 	}

@@ -52,8 +52,7 @@ type queuedRun struct {
 	id        string
 	principal string
 	tasks     int
-	within    *policy.Restriction // of the request that started it
-	begun     chan struct{}       // closed when it is not queued here any more
+	begun     chan struct{} // closed when it is not queued here any more
 }
 
 func newRunQueue(limits policy.Limits) runQueue {
@@ -211,7 +210,7 @@ func (p *preparedRun) enqueue(ctx context.Context) (*chain.Run, error) {
 		defer r.mu.Unlock()
 		r.queue.leave(p.opts.Principal)
 	}
-	row, err := r.newRow(p.tree, p.inputs, p.opts, time.Now())
+	row, err := r.newRow(ctx, p.tree, p.inputs, p.opts, time.Now())
 	if err != nil {
 		unqueue()
 		return nil, err
@@ -227,7 +226,7 @@ func (p *preparedRun) enqueue(ctx context.Context) (*chain.Run, error) {
 		return sameKey(existing, row)
 	}
 	r.mu.Lock()
-	r.queue.add(&queuedRun{id: row.ID, principal: row.Principal, tasks: len(p.tree.Tasks), within: policy.RestrictionOf(ctx), begun: make(chan struct{})})
+	r.queue.add(&queuedRun{id: row.ID, principal: row.Principal, tasks: len(p.tree.Tasks), begun: make(chan struct{})})
 	r.mu.Unlock()
 	r.beginQueued()
 	return &chain.Run{ID: row.ID}, nil

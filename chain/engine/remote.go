@@ -61,7 +61,7 @@ func (r *Engine) Record(ctx context.Context, prepared chain.PreparedRun, owner s
 	if problem := r.allUnchanged(p.defs); problem != nil {
 		return nil, nil, problem
 	}
-	row, err := r.newRow(p.tree, p.inputs, p.opts, time.Now())
+	row, err := r.newRow(ctx, p.tree, p.inputs, p.opts, time.Now())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,7 +84,7 @@ func (r *Engine) Reopen(ctx context.Context, prepared chain.PreparedRun, owner s
 	if problem := r.allUnchanged(left.defs); problem != nil {
 		return nil, problem
 	}
-	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: left.row.ID, Owner: owner, UnseenSince: time.Now().Add(-r.lease.length), Seq: left.row.Seq})
+	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: left.row.ID, Owner: owner, UnseenSince: time.Now().Add(-r.lease.length), Seq: left.row.Seq, Within: withinOf(ctx)})
 	if err != nil {
 		return nil, retryError(left.row.ID, err)
 	}
@@ -150,7 +150,10 @@ func (r *Engine) Open(ctx context.Context, runID, outermost string) (*Step, erro
 	if outermost == "" {
 		x.outermost = runID
 	}
-	x.base = context.WithValue(context.Background(), within{}, x.outermost)
+	if x.base, err = keepWithin(context.Background(), row); err != nil {
+		return nil, err
+	}
+	x.base = context.WithValue(x.base, within{}, x.outermost)
 	return &Step{x: x}, nil
 }
 
@@ -254,7 +257,10 @@ func (s *Step) Attempt(ctx context.Context, task, element int, item any, before,
 	var pause time.Duration
 	again := false
 	r := w.survive(u, func() report {
-		inside := context.WithValue(ctx, within{}, s.x.outermost)
+		inside, err := keepWithin(context.WithValue(ctx, within{}, s.x.outermost), s.x.row)
+		if err != nil {
+			return refused(u, storeError(err))
+		}
 		job, repeatable, instead := w.prepare(inside, u)
 		if instead != nil {
 			return *instead

@@ -80,6 +80,7 @@ func (p *preparedRetry) Start(ctx context.Context) (*chain.Run, error) {
 	if problem := p.engine.allUnchanged(p.left.defs); problem != nil {
 		return nil, problem
 	}
+	p.left.asked = true
 	if err := p.engine.takeOver(ctx, p.left, func(x *run) {
 		p.left.recordLost(x)
 		p.left.reopen(x)
@@ -117,6 +118,7 @@ type abandoned struct {
 	// transitions are the run's history.
 	transitions []store.Transition
 	crashes     int
+	asked       bool // a person or an assistant asked to retry it: what their request forbids counts
 	// counted is set if the run is counted as in progress already, for so many
 	// tasks.
 	counted *int
@@ -162,11 +164,17 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 	if a.counted != nil {
 		x.counted, x.weight = true, *a.counted
 	}
+	if !a.asked {
+		var err error
+		if ctx, err = keepWithin(ctx, a.row); err != nil {
+			return err
+		}
+	}
 	if err := r.enter(ctx, x); err != nil {
 		return err
 	}
 	begun := time.Now()
-	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: begun.Add(-r.lease.length), Seq: a.row.Seq, Crashes: a.crashes})
+	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: begun.Add(-r.lease.length), Seq: a.row.Seq, Crashes: a.crashes, Within: withinOf(ctx)})
 	if err != nil {
 		x.counted = x.counted && a.counted == nil // the caller gives it back
 		r.ended(x)

@@ -79,7 +79,7 @@ func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
 		}
 	}
 	now := time.Now()
-	row, err := r.newRow(tree, inputs, opts, now)
+	row, err := r.newRow(ctx, tree, inputs, opts, now)
 	if err != nil {
 		r.giveUpSlot(!nested, len(tree.Tasks))
 		return nil, err
@@ -139,7 +139,7 @@ func (r *Engine) resumePart(ctx context.Context, row *store.Run) error {
 }
 
 // newRow returns the record of a new run.
-func (r *Engine) newRow(tree *chain.Tree, inputs map[string]any, opts chain.RunOptions, now time.Time) (*store.Run, error) {
+func (r *Engine) newRow(ctx context.Context, tree *chain.Tree, inputs map[string]any, opts chain.RunOptions, now time.Time) (*store.Run, error) {
 	raw, err := plainjson.Marshal(inputs)
 	if err != nil {
 		return nil, executors.Errorf(executors.ValidationError, "the run inputs are not JSON: %w", err).WithField("inputs")
@@ -147,7 +147,7 @@ func (r *Engine) newRow(tree *chain.Tree, inputs map[string]any, opts chain.RunO
 	hide := r.opts.Registry.Policy().Redact
 	row := &store.Run{
 		ID: newID(), Kind: store.KindTree, Principal: opts.Principal, Name: tree.Name, UserID: opts.UserID,
-		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace, Labels: opts.Labels, Parent: opts.Parent,
+		Policy: r.opts.Registry.Policy().Digest(), Config: r.opts.Config, Trace: opts.Trace, Labels: opts.Labels, Within: withinOf(ctx), Parent: opts.Parent,
 		Key: opts.IdempotencyKey, Owner: r.opts.Owner, Status: string(chain.InProgress),
 		Counts: map[string]int{string(chain.Pending): tree.Main()},
 		Tree:   hide(tree.Source()), Inputs: hide(raw), Tasks: tasksOf(tree, opts.UserID),

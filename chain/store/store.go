@@ -154,6 +154,9 @@ type Run struct {
 	// run, or empty.
 	Trace  string
 	Labels map[string]string
+	// Within is what the request that started or retried the run last forbids
+	// its calls, as JSON; empty: nothing.
+	Within string
 	// Parent is the run whose task started this one, or empty. List leaves it
 	// out.
 	Parent string
@@ -333,8 +336,9 @@ type Claim struct {
 	UnseenSince time.Time
 	// Seq is the number of the run's last transition as the owner read it.
 	Seq int64
-	// Crashes is stored with the run.
+	// Crashes and Within are stored with the run.
 	Crashes int
+	Within  string
 }
 
 // Cancel is a cancel request for a run or for one of its tasks.

@@ -10,8 +10,8 @@ import (
 // and executors.Registry checks it at every call that the request leads to: in
 // trees, in user-made executors, in prompt chains and in retries.
 type Restriction struct {
-	Exclude  []string // executors that may not be called
-	ReadOnly bool     // only calls that change nothing
+	Exclude  []string `json:"exclude,omitempty"`   // executors that may not be called
+	ReadOnly bool     `json:"read_only,omitempty"` // only calls that change nothing
 }
 
 type restrictionKey struct{}

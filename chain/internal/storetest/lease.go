@@ -12,11 +12,11 @@ func epochs(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	create(t, s, run("r1"))
 	future := time.Now().Add(time.Hour)
-	r, err := s.Claim(ctx, store.Claim{RunID: "r1", Owner: "you", UnseenSince: future, Crashes: 2})
-	if err != nil || r.Epoch != 1 || r.Crashes != 2 {
+	r, err := s.Claim(ctx, store.Claim{RunID: "r1", Owner: "you", UnseenSince: future, Crashes: 2, Within: `{"exclude":["x"]}`})
+	if err != nil || r.Epoch != 1 || r.Crashes != 2 || r.Within != `{"exclude":["x"]}` {
 		t.Fatalf("claimed: %+v, %v", r, err)
 	}
-	if r, err = s.Claim(ctx, store.Claim{RunID: "r1", Owner: "me", UnseenSince: future}); err != nil || r.Epoch != 2 || r.Crashes != 0 {
+	if r, err = s.Claim(ctx, store.Claim{RunID: "r1", Owner: "me", UnseenSince: future}); err != nil || r.Epoch != 2 || r.Crashes != 0 || r.Within != "" {
 		t.Fatalf("claimed by its first owner: %+v, %v", r, err)
 	}
 	for _, b := range []*store.Batch{

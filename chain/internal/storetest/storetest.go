@@ -73,7 +73,7 @@ func run(id string) *store.Run {
 		Counts: map[string]int{"pending": 3}, Tree: []byte(`[1,2,3]`), Inputs: []byte(`{"a":1}`),
 		Tasks:       []store.Task{{ID: "a", Name: "first", Executor: "x", Parent: -1}, {ID: "b", Executor: "y", UserID: "u1"}, {ID: "c", Executor: "x", Parent: 1}},
 		MaxParallel: 4, OnFailure: "stop", CreatedAt: at,
-		Policy: "p1", Config: "c1", Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Labels: map[string]string{"team": "a"}, Parent: "r0",
+		Policy: "p1", Config: "c1", Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Labels: map[string]string{"team": "a"}, Within: `{"read_only":true}`, Parent: "r0",
 	}
 }
 

@@ -210,7 +210,7 @@ func (s *Store) Claim(_ context.Context, claim store.Claim) (*store.Run, error) 
 	r.run.Owner, r.run.Status = claim.Owner, "in_progress"
 	r.run.Problem, r.run.CompletedAt = nil, time.Time{}
 	r.run.Epoch++
-	r.run.Crashes, r.run.OwnerSince, r.run.Wake = claim.Crashes, time.Now(), time.Time{}
+	r.run.Crashes, r.run.Within, r.run.OwnerSince, r.run.Wake = claim.Crashes, claim.Within, time.Now(), time.Time{}
 	return s.copyOf(r), nil
 }
 

@@ -48,7 +48,7 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error
 	unseen := time.Since(claim.UnseenSince).Seconds()
 	err := s.submit(ctx, 0, work{owner: claim.Owner,
 		send: func(b *pgx.Batch) {
-			b.Queue(claimSQL, claim.RunID, claim.Owner, claim.Seq, unseen, int32(claim.Crashes)).QueryRow(func(row pgx.Row) error { return row.Scan(&there, &free, &taken) }) //nolint:gosec // crashes are few
+			b.Queue(claimSQL, claim.RunID, claim.Owner, claim.Seq, unseen, int32(claim.Crashes), claim.Within).QueryRow(func(row pgx.Row) error { return row.Scan(&there, &free, &taken) }) //nolint:gosec // crashes are few
 		},
 		read: func() error {
 			switch {

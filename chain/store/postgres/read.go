@@ -40,7 +40,7 @@ const runColumns = `r.key, r.id, r.kind, r.principal, r.name, r.user_id, r.idem_
 	extract(epoch from clock_timestamp() - o.beat_at)::float8, coalesce(o.pid, 0), coalesce(o.host, ''),
 	r.epoch, r.crashes, extract(epoch from clock_timestamp() - r.owned_at)::float8, extract(epoch from r.wake_at - clock_timestamp())::float8,
 	r.status, r.counts, r.problem, r.max_parallel, r.on_failure, r.seq, r.created_at, r.completed_at, r.attempts,
-	r.policy, r.config, r.trace, r.labels`
+	r.policy, r.config, r.trace, r.labels, r.within`
 
 // scanRun reads runColumns, and into more the columns after them.
 func scanRun(row pgx.Row, run *store.Run, key *int64, more ...any) error {
@@ -53,7 +53,7 @@ func scanRun(row pgx.Row, run *store.Run, key *int64, more ...any) error {
 	err := row.Scan(append([]any{key, &run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &unseen, &pid, &run.OwnerHost,
 		&run.Epoch, &run.Crashes, &owned, &due,
 		&run.Status, &counts, &problem, &run.MaxParallel, &run.OnFailure, &run.Seq, &created, &completed, &attempts,
-		&run.Policy, &run.Config, &run.Trace, &labels}, more...)...)
+		&run.Policy, &run.Config, &run.Trace, &labels, &run.Within}, more...)...)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 	err := s.submit(ctx, queue.RunBytes(run), work{owner: run.Owner, send: func(b *pgx.Batch) {
 		b.Queue(createSQL, run.ID, run.Kind, run.Principal, run.Name, run.UserID, run.Key, run.Digest, run.Owner, run.Status, column.Map(run.Counts),
 			column.Problem(run.Problem), blob(arguments), run.MaxParallel, run.OnFailure, run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt),
-			run.Policy, run.Config, run.Trace, column.Map(run.Labels), blob(run.Tree), blob(inputs), blob(tasks), run.Parent)
+			run.Policy, run.Config, run.Trace, column.Map(run.Labels), blob(run.Tree), blob(inputs), blob(tasks), run.Parent, run.Within)
 		// The statement before sees only what was there when it began, and it may
 		// have waited for another process to write the same key.
 		b.Queue("select coalesce((select id from chainwright.runs where principal = $1 and idem_key = $2 and $2 <> ''), '')", run.Principal, run.Key).

@@ -65,7 +65,7 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) (*store.Run, error
 			return store.ErrChanged
 		}
 		_, err = w.conn.ExecContext(context.Background(), `update runs set owner = ?, status = 'in_progress', problem = null, completed_at = 0,
-				epoch = epoch + 1, crashes = ?, owned_at = ?, wake_at = 0 where id = ?`, claim.Owner, claim.Crashes, time.Now().UnixNano(), claim.RunID)
+				epoch = epoch + 1, crashes = ?, owned_at = ?, wake_at = 0, within = ? where id = ?`, claim.Owner, claim.Crashes, time.Now().UnixNano(), text(claim.Within), claim.RunID)
 		return err
 	})
 	if errors.Is(err, store.ErrLost) {

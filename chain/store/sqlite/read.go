@@ -23,7 +23,7 @@ func (s *Store) settled(ctx context.Context) (*sql.DB, error) {
 const runColumns = `r.id, kind, principal, name, user_id, coalesce(idem_key, ''), coalesce(digest, ''), owner, coalesce(o.beat_at, 0), coalesce(o.pid, 0), coalesce(o.host, ''),
 	epoch, crashes, owned_at, wake_at,
 	status, counts, problem, max_parallel, on_failure, seq, created_at, completed_at, attempts,
-	coalesce(policy, ''), coalesce(config, ''), coalesce(trace, ''), labels`
+	coalesce(policy, ''), coalesce(config, ''), coalesce(trace, ''), labels, coalesce(within, '')`
 
 // scanRun reads runColumns, and into more the columns after them.
 func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) error {
@@ -33,7 +33,7 @@ func scanRun(row interface{ Scan(...any) error }, run *store.Run, more ...any) e
 	err := row.Scan(append([]any{&run.ID, &run.Kind, &run.Principal, &run.Name, &run.UserID, &run.Key, &run.Digest, &run.Owner, &seen, &run.OwnerPID, &run.OwnerHost,
 		&run.Epoch, &run.Crashes, &since, &wake,
 		&run.Status, &numbers, &problem, &run.MaxParallel, &run.OnFailure, &run.Seq, &created, &completed, &attempts,
-		&run.Policy, &run.Config, &run.Trace, &labels}, more...)...)
+		&run.Policy, &run.Config, &run.Trace, &labels, &run.Within}, more...)...)
 	if err != nil {
 		return err
 	}

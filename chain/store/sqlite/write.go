@@ -27,8 +27,8 @@ const blockRows = 32
 
 const (
 	insertRun = `insert into runs (id, kind, principal, name, user_id, idem_key, digest, owner, status, counts, problem, arguments,
-		max_parallel, on_failure, seq, created_at, completed_at, attempts, result, policy, config, trace, labels, owned_at) values `
-	runRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+		max_parallel, on_failure, seq, created_at, completed_at, attempts, result, policy, config, trace, labels, owned_at, within) values `
+	runRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 
 	insertTree = `insert into trees (run, tree, inputs, tasks, parent) values (?,?,?,?,?)`
 
@@ -176,7 +176,7 @@ func alike(ops []op) bool {
 		c := o.Write.call
 		if c == nil || c.Outcome == nil || c.Owner != first.Owner || c.Policy != first.Policy || c.Config != first.Config || c.Principal != first.Principal ||
 			c.Kind != store.KindCall || c.UserID != "" || c.Key != "" || c.Digest != "" || c.Counts != nil || c.MaxParallel != 1 || c.OnFailure != "continue" ||
-			c.Seq != 2 || c.Trace != "" || c.Labels != nil {
+			c.Seq != 2 || c.Trace != "" || c.Within != "" || c.Labels != nil {
 			return false
 		}
 	}
@@ -193,7 +193,7 @@ func appendRow(to []any, run *store.Run) []any {
 	return append(to, run.ID, run.Kind, run.Principal, run.Name, run.UserID, text(run.Key), text(run.Digest), run.Owner,
 		run.Status, text(column.Map(run.Counts)), problem, arguments, int64(run.MaxParallel), run.OnFailure,
 		run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt), attempts, result,
-		text(run.Policy), text(run.Config), text(run.Trace), text(column.Map(run.Labels)), column.Nanos(run.CreatedAt))
+		text(run.Policy), text(run.Config), text(run.Trace), text(column.Map(run.Labels)), column.Nanos(run.CreatedAt), text(run.Within))
 }
 
 // outcome returns the columns for how a run ended.

@@ -10,7 +10,7 @@ with there as (
     or coalesce(abs(extract(epoch from clock_timestamp() - beat_at)) > $4::float8, true)
 ), taken as (
   update chainwright.runs r set owner = $2, status = 'in_progress', problem = '', completed_at = 0,
-    epoch = r.epoch + 1, crashes = $5, owned_at = clock_timestamp(), wake_at = null
+    epoch = r.epoch + 1, crashes = $5, owned_at = clock_timestamp(), wake_at = null, within = $6
   from free where r.key = free.key and free.seq = $3
   returning 1
 )
