@@ -16,8 +16,8 @@ func (a *App) runElsewhere(ctx context.Context) error {
 		return err
 	}
 	if !strings.HasPrefix(o.store, "postgres://") && !strings.HasPrefix(o.store, "postgresql://") {
-		return executors.Errorf(executors.ValidationError, "the engine %s needs a store that all its processes share; got %s", o.engine, strings.SplitN(o.store, ":", 2)[0]).
-			WithField("store").WithHint("set it to postgres://USER@HOST:PORT/DATABASE")
+		return executors.Errorf(executors.ValidationError, "the engine %s needs a store that all its processes share; got %s, and it must be postgres://USER@HOST:PORT/DATABASE", o.engine, strings.SplitN(o.store, ":", 2)[0]).
+			WithField("store")
 	}
 	other, work, err := openTemporal(ctx, a, address)
 	if err != nil {

@@ -11,6 +11,6 @@ import (
 )
 
 func openTemporal(context.Context, *App, temporal.Address) (chain.Engine, func() error, error) {
-	return nil, nil, executors.Errorf(executors.ValidationError, "this program has no engine on Temporal").WithField("engine").
-		WithHint("use chainwright-temporal, which is the same program with this engine: releases have both, and `make build-temporal` builds it")
+	return nil, nil, executors.Errorf(executors.ValidationError, "this program has no engine on Temporal; chainwright-temporal is the same program with it (make build-temporal)").
+		WithField("engine")
 }
