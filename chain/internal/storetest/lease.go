@@ -8,6 +8,38 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 )
 
+func claim(t *testing.T, s store.Store) {
+	ctx := t.Context()
+	create(t, s, run("r1"))
+	past, future := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	if _, err := s.Claim(ctx, store.Claim{RunID: "r1", Owner: "you", UnseenSince: past}); !errors.Is(err, store.ErrLost) {
+		t.Errorf("a run whose owner lives: %v", err)
+	}
+	r, err := s.Claim(ctx, store.Claim{RunID: "r1", Owner: "you", UnseenSince: future})
+	if err != nil || r.Owner != "you" || r.Status != "in_progress" {
+		t.Fatalf("a run whose owner is gone: %+v, %v", r, err)
+	}
+	if err := write(s, &store.Batch{RunID: "r1", Owner: "me", Status: "completed"}); !errors.Is(err, store.ErrLost) {
+		t.Errorf("the old owner still writes: %v", err)
+	}
+	if err := write(s, &store.Batch{RunID: "r1", Owner: "you", Epoch: 1, Status: "failed", CompletedAt: at, Problem: &store.Problem{Message: "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	last := store.Transition{Seq: 7, Task: 0, State: "failed", At: at}
+	if err := write(s, &store.Batch{RunID: "r1", Owner: "you", Epoch: 1, Status: "failed", CompletedAt: at, Problem: &store.Problem{Message: "x"}, Transitions: []store.Transition{last}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Claim(ctx, store.Claim{RunID: "r1", Owner: "me", UnseenSince: past, Seq: 6}); !errors.Is(err, store.ErrChanged) {
+		t.Errorf("a run that has changed since it was read: %v", err)
+	}
+	if r, err := s.Run(ctx, "r1"); err != nil || r.Owner != "you" || r.Status != "failed" || r.Problem == nil {
+		t.Errorf("a claim that failed wrote %+v, %v", r, err)
+	}
+	if r, err = s.Claim(ctx, store.Claim{RunID: "r1", Owner: "me", UnseenSince: past, Seq: 7}); err != nil || r.Owner != "me" || r.Status != "in_progress" || !r.CompletedAt.IsZero() || r.Problem != nil {
+		t.Errorf("a run that has ended: %+v, %v", r, err)
+	}
+}
+
 func epochs(t *testing.T, s store.Store) {
 	ctx := t.Context()
 	create(t, s, run("r1"))
