@@ -2,7 +2,6 @@ package tools
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -151,7 +150,7 @@ func (s *Set) prepareChange(ctx context.Context, c schedule.Change) (work, *Ques
 // PrepareSchedule checks a change of a schedule as the person at the command line
 // makes it, whatever the selection of tools.
 func (s *Set) PrepareSchedule(ctx context.Context, c schedule.Change) *Pending {
-	arguments, _ := json.Marshal(map[string]string{"tree": c.Tree, "action": c.Action}) // texts can be encoded
+	arguments := plainjson.Must(map[string]string{"tree": c.Tree, "action": c.Action})
 	p := &Pending{set: s, tool: SetSchedule, req: &Request{Arguments: arguments}, began: time.Now()}
 	c.Local = true
 	p.work, p.Question = s.prepareChange(ctx, c)

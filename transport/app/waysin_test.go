@@ -50,6 +50,8 @@ var waysIn = map[string][]string{
 	"engine PrepareCall":  {"direct call", "user-made executor"},
 	"engine PrepareRun":   {"tree of the engine", "nested tree of the engine", "elements of a tree", "saved tree in a tree", "saved tree for each element"},
 	"engine PrepareRetry": {"retry", "retry of a nested tree", "retry of a tree in a tree"},
+	"engine Answer":       nil, // the run goes on as it was started: TestRestrictionIsKept
+	"engine Approvals":    nil,
 	"engine Cancel":       nil, // it ends tasks of a run that no process drives, without a call
 	"engine Close":        nil,
 	"engine Events":       nil,
@@ -72,7 +74,13 @@ var waysIn = map[string][]string{
 	"command generate sequential": {"batch"},
 	"command stdio":               {"tool", "tree of a call"},
 	"command serve":               {"tool", "tree of a call"},
-	"command worker":              nil,
+	"command worker":              nil, // it runs tasks of runs as they were started
+	"command approvals":           nil,
+	"command approve":             nil, // as engine Answer
+	"command store show":          nil,
+	"command store backup":        nil,
+	"command store export":        nil,
+	"command store import":        nil, // what was in progress is imported as interrupted
 	"command demo":                {"tool", "tree of a call"},
 	"command schedules enable":    {"tree of the engine"}, // its runs are started as these are
 	"command schedules disable":   nil,

@@ -1,5 +1,4 @@
-// Package portable writes the runs of a store as lines of JSON, and reads them into
-// a store of any kind. It is not a stable API.
+// Package portable exports and imports the runs of a store as lines of JSON. It is not a stable API.
 //
 // The first line says what the file is. Then each run is a line, followed by the
 // lines of its transitions. The last line has their numbers and a hash of
