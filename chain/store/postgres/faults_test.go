@@ -184,9 +184,20 @@ func TestAway(t *testing.T) {
 	run := func(id string) *store.Run {
 		return &store.Run{ID: id, Kind: store.KindTree, Owner: "me", Status: "in_progress"}
 	}
-	if _, err := s.Create(t.Context(), run("before")); err != nil {
-		t.Fatal(err)
+	// The store is not patient, and the machine may be busy.
+	reached := func(id string) {
+		t.Helper()
+		for end := time.Now().Add(executortest.Patience); ; {
+			_, err := s.Create(t.Context(), run(id))
+			if err == nil {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatal(err)
+			}
+		}
 	}
+	reached("before")
 	w.down.Store(true)
 	w.cut()
 	for what, err := range map[string]error{
@@ -198,11 +209,13 @@ func TestAway(t *testing.T) {
 		}
 	}
 	w.down.Store(false)
-	if _, err := s.Create(t.Context(), run("after")); err != nil {
-		t.Error(err)
+	reached("after")
+	list, err := s.List(t.Context(), store.Query{Anyone: true, Limit: 10})
+	for err != nil {
+		list, err = s.List(t.Context(), store.Query{Anyone: true, Limit: 10})
 	}
-	if _, err := s.Run(t.Context(), "away"); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("a run whose creation failed: %v", err)
+	if len(list) != 2 {
+		t.Errorf("a run whose creation failed is there: %d runs", len(list))
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
