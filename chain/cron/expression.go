@@ -65,7 +65,7 @@ func expression(text string) (*cron.SpecSchedule, *Wrong) {
 }
 
 func parsed(text string) (*cron.SpecSchedule, *Wrong) {
-	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor | cron.Extended | cron.DowOrDom).
+	parser := cron.MustNewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor | cron.Extended | cron.DowOrDom).
 		WithMaxSearchYears(searchYears)
 	schedule, err := parser.Parse(text)
 	if err != nil {

@@ -48,7 +48,7 @@ func bareSQLite(b *testing.B, path string) insert {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // it is committed
+		defer tx.Rollback()
 		own := tx.StmtContext(ctx, row)
 		for i := range rows {
 			if _, err := own.ExecContext(ctx, first+i, first+i, time.Now().UnixNano(), []byte("{}")); err != nil {

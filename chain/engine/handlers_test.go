@@ -119,7 +119,7 @@ on_exit: [{id: exit, executor: probe}]
 				t.Fatal(err)
 			}
 			next.Probes.Await(t, "caught")
-			if v, err = next.Cancel(t.Context(), run.ID, "", ""); err != nil {
+			if _, err := next.Cancel(t.Context(), run.ID, "", ""); err != nil {
 				t.Fatal(err)
 			}
 			next.Consistent(t, run.ID)

@@ -74,7 +74,7 @@ func submitMany(b *testing.B, t *bench, text string) time.Duration {
 			if len(rows) == 0 {
 				break
 			}
-			time.Sleep(20 * time.Millisecond) //nolint:forbidigo // polls as clients do
+			time.Sleep(20 * time.Millisecond)
 		}
 	}
 	rows, err := t.store.List(b.Context(), store.Query{Anyone: true, Status: string(chain.Completed), Limit: manyRuns + 2})

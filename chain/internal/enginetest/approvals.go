@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/executortest"
 )
@@ -16,7 +17,7 @@ import (
 func (b *Bench) Asked(t testing.TB, runID, task string) *chain.TaskView {
 	t.Helper()
 	var last *chain.TaskView
-	for end := time.Now().Add(executortest.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(executortest.Patience); time.Now().Before(end) && retry.Sleep(t.Context(), 5*time.Millisecond); {
 		_, v, err := b.TaskResult(t.Context(), runID, task, "")
 		if err != nil {
 			t.Fatal(err)
@@ -66,6 +67,31 @@ func approved(t *testing.T, b *Bench) {
 	if asks == nil || asks.Message != "Deploy v7?" || string(asks.Inputs) != `{"size":2}` || asks.Schema != nil || asks.Since == nil || asks.Until != nil || len(asks.Digest) != 64 || asks.Answer != nil {
 		t.Fatalf("the question is %+v", asks)
 	}
+	b.listsQuestion(t, id, asks)
+	answer := yes("")
+	answer.Shown, answer.Reason = asks.Digest, "looks good"
+	done, err := b.Answer(t.Context(), id, "ask", answer)
+	if err != nil || done.Status != chain.Completed {
+		t.Fatalf("the answer: %+v, %v", done, err)
+	}
+	v := b.End(t, id)
+	if v.Status != chain.Completed || string(v.Tasks[0].Result) != `{"approved":true}` || !strings.Contains(string(v.Tasks[2].Result), "true") || v.Tasks[3].Status != chain.Completed {
+		t.Errorf("the run is %s: %+v", v.Status, v.Tasks)
+	}
+	kept := v.Tasks[0].Approval
+	if kept == nil || kept.Message != asks.Message || kept.Answer == nil || kept.Answer.Decision != chain.Approved || kept.Answer.Way != chain.WayTerminal ||
+		kept.Answer.Principal != "op" || kept.Answer.Digest != asks.Digest || kept.Answer.Reason != "looks good" || kept.Answer.At.IsZero() {
+		t.Errorf("the record of the answer is %+v", kept)
+	}
+	if list, err := b.Approvals(t.Context(), chain.ApprovalOptions{Anyone: true}); err != nil || len(list) != 0 {
+		t.Errorf("what waits afterwards: %+v, %v", list, err)
+	}
+	b.Consistent(t, id)
+}
+
+// listsQuestion checks where the question of the only run is shown.
+func (b *Bench) listsQuestion(t *testing.T, id string, asks *chain.ApprovalView) {
+	t.Helper()
 	v, err := b.Get(t.Context(), id, "")
 	if err != nil || v.Status != chain.InProgress || v.Counts[chain.Waiting] != 1 || v.Counts[chain.Pending] != 2 {
 		t.Errorf("while it waits: %+v, %v", v, err)
@@ -81,25 +107,6 @@ func approved(t *testing.T, b *Bench) {
 	if list, err := b.Approvals(t.Context(), chain.ApprovalOptions{Principal: "another"}); err != nil || len(list) != 0 {
 		t.Errorf("what waits of another: %+v, %v", list, err)
 	}
-	answer := yes("")
-	answer.Shown, answer.Reason = asks.Digest, "looks good"
-	done, err := b.Answer(t.Context(), id, "ask", answer)
-	if err != nil || done.Status != chain.Completed {
-		t.Fatalf("the answer: %+v, %v", done, err)
-	}
-	v = b.End(t, id)
-	if v.Status != chain.Completed || string(v.Tasks[0].Result) != `{"approved":true}` || !strings.Contains(string(v.Tasks[2].Result), "true") || v.Tasks[3].Status != chain.Completed {
-		t.Errorf("the run is %s: %+v", v.Status, v.Tasks)
-	}
-	kept := v.Tasks[0].Approval
-	if kept == nil || kept.Message != asks.Message || kept.Answer == nil || kept.Answer.Decision != chain.Approved || kept.Answer.Way != chain.WayTerminal ||
-		kept.Answer.Principal != "op" || kept.Answer.Digest != asks.Digest || kept.Answer.Reason != "looks good" || kept.Answer.At.IsZero() {
-		t.Errorf("the record of the answer is %+v", kept)
-	}
-	if list, err := b.Approvals(t.Context(), chain.ApprovalOptions{Anyone: true}); err != nil || len(list) != 0 {
-		t.Errorf("what waits afterwards: %+v, %v", list, err)
-	}
-	b.Consistent(t, id)
 }
 
 func rejected(t *testing.T, b *Bench) {
@@ -247,7 +254,7 @@ func questionHoldsNoSlot(t *testing.T, b *Bench) {
 		chain.RunOptions{MaxParallel: 1})
 	b.Asked(t, id, "one")
 	b.Asked(t, id, "two")
-	for end := time.Now().Add(executortest.Patience); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(executortest.Patience); ; retry.Sleep(t.Context(), 5*time.Millisecond) {
 		v, err := b.Get(t.Context(), id, "")
 		if err != nil {
 			t.Fatal(err)
