@@ -21,10 +21,12 @@ var (
 	queuedSQL string
 )
 
+const beatSQL = `insert into chainwright.owners (id, pid, host) values ($1, $2, $3)
+	on conflict (id) do update set beat_at = clock_timestamp()`
+
 func queueBeat(b *pgx.Batch, owner string) {
 	host, _ := os.Hostname()
-	b.Queue(`insert into chainwright.owners (id, pid, host) values ($1, $2, $3)
-		on conflict (id) do update set beat_at = clock_timestamp()`, owner, int32(os.Getpid()), host) //nolint:gosec // process ids are small
+	b.Queue(beatSQL, owner, int32(os.Getpid()), host) //nolint:gosec // process ids are small
 }
 
 // Beat stores the heartbeat of an owner at once: it does not wait for the queued

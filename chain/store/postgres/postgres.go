@@ -1,10 +1,10 @@
 // Package postgres keeps the records of runs in a PostgreSQL database, which several processes may share. It is not a stable API.
 //
 // One goroutine writes: it sends all queued writes as one pipeline, which is one
-// transaction and one round trip. Statements are never prepared by name, and no
-// session keeps a setting or a lock, so that transactions can be pooled. The
-// tables are in the schema chainwright. Lives are measured by the database's
-// clock.
+// transaction and one round trip. No session keeps a setting or a lock, and
+// statements are prepared only where no pooler is in between, so that
+// transactions can be pooled. The tables are in the schema chainwright. Lives are
+// measured by the database's clock.
 package postgres
 
 import (
@@ -95,6 +95,8 @@ type Store struct {
 
 	// opening means that the database is open or being opened.
 	opening atomic.Bool
+	// unprepared means that a connection was made before there were tables.
+	unprepared atomic.Bool
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -117,13 +119,18 @@ func (s *Store) open(ctx context.Context) (*pgxpool.Pool, error) {
 	if s.pool != nil {
 		return s.pool, nil
 	}
-	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), s.config.Copy())
+	config := s.config.Copy()
+	config.AfterConnect = s.prepare
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), config)
 	if err != nil {
 		return nil, s.failed("opening", err)
 	}
 	if err := s.patiently(ctx, func(ctx context.Context) error { return migrate(ctx, pool) }); err != nil {
 		pool.Close()
 		return nil, s.failed("opening", err)
+	}
+	if s.unprepared.Swap(false) {
+		pool.Reset()
 	}
 	waiting, stop := context.WithCancel(context.Background())
 	s.pool, s.stop, s.done = pool, stop, make(chan struct{})

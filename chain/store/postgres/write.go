@@ -25,6 +25,9 @@ var (
 	appendSQL string
 )
 
+// keyedSQL returns the run of an idempotency key.
+const keyedSQL = `select coalesce((select id from chainwright.runs where principal = $1 and idem_key = $2 and $2 <> ''), '')`
+
 // errNUL is the error of a text that PostgreSQL can't keep.
 var errNUL = errors.New("PostgreSQL keeps no text with a NUL character (U+0000): a name, a user id or an idempotency key has one")
 
@@ -60,7 +63,7 @@ func (s *Store) Create(ctx context.Context, run *store.Run) (*store.Run, error) 
 			run.Policy, run.Config, run.Trace, column.Map(run.Labels), blob(run.Tree), blob(inputs), blob(tasks), run.Parent, run.Within)
 		// The statement before sees only what was there when it began, and it may
 		// have waited for another process to write the same key.
-		b.Queue("select coalesce((select id from chainwright.runs where principal = $1 and idem_key = $2 and $2 <> ''), '')", run.Principal, run.Key).
+		b.Queue(keyedSQL, run.Principal, run.Key).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&existing) })
 	}})
 	if err != nil || existing == "" || existing == run.ID {
