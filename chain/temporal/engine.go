@@ -282,7 +282,7 @@ func (e *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 	switch {
 	case errors.Is(err, errHandlers):
 		warning = engine.HandlersGoOn
-	case err != nil && ctx.Err() != nil:
+	case over(ctx, err):
 		warning = "the cancelled tasks were asked to stop; the call ended before they did"
 	case err != nil:
 		return nil, executors.AsError(fmt.Errorf("cancelling run %s: %w", runID, err))
@@ -294,6 +294,18 @@ func (e *Engine) Cancel(ctx context.Context, runID, taskRef, principal string) (
 		v.Warnings = append(v.Warnings, warning)
 	}
 	return v, err
+}
+
+// over reports whether a call of the server failed because its context has ended.
+// The server knows the deadline as well, and may be the first to end the call.
+func over(ctx context.Context, err error) bool {
+	if err == nil || ctx.Err() != nil {
+		return err != nil
+	}
+	var cancelled *serviceerror.Canceled
+	var late *serviceerror.DeadlineExceeded
+	deadline, bounded := ctx.Deadline()
+	return bounded && time.Until(deadline) < time.Second && (errors.As(err, &cancelled) || errors.As(err, &late))
 }
 
 // cancelRun cancels the workflow of a run and waits for it. A run without one gets

@@ -101,7 +101,7 @@ func (e *Engine) cancelAll(ctx context.Context, row *store.Run) (unstopped []int
 	bounded, cancel := context.WithTimeout(ctx, 2*e.opts.Grace+stopSlack)
 	defer cancel()
 	unstopped, err = e.cancelRun(bounded, row)
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+	if over(bounded, err) && !over(ctx, err) {
 		err = errHandlers
 	}
 	return unstopped, err
