@@ -22,6 +22,13 @@ func TestEveryExampleOfTheTools(t *testing.T) {
 	t.Parallel()
 	whole := newHome(t, map[string]any{"executors_dir": "none"}).stdio(t)
 	discovery := newHome(t, map[string]any{"executors_dir": "none", "discovery": true}).stdio(t)
+	trees := t.TempDir()
+	write(t, filepath.Join(trees, "nightly.yaml"), `{tasks: [{id: a, schemas: {method: data_processor}, inputs: {data: [1]}}], schedule: {cron: "0 3 * * *"}}`)
+	asked := newHome(t, map[string]any{"executors_dir": "none", "trees": trees, "toolsets": []string{"schedules"}, "tools": []string{"answer_run"},
+		"policy": map[string]any{"approvals": map[string]any{"tool": true}}})
+	_, exit := asked.command(t, "schedules", "enable", "nightly", "--yes")
+	require.Zero(t, exit)
+	onRequest := asked.stdio(t)
 	files, err := filepath.Glob("../../tools/definitions/*.yaml")
 	require.NoError(t, err)
 	require.Greater(t, len(files), 8)
@@ -40,8 +47,11 @@ func TestEveryExampleOfTheTools(t *testing.T) {
 		for _, example := range def.Examples {
 			t.Run(def.ID+"/"+example.Title, func(t *testing.T) {
 				c := whole
-				if strings.HasSuffix(def.ID, "_executor") {
+				switch {
+				case strings.HasSuffix(def.ID, "_executor"):
 					c = discovery
+				case strings.Contains(def.ID, "schedule") || def.ID == "answer_run":
+					c = onRequest
 				}
 				inputs := encoded(t, example.Inputs)
 				if strings.Contains(inputs, exampleRun) {
