@@ -182,6 +182,8 @@ func TestKilledForEach(t *testing.T) {
 			peer.mu.Unlock()
 			row := awaitEnd(t, records, id)
 			require.Equal(t, "completed", row.Status, "%+v", row.Problem)
+			peer.mu.Lock()
+			defer peer.mu.Unlock()
 			again := 0
 			for call, n := range peer.calls {
 				again += n - 1

@@ -84,7 +84,7 @@ func TestSoak(t *testing.T) {
 		at  time.Time
 	}
 	var recent []begun
-	judged := 0
+	var judged atomic.Int64
 	all.Go(func() {
 		for run := 0; going(); run++ {
 			envelope := c.call(run, "run_task_tree", workTree(peer.URL, run, run%2 == 1))
@@ -100,10 +100,13 @@ func TestSoak(t *testing.T) {
 		}
 	})
 	all.Go(func() { // every run ends, in reasonable time
-		for going() || len(recent) > 0 {
+		for {
 			mu.Lock()
 			list := slices.Clone(recent)
 			mu.Unlock()
+			if len(list) == 0 && !going() {
+				return
+			}
 			for i, each := range list {
 				row, err := records.Run(t.Context(), each.id)
 				if err != nil && time.Since(each.at) < 5*time.Second || err == nil && row.CompletedAt.IsZero() {
@@ -116,7 +119,7 @@ func TestSoak(t *testing.T) {
 				if err == nil && row.Status != "completed" && each.run%2 == 0 {
 					t.Errorf("run %s is %s: %+v", each.id, row.Status, row.Problem)
 				}
-				judged++
+				judged.Add(1)
 			}
 			mu.Lock()
 			recent = recent[len(list):]
@@ -159,7 +162,7 @@ func TestSoak(t *testing.T) {
 		s := sample{memoryOf(t, c.running[0].Process.Pid), sizeOf(t, folder) + sizeOf(t, h.dir)}
 		samples = append(samples, s)
 		t.Logf("%s left: %d MB, files %d MB; %d calls, %d batches, %d kills, %d runs ended", time.Until(end).Round(time.Second), s.memory>>20, s.files>>20,
-			calls.Load(), batches.Load(), kills.Load(), judged)
+			calls.Load(), batches.Load(), kills.Load(), judged.Load())
 	}
 	all.Wait()
 	middle := func(list []sample, of func(sample) int64) int64 {
@@ -178,6 +181,8 @@ func TestSoak(t *testing.T) {
 			t.Errorf("%s grows", what)
 		}
 	}
+	peer.mu.Lock()
+	defer peer.mu.Unlock()
 	for call, n := range peer.calls {
 		if strings.HasPrefix(call, "POST") && n > 1 {
 			t.Errorf("%s was called %d times", call, n)

@@ -29,7 +29,7 @@ policy:
   network: {allow: ["10.0.0.1", "10.0.0.2"]}
   ssh: {hosts: [a, b]}
   docker: {images: [a, b]}
-  limits: {output_bytes: 100, principal: {max_parallel: 2, per_second: 3}}
+  limits: {output_bytes: 100, principal: {max_parallel: 2, per_second: 3, max_queued: 3}}
 `
 
 // wider has a value for every setting that does not narrow ownText.
@@ -91,6 +91,9 @@ var wider = map[string]string{
 	"policy.limits.output_bytes":           `policy: {limits: {output_bytes: 101}}`,
 	"policy.limits.file_bytes":             `policy: {limits: {file_bytes: 20000000}}`,
 	"policy.limits.max_parallel":           `policy: {limits: {max_parallel: 65}}`,
+	"policy.limits.max_live":               `policy: {limits: {max_live: 1001}}`,
+	"policy.limits.max_queued":             `policy: {limits: {max_queued: 20001}}`,
+	"policy.limits.principal.max_queued":   `policy: {limits: {principal: {max_queued: 4}}}`,
 	"policy.limits.principal.max_parallel": `policy: {limits: {principal: {max_parallel: 3}}}`,
 	"policy.limits.principal.per_second":   `policy: {limits: {principal: {per_second: 0}}}`,
 	"policy.limits.executors":              `policy: {limits: {executors: {rest_executor: {timeout: 1h}}}}`,
@@ -160,6 +163,9 @@ func TestAnUnapprovedFileNarrowsKeyByKey(t *testing.T) {
 		"policy.limits.output_bytes":           {"policy: {limits: {output_bytes: 99}}", int64(99)},
 		"policy.limits.file_bytes":             {"policy: {limits: {file_bytes: 99}}", int64(99)},
 		"policy.limits.max_parallel":           {"policy: {limits: {max_parallel: 1}}", 1},
+		"policy.limits.max_live":               {"policy: {limits: {max_live: 1}}", 1},
+		"policy.limits.max_queued":             {"policy: {limits: {max_queued: 1}}", 1},
+		"policy.limits.principal.max_queued":   {"policy: {limits: {principal: {max_queued: 1}}}", 1},
 		"policy.limits.principal.max_parallel": {"policy: {limits: {principal: {max_parallel: 1}}}", 1},
 		"policy.limits.principal.per_second":   {"policy: {limits: {principal: {per_second: 0.5}}}", 0.5},
 		"policy.files.roots": {"policy: {files: {roots: {work: {write: false}}}}",
