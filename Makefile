@@ -65,7 +65,7 @@ bench: build ## run the benchmarks that docs/performance.md quotes; BENCH select
 lint: ## run gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags temporal ./chain/temporal ./transport/app ./transport/cli
+	$(GO) vet -tags temporal ./chain/temporal ./transport/app ./transport/cli ./transport/endtoend
 	@if said=$$($(GO) run $(LINTER) version 2>&1); then $(GO) run $(LINTER) run ./...; \
 	else echo "$$said"; echo "lint: golangci-lint is not available here, for the reason above; gofmt and go vet passed"; fi
 

@@ -55,7 +55,9 @@ func newCounter(t *testing.T, lasts func() time.Duration) *counter {
 // crew are servers over one store, which are killed and started again.
 type crew struct {
 	t         *testing.T
+	program   string
 	settings  string
+	more      []string // arguments of each server
 	addresses []string
 	mu        sync.Mutex
 	running   []*exec.Cmd
@@ -63,7 +65,13 @@ type crew struct {
 
 func newCrew(t *testing.T, n int, settings map[string]any) *crew {
 	t.Helper()
-	c := &crew{t: t, settings: filepath.Join(t.TempDir(), "settings.yaml"), running: make([]*exec.Cmd, n)}
+	return newCrewOf(t, n, settings, peers.Chainwright(t))
+}
+
+// newCrewOf returns servers of a program, with more arguments.
+func newCrewOf(t *testing.T, n int, settings map[string]any, program string, more ...string) *crew {
+	t.Helper()
+	c := &crew{t: t, program: program, more: more, settings: filepath.Join(t.TempDir(), "settings.yaml"), running: make([]*exec.Cmd, n)}
 	trees := t.TempDir()
 	for name, tree := range savedParts() {
 		text, err := json.Marshal(tree)
@@ -98,7 +106,7 @@ func newCrew(t *testing.T, n int, settings map[string]any) *crew {
 // start starts a server, with a data folder of its own.
 func (c *crew) start(i int) {
 	h := home{dir: c.t.TempDir(), config: c.settings}
-	cmd := exec.Command(peers.Chainwright(c.t), "serve", "--stateless", "--addr", c.addresses[i])
+	cmd := exec.Command(c.program, append([]string{"serve", "--stateless", "--addr", c.addresses[i]}, c.more...)...)
 	cmd.Env, cmd.Dir, cmd.Stderr = h.environment(), h.dir, &logged{t: c.t, name: strconv.Itoa(i)}
 	require.NoError(c.t, cmd.Start())
 	c.mu.Lock()

@@ -20,8 +20,9 @@ const ChainwrightTags = "grpcnotrace"
 // BuildChainwright returns a command that builds chainwright with the flags of
 // `make build`. A build with other flags would compile all dependencies again,
 // which takes minutes.
-func BuildChainwright(path, ldflags string) *exec.Cmd {
-	build := exec.Command("go", "build", "-trimpath", "-tags", ChainwrightTags, "-ldflags", ldflags, "-o", path, module)
+func BuildChainwright(path, ldflags string, tags ...string) *exec.Cmd {
+	all := strings.Join(append([]string{ChainwrightTags}, tags...), " ")
+	build := exec.Command("go", "build", "-trimpath", "-tags", all, "-ldflags", ldflags, "-o", path, module)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	return build
 }
@@ -38,7 +39,22 @@ func Chainwright(tb testing.TB) string {
 	return path
 }
 
-var built = sync.OnceValues(func() (string, error) {
+// ChainwrightTemporal builds the program that has the engine on Temporal as well.
+func ChainwrightTemporal(tb testing.TB) string {
+	tb.Helper()
+	path, err := builtTemporal()
+	if err != nil {
+		tb.Fatalf("building the program: %v", err)
+	}
+	return path
+}
+
+var (
+	built         = sync.OnceValues(func() (string, error) { return build("chainwright") })
+	builtTemporal = sync.OnceValues(func() (string, error) { return build("chainwright-temporal", "temporal") })
+)
+
+func build(name string, tags ...string) (string, error) {
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
 		return "", fmt.Errorf("finding the module: %w", err)
@@ -47,11 +63,11 @@ var built = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return "", err
 	}
-	path := filepath.Join(folder, "chainwright")
+	path := filepath.Join(folder, name)
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
-	build := BuildChainwright(path, "-s -w")
+	build := BuildChainwright(path, "-s -w", tags...)
 	// On the same file system go build renames the new file, so that tests of
 	// other packages never start a file that is half written.
 	build.Env = append(build.Env, "GOTMPDIR="+folder)
@@ -59,4 +75,4 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("%w\n%s", err, text)
 	}
 	return path, nil
-})
+}
