@@ -202,3 +202,48 @@ func TestStoreAway(t *testing.T) {
 		}
 	})
 }
+
+// A run whose records can't be stored once, although the ones after could be, is
+// stopped here and goes on: that it was stopped is not on record.
+func TestStoreFailsOnce(t *testing.T) {
+	t.Parallel()
+	each(t, engine.Options{Owner: "unused"}, func(t *testing.T, unused *bench) {
+		s := &once{away: away{Store: unclosed{unused.store}}}
+		a := newBench(t, s, engine.Options{Owner: "a", Lease: shortLease}, policy.Config{})
+		a.engine.Adopt(anything)
+		run, err := a.Start(t.Context(), a.Tree(t, `[{"id":"slow","name":"slow","schemas":{"method":"probe"},"inputs":{"stubborn":true,"mark":"slow"}},
+			{"id":"r","name":"r","schemas":{"method":"probe"},"inputs":{"sleep":0.2,"mark":"r"}},
+			{"id":"next","name":"next","schemas":{"method":"probe"},"dependencies":["r"]}]`), chain.RunOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		awaitMarks(t, a.Probes, map[string]int{"r": 1, "slow": 1})
+		s.mu.Lock()
+		s.gone = true
+		s.mu.Unlock()
+		late := time.AfterFunc(2*time.Second, a.Probes.Release) // what is in progress keeps the run here for a while
+		defer late.Stop()
+		if v := a.End(t, run.ID); v.Status != chain.Completed || v.Counts[chain.Completed] != 3 {
+			t.Errorf("%+v", v)
+		}
+		list, err := unused.store.Transitions(t.Context(), run.ID, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tr := range list {
+			if tr.Problem != nil {
+				t.Errorf("on record: %+v, %+v", tr, tr.Problem)
+			}
+		}
+	})
+}
+
+// once is away for one batch.
+type once struct{ away }
+
+func (o *once) Append(b *store.Batch, done func(error)) {
+	o.away.Append(b, done)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gone = false
+}

@@ -87,9 +87,11 @@ func (r *recorder) flush(now time.Time) {
 	r.flushNow(now)
 }
 
-// flushNow appends the batch to the store.
+// flushNow appends the batch to the store. It appends nothing after a batch that
+// could not be stored: what follows is that the run is stopped here, which must not
+// be on record when it goes on.
 func (r *recorder) flushNow(now time.Time) {
-	if len(r.batch) == 0 {
+	if r.refresh(); len(r.batch) == 0 || r.broken != nil {
 		return
 	}
 	b := &store.Batch{RunID: r.row.ID, Owner: r.row.Owner, Epoch: r.row.Epoch, Transitions: r.batch, Behind: !r.urgent}

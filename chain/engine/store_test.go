@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -239,5 +241,58 @@ func TestServersShareAFile(t *testing.T) {
 	list, _, err := servers[0].List(t.Context(), chain.ListOptions{Limit: 200, Status: "completed"})
 	if err != nil || len(list) != 200 {
 		t.Errorf("%d runs, %v", len(list), err)
+	}
+}
+
+// The disk is full, with a real file, when a process takes the run of another one.
+// The run says so and waits, nothing is lost, and it goes on when there is room.
+func TestAdoptOnAFullFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "runs.db")
+	first := newBench(t, sqlite.Open(path, sqlite.Options{}), engine.Options{Owner: "first"}, policy.Config{})
+	tree := first.Tree(t, `[{"id":"large","name":"large","schemas":{"method":"probe"},"inputs":{"size":300000,"mark":"large"}},
+		{"id":"last","name":"last","schemas":{"method":"probe"},"dependencies":["large"],"inputs":{"mark":"last"}}]`)
+	row := &store.Run{ID: "r", Kind: store.KindTree, Owner: "dead", Status: "in_progress", Tree: tree.Source(), MaxParallel: 1, OnFailure: "continue", CreatedAt: time.Now()}
+	for _, task := range tree.Tasks {
+		row.Tasks = append(row.Tasks, store.Task{ID: task.ID, Name: task.Name, Executor: task.Executor, Parent: -1})
+	}
+	if _, err := first.store.Create(t.Context(), row); err != nil {
+		t.Fatal(err)
+	}
+
+	// Something else in the file takes the room that the second process may use.
+	const pages = 200
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	do := func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("create table other (content blob)")
+	do(fmt.Sprintf("insert into other values (zeroblob(%d))", (pages-60)*4096))
+	b := newBench(t, sqlite.Open(path, sqlite.Options{MaxPages: pages}), engine.Options{Owner: "second", Lease: shortLease}, policy.Config{})
+	b.engine.Adopt(anything)
+	v := b.awaitWarning(t, "r")
+	for !strings.Contains(v.Warnings[0], "full") { // before it is taken, the warning is that nobody drives it
+		v = b.awaitWarning(t, "r")
+	}
+	if v.Status != chain.InProgress || slices.Contains(b.Probes.Seen(), "last") {
+		t.Errorf("while the disk is full: %+v, %v", v, b.Probes.Seen())
+	}
+	do("delete from other")
+	if v := b.End(t, "r"); v.Status != chain.Completed || len(v.Warnings) > 0 {
+		t.Errorf("with room again: %+v", v)
+	}
+	if n := slices.Index(b.Probes.Seen(), "last"); n != len(b.Probes.Seen())-1 {
+		t.Errorf("the last task ran more than once: %v", b.Probes.Seen())
+	}
+	var found string
+	if err := db.QueryRowContext(t.Context(), "pragma integrity_check").Scan(&found); err != nil || found != "ok" {
+		t.Errorf("the file: %s, %v", found, err)
 	}
 }

@@ -250,3 +250,49 @@ func TestReplicaKilled(t *testing.T) {
 	}
 	t.Logf("%d runs of the killed server completed within %v", each, time.Since(at).Round(time.Second))
 }
+
+// The official clients, of an older and of the newest revision, start, follow and
+// cancel runs while each of their requests goes to another server.
+func TestReplicasOfficialClients(t *testing.T) {
+	t.Parallel()
+	node := peers.FindProgram(t, "node")
+	peer := newCounter(t, func() time.Duration { return 300 * time.Millisecond })
+	c, proxy := replicas(t, map[string]any{"policy": map[string]any{"network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}}}})
+	tree := func(calls int) string {
+		elements := make([]int, calls)
+		text, err := json.Marshal(map[string]any{"tasks": []map[string]any{{
+			"id": "each", "for_each": elements, "max_parallel": 1, "schemas": map[string]any{"method": "rest_executor"}, "inputs": map[string]any{"url": peer.URL, "method": "GET"},
+		}}})
+		require.NoError(t, err)
+		return string(text)
+	}
+	script, err := filepath.Abs(filepath.Join("testdata", "runs.mjs"))
+	require.NoError(t, err)
+	for revision, module := range map[string]string{"2025-11-25": "sdk", "2026-07-28": "client"} {
+		if _, err := os.Stat(filepath.Join(node.Modules(), "@modelcontextprotocol", module)); err != nil {
+			t.Skipf("the client of %s is not installed: %v", revision, err)
+		}
+		code, out, errs := node.Run(t, script, node.Modules(), revision, tree(6), tree(10_000), proxy)
+		var said struct {
+			Tools  []string
+			Called struct{ Status string }
+			Before string
+			Ends   []struct {
+				ID, Status string
+				Polls      int
+			}
+		}
+		err := json.Unmarshal([]byte(out), &said)
+		require.True(t, err == nil && code == 0 && len(said.Ends) == 2, "%s: exit %d, %v\n%s\n%s", revision, code, err, out, errs)
+		assert.Contains(t, said.Tools, "run_task_tree", revision)
+		assert.Equal(t, "completed", said.Called.Status, revision)
+		assert.Equal(t, "in_progress", said.Before, revision)
+		assert.Equal(t, []string{"completed", "cancelled"}, []string{said.Ends[0].Status, said.Ends[1].Status}, revision)
+		assert.Greater(t, said.Ends[0].Polls, 3, "%s: too few requests to reach all servers", revision)
+		for i := range 3 {
+			for _, end := range said.Ends {
+				assert.Equal(t, end.Status, c.call(i, "get_run", map[string]any{"run_id": end.ID})["status"], "%s: at server %d", revision, i)
+			}
+		}
+	}
+}
