@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,29 @@ func (b *bench) awaitWarning(t *testing.T, id string) *chain.RunView {
 		}
 		if time.Now().After(end) {
 			t.Fatalf("no warning: %+v", v)
+		}
+	}
+}
+
+// awaitElements waits until elements, as task and index, are on record as completed.
+func (b *bench) awaitElements(t *testing.T, id string, want ...string) {
+	t.Helper()
+	for end := time.Now().Add(executortest.Patience); ; time.Sleep(time.Millisecond) {
+		events, err := b.Events(t.Context(), id, "", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := map[string]bool{}
+		for _, e := range events {
+			if e.Element != nil && e.State == chain.Completed {
+				ended[fmt.Sprint(e.Task, *e.Element)] = true
+			}
+		}
+		if !slices.ContainsFunc(want, func(each string) bool { return !ended[each] }) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("on record are %v", ended)
 		}
 	}
 }
@@ -87,22 +111,15 @@ func TestAdopt(t *testing.T) {
 				t.Fatal(err)
 			}
 			awaitMarks(t, a.Probes, map[string]int{"done": 1, "read": 1, "write": 1, "reads 0": 1, "reads 1": 1, "writes 0": 1, "writes 1": 1})
-			for stored := false; !stored; { // the ends before are on record
+			b.awaitElements(t, run.ID, "reads0", "reads1", "writes0")
+			for { // so is what they depend on
 				v, err := b.Get(t.Context(), run.ID, "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				events, err := b.Events(t.Context(), run.ID, "", 0)
-				if err != nil {
-					t.Fatal(err)
+				if v.Tasks[0].Status == chain.Completed && v.Tasks[3].Status == chain.InProgress {
+					break
 				}
-				ended := map[string]bool{}
-				for _, e := range events {
-					if e.Element != nil && e.State == chain.Completed {
-						ended[fmt.Sprint(e.Task, *e.Element)] = true
-					}
-				}
-				stored = v.Tasks[0].Status == chain.Completed && v.Tasks[3].Status == chain.InProgress && ended["reads0"] && ended["reads1"] && ended["writes0"]
 			}
 			first.freeze()
 			b.engine.Adopt(anything)
@@ -350,48 +367,6 @@ func TestBackOffSurvives(t *testing.T) {
 			if begun := *v.Tasks[0].CompletedAt; begun.Before(next) {
 				t.Errorf("the next attempt was to begin at %v, and ended at %v", next, begun)
 			}
-		})
-	}
-}
-
-// What the request forbade that started a run holds in the process that goes on
-// with it, and in the ones after. A retry has a request of its own.
-func TestRestrictionIsKept(t *testing.T) {
-	t.Parallel()
-	for name, r := range map[string]policy.Restriction{"read-only": {ReadOnly: true}, "exclude": {Exclude: []string{"probe_write", "noop"}}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			each(t, engine.Options{Owner: "0"}, func(t *testing.T, a *bench) {
-				a.engine.Adopt(anything)
-				run, err := a.Start(policy.Restrict(t.Context(), r), a.Tree(t, `[{"id":"r","name":"r","schemas":{"method":"probe"},"inputs":{"mark":"r","sleep":2}},
-					{"id":"w","name":"w","schemas":{"method":"probe_write"},"dependencies":["r"],"inputs":{"mark":"w"}}]`), chain.RunOptions{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				last := a
-				for i := range 3 {
-					awaitMarks(t, last.Probes, map[string]int{"r": 1})
-					if err := last.engine.Close(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-					last = newBench(t, unclosed{a.store}, engine.Options{Owner: fmt.Sprint(i + 1)}, policy.Config{})
-					last.engine.Adopt(anything)
-				}
-				v := last.End(t, run.ID)
-				if v.Tasks[0].Status != chain.Completed || v.Tasks[1].ErrorType != executors.PermissionDenied || last.Probes.Called("w") > 0 {
-					t.Errorf("%+v", v.Tasks)
-				}
-				row, err := a.store.Run(t.Context(), run.ID)
-				if err != nil || len(row.Within) > 60 {
-					t.Errorf("on record is %q, %v", row.Within, err)
-				}
-				if _, err := last.Retry(t.Context(), run.ID, nil, ""); err != nil {
-					t.Fatal(err)
-				}
-				if v := last.End(t, run.ID); v.Status != chain.Completed {
-					t.Errorf("after the retry: %+v", v)
-				}
-			})
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/step"
 	"github.com/chainwright/chainwright/executors"
 )
 
@@ -13,10 +14,16 @@ var (
 	errCancelled   = errors.New("cancelled by the caller")
 	errStopped     = errors.New("cancelled because another task failed and on_failure is stop")
 	errInterrupted = errors.New("interrupted: the program that ran it was stopped")
-	errStore       = errors.New("cancelled because the run's records can't be stored")
+	errStore       = error(leftError("cancelled because the run's records can't be stored"))
 	errFenced      = errors.New("interrupted: the process that ran it could not reach the store, and was about to lose the run")
 	errDeadline    = errors.New("the executor did not stop at its timeout")
 )
+
+// leftError is a cause that is a step.ErrLeft.
+type leftError string
+
+func (e leftError) Error() string        { return string(e) }
+func (e leftError) Is(target error) bool { return target == step.ErrLeft }
 
 // ending returns the state in which a task ends after a call. A call that was
 // cancelled and failed counts as cancelled, whatever its error; its output is

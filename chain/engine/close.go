@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/step"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
@@ -145,6 +146,10 @@ func (x *run) endWith(cause error) {
 	var c closing
 	if errors.As(cause, &c) {
 		x.interrupt(c)
+		return
+	}
+	if errors.Is(cause, step.ErrLeft) { // the run of the task goes on later, and so does this one
+		x.interrupt(closing{killAt: time.Now().Add(stopWithin)})
 		return
 	}
 	x.halt(errCancelled)

@@ -40,6 +40,7 @@ func TestClose(t *testing.T) {
 	for begun["read"] < 1 || begun["write"] < 1 || begun["call"] < 1 || begun["each 29"] < 3 || begun["writes 29"] < 1 {
 		begun[<-b.Probes.Begun]++
 	}
+	b.awaitElements(t, run.ID, "each0", "each1", "writes0")
 	if err := b.engine.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

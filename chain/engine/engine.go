@@ -129,7 +129,9 @@ func (r *Engine) unsavedRun(x *run, cause error) {
 	problem := problemOf(storeError(cause))
 	r.mu.Lock()
 	if r.adopt != nil && cause != errInside && !r.closing {
-		r.adopt.again[x.row.ID] = problem
+		if x.row.Parent == "" { // else the task goes on with it
+			r.adopt.again[x.row.ID] = problem
+		}
 		r.mu.Unlock()
 		r.opts.Log.Error().Err(cause).Str("run_id", x.row.ID).Msg("a run waits because its records can't be stored")
 		return

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/step"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
@@ -109,6 +111,9 @@ func (c *child) await(ctx context.Context, call *executors.Call, id string) (*ch
 	view, err := Follow(ctx, c.runner, id, call)
 	if ctx.Err() == nil || err == nil && view.Status.Ended() {
 		return view, err
+	}
+	if errors.Is(context.Cause(ctx), step.ErrLeft) {
+		return nil, ctx.Err()
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.grace+time.Second)
 	defer cancel()

@@ -23,10 +23,11 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	for name, each := range map[string]struct {
 		runs  int
-		kills int // servers killed before
-		down  time.Duration
+		kills int           // servers killed before
+		down  time.Duration // longer than the lease and the store's patience, or shorter than both
 	}{
-		"while runs are adopted": {runs: 60, kills: 1, down: 3 * time.Second},
+		"while runs are adopted":  {runs: 60, kills: 1, down: 3 * time.Second},
+		"for longer than a lease": {runs: 18, down: 25 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
