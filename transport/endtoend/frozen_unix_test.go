@@ -33,7 +33,12 @@ func TestFrozenServer(t *testing.T) {
 				ids = append(ids, id)
 			}
 			time.Sleep(200 * time.Millisecond) // they are at different points now
-			c.signal(0, syscall.SIGSTOP)
+			// A process that is stopped in the middle of a write to SQLite holds the
+			// lock of the file: nobody writes then.
+			for c.signal(0, syscall.SIGSTOP); records.Beat(t.Context(), "test") != nil; c.signal(0, syscall.SIGSTOP) {
+				c.signal(0, syscall.SIGCONT)
+				time.Sleep(20 * time.Millisecond)
+			}
 			ends := map[string]int64{}
 			for _, id := range ids {
 				ends[id] = awaitEnd(t, records, id).Seq
