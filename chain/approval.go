@@ -11,7 +11,7 @@ import (
 // ApprovalID stands in Task.Executor for a task that asks a person.
 const ApprovalID = "approval"
 
-// What happens when nobody answers in time. Any other on_timeout is the answer
+// What happens when no answer comes in time. Any other on_timeout is the answer
 // itself.
 const (
 	OnTimeoutFail  = "fail"

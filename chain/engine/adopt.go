@@ -113,13 +113,14 @@ func (r *Engine) adoptFree(ctx context.Context) {
 			return
 		}
 		err := r.adoptRun(ctx, id)
-		if err != nil && !errors.Is(err, store.ErrLost) && !errors.Is(err, store.ErrNotFound) && ctx.Err() == nil {
+		switch {
+		case errors.Is(err, store.ErrLost), errors.Is(err, store.ErrNotFound):
+			r.mu.Lock()
+			delete(r.adopt.again, id)
+			r.mu.Unlock()
+		case err != nil && ctx.Err() == nil:
 			r.opts.Log.Warn().Err(err).Str("run_id", id).Msg("a run that no process drives could not be continued; it is tried again")
-			continue
 		}
-		r.mu.Lock()
-		delete(r.adopt.again, id)
-		r.mu.Unlock()
 	}
 }
 
@@ -128,6 +129,9 @@ func (r *Engine) adoptRun(ctx context.Context, id string) error {
 	row, err := r.opts.Store.Run(ctx, id)
 	if err != nil {
 		return err
+	}
+	if chain.State(row.Status).Ended() {
+		return store.ErrLost
 	}
 	if here := r.liveRun(id) != nil || r.calling(id); here || !r.adopt.may(row) || !r.free(row) {
 		return nil

@@ -59,7 +59,7 @@ func questionOf(a *chain.Approval, q *step.Question, now time.Time) *store.Quest
 	return asks
 }
 
-// timedOut returns the answer to a question that nobody has answered.
+// timedOut returns the answer to a question whose time is over.
 func timedOut(runID string, task int, asked int64, now time.Time) store.Answer {
 	return store.Answer{ID: newID(), RunID: runID, Task: task, Asked: asked, Decision: string(chain.TimedOut), Way: string(chain.WayTimeout), At: now.UTC()}
 }

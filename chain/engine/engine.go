@@ -51,7 +51,7 @@ type Engine struct {
 	limits     map[string]*limit.Limiter // by executor, of those that have a limit
 	principals *limit.Principals         // nil: principals have no limits
 	treesWith  chain.Engine              // runs the saved trees of tasks; nil: this engine
-	answered   func(store.Answer)        // is told of answers to runs that are driven elsewhere; nil: nobody is
+	answered   func(store.Answer)        // receives answers to runs that are driven elsewhere; may be nil
 
 	mu       sync.Mutex
 	live     map[string]*run           // by run id

@@ -55,6 +55,9 @@ func (r *Engine) own(x *run, begun time.Time) {
 	defer r.mu.Unlock()
 	r.confirmFirst(begun)
 	x.ownedAt = time.Now()
+	if r.adopt != nil {
+		delete(r.adopt.again, x.row.ID)
+	}
 }
 
 // ownCall does the same for a call.

@@ -68,7 +68,7 @@ func TestLeftoversEnd(t *testing.T) {
 			}
 			again, kill := startChild(t, path, writes)
 			kill()
-			take(again) // nobody reads of it
+			take(again) // it is not asked for again
 			executortest.Ends(t, "Close", func() {
 				if err := b.Close(context.Background()); err != nil {
 					t.Error(err)

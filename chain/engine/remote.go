@@ -218,7 +218,7 @@ func (s *Step) Outcome(a *store.Answer) (chain.State, executors.Outcome) {
 	return outcomeOf(s.x.tree.Tasks[a.Task].Approval, a)
 }
 
-// TimedOut returns the answer to a question that nobody has answered.
+// TimedOut returns the answer to a question whose time is over.
 func TimedOut(runID string, task int, asked int64) store.Answer {
 	return timedOut(runID, task, asked, time.Now())
 }
