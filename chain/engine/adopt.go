@@ -181,6 +181,8 @@ func (r *Engine) resumable(ctx context.Context, row *store.Run) (*abandoned, err
 	case row.Owner == "": // it was left, not lost
 	case left.progressed():
 		left.crashes = 1
+	case row.Owner == r.opts.Owner: // nothing crashed: this process could not store the run's records
+		left.crashes = row.Crashes
 	default:
 		left.crashes = row.Crashes + 1
 	}

@@ -284,6 +284,9 @@ func TestAdoptOnAFullFile(t *testing.T) {
 	if v.Status != chain.InProgress || slices.Contains(b.Probes.Seen(), "last") {
 		t.Errorf("while the disk is full: %+v, %v", v, b.Probes.Seen())
 	}
+	for len(b.Probes.Seen()) < 5 { // more often than a run may lose its process
+		b.awaitWarning(t, "r")
+	}
 	do("delete from other")
 	if v := b.End(t, "r"); v.Status != chain.Completed || len(v.Warnings) > 0 {
 		t.Errorf("with room again: %+v", v)
