@@ -10,7 +10,7 @@ import (
 
 // prepared are the statements of most writes: to plan one takes longer than to
 // execute it.
-var prepared = []string{appendSQL, callsSQL, createSQL, keyedSQL, beatSQL}
+var prepared = []string{holdSQL, appendSQL, callsSQL, createSQL, keyedSQL, beatSQL}
 
 // prepare prepares the statements of a new connection, unless a pooler is in
 // between: behind it, the next transaction may run on another connection.

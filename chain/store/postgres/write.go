@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/internal/column"
@@ -21,6 +23,8 @@ var (
 	createSQL string
 	//go:embed statements/calls.sql
 	callsSQL string
+	//go:embed statements/hold.sql
+	holdSQL string
 	//go:embed statements/append.sql
 	appendSQL string
 )
@@ -120,24 +124,25 @@ func queueCalls(b *pgx.Batch, calls []*store.Run) {
 
 // Append queues a batch.
 func (s *Store) Append(batch *store.Batch, done func(error)) {
-	if _, err := s.open(context.Background()); err != nil {
+	pool, err := s.open(context.Background())
+	if err != nil {
 		done(err)
 		return
 	}
-	held, there := 0, false
+	held := false
 	write := work{
 		send: func(b *pgx.Batch) {
-			queueAppend(b, batch).QueryRow(func(row pgx.Row) error { return row.Scan(&held, &there) })
+			queueHold(b, batch).Exec(func(tag pgconn.CommandTag) error { held = tag.RowsAffected() > 0; return nil })
+			queueAppend(b, batch)
 			queueTaken(b, batch)
 		},
 		read: func() error {
-			switch {
-			case held > 0:
+			if held {
 				return nil
-			case there:
-				return store.ErrLost
 			}
-			return store.ErrNotFound
+			return s.patiently(context.Background(), func(ctx context.Context) error {
+				return s.attempt(ctx, pool, func(ctx context.Context) error { return lost(ctx, pool, batch.RunID) })
+			})
 		},
 	}
 	if batch.Shared {
@@ -148,16 +153,36 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 	}
 }
 
-// queueAppend adds a batch's transitions, if the run is still its owner's.
-func queueAppend(b *pgx.Batch, batch *store.Batch) *pgx.QueuedQuery {
-	c := columnsOf(batch.Transitions)
-	last := int64(0)
-	if n := len(c.seqs); n > 0 {
-		last = c.seqs[n-1]
+// lost returns why a run is not its owner's any more.
+func lost(ctx context.Context, pool *pgxpool.Pool, id string) error {
+	var there bool
+	switch err := pool.QueryRow(ctx, "select exists (select 1 from chainwright.runs where id = $1)", id).Scan(&there); {
+	case err != nil:
+		return err
+	case there:
+		return store.ErrLost
 	}
-	return b.Queue(appendSQL, batch.RunID, batch.Owner, last, column.Map(batch.Counts), batch.Status, column.Problem(batch.Problem), column.Nanos(batch.CompletedAt),
-		c.tasks, c.elements, c.seqs, c.states, c.attempts, c.ats, c.starts, c.nexts, c.generations, c.skips, c.problems, c.sizes, c.results,
-		batch.Epoch, batch.Release, column.Nanos(batch.Wake), c.approvals)
+	return store.ErrNotFound
+}
+
+// queueHold locks a batch's run and changes it, if it is still its owner's.
+func queueHold(b *pgx.Batch, batch *store.Batch) *pgx.QueuedQuery {
+	last := int64(0)
+	if n := len(batch.Transitions); n > 0 {
+		last = batch.Transitions[n-1].Seq
+	}
+	return b.Queue(holdSQL, batch.RunID, batch.Owner, last, column.Map(batch.Counts), batch.Status, column.Problem(batch.Problem), column.Nanos(batch.CompletedAt),
+		batch.Epoch, batch.Release, column.Nanos(batch.Wake))
+}
+
+// queueAppend adds a batch's transitions, if its run is held.
+func queueAppend(b *pgx.Batch, batch *store.Batch) {
+	if len(batch.Transitions) == 0 {
+		return
+	}
+	c := columnsOf(batch.Transitions)
+	b.Queue(appendSQL, batch.RunID, batch.Epoch, batch.Owner, batch.Release,
+		c.tasks, c.elements, c.seqs, c.states, c.attempts, c.ats, c.starts, c.nexts, c.generations, c.skips, c.problems, c.sizes, c.results, c.approvals)
 }
 
 // RequestCancel stores a cancel request for a run's owner.
