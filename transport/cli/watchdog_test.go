@@ -123,10 +123,14 @@ func startProcess(t *testing.T, mute bool, name string, args ...string) *process
 	t.Cleanup(cancel)
 	home := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(home, "tree.json"), []byte(deafTree), 0o600))
+	grace := "100ms"
+	if mute { // its replies are given up after 5 seconds, so the watchdog has to be more patient
+		grace = "10s"
+	}
 	p := &process{t: t, cmd: exec.CommandContext(ctx, name, args...)}
 	p.cmd.Dir = home
 	p.cmd.Env = append(os.Environ(), "HOME="+home, "USERPROFILE="+home, "APPDATA="+home, "LOCALAPPDATA="+home, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=",
-		"CHAINWRIGHT_GRACE=100ms", "CHAINWRIGHT_STORE=memory", "CHAINWRIGHT_LLM_PROVIDER=none")
+		"CHAINWRIGHT_GRACE="+grace, "CHAINWRIGHT_STORE=memory", "CHAINWRIGHT_LLM_PROVIDER=none")
 	var err error
 	p.stdin, err = p.cmd.StdinPipe()
 	require.NoError(t, err)
