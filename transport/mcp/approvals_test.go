@@ -11,6 +11,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors/executortest"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/toolstest"
@@ -228,5 +229,78 @@ func TestAssistantCannotApprove(t *testing.T) {
 	// Without the switch there is no such tool.
 	if tool, ok := newAsking(t, 0).Set.Lookup(tools.AnswerRun); ok {
 		t.Errorf("%s is published without policy.approvals.tool", tool.Name)
+	}
+}
+
+// A call that became a task asks with tasks/get, and tasks/update answers. A client
+// that shows no forms is told that the task works on.
+func TestApprovalOfATask(t *testing.T) {
+	t.Parallel()
+	const formless = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}`
+	for name, c := range map[string]struct{ tree, response, status, text string }{
+		"accepted":        {askTree, `{"action":"accept"}`, "completed", "go"},
+		"declined":        {askTree, `{"action":"decline"}`, "failed", "rejected"},
+		"closed":          {askTree, `{"action":"cancel"}`, "", ""},
+		"filled in":       {formTree, `{"action":"accept","content":{"amount":7}}`, "completed", "7"},
+		"wrongly filled":  {formTree, `{"action":"accept","content":{"amount":"much"}}`, "", "amount"},
+		"not an answer":   {askTree, `{"approve":true}`, "", "action"},
+		"another's":       {askTree, "", "", ""},
+		"deep, no form":   {deepTree, "", "", ""},
+		"of another name": {askTree, "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			made := stack(t)
+			a := &asker{t: t, srv: New(made.Set, Options{TaskAfter: time.Nanosecond})}
+			id := a.ask("tools/call", named(tools.RunTaskTree, c.tree)+","+taking).Result.ID
+			get := func(meta string) taskReply { return a.ask("tasks/get", `"taskId":"`+id+`",`+meta) }
+			var r taskReply
+			executortest.Await(t, "the task waits", func() bool {
+				list, err := made.Runner.Approvals(t.Context(), chain.ApprovalOptions{RunID: id})
+				r = get(taking)
+				return err == nil && len(list) == 1 && (r.Result.Status == TaskInputRequired || c.tree == deepTree)
+			})
+			if shown := get(formless).Result; shown.Status != TaskWorking || shown.Requests != nil {
+				t.Errorf("without forms: %+v", shown)
+			}
+			if c.tree == deepTree {
+				if r.Result.Status != TaskWorking || r.Result.Requests != nil {
+					t.Errorf("a question without a form: %s", r.raw)
+				}
+				return
+			}
+			if len(r.Result.Requests) != 1 {
+				t.Fatalf("the questions: %s", r.raw)
+			}
+			for subject, question := range r.Result.Requests {
+				if !strings.Contains(string(question), `"method":"elicitation/create"`) || !strings.Contains(string(question), "> ") {
+					t.Errorf("the question: %s", question)
+				}
+				from := a
+				switch name {
+				case "another's":
+					from = &asker{t: t, srv: a.srv, ctx: tools.WithCaller(t.Context(), &tools.Caller{Principal: "bob"})}
+					c.response, c.text = `{"action":"accept"}`, "no such task"
+				case "of another name":
+					subject, c.response = "confirm", `{"action":"accept"}`
+				}
+				r = from.ask("tasks/update", `"taskId":"`+id+`","inputResponses":{`+string(plainjson.Must(subject))+`:`+c.response+`},`+taking)
+			}
+			if c.status != "" {
+				if r.Error != nil {
+					t.Fatalf("the answer: %s", r.raw)
+				}
+				if r = a.ended(id, ","+taking); r.Result.Result == nil || r.Result.Result.Structured.Status != c.status || !strings.Contains(r.raw, c.text) {
+					t.Errorf("the end: %s", r.raw)
+				}
+				return
+			}
+			if (r.Error != nil) != (c.text != "") || !strings.Contains(r.raw, c.text) {
+				t.Errorf("the answer: %s", r.raw)
+			}
+			if r = get(taking); r.Result.Status != TaskInputRequired || len(r.Result.Requests) != 1 {
+				t.Errorf("after it: %s", r.raw)
+			}
+		})
 	}
 }

@@ -38,6 +38,8 @@ type wishes struct {
 	Resources bool     `json:"resourcesListChanged,omitempty"`
 	URIs      []string `json:"resourceSubscriptions,omitempty"`
 	Tasks     []string `json:"taskIds,omitempty"`
+
+	forms bool // the client shows forms
 }
 
 func (w *wishes) lists() bool { return w.Tools || w.Prompts || w.Resources }
@@ -104,6 +106,7 @@ func (s *Server) decodeListen(m *jsonrpc.Message) (*wishes, *jsonrpc.Error) {
 	case len(wanted.Tasks) > 0 && !declaresTasks(capabilities):
 		return nil, MissingTasks()
 	}
+	wanted.forms = showsForms(capabilities)
 	return wanted, nil
 }
 
@@ -132,17 +135,18 @@ func (s *Server) grant(ctx context.Context, wanted *wishes, feed *Feed, meta []b
 		}
 		if _, err := s.tasks.Task(ctx, id); err == nil {
 			granted.Tasks = append(granted.Tasks, id)
-			start = append(start, func() { s.watchTask(ctx, feed, id, meta) })
+			start = append(start, func() { s.watchTask(ctx, feed, id, wanted.forms, meta) })
 		}
 	}
 	return granted, start
 }
 
 // watchTask announces the changes of a task to a feed.
-func (s *Server) watchTask(ctx context.Context, feed *Feed, id string, meta []byte) {
+func (s *Server) watchTask(ctx context.Context, feed *Feed, id string, forms bool, meta []byte) {
 	_ = feed.watch(ctx, "task "+id, func(ctx context.Context) {
 		s.follow(ctx, id, true, true, func() {
 			if task, err := s.tasks.Task(ctx, id); err == nil {
+				task.showTo(forms)
 				b := append(append([]byte{'{'}, meta...), task.appendDetails(task.append(nil, true))...)
 				_ = feed.send(taskChanged, append(b, '}'))
 			}
@@ -162,7 +166,11 @@ func (s *Server) watchOwnTask(ctx context.Context, id string) {
 		defer feed.drop(key)
 		status := TaskWorking
 		s.follow(ctx, id, false, true, func() {
-			if task, err := s.tasks.Task(ctx, id); err == nil && task.Status != status {
+			task, err := s.tasks.Task(ctx, id)
+			if err != nil {
+				return
+			}
+			if task.showTo(false); task.Status != status {
 				status = task.Status
 				_ = feed.send(taskChanged+"/status", append(task.append([]byte{'{'}, false), '}'))
 			}

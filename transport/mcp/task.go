@@ -64,7 +64,8 @@ type Task struct {
 	// instead if the call failed with an error of the protocol.
 	Result json.RawMessage
 	Error  *jsonrpc.Error
-	// Requests are the open questions, a JSON object; with TaskInputRequired.
+	// Requests are the open questions, a JSON object by their names; with
+	// TaskInputRequired.
 	Requests json.RawMessage
 }
 
@@ -103,6 +104,15 @@ const (
 	leastPoll = 500 * time.Millisecond
 	mostPoll  = 5 * time.Second
 )
+
+// showTo hides the open questions from a client that can't show them: the task
+// works on, and waits for an answer of another way. Those of 2025-11-25 are asked
+// within tasks/result only, which takes a stream for each.
+func (t *Task) showTo(forms bool) {
+	if t.Status == TaskInputRequired && !forms {
+		t.Status, t.Requests = TaskWorking, nil
+	}
+}
 
 // poll returns the interval at which a client should ask for the task.
 func (t *Task) poll() time.Duration {

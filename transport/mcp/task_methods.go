@@ -125,6 +125,7 @@ func (s *Server) Task(ctx context.Context, q *TaskQuery) ([]byte, *jsonrpc.Error
 	if err != nil {
 		return nil, refusedTask(err)
 	}
+	task.showTo(false)
 	return append(task.append(begin(nil, q.ID), false), "}}"...), nil
 }
 
@@ -145,6 +146,7 @@ func (s *Server) modernTask(ctx context.Context, q *TaskQuery) ([]byte, *jsonrpc
 		if err != nil {
 			return nil, refusedTask(err)
 		}
+		task.showTo(showsForms(q.capabilities))
 		b = task.appendDetails(task.append(b, true))
 	}
 	return s.end(b, c, "complete"), nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/tools"
 )
 
@@ -19,7 +20,31 @@ var _ Tasks = (*setTasks)(nil)
 
 // Task implements Tasks.
 func (s *setTasks) Task(ctx context.Context, id string) (*Task, *executors.Error) {
-	return s.either(ctx, id, s.set.Task)
+	task, err := s.either(ctx, id, s.set.Task)
+	if err != nil || task.Status != TaskWorking {
+		return task, err
+	}
+	asked, err := s.set.Asked(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(asked) > 0 {
+		task.Status, task.Requests = TaskInputRequired, requestsOf(asked)
+	}
+	return task, nil
+}
+
+// requestsOf returns what the tasks of a run ask, by the subjects of the questions.
+func requestsOf(asked []*tools.Asked) json.RawMessage {
+	b := []byte{'{'}
+	for i, a := range asked {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(plainjson.AppendString(b, a.Question.Subject), ":{"...)
+		b = append(appendElicitation(b, a.Question), '}')
+	}
+	return append(b, '}')
 }
 
 // Wait implements Tasks.
@@ -44,11 +69,30 @@ func (s *setTasks) either(ctx context.Context, id string, read func(context.Cont
 	return taskFrom(task), nil
 }
 
-// Respond implements Tasks. Questions are asked before a task is created, so a
-// task has none.
-func (s *setTasks) Respond(ctx context.Context, id string, _ map[string]json.RawMessage) *executors.Error {
-	_, err := s.Task(ctx, id)
-	return err
+// Respond implements Tasks. It answers what the tasks of a run ask. What the call
+// itself asks was answered before there was a task.
+func (s *setTasks) Respond(ctx context.Context, id string, responses map[string]json.RawMessage) *executors.Error {
+	if _, err := s.either(ctx, id, s.set.Task); err != nil {
+		return err
+	}
+	asked, err := s.set.Asked(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, a := range asked {
+		raw, given := responses[a.Question.Subject]
+		if !given {
+			continue
+		}
+		said, wrong := readDecision(raw)
+		if wrong != nil {
+			return executors.Errorf(executors.ValidationError, "inputResponses.%s %w", a.Question.Subject, wrong).WithField("inputResponses")
+		}
+		if err := s.set.Reply(ctx, a, said); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // List implements Tasks.
