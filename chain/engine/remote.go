@@ -248,12 +248,24 @@ func (s *Step) Check(ctx context.Context, task int) Report {
 	return report
 }
 
-// Attempt makes the nth attempt of a task, or of an element, after the attempts of
-// earlier runs.
-func (s *Step) Attempt(ctx context.Context, task, element int, item any, before, n int) Report {
+// Attempt is an attempt of a task, or of an element.
+type Attempt struct {
+	Task, Element int // -1: the task as a whole
+	Item          any // the element
+	// Before are the attempts of earlier runs, and Number counts those since.
+	Before, Number int
+	// Resumed means that the attempt before was lost. What failed in a run that
+	// it had started is not tried again.
+	Resumed bool
+}
+
+// Attempt makes an attempt of a task, or of an element.
+func (s *Step) Attempt(ctx context.Context, a Attempt) Report {
 	w := newWorker(s.x)
-	u := unit{task: task, element: element, item: item, attempts: before}
+	task, before := a.Task, a.Before
+	u := unit{task: task, element: a.Element, item: a.Item, attempts: before}
 	w.task.Store(int32(task)) //nolint:gosec // limited by what a tree may be
+	w.resumed = a.Resumed
 	var pause time.Duration
 	again := false
 	r := w.survive(u, func() report {
@@ -266,8 +278,8 @@ func (s *Step) Attempt(ctx context.Context, task, element int, item any, before,
 			return *instead
 		}
 		var out executors.Outcome
-		out, pause, again = job.Once(inside, s.x.engine.opts.Registry, n)
-		return called(&s.x.tree.Tasks[task], out, before+n, repeatable)
+		out, pause, again = job.Once(inside, s.x.engine.opts.Registry, a.Number)
+		return called(&s.x.tree.Tasks[task], out, before+a.Number, repeatable)
 	})
 	if r.state == chain.Failed && !again {
 		r.state, r.out = ending(ctx, r.out)
@@ -293,6 +305,9 @@ func (s *Step) Limit(task int) time.Duration {
 // again.
 func (s *Step) Repeatable(ctx context.Context, task, element int, item any) bool {
 	t := &s.x.tree.Tasks[task]
+	if t.Tree != nil { // the record of its own run protects it
+		return true
+	}
 	inputs, problem := step.Inputs(ctx, t, s.x.results.env(unit{task: task, element: element, item: item}))
 	return problem == nil && step.Repeatable(t.Definition, inputs)
 }

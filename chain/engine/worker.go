@@ -31,6 +31,9 @@ type worker struct {
 	once atomic.Bool
 
 	task atomic.Int32 // of the unit, for reports of progress
+	// resumed means that the attempt before was lost, for an engine that drives
+	// runs elsewhere.
+	resumed bool
 
 	// The methods progress and again as values, which are made once.
 	onProgress func(executors.Progress)
@@ -238,7 +241,7 @@ func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable
 		job.Ready = func(ctx context.Context) error { return x.engine.hold(ctx, func(what string) { w.says(u, what) }) }
 	}
 	if t.Tree != nil {
-		job.Tree = nested.Task(x.engine.trees(), t, x.engine.opts.Grace, x.adopted)
+		job.Tree = nested.Task(x.engine.trees(), t, x.engine.opts.Grace, x.adopted || w.resumed)
 	}
 	return job, repeatable, nil
 }

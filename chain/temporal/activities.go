@@ -7,7 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/chainwright/chainwright/chain"
@@ -33,35 +32,6 @@ func lostError(err error) error {
 func isLost(err error) bool {
 	var e *temporal.ApplicationError
 	return errors.As(err, &e) && e.Type() == typeLost
-}
-
-// beating sends heartbeats until done is called. The context ends when the
-// activity is cancelled, or with engine.Interrupted when the worker is stopped.
-func (a *activities) beating(ctx context.Context) (work context.Context, done func()) {
-	work, cancel := context.WithCancelCause(ctx)
-	stop, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		ticker := time.NewTicker(a.opts.BeatEvery)
-		defer ticker.Stop()
-		stopped := activity.GetWorkerStopChannel(ctx)
-		for {
-			select {
-			case <-stop:
-				return
-			case <-stopped:
-				cancel(engine.Interrupted)
-				stopped = nil
-			case <-ticker.C:
-				activity.RecordHeartbeat(ctx)
-			}
-		}
-	}()
-	return work, func() {
-		close(stop)
-		<-ended
-		cancel(nil)
-	}
 }
 
 // shortWait is how long an activity waits for permits. After that the workflow
@@ -124,7 +94,7 @@ func (a *activities) last(ctx context.Context, in *TaskInput) (*store.Transition
 
 // ExecuteTask makes one attempt of a task, or of an element.
 func (a *activities) ExecuteTask(ctx context.Context, in TaskInput) (TaskOutcome, error) {
-	work, done := a.beating(ctx)
+	work, done := a.beating(ctx, in.Target)
 	defer done()
 	s, err := a.session(work, in.Target)
 	if err != nil {
@@ -186,7 +156,7 @@ func (a *activities) task(ctx context.Context, s *session, in *TaskInput) (TaskO
 			return TaskOutcome{}, err
 		}
 	}
-	return a.attempt(ctx, s, in, nil, after, started)
+	return a.attempt(ctx, s, in, call{after: after, started: started, resumed: unfinished(last)})
 }
 
 // expand starts a for_each.
@@ -243,15 +213,23 @@ func (a *activities) element(ctx context.Context, s *session, in *TaskInput) (Ta
 		return TaskOutcome{State: chain.Pending, Made: in.Made, After: in.After, Pause: wait}, nil
 	}
 	defer release()
-	after, started := in.After, time.Now()
+	c := call{item: item, after: in.After, started: time.Now()}
+	t := &s.Tree().Tasks[in.Task]
+	if t.Tree != nil {
+		last, err := a.last(ctx, in)
+		if err != nil {
+			return TaskOutcome{}, err
+		}
+		c.resumed = unfinished(last)
+	}
 	// Whether an element that can't be repeated has begun must be known later.
-	if may := s.Tree().Tasks[in.Task].Definition.Annotations; !may.ReadOnly && !may.Idempotent {
-		if after, err = a.append(ctx, in, store.Transition{Task: in.Task, Element: in.Element + 1, State: string(chain.InProgress),
-			Attempt: in.Before + in.Made + 1, At: started, After: after}); err != nil {
+	if may := t.Definition.Annotations; !may.ReadOnly && !may.Idempotent {
+		if c.after, err = a.append(ctx, in, store.Transition{Task: in.Task, Element: in.Element + 1, State: string(chain.InProgress),
+			Attempt: in.Before + in.Made + 1, At: c.started, After: c.after}); err != nil {
 			return TaskOutcome{}, err
 		}
 	}
-	return a.attempt(ctx, s, in, item, after, started)
+	return a.attempt(ctx, s, in, c)
 }
 
 // item returns an element. The elements are evaluated once a process.
@@ -266,10 +244,24 @@ func (a *activities) item(ctx context.Context, s *session, in *TaskInput) (any, 
 	return elements[in.Element], nil
 }
 
+// call is what an attempt needs besides its input.
+type call struct {
+	item    any   // of an element
+	after   int64 // the number of the last transition
+	started time.Time
+	resumed bool // the attempt before was lost, or its worker was stopped
+}
+
+// unfinished reports whether an attempt has begun by the record, and nothing is
+// known of its end.
+func unfinished(last *store.Transition) bool {
+	return last != nil && chain.State(last.State) == chain.InProgress && (last.Problem == nil || last.Problem.Type == string(executors.Interrupted))
+}
+
 // attempt calls the executor, and records how the call ended.
-func (a *activities) attempt(ctx context.Context, s *session, in *TaskInput, item any, after int64, started time.Time) (TaskOutcome, error) {
-	n := in.Made + 1
-	r := s.Attempt(ctx, in.Task, in.Element, item, in.Before, n)
+func (a *activities) attempt(ctx context.Context, s *session, in *TaskInput, c call) (TaskOutcome, error) {
+	n, after := in.Made+1, c.after
+	r := s.Attempt(ctx, engine.Attempt{Task: in.Task, Element: in.Element, Item: c.item, Before: in.Before, Number: n, Resumed: c.resumed})
 	now := time.Now()
 	if r.State == chain.InProgress { // another attempt follows
 		seq, err := a.append(ctx, in, store.Transition{Task: in.Task, Element: in.Element + 1, State: string(chain.InProgress), Attempt: r.Attempts,
@@ -288,7 +280,7 @@ func (a *activities) attempt(ctx context.Context, s *session, in *TaskInput, ite
 		r.Attempts = in.Before + n
 	}
 	end := a.ending(in, r, now, after)
-	end.Started = started
+	end.Started = c.started
 	seq, err := a.append(ctx, in, end)
 	return TaskOutcome{State: r.State, Made: n, After: seq}, err
 }
@@ -297,7 +289,7 @@ func (a *activities) attempt(ctx context.Context, s *session, in *TaskInput, ite
 // record: it is to be made again, because the worker is being stopped, or the
 // workflow records its end.
 func (a *activities) stopped(ctx context.Context, in *TaskInput, repeatable bool) TaskOutcome {
-	if repeatable && context.Cause(ctx) == engine.Interrupted {
+	if repeatable && errors.Is(context.Cause(ctx), engine.Interrupted) {
 		return TaskOutcome{State: chain.Pending, Made: in.Made, After: in.After}
 	}
 	return TaskOutcome{State: chain.Cancelled, Unrecorded: true, Made: in.Made, After: in.After}

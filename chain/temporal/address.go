@@ -61,3 +61,13 @@ func ParseAddress(text string) (Address, error) {
 	}
 	return a, nil
 }
+
+// CheckStore returns an error if the processes of an engine can't share a store of
+// this name.
+func CheckStore(name string) error {
+	if strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://") {
+		return nil
+	}
+	return executors.Errorf(executors.ValidationError, "an engine on Temporal needs a store that all its processes share; got %s, and it must be postgres://USER@HOST:PORT/DATABASE", strings.SplitN(name, ":", 2)[0]).
+		WithField("store")
+}

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/engine"
@@ -40,12 +41,19 @@ type Options struct {
 	Config string
 	// Queue begins the names of the task queues. Empty: chainwright.
 	Queue string
+	// Build names what this program and others must agree on to work for the same
+	// runs. Empty: that of this program.
+	Build string
 	// MaxEvents is the length of a history at which a workflow continues as
 	// new. 0: when the server suggests it.
 	MaxEvents int
 	// BeatEvery is how often an activity reports that it goes on, and learns
 	// that it is to stop. 0: a second.
 	BeatEvery time.Duration
+	// LookEvery is how often this process looks for runs without a workflow, which
+	// is a sign that a process died when it started one, and for runs whose task
+	// is gone. Runs younger than half of it are not looked at. 0: 30 s.
+	LookEvery time.Duration
 }
 
 // Engine runs task trees on a Temporal server, and does tasks itself. Direct calls
@@ -74,12 +82,19 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		opts.Grace = 5 * time.Second
 	}
 	if opts.Queue == "" {
-		opts.Queue = "chainwright"
+		opts.Queue = defaultQueue
 	}
 	if opts.BeatEvery == 0 {
 		opts.BeatEvery = time.Second
 	}
-	c, err := client.DialContext(ctx, client.Options{HostPort: opts.Address.Host, Namespace: opts.Address.Namespace, Logger: logger{opts.Log}})
+	if opts.LookEvery == 0 {
+		opts.LookEvery = 30 * time.Second
+	}
+	if opts.Build == "" {
+		opts.Build = build
+	}
+	opts.Queue += "-" + opts.Build
+	c, err := dial(ctx, opts.Address, opts.Log)
 	if err != nil {
 		return nil, unreachable(opts.Address, err)
 	}
@@ -92,6 +107,17 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.local.Serve(e, e.tellAnswer)
 	e.closing, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return e, nil
+}
+
+// dial connects to the server. A server that comes back must be found again before
+// it counts the tasks of this process as lost.
+func dial(ctx context.Context, a Address, log zerolog.Logger) (client.Client, error) {
+	again := grpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: callTime}
+	again.Backoff.BaseDelay, again.Backoff.MaxDelay = 100*time.Millisecond, time.Second
+	return client.DialContext(ctx, client.Options{
+		HostPort: a.Host, Namespace: a.Namespace, Logger: logger{log},
+		ConnectionOptions: client.ConnectionOptions{DialOptions: []grpc.DialOption{grpc.WithConnectParams(again)}},
+	})
 }
 
 // Work begins to do tasks: those whose executors are registered and open by now.
@@ -108,8 +134,8 @@ func (e *Engine) Work() error {
 func ownerOf(a Address) string { return store.Elsewhere + "temporal/" + a.Namespace }
 
 func unreachable(a Address, err error) error {
-	var missing *serviceerror.NamespaceNotFound
-	if errors.As(err, &missing) {
+	var unknown *serviceerror.NamespaceNotFound
+	if errors.As(err, &unknown) {
 		return executors.Errorf(executors.NotFound, "the Temporal server at %s has no namespace %q", a.Host, a.Namespace).WithField("engine").
 			WithHint("create it with: temporal operator namespace create -n " + a.Namespace)
 	}
@@ -139,8 +165,11 @@ func (e *Engine) PrepareRun(tree *chain.Tree, opts chain.RunOptions) (chain.Prep
 	}
 	return &prepared{p, func(ctx context.Context, p chain.PreparedRun) (*chain.Run, error) {
 		row, run, err := e.local.Record(ctx, p, e.owner)
-		if err != nil || row == nil {
-			return run, err
+		switch {
+		case err != nil:
+			return nil, err
+		case row == nil:
+			return run, e.resumePart(ctx, run.ID)
 		}
 		return run, e.begin(ctx, row)
 	}}, nil
@@ -161,42 +190,11 @@ func (e *Engine) PrepareRetry(ctx context.Context, runID string, tasks []string,
 	}}, nil
 }
 
-// begin starts the workflow of a run. A run that was started from inside a task
-// ends with it.
-func (e *Engine) begin(ctx context.Context, row *store.Run) error {
-	outermost, nested := engine.Inside(ctx)
-	in := RunInput{Run: row.ID, Epoch: row.Epoch, Outermost: outermost, Queue: e.opts.Queue, Grace: e.opts.Grace, MaxEvents: e.opts.MaxEvents}
-	if err := e.execute(context.WithoutCancel(ctx), in); err != nil {
-		problem := executors.AsError(unreachable(e.opts.Address, err))
-		failed := e.local.Append(&store.Batch{RunID: row.ID, Owner: e.owner, Epoch: row.Epoch, Shared: true, Status: string(chain.Failed),
-			Problem: engine.Noted(executors.Outcome{Err: problem}), CompletedAt: time.Now(),
-			Transitions: []store.Transition{{Task: -1, State: string(chain.Failed), At: time.Now(), After: row.Seq + int64(len(row.Tasks)) + 1}}})
-		return errors.Join(problem, failed)
-	}
-	if nested {
-		context.AfterFunc(ctx, func() {
-			e.background.Go(func() { e.cancelWorkflow(row.ID) })
-		})
-	}
-	return nil
-}
-
-// execute starts a workflow, unless one of the run goes on.
-func (e *Engine) execute(ctx context.Context, in RunInput) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	_, err := e.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: in.Run, TaskQueue: in.Queue, WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL, WorkflowExecutionErrorWhenAlreadyStarted: true,
-		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, WorkflowTaskTimeout: 30 * time.Second,
-	}, workflowRun, in)
-	return err
-}
-
 // callTime is how long a call of the server may take.
 const callTime = 10 * time.Second
 
-func (e *Engine) cancelWorkflow(id string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+func (e *Engine) cancelWorkflow(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
 	return e.client.CancelWorkflow(ctx, id, "")
 }
@@ -312,12 +310,16 @@ func over(ctx context.Context, err error) bool {
 // one that ends it.
 func (e *Engine) cancelRun(ctx context.Context, row *store.Run) (unstopped []int, err error) {
 	var gone *serviceerror.NotFound
-	if err := e.cancelWorkflow(row.ID); errors.As(err, &gone) {
-		in := RunInput{Run: row.ID, Epoch: row.Epoch, Queue: e.opts.Queue, Grace: e.opts.Grace, Cancelled: true}
-		if err := e.execute(ctx, in); err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			return nil, err
+	err = e.cancelWorkflow(ctx, row.ID)
+	if errors.As(err, &gone) {
+		in := e.input(row, "")
+		in.Cancelled = true
+		var began bool
+		if _, began, err = e.execute(ctx, in); err == nil && !began { // another process has just started it
+			err = e.cancelWorkflow(ctx, row.ID)
 		}
-	} else if err != nil {
+	}
+	if err != nil {
 		return nil, err
 	}
 	var result RunResult

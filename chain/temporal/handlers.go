@@ -15,7 +15,7 @@ import (
 
 // EndTasks records how the tasks of a run have ended, before its handlers.
 func (a *activities) EndTasks(ctx context.Context, in EndInput) (chain.State, error) {
-	work, done := a.beating(ctx)
+	work, done := a.beating(ctx, in.Target)
 	defer done()
 	s, err := a.fresh(work, in.Target)
 	if err != nil {

@@ -104,7 +104,7 @@ func TestTemporalWorkerKilled(t *testing.T) {
 	queue := fmt.Sprintf("killed-%d", queues.Add(1))
 	b := bench(t, server, sqlite.Open(path, sqlite.Options{}), false, func(o *temporal.Options) { o.Queue = queue })
 	var tree strings.Builder
-	tree.WriteString(`[{"id":"once","name":"once","schemas":{"method":"probe_write"},"inputs":{"sleep":3000}}`)
+	fmt.Fprintf(&tree, `[{"id":"once","name":"once","schemas":{"method":"probe_write"},"inputs":{"sleep":%d}}`, 3000)
 	for i := range 30 {
 		fmt.Fprintf(&tree, `,{"id":"t%d","name":"t%d","schemas":{"method":"probe"},"inputs":{"sleep":0.3,"value":%d}}`, i, i, i)
 	}
@@ -148,35 +148,7 @@ func TestTemporalWorkerKilled(t *testing.T) {
 			t.Errorf("%s ended %d times", name, n)
 		}
 	}
-}
-
-// The server is killed in the middle and started again.
-func TestTemporalServerKilled(t *testing.T) {
-	t.Parallel()
-	server := peers.StartTemporal(t)
-	b := bench(t, server, memory.Open(memory.Options{}), true)
-	var tree strings.Builder
-	for i := range 30 {
-		fmt.Fprintf(&tree, `%s{"id":"t%d","name":"t%d","schemas":{"method":"probe_write"},"inputs":{"sleep":0.1,"value":"${{ %s }}"}}`,
-			map[bool]string{true: "[", false: ","}[i == 0], i, i, map[bool]string{true: "0", false: fmt.Sprintf("tasks.t%d.result.value + 1", i-1)}[i == 0])
-	}
-	run, err := b.Start(t.Context(), b.Tree(t, tree.String()+"]"), chain.RunOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	await(t, b, run.ID, 5)
-	server.Kill(t)
-	server.Start(t)
-	v := b.End(t, run.ID)
-	if v.Status != chain.Completed || string(v.Tasks[29].Result) != `{"value":29}` {
-		t.Errorf("the run is %s with %v", v.Status, v.Counts)
-	}
-	for i := range v.Tasks {
-		if n := b.Probes.Called(v.Tasks[i].ID); n != 1 {
-			t.Errorf("%s was called %d times", v.Tasks[i].ID, n)
-		}
-	}
-	b.Consistent(t, run.ID)
+	same(t, v, embedded(t, tree.String(), chain.RunOptions{MaxParallel: 6}), "once")
 }
 
 // histories returns the number of histories of a run, and the last one's run id.

@@ -18,7 +18,7 @@ import (
 // LoadRun returns what the workflow needs to know of a run. Nothing of the run is
 // in flight, so tasks that are in progress by the record have lost their workers.
 func (a *activities) LoadRun(ctx context.Context, in Target) ([]byte, error) {
-	work, done := a.beating(ctx)
+	work, done := a.beating(ctx, in)
 	defer done()
 	s, err := a.fresh(work, in)
 	if err != nil {
@@ -157,7 +157,7 @@ type place struct{ task, element int }
 // RecordChanges records the changes that the workflow decided on. Tasks that have
 // ended by the record keep their end.
 func (a *activities) RecordChanges(ctx context.Context, in RecordInput) error {
-	work, done := a.beating(ctx)
+	work, done := a.beating(ctx, in.Target)
 	defer done()
 	list, err := a.opts.Store.Transitions(work, in.Run, 0, 0)
 	if err != nil {
@@ -240,7 +240,7 @@ func stopError(c *Change, grace time.Duration) *executors.Error {
 
 // CollectElements ends a for_each whose elements have ended.
 func (a *activities) CollectElements(ctx context.Context, in CollectInput) (chain.State, error) {
-	work, done := a.beating(ctx)
+	work, done := a.beating(ctx, in.Target)
 	defer done()
 	s, err := a.session(work, in.Target)
 	if err != nil {
@@ -306,7 +306,7 @@ func (a *activities) CollectElements(ctx context.Context, in CollectInput) (chai
 
 // EndRun records the end of a run.
 func (a *activities) EndRun(ctx context.Context, in EndInput) (chain.State, error) {
-	work, done := a.beating(ctx)
+	work, done := a.beating(ctx, in.Target)
 	defer done()
 	row, err := a.opts.Store.Run(work, in.Run)
 	if err == nil && row.Epoch == in.Epoch && chain.State(row.Status).Ended() {

@@ -16,25 +16,18 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 )
 
-const (
-	// tendEvery is how often this process passes on what other processes have
-	// left in the store for the runs: requests to cancel, and answers.
-	tendEvery = time.Second
-	// lookEvery is how often it looks for runs without a workflow, which is a
-	// sign that a process died when it started one; lookAfter is how old they are
-	// at least.
-	lookEvery = 30 * time.Second
-	lookAfter = 15 * time.Second
-)
+// tendEvery is how often this process passes on what other processes have left in
+// the store for the runs: requests to cancel, and answers.
+const tendEvery = time.Second
 
 // tend looks after the runs until the engine is closed.
 func (e *Engine) tend() {
 	looked := time.Time{}
 	for retry.Sleep(e.closing, tendEvery) {
 		e.passOn(e.closing)
-		if time.Since(looked) >= lookEvery {
+		if time.Since(looked) >= e.opts.LookEvery {
 			looked = time.Now()
-			e.startMissing(e.closing)
+			e.look(e.closing)
 		}
 	}
 }
@@ -69,32 +62,65 @@ func (e *Engine) passOn(ctx context.Context) {
 	}
 }
 
-// mostMissing is the largest number of runs that are looked at for a workflow.
-const mostMissing = 500
+// mostLooked is the largest number of runs that are looked at for a workflow.
+const mostLooked = 500
 
-func (e *Engine) startMissing(ctx context.Context) {
-	rows, err := e.opts.Store.List(ctx, store.Query{Anyone: true, Kind: store.KindTree, Status: string(chain.InProgress), Limit: mostMissing})
+// look starts the workflows that are missing, and ends runs whose task is gone.
+func (e *Engine) look(ctx context.Context) {
+	rows, err := e.opts.Store.List(ctx, store.Query{Anyone: true, Kind: store.KindTree, Status: string(chain.InProgress), Limit: mostLooked})
 	for i := range rows {
-		row := &rows[i]
-		if row.Owner != e.owner || time.Since(row.CreatedAt) < lookAfter {
+		if rows[i].Owner != e.owner || time.Since(rows[i].CreatedAt) < e.opts.LookEvery/2 {
 			continue
 		}
-		var gone *serviceerror.NotFound
-		found, err := e.client.DescribeWorkflowExecution(ctx, row.ID, "")
-		if err == nil && found.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING || err != nil && !errors.As(err, &gone) {
-			continue
-		}
-		// It may have ended since it was listed.
-		if fresh, err := e.opts.Store.Run(ctx, row.ID); err != nil || fresh.Owner != e.owner || chain.State(fresh.Status).Ended() {
-			continue
-		}
-		e.opts.Log.Warn().Str("run_id", row.ID).Msg("a run in progress had no workflow; it gets one")
-		in := RunInput{Run: row.ID, Epoch: row.Epoch, Queue: e.opts.Queue, Grace: e.opts.Grace, MaxEvents: e.opts.MaxEvents}
-		if err := e.execute(ctx, in); err != nil {
-			e.opts.Log.Warn().Err(err).Str("run_id", row.ID).Msg("its workflow could not be started")
+		if err := e.lookAt(ctx, rows[i].ID); err != nil && ctx.Err() == nil {
+			e.opts.Log.Warn().Err(err).Str("run_id", rows[i].ID).Msg("could not look after a run in progress")
 		}
 	}
 	if err != nil && ctx.Err() == nil {
 		e.opts.Log.Warn().Err(err).Msg("could not look for runs without a workflow")
 	}
+}
+
+func (e *Engine) lookAt(ctx context.Context, id string) error {
+	var gone *serviceerror.NotFound
+	found, err := e.client.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil && !errors.As(err, &gone) {
+		return err
+	}
+	works := err == nil && found.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	row, err := e.opts.Store.Run(ctx, id) // it may have ended since it was listed
+	if err != nil || row.Owner != e.owner || chain.State(row.Status).Ended() {
+		return err
+	}
+	outermost, over, err := e.outermost(ctx, row)
+	switch {
+	case err != nil:
+		return err
+	case works && over:
+		e.opts.Log.Warn().Str("run_id", id).Msg("a run went on after the task that had started it; it is cancelled")
+		return e.cancelWorkflow(ctx, id)
+	case works:
+		return nil
+	}
+	e.opts.Log.Warn().Str("run_id", id).Msg("a run in progress had no workflow; it gets one")
+	in := e.input(row, outermost)
+	in.Cancelled = over
+	_, _, err = e.execute(ctx, in)
+	return err
+}
+
+// outermost returns the run from inside whose task a run was started, directly or
+// through others, or "". over means that the run which started it has ended.
+func (e *Engine) outermost(ctx context.Context, row *store.Run) (id string, over bool, err error) {
+	for at := row; at.Parent != ""; {
+		up, err := e.opts.Store.Run(ctx, at.Parent)
+		if errors.Is(err, store.ErrNotFound) { // a call, which is recorded when it ends, or purged
+			return at.Parent, over, nil
+		}
+		if err != nil {
+			return "", false, err
+		}
+		id, over, at = up.ID, over || chain.State(up.Status).Ended(), up
+	}
+	return id, over, nil
 }

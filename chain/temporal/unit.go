@@ -130,10 +130,10 @@ func (d *driver) after(u *unit, out *TaskOutcome, err error) {
 	case isLost(err):
 		d.lost = err
 		return
-	case temporal.IsCanceledError(err):
+	case temporal.IsCanceledError(err) && u.stopping != "":
 		d.ended(u, chain.Cancelled, true)
 		return
-	case err != nil:
+	case err != nil, out.Unrecorded && u.stopping == "": // nobody has told it to stop
 		d.settle(u, err)
 		return
 	}

@@ -15,7 +15,16 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 )
 
+// build grows with each change after which the workflow would decide otherwise
+// about a history from before, or after which activities read their inputs
+// otherwise: TestReplay fails then. It is in the names of the task queues, so a run
+// is continued only by programs of the build that started it. This holds with any
+// version of the server and needs no current version to be set on it, unlike worker
+// deployments, and a program of a former build still works for new runs.
+const build = "1"
+
 const (
+	defaultQueue    = "chainwright"
 	defaultParallel = 64
 	// nestedParallel is how many tasks of runs that were started from inside a
 	// task a process does at once: those wait for nothing but each other, and

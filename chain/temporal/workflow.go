@@ -35,6 +35,8 @@ const (
 	// needs, and for permits.
 	startSlack = 2 * time.Minute
 	heartbeat  = 10 * time.Second
+	// beatTime is how long one heartbeat may take before another one is sent.
+	beatTime = 3 * time.Second
 )
 
 // driver drives a run: it is what package engine's scheduler is there. All of its

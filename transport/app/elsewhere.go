@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"strings"
 
 	"github.com/chainwright/chainwright/chain/temporal"
-	"github.com/chainwright/chainwright/executors"
 )
 
 // runElsewhere replaces the engine of this process by the one that is set.
@@ -15,9 +13,8 @@ func (a *App) runElsewhere(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(o.store, "postgres://") && !strings.HasPrefix(o.store, "postgresql://") {
-		return executors.Errorf(executors.ValidationError, "the engine %s needs a store that all its processes share; got %s, and it must be postgres://USER@HOST:PORT/DATABASE", o.engine, strings.SplitN(o.store, ":", 2)[0]).
-			WithField("store")
+	if err := temporal.CheckStore(o.store); err != nil {
+		return err
 	}
 	other, work, err := openTemporal(ctx, a, address)
 	if err != nil {

@@ -15,11 +15,13 @@ import (
 
 type doctorCmd struct {
 	Approve bool
+	Engine  string
 }
 
 func (c *doctorCmd) takes() []*param {
 	return []*param{
 		flag("approve", &c.Approve, "", "Approve the configuration file in this folder as it is now, and start nothing."),
+		engineFlag(&c.Engine),
 	}
 }
 
@@ -131,6 +133,7 @@ func (c *doctorCmd) examine(s *session, p *program) error {
 	defer cancel()
 	fmt.Fprintf(s.out, "\nstore: %s\n", p.config.ShownStore())
 	problems = append(problems, examineStore(ctx, s, p)...)
+	problems = append(problems, tellEngine(ctx, s, p, c.Engine)...)
 	problems = append(problems, tellSchedules(s, p)...)
 	list, total, err := price(ctx, p.tools)
 	if err != nil {

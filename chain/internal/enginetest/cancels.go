@@ -112,7 +112,7 @@ func goesOnWithoutItsCaller(t *testing.T, b *Bench) {
 func sleepers(n int, seconds float64) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, `%s{"id":"s%d","name":"s%d","schemas":{"method":"probe"},"inputs":{"sleep":%g,"mark":"s%d"}}`, sep(i), i, i, seconds, i)
+		fmt.Fprintf(&b, `%s{"id":"s%d","name":"s%d","schemas":{"method":"probe"},"inputs":{"sleep":%g,"timeout":600,"mark":"s%d"}}`, sep(i), i, i, seconds, i)
 	}
 	return "[" + b.String() + "]"
 }

@@ -140,12 +140,12 @@ func NewBench(t testing.TB, open New, cfg policy.Config) *Bench {
 	b := &Bench{Probes: NewProbes()}
 	b.Registry = b.Probes.Registry(t, cfg)
 	b.Engine = open(t, b.Registry)
-	b.Probes.inner = func(ctx context.Context, text string) error {
+	b.Probes.inner = func(ctx context.Context, parent, text string) error {
 		tree, report := parse.Parse([]byte(text), b.Registry, parse.Options{})
 		if err := report.Err(); err != nil {
 			return err
 		}
-		run, err := b.Start(ctx, tree, chain.RunOptions{})
+		run, err := b.Start(ctx, tree, chain.RunOptions{Parent: parent})
 		if err != nil {
 			return err
 		}

@@ -55,8 +55,8 @@ type Probes struct {
 	released chan struct{}
 	// Begun receives the mark of each marked call when it begins.
 	Begun chan string
-	// inner runs a tree from inside a task.
-	inner func(ctx context.Context, tree string) error
+	// inner runs a tree from inside a task of the run parent.
+	inner func(ctx context.Context, parent, tree string) error
 }
 
 // NewProbes returns executors without recorded calls.
@@ -139,7 +139,7 @@ func (p *Probes) execute(ctx context.Context, call *executors.Call, in probeInpu
 		out.Dependencies[id] = gatheredIn{d.Status, string(d.Result), d.Error}
 	}
 	if in.Inner != "" {
-		if err := p.inner(ctx, in.Inner); err != nil {
+		if err := p.inner(ctx, call.RunID, in.Inner); err != nil {
 			return nil, err
 		}
 	}
