@@ -85,6 +85,8 @@ func (e *Engine) forget(t Target) {
 	}
 }
 
+var errElements = errors.New("the elements of a for_each can't be evaluated a second time")
+
 func (s *session) keep(task int, elements []any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +105,7 @@ func (s *session) elementsOf(ctx context.Context, task int) ([]any, error) {
 	}
 	r := s.Check(ctx, task)
 	if r.Outcome.Err != nil {
-		return nil, errors.New(r.Outcome.Err.Message)
+		return nil, errElements // the server does not see what errors say
 	}
 	s.elements[task] = r.Elements
 	return r.Elements, nil

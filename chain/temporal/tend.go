@@ -22,13 +22,13 @@ const tendEvery = time.Second
 
 // tend looks after the runs until the engine is closed.
 func (e *Engine) tend() {
-	looked := time.Time{}
+	e.background.Go(func() {
+		for last := ""; retry.Sleep(e.closing, e.opts.LookEvery); {
+			last = e.look(e.closing, last)
+		}
+	})
 	for retry.Sleep(e.closing, tendEvery) {
 		e.passOn(e.closing)
-		if time.Since(looked) >= e.opts.LookEvery {
-			looked = time.Now()
-			e.look(e.closing)
-		}
 	}
 }
 
@@ -62,12 +62,13 @@ func (e *Engine) passOn(ctx context.Context) {
 	}
 }
 
-// mostLooked is the largest number of runs that are looked at for a workflow.
+// mostLooked is the largest number of runs that are looked at at a time.
 const mostLooked = 500
 
-// look starts the workflows that are missing, and ends runs whose task is gone.
-func (e *Engine) look(ctx context.Context) {
-	rows, err := e.opts.Store.List(ctx, store.Query{Anyone: true, Kind: store.KindTree, Status: string(chain.InProgress), Limit: mostLooked})
+// look starts the workflows that are missing, and ends runs whose task is gone, among
+// the runs before one. It returns the last one, or "" after the end of the list.
+func (e *Engine) look(ctx context.Context, before string) (last string) {
+	rows, err := e.opts.Store.List(ctx, store.Query{Anyone: true, Kind: store.KindTree, Status: string(chain.InProgress), Limit: mostLooked, Before: before})
 	for i := range rows {
 		if rows[i].Owner != e.owner || time.Since(rows[i].CreatedAt) < e.opts.LookEvery/2 {
 			continue
@@ -79,6 +80,10 @@ func (e *Engine) look(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		e.opts.Log.Warn().Err(err).Msg("could not look for runs without a workflow")
 	}
+	if len(rows) < mostLooked {
+		return ""
+	}
+	return rows[len(rows)-1].ID
 }
 
 func (e *Engine) lookAt(ctx context.Context, id string) error {
