@@ -21,6 +21,7 @@ import (
 	"github.com/chainwright/chainwright/chain/store/portable"
 	"github.com/chainwright/chainwright/chain/store/postgres"
 	"github.com/chainwright/chainwright/chain/store/sqlite"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/executortest/peers"
 )
 
@@ -349,7 +350,7 @@ func (m *many) Snapshot(_ context.Context, each func(*store.Run, iter.Seq2[*stor
 // The memory that is needed does not grow with the number of runs.
 func TestFlatMemory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "export.jsonl")
-	for _, m := range []*many{{runs: 2000, size: 4000}, {runs: 3, size: 8_000_000}} {
+	for _, m := range []*many{{runs: 2000 / executortest.Slower, size: 4000}, {runs: 3, size: 8_000_000 / executortest.Slower}} {
 		s := newSQLite(t)
 		most := watched(t, func() {
 			size := toFile(t, m, path)

@@ -201,14 +201,26 @@ func TestCancelLeavesNoProcess(t *testing.T) {
 	runs.Wait()
 }
 
+// overdue is a context whose end is that its time is over.
+type overdue struct{ context.Context }
+
+func (c overdue) Err() error {
+	if c.Context.Err() != nil {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// The time is over when the program has said something.
 func TestTimeoutKeepsTheOutput(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
-	defer cancel()
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
 	spec := self(t, "stubborn", "-")
 	spec.Grace = 50 * time.Millisecond
+	spec.Stdout = func([]byte) { end() }
 	executortest.Ends(t, "a program whose time is over", func() {
-		r, err := process.Run(ctx, spec)
+		r, err := process.Run(overdue{ctx}, spec)
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(string(r.Stdout.Bytes), "partial output") {
 			t.Errorf("%+v, %v", r, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/tools/tasktree/internal/planner"
 	"github.com/chainwright/chainwright/tools/tasktree/internal/world"
 )
@@ -107,7 +108,11 @@ func TestNoHarm(t *testing.T) {
 	outcomes := make(chan string, 1000) // more than there are wordings
 	t.Run("all", func(t *testing.T) {
 		for name, each := range all {
-			for i, wording := range append([]string{each.Requirement}, each.Wordings...) {
+			all := append([]string{each.Requirement}, each.Wordings...)
+			if executortest.Slower > 1 {
+				all = all[:1]
+			}
+			for i, wording := range all {
 				t.Run(fmt.Sprintf("%s %d", name, i), func(t *testing.T) {
 					t.Parallel()
 					outcomes <- outcome(t, world.New(t, data), wording, each)
@@ -124,6 +129,9 @@ func TestNoHarm(t *testing.T) {
 	result := fmt.Sprintf("%d requirements in %d wordings: %d right, %d refused, %d failed without harm, %d wrong",
 		len(all), wordings, count["right"], count["refused"], count["failed"], count["wrong"])
 	t.Log(result)
+	if executortest.Slower > 1 {
+		return // the page is about all wordings
+	}
 	page, err := os.ReadFile("../../../../docs/planning.md")
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/parse"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/tools/tasktree/internal/world"
 )
 
@@ -44,7 +45,10 @@ func TestTrees(t *testing.T) {
 				}
 			}
 		})
-		for _, mistake := range slices.Sorted(maps.Keys(each.Wrong)) {
+		for i, mistake := range slices.Sorted(maps.Keys(each.Wrong)) {
+			if i >= 8/executortest.Slower {
+				break
+			}
 			t.Run(name+" but "+mistake, func(t *testing.T) {
 				t.Parallel()
 				tree := string(solution)
