@@ -198,39 +198,3 @@ func TestTemporalWithoutWorkflow(t *testing.T) {
 		t.Errorf("its tasks are in the queues %v", queues)
 	}
 }
-
-// A run is continued only by programs of the build that started it: others would
-// decide otherwise about its history.
-func TestTemporalBuilds(t *testing.T) {
-	t.Parallel()
-	server := peers.StartTemporal(t)
-	records := memory.Open(memory.Options{})
-	queue := fmt.Sprintf("builds-%d", queues.Add(1))
-	of := func(build string, work bool) *enginetest.Bench {
-		return bench(t, server, records, work, func(o *temporal.Options) { o.Queue, o.Build = queue, build })
-	}
-	tree := func(mark string) string {
-		return fmt.Sprintf(`[{"id":"a","executor":"probe","inputs":{"sleep":1,"mark":"%[1]s"}},{"id":"b","executor":"probe","dependencies":["a"],"inputs":{"mark":"%[1]s"}}]`, mark)
-	}
-	starter, old := of("1", false), of("1", true)
-	first, err := starter.Start(t.Context(), starter.Tree(t, tree("first")), chain.RunOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	old.Probes.Await(t, "first")
-	if err := old.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	next := of("2", true)
-	v := next.RunTree(t, tree("second"), chain.RunOptions{})
-	if v.Status != chain.Completed || next.Probes.Called("a") != 1 || next.Probes.Called("b") != 1 {
-		t.Errorf("the run of the next build is %s with %v", v.Status, v.Counts)
-	}
-	if v, err = next.Get(t.Context(), first.ID, ""); err != nil || v.Status != chain.InProgress {
-		t.Errorf("the run of the build before is %s without its workers: %v", v.Status, err)
-	}
-	again := of("1", true)
-	if v = again.End(t, first.ID); v.Status != chain.Completed || slices.Contains(next.Probes.Seen(), "first") {
-		t.Errorf("the run is %s with %v; the next build did %v", v.Status, v.Counts, next.Probes.Seen())
-	}
-}
