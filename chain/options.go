@@ -91,12 +91,20 @@ type CallResult struct {
 	GoesOn bool
 }
 
-// ListOptions select runs. Status is one of the states, or empty for all.
+// ListOptions select runs. Status is one of the states, or empty for all. A zero
+// Name, Label, Since or Until selects all.
 type ListOptions struct {
-	Status    string
-	Limit     int // 0: 20; at most 200
-	Cursor    string
-	Principal string
+	Status string
+	// Name selects runs whose name contains it, whatever the case of the letters
+	// A to Z.
+	Name string
+	// Label selects runs that have a label with a value. It is NAME=VALUE.
+	Label string
+	// Since and Until bound when a run was created; Until itself is not included.
+	Since, Until time.Time
+	Limit        int // 0: 20; at most 200
+	Cursor       string
+	Principal    string
 }
 
 // ViewOption limits what a view contains.

@@ -42,6 +42,11 @@ type RunView struct {
 	OutputsSize int `json:"-"`
 	// Call is set for a direct call of an executor.
 	Call bool `json:"-"`
+	// Source is the tree as canonical JSON; nil for a call. Inputs are those of the
+	// run, or the arguments of the call.
+	Source, Inputs json.RawMessage `json:"-"`
+	// Labels are recorded with the run.
+	Labels map[string]string `json:"-"`
 	// Owner drives the run; nil: it has ended, or no process does.
 	Owner *Owner `json:"-"`
 }
@@ -122,6 +127,8 @@ type RunSummary struct {
 	Warning string `json:"warning,omitempty"`
 	// Owner drives the run; nil: it has ended, or no process does.
 	Owner *Owner `json:"-"`
+	// Labels are recorded with the run.
+	Labels map[string]string `json:"-"`
 	// Asks are the questions that wait for an answer.
 	Asks []AskSummary `json:"asks,omitempty"`
 }

@@ -57,16 +57,16 @@ func (r *Engine) Answer(ctx context.Context, runID, taskRef string, given chain.
 
 // mayAnswer refuses an answer whose way is not open to who gives it. The tool is
 // for others than the principal that started the run, because that one may be
-// the model that asks; a form of the client is for this principal only.
+// the model that asks; a form of the client, and the page, are for this principal only.
 func mayAnswer(row *store.Run, given *chain.Answer) error {
 	switch given.Way {
-	case chain.WayTerminal, chain.WayPage, chain.WayREST:
+	case chain.WayTerminal, chain.WayREST:
 	case chain.WayTool:
 		if given.Principal == row.Principal {
 			return executors.Errorf(executors.PermissionDenied, "who started a run can't answer its questions with a tool: a person does").
 				WithHint("ask the person to answer: chainwright approve " + row.ID)
 		}
-	case chain.WayElicitation:
+	case chain.WayElicitation, chain.WayPage:
 		if given.Principal != row.Principal {
 			return unknownRun(row.ID)
 		}

@@ -28,7 +28,9 @@ func (r *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunS
 	if strings.HasPrefix(before, runningCursor) {
 		before = ""
 	}
-	rows, err := r.opts.Store.List(ctx, store.Query{Principal: opts.Principal, Status: opts.Status, Limit: limit + 1, Before: before})
+	label, value, _ := strings.Cut(opts.Label, "=")
+	rows, err := r.opts.Store.List(ctx, store.Query{Principal: opts.Principal, Status: opts.Status, Limit: limit + 1, Before: before,
+		Name: opts.Name, Label: label, Value: value, Since: opts.Since, Until: opts.Until})
 	if err != nil {
 		return nil, "", executors.AsError(fmt.Errorf("listing runs: %w", err))
 	}
@@ -62,7 +64,7 @@ func (r *Engine) summary(ctx context.Context, row *store.Run, principal string) 
 		}
 	}
 	s := chain.RunSummary{RunID: row.ID, Name: row.Name, Kind: row.Kind, Status: chain.State(row.Status), Counts: countsOf(row.Counts),
-		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt), Owner: r.ownerOf(row, here)}
+		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt), Owner: r.ownerOf(row, here), Labels: row.Labels}
 	if row.Problem != nil {
 		s.Warning = row.Problem.Warning
 	}
@@ -84,7 +86,9 @@ func (r *Engine) running(opts chain.ListOptions) (list []chain.RunSummary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, c := range r.calls {
-		if !c.ahead && c.principal == opts.Principal && (after == "" || id < after) {
+		if !c.ahead && c.principal == opts.Principal && (after == "" || id < after) && opts.Label == "" &&
+			strings.Contains(strings.ToLower(c.executor), strings.ToLower(opts.Name)) &&
+			!c.started.Before(opts.Since) && (opts.Until.IsZero() || c.started.Before(opts.Until)) {
 			list = append(list, chain.RunSummary{RunID: id, Name: c.executor, Kind: store.KindCall, Status: chain.InProgress,
 				Counts: chain.Counts{chain.InProgress: 1}, CreatedAt: c.started, DurationMS: millis(c.started, time.Time{})})
 		}

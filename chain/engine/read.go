@@ -358,7 +358,7 @@ func (r *Engine) Events(ctx context.Context, runID, principal string, after int6
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.transitions(ctx, row, after, 0)
+	list, err := r.transitions(ctx, row, after, 1) // without results
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ func newView(row *store.Run, list []store.Transition) *chain.RunView {
 	v := &chain.RunView{
 		RunID: row.ID, ParentRun: row.Parent, Name: row.Name, Status: chain.State(row.Status), Call: row.Kind == store.KindCall, Seq: row.Seq,
 		CreatedAt: row.CreatedAt, DurationMS: millis(row.CreatedAt, row.CompletedAt), Tasks: make([]chain.TaskView, len(row.Tasks)),
+		Source: row.Tree, Inputs: row.Inputs, Labels: row.Labels,
 	}
 	failRun(v, row.Problem)
 	for i, t := range row.Tasks {

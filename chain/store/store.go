@@ -322,7 +322,14 @@ type Query struct {
 	Status    string
 	// Waiting selects runs with a task that waits for an answer.
 	Waiting bool
-	Limit   int
+	// Name selects runs whose name contains it, whatever the case of the letters
+	// A to Z.
+	Name string
+	// Label selects runs that have the label, with the Value.
+	Label, Value string
+	// Since and Until bound when a run was created; Until itself is not included.
+	Since, Until time.Time
+	Limit        int
 	// Before is the id of the last run of the page before.
 	Before string
 }

@@ -373,4 +373,35 @@ func list(t *testing.T, s store.Store) {
 	if all := pages(store.Query{Anyone: true, Limit: 10}); len(all) != 26 {
 		t.Errorf("all: %d", len(all))
 	}
+	for i, name := range []string{"Nightly 50% [report]", "nightly_report", "50 of ünlü", ""} {
+		r := run(fmt.Sprint("n", i))
+		r.Principal, r.Name, r.CreatedAt = "cid", name, at.Add(time.Duration(i)*time.Hour)
+		r.Labels = map[string]string{"day": fmt.Sprint("mon", i%2), `a "b"`: "1"}
+		if i == 3 {
+			r.Labels = nil
+		}
+		create(t, s, r)
+	}
+	for what, q := range map[string]struct {
+		q    store.Query
+		want []string
+	}{
+		"a name":              {store.Query{Name: "NIGHTLY"}, []string{"n1", "n0"}},
+		"a pattern is a text": {store.Query{Name: "0% ["}, []string{"n0"}},
+		"an underscore":       {store.Query{Name: "y_r"}, []string{"n1"}},
+		"other letters":       {store.Query{Name: "ünlü"}, []string{"n2"}},
+		"no such name":        {store.Query{Name: "daily"}, nil},
+		"a label":             {store.Query{Label: "day", Value: "mon0"}, []string{"n2", "n0"}},
+		"a quoted label":      {store.Query{Label: `a "b"`, Value: "1"}, []string{"n2", "n1", "n0"}},
+		"another value":       {store.Query{Label: "day", Value: "mon"}, nil},
+		"no such label":       {store.Query{Label: "mon0"}, nil},
+		"since":               {store.Query{Since: at.Add(time.Hour)}, []string{"n3", "n2", "n1"}},
+		"since, later":        {store.Query{Since: at.Add(time.Hour + 1)}, []string{"n3", "n2"}},
+		"until":               {store.Query{Until: at.Add(time.Hour)}, []string{"n0"}},
+		"until, later":        {store.Query{Until: at.Add(time.Hour + 1)}, []string{"n1", "n0"}},
+		"all at once":         {store.Query{Name: "n", Label: "day", Value: "mon0", Since: at, Until: at.Add(2 * time.Hour)}, []string{"n0"}},
+	} {
+		q.q.Principal, q.q.Limit = "cid", 2
+		same(t, what, pages(q.q), q.want)
+	}
 }

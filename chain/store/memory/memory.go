@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -343,11 +344,19 @@ func (s *Store) List(_ context.Context, q store.Query) ([]store.Run, error) {
 		r := e.Value.(*record)
 		if (q.Anyone || r.run.Principal == q.Principal) &&
 			(q.Kind == "" || r.run.Kind == q.Kind) &&
-			(q.Status == "" || r.run.Status == q.Status) && (!q.Waiting || r.run.Counts["waiting"] > 0) {
+			(q.Status == "" || r.run.Status == q.Status) && (!q.Waiting || r.run.Counts["waiting"] > 0) && selected(&r.run, &q) {
 			list = append(list, *s.copyOf(r))
 		}
 	}
 	return list, nil
+}
+
+// selected reports whether a run has the name, the label and the time of a query.
+func selected(run *store.Run, q *store.Query) bool {
+	value, labelled := run.Labels[q.Label]
+	return strings.Contains(strings.ToLower(run.Name), strings.ToLower(q.Name)) &&
+		(q.Label == "" || labelled && value == q.Value) &&
+		!run.CreatedAt.Before(q.Since) && (q.Until.IsZero() || run.CreatedAt.Before(q.Until))
 }
 
 // RequestCancel stores a cancel request.
