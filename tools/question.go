@@ -153,28 +153,15 @@ func all(tree *chain.Tree) []int {
 
 // sourcesOf returns the inputs of a tree's tasks as they were written.
 func sourcesOf(tree *chain.Tree) []json.RawMessage {
-	type task struct {
-		Inputs json.RawMessage `json:"inputs"`
-	}
-	var list []task
-	if json.Unmarshal(tree.Source(), &list) != nil {
-		var object struct {
-			Tasks     []task `json:"tasks"`
-			OnSuccess []task `json:"on_success"`
-			OnFailure []task `json:"on_failure"`
-			OnCancel  []task `json:"on_cancel"`
-			OnExit    []task `json:"on_exit"`
+	list := TaskSources(tree.Source())
+	for i, task := range list {
+		var one struct {
+			Inputs json.RawMessage `json:"inputs"`
 		}
-		if json.Unmarshal(tree.Source(), &object) != nil {
-			return nil
-		}
-		list = slices.Concat(object.Tasks, object.OnSuccess, object.OnFailure, object.OnCancel, object.OnExit)
+		_ = json.Unmarshal(task, &one) // a valid tree
+		list[i] = one.Inputs
 	}
-	sources := make([]json.RawMessage, len(list))
-	for i := range list {
-		sources[i] = list[i].Inputs
-	}
-	return sources
+	return list
 }
 
 // digest returns a hash of all acts, including those that the message leaves

@@ -47,24 +47,35 @@ func (r *runs) listSchedules(ctx context.Context, req *Request) *Result {
 	if err != nil {
 		return Failure(err)
 	}
-	book, now := r.set.opts.Schedules, time.Now()
-	var list *schedule.Overview
-	if list, err = book.List(ctx, now, 1); err != nil {
+	list, err := r.set.ListSchedules(ctx, text(args, "tree"))
+	if err != nil {
 		return Failure(err)
 	}
-	if tree := text(args, "tree"); tree != "" {
+	return asResult(list)
+}
+
+// ListSchedules returns the schedules as the context's caller may see them, or
+// that of one tree with more of its next times.
+func (s *Set) ListSchedules(ctx context.Context, tree string) (*schedule.Overview, *executors.Error) {
+	book, now := s.opts.Schedules, time.Now()
+	list, err := book.List(ctx, now, 1)
+	if err != nil {
+		return nil, err
+	}
+	if tree != "" {
 		one, err := book.Show(ctx, tree, now, nextShown)
 		if err != nil {
-			return Failure(err)
+			return nil, err
 		}
 		list.Schedules = []schedule.Entry{*one}
 	}
+	principal := CallerFrom(ctx).Principal
 	for i := range list.Schedules {
-		if e := &list.Schedules[i]; req.Principal != "" && e.Principal != req.Principal {
+		if e := &list.Schedules[i]; principal != "" && e.Principal != principal {
 			e.Last, e.LeftOut, e.Refused, e.Queue = nil, nil, nil, nil // runs of others do not exist
 		}
 	}
-	return asResult(list)
+	return list, nil
 }
 
 func (r *runs) prepareSchedule(ctx context.Context, req *Request) (work, *Question) {
@@ -147,12 +158,11 @@ func (s *Set) prepareChange(ctx context.Context, c schedule.Change) (work, *Ques
 	return &change{s.opts.Schedules, c}, q
 }
 
-// PrepareSchedule checks a change of a schedule as the person at the command line
-// makes it, whatever the selection of tools.
+// PrepareSchedule checks a change of a schedule as a person makes it, at the
+// command line or on the page, whatever the selection of tools.
 func (s *Set) PrepareSchedule(ctx context.Context, c schedule.Change) *Pending {
 	arguments := plainjson.Must(map[string]string{"tree": c.Tree, "action": c.Action})
-	p := &Pending{set: s, tool: SetSchedule, req: &Request{Arguments: arguments}, began: time.Now()}
-	c.Local = true
+	p := &Pending{set: s, tool: SetSchedule, req: &Request{Arguments: arguments, Principal: CallerFrom(ctx).Principal}, began: time.Now()}
 	p.work, p.Question = s.prepareChange(ctx, c)
 	return p
 }

@@ -38,6 +38,8 @@ type options struct {
 	onDemand     bool
 	selection    Selection
 	http         HTTP
+	loginLink    func(url string)
+	pageOnly     bool
 	grace        time.Duration
 	log          zerolog.Logger
 	version      string
@@ -227,6 +229,16 @@ type HTTP struct {
 
 // WithHTTP configures HTTP. The default serves this machine only.
 func WithHTTP(h HTTP) Option { return func(o *options) { o.http = h } }
+
+// WithLoginLink sets what is called with a one-time link to the page when Serve
+// listens. The link logs in whoever opens it, once, within five minutes. Serve then
+// refuses addresses that other machines can reach.
+func WithLoginLink(show func(url string)) Option { return func(o *options) { o.loginLink = show } }
+
+// WithPageOnly has Serve serve only the page, to those who have logged in with the
+// link. Serve then starts no runs on schedules, and continues only the runs that
+// ServeStdio continues.
+func WithPageOnly() Option { return func(o *options) { o.pageOnly = true } }
 
 // WithGrace sets the time that cancelled tasks, and tasks after their time-out,
 // have to end. The default is 5 seconds.

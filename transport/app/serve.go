@@ -12,6 +12,7 @@ import (
 	"github.com/chainwright/chainwright/transport/internal/http"
 	"github.com/chainwright/chainwright/transport/internal/stdio"
 	"github.com/chainwright/chainwright/transport/mcp"
+	"github.com/chainwright/chainwright/transport/web"
 )
 
 // ErrNoToken is the error for an address that other machines can reach, if no
@@ -24,15 +25,15 @@ var ErrNoToken = http.ErrNoToken
 // a token, or with a short one in HTTP.Tokens, only those that arrive on
 // loopback. If HTTP.Tokens can't be read, it logs why and answers nothing.
 func (a *App) Handler() nethttp.Handler {
-	web, err := a.webServer()
+	srv, err := a.webServer()
 	if err != nil {
 		a.options.log.Error().Err(err).Msg("HTTP can't be served")
 		return nethttp.HandlerFunc(func(w nethttp.ResponseWriter, _ *nethttp.Request) {
 			nethttp.Error(w, "the tokens of this server can't be read; its log says why", nethttp.StatusServiceUnavailable)
 		})
 	}
-	next := web.Handler()
-	if web.OffLoopback() == nil {
+	next := srv.Handler()
+	if srv.OffLoopback() == nil {
 		return next
 	}
 	return nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
@@ -46,20 +47,23 @@ func (a *App) Handler() nethttp.Handler {
 }
 
 // Serve serves HTTP at HOST:PORT until the context ends, then stops running
-// calls within 1.5 seconds. It continues the runs that lost their process, and
+// calls within 1.5 seconds: what Handler does, and the page on which people see
+// and steer runs at /. It continues the runs that lost their process, and
 // leaves its own to other servers, as Handler does. Without a token it refuses an address that
 // other machines can reach, with an error that is ErrNoToken.
 func (a *App) Serve(ctx context.Context, addr string) error {
-	web, err := a.webServer()
+	srv, err := a.webServer()
 	if err != nil {
 		return err
 	}
 	firing, stop := context.WithCancel(ctx)
 	var fired sync.WaitGroup
-	fired.Go(func() { a.FireSchedules(firing) })
+	if !a.options.pageOnly {
+		fired.Go(func() { a.FireSchedules(firing) })
+	}
 	defer fired.Wait()
 	defer stop()
-	if err := web.Serve(ctx, addr); err != nil {
+	if err := srv.Serve(ctx, addr); err != nil {
 		return fmt.Errorf("serving HTTP: %w", err)
 	}
 	return nil
@@ -72,10 +76,16 @@ func (a *App) Serve(ctx context.Context, addr string) error {
 // It continues the runs that lost their process, if they were started by the
 // same user under the same configuration file.
 func (a *App) ServeStdio(ctx context.Context) error {
-	a.adopt(func(run *store.Run) bool { return run.Principal == "" && run.Config == a.options.configDigest })
+	a.adopt(a.mine)
 	return stdio.Serve(ctx, a.mcpServer(), a.options.in, a.options.out, stdio.Options{
 		Log: a.options.log, Drain: a.runner.Close,
 	})
+}
+
+// mine reports whether a run is one of this user under the same configuration
+// file.
+func (a *App) mine(run *store.Run) bool {
+	return run.Principal == "" && run.Config == a.options.configDigest
 }
 
 // adopt has the engine continue runs that no process drives. Those of a store in
@@ -104,11 +114,15 @@ func (a *App) mcpServer() *mcp.Server {
 // can't be used.
 func (a *App) webServer() (*http.Server, error) {
 	srv := a.mcpServer()
-	a.adopt(func(*store.Run) bool { return true })
+	edge := a.options.http
+	if a.options.pageOnly {
+		a.adopt(a.mine)
+	} else {
+		a.adopt(func(*store.Run) bool { return true })
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.web == nil {
-		edge := a.options.http
 		files := tokenFiles{app: a}
 		files.moved() // before they are read, so that a later change is seen
 		named, err := a.tokens(1)
@@ -117,7 +131,8 @@ func (a *App) webServer() (*http.Server, error) {
 		}
 		a.web = http.New(srv, http.Options{
 			Log: a.options.log, Token: edge.Token, Tokens: named, Reload: files.reload, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
-			Drain: a.runner.Close,
+			Drain: a.runner.Close, Link: a.options.loginLink, PageOnly: a.options.pageOnly,
+			Page: web.New(web.Options{Set: a.tools, Runner: a.runner, Log: a.options.log, Version: a.options.version}),
 			Ready: func(ctx context.Context) error {
 				_, _, err := a.runner.List(ctx, chain.ListOptions{Limit: 1})
 				return err

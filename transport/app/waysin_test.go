@@ -64,7 +64,31 @@ var waysIn = map[string][]string{
 	"route /mcp":         {"tool", "tree of a call", "retry of a call's tree"},
 	"route GET /healthz": nil,
 	"route GET /readyz":  nil,
-	"route /":            nil, // 404
+	"route /":            nil, // the page's files, or 404
+
+	// The API of the page. Its writes are calls of the tools: TestWrites, TestScopes
+	// and TestAnswers in transport/web.
+	"route GET /api/session":                         nil,
+	"route POST /api/login":                          nil,
+	"route POST /api/logout":                         nil,
+	"route GET /api/runs":                            nil,
+	"route GET /api/runs/{id}":                       nil,
+	"route GET /api/runs/{id}/layout":                nil,
+	"route GET /api/runs/{id}/tree":                  nil,
+	"route GET /api/runs/{id}/events":                nil,
+	"route GET /api/runs/{id}/tasks/{task}":          nil,
+	"route GET /api/runs/{id}/tasks/{task}/result":   nil,
+	"route GET /api/runs/{id}/tasks/{task}/elements": nil,
+	"route GET /api/trees":                           nil,
+	"route GET /api/trees/{name}":                    nil,
+	"route GET /api/schedules":                       nil,
+	"route GET /api/approvals":                       nil,
+	"route GET /api/executors":                       nil,
+	"route GET /api/executors/{id}":                  nil,
+	"route POST /api/tools/{tool}":                   {"tree of a call", "saved tree", "retry of a call's tree"},
+	"route POST /api/runs/{id}/again":                {"tree of a call", "saved tree", "tool"},
+	"route POST /api/runs/{id}/tasks/{task}/answer":  nil, // as engine Answer
+	"route /api/":                                    nil, // 404
 
 	"command call":                {"tool", "run_executor"},
 	"command run":                 {"tree of a call", "saved tree"},
@@ -74,6 +98,7 @@ var waysIn = map[string][]string{
 	"command generate sequential": {"batch"},
 	"command stdio":               {"tool", "tree of a call"},
 	"command serve":               {"tool", "tree of a call"},
+	"command ui":                  {"tree of a call", "saved tree"},
 	"command worker":              nil, // it runs tasks of runs as they were started
 	"command approvals":           nil,
 	"command approve":             nil, // as engine Answer

@@ -213,7 +213,7 @@ func (c *changeScheduleCmd) change(s *session, p *program) error {
 			return refusal(executors.AsError(err))
 		}
 	}
-	pending := p.tools.PrepareSchedule(s.ctx, schedule.Change{Tree: c.Tree, Action: c.action, Principal: c.Principal})
+	pending := p.tools.PrepareSchedule(s.ctx, schedule.Change{Tree: c.Tree, Action: c.action, Principal: c.Principal, Local: true})
 	if pending.Question != nil {
 		if refused := pending.Ask(s.ctx, tools.AnswerWithin, s.confirm); refused != nil {
 			return refusal(refused.Err)

@@ -96,6 +96,7 @@ func sameFile(a, b *os.File) bool {
 type serveCmd struct {
 	Addr      string
 	Stateless bool
+	LoginLink bool
 	Engine    string
 }
 
@@ -103,13 +104,22 @@ func (c *serveCmd) takes() []*param {
 	return []*param{
 		flag("addr", &c.Addr, "HOST:PORT", "The address to listen on (127.0.0.1:8080)."),
 		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a load balancer."),
+		flag("login-link", &c.LoginLink, "", "Print a link to the page that logs in whoever opens it, once, within five minutes. Only at a terminal, and only on loopback."),
 		engineFlag(&c.Engine),
 	}
 }
 
 // Run serves over HTTP until a signal comes.
 func (c *serveCmd) Run(s *session) error {
-	p, err := s.servingWith([]app.Option{app.WithEngine(c.Engine)}, func(cfg *config.Loaded) {
+	edge := []app.Option{app.WithEngine(c.Engine)}
+	if c.LoginLink {
+		if !isTerminal(s.err) {
+			return usage("--login-link prints a secret, and no terminal is attached to stderr; nothing was started").
+				withHint("start it in a terminal, or log in to the page with a token")
+		}
+		edge = append(edge, app.WithLoginLink(s.printLink))
+	}
+	p, err := s.servingWith(edge, func(cfg *config.Loaded) {
 		if c.Addr != "" {
 			cfg.HTTP.Addr = c.Addr
 		}

@@ -81,6 +81,10 @@ func (s *session) logger(level string) zerolog.Logger {
 // open loads the configuration and builds the program for a person's command. It
 // logs only warnings and errors unless the log level is set.
 func (s *session) open(change ...func(*config.Loaded)) (*program, error) {
+	return s.openWith(nil, change...)
+}
+
+func (s *session) openWith(more []app.Option, change ...func(*config.Loaded)) (*program, error) {
 	cfg, err := s.load()
 	if err != nil {
 		return nil, err
@@ -96,7 +100,7 @@ func (s *session) open(change ...func(*config.Loaded)) (*program, error) {
 	if cfg.Source("log_level") == "default" {
 		level = zerolog.WarnLevel.String()
 	}
-	return assemble(s.ctx, cfg, s.logger(level), s.executors, app.WithPeersOnDemand())
+	return assemble(s.ctx, cfg, s.logger(level), s.executors, append(more, app.WithPeersOnDemand())...)
 }
 
 // unaudited turns the audit trail off, for commands that call no executor. Then

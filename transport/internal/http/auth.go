@@ -20,6 +20,9 @@ type Token struct {
 	Scopes      tools.Scopes // nil: everything
 }
 
+// ownPrincipal is the principal of Options.Token.
+const ownPrincipal = "token"
+
 // minToken is the shortest named token for a server that other machines reach.
 const minToken = 32
 
@@ -39,44 +42,63 @@ type known struct {
 	caller identity
 }
 
+// keys are the tokens of a server.
+type keys struct {
+	opts  *Options
+	least int // the shortest named token that may be used
+	all   atomic.Pointer[[]known]
+}
+
+func newKeys(opts *Options) *keys {
+	k := &keys{opts: opts, least: 1}
+	k.all.Store(opts.hashes(opts.Tokens))
+	if opts.tooShort() == nil {
+		k.least = minToken // other machines may reach the server
+	}
+	return k
+}
+
+// of returns the caller with a token, by the hash of the token. It reports false
+// if there is no such token any more.
+func (k *keys) of(hash [sha256.Size]byte) (caller identity, ok bool) {
+	if k.opts.Reload != nil {
+		if named, changed := k.opts.Reload(k.least); changed {
+			k.all.Store(k.opts.hashes(named))
+		}
+	}
+	for _, each := range *k.all.Load() { // all are compared, so that the time does not depend on the token
+		if subtle.ConstantTimeCompare(each.hash[:], hash[:]) == 1 {
+			caller, ok = each.caller, true
+		}
+	}
+	return caller, ok
+}
+
+// open reports whether no token is set, so that everyone may call.
+func (o *Options) open() bool { return o.Token == "" && len(o.Tokens) == 0 }
+
 // authenticate accepts everyone if no token is set at the start, and otherwise
 // the callers that send one. A session id never identifies a caller.
-func authenticate(opts *Options) authenticator {
-	if opts.Token == "" && len(opts.Tokens) == 0 {
-		return func(*http.Request) (identity, error) { return identity{}, nil }
+func (k *keys) authenticate(r *http.Request) (caller identity, refusal error) {
+	if k.opts.open() {
+		return identity{}, nil
 	}
-	var tokens atomic.Pointer[[]known]
-	tokens.Store(opts.hashes(opts.Tokens))
-	least := 1
-	if opts.tooShort() == nil {
-		least = minToken // other machines may reach the server
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return identity{}, errors.New(`Bearer realm="chainwright"`)
 	}
-	return func(r *http.Request) (caller identity, refusal error) {
-		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			return identity{}, errors.New(`Bearer realm="chainwright"`)
-		}
-		if opts.Reload != nil {
-			if named, changed := opts.Reload(least); changed {
-				tokens.Store(opts.hashes(named))
-			}
-		}
-		got := sha256.Sum256([]byte(strings.TrimSpace(given)))
-		refusal = errors.New(`Bearer realm="chainwright", error="invalid_token"`)
-		for _, each := range *tokens.Load() { // all are compared, so that the time does not depend on the token
-			if subtle.ConstantTimeCompare(each.hash[:], got[:]) == 1 {
-				caller, refusal = each.caller, nil
-			}
-		}
-		return caller, refusal
+	caller, ok := k.of(sha256.Sum256([]byte(strings.TrimSpace(given))))
+	if !ok {
+		return identity{}, errors.New(`Bearer realm="chainwright", error="invalid_token"`)
 	}
+	return caller, nil
 }
 
 // hashes returns the own token and these, as they are compared.
 func (o *Options) hashes(named []Token) *[]known {
 	var all []known
 	if o.Token != "" {
-		all = append(all, known{sha256.Sum256([]byte(o.Token)), identity{principal: "token"}})
+		all = append(all, known{sha256.Sum256([]byte(o.Token)), identity{principal: ownPrincipal}})
 	}
 	for _, t := range named {
 		all = append(all, known{sha256.Sum256([]byte(t.Value)), identity{t.Principal, t.Scopes}})

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/chainwright/chainwright/transport/mcp"
+	"github.com/chainwright/chainwright/transport/web"
 )
 
 // Path is where MCP is served.
@@ -50,11 +51,19 @@ type Options struct {
 	Drain func(context.Context) error
 	// Ready, when set, checks for /readyz whether the store works.
 	Ready func(context.Context) error
+	// Page, when set, is served by Serve at /, with its API.
+	Page *web.Page
+	// PageOnly serves nothing but the page, to those who have logged in to it.
+	PageOnly bool
+	// Link, when set, is called with a one-time link to the page when Serve
+	// listens. Serve then refuses addresses that other machines can reach.
+	Link func(url string)
 }
 
 // Server serves one MCP server over HTTP.
 type Server struct {
 	opts      Options
+	keys      *keys
 	auth      authenticator
 	srv       *mcp.Server
 	sdk       *mcp.HTTP     // answers everything except calls of tools
@@ -66,6 +75,7 @@ type Server struct {
 	refused   *rate.Limiter // requests without a valid token, of all clients together
 	bodies    bodies
 	handler   http.Handler
+	site      http.Handler // with the page
 
 	public    atomic.Bool // bound to more than loopback
 	draining  atomic.Bool
@@ -90,9 +100,11 @@ func New(srv *mcp.Server, opts Options) *Server {
 		opts.Settle = defaultSettle
 	}
 	s := &Server{
-		opts: opts, auth: authenticate(&opts), srv: srv, bodies: newBodies(1),
+		opts: opts, srv: srv, bodies: newBodies(1),
 		limiter: newLimiter(opts.Limits), refused: rate.NewLimiter(defaultRate, 2*defaultRate),
 	}
+	s.keys = newKeys(&s.opts)
+	s.auth = s.keys.authenticate
 	s.streams, s.endStream = context.WithCancel(context.Background())
 	context.AfterFunc(s.streams, s.questions.End)
 	sdk := mcp.HTTPOptions{Log: opts.Log, Heartbeat: heartbeat}
@@ -103,6 +115,10 @@ func New(srv *mcp.Server, opts Options) *Server {
 	}
 	s.sdk = srv.HTTP(sdk)
 	s.handler = s.routes(http.HandlerFunc(s.serveSDK))
+	s.site = s.handler
+	if opts.Page != nil {
+		s.site = s.withPage()
+	}
 	return s
 }
 
@@ -132,7 +148,7 @@ func chain(last http.Handler, guards ...guard) http.Handler {
 	return last
 }
 
-// Handler returns the handler with its guards, for another HTTP server. It
+// Handler returns the handler of MCP with its guards, for another HTTP server. It
 // accepts the host names of loopback and Options.Hosts.
 func (s *Server) Handler() http.Handler { return s.handler }
 
@@ -141,6 +157,9 @@ func (s *Server) Close(ctx context.Context) error {
 	s.draining.Store(true)
 	s.endStream()
 	s.sweeping.Wait()
+	if s.opts.Page != nil {
+		s.opts.Page.Close()
+	}
 	s.feeds.Close()
 	return s.sdk.Shutdown(ctx)
 }

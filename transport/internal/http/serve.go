@@ -47,7 +47,7 @@ func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error
 		return errors.Join(err, listener.Close(), s.Close(ctx))
 	}
 	srv := &http.Server{
-		Handler:           s.handler,
+		Handler:           s.site,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		WriteTimeout:      writeTimeout, // extended before each write of a stream
@@ -55,7 +55,19 @@ func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:          log.New(errorLog{s.opts.Log}, "", 0),
 	}
-	s.opts.Log.Info().Str("url", "http://"+listener.Addr().String()+Path).Msg("serving MCP")
+	at := "http://" + listener.Addr().String()
+	if s.opts.PageOnly {
+		s.opts.Log.Info().Str("url", at+"/").Msg("serving the page")
+	} else {
+		line := s.opts.Log.Info().Str("url", at+Path)
+		if s.opts.Page != nil {
+			line = line.Str("page", at+"/")
+		}
+		line.Msg("serving MCP")
+	}
+	if s.opts.Link != nil {
+		s.opts.Link(at + "/#login=" + s.opts.Page.Code())
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(listener) }()
 	select {
@@ -93,6 +105,9 @@ func (s *Server) shutdown(srv *http.Server) error {
 	}
 	<-idle
 	s.sweeping.Wait()
+	if s.opts.Page != nil {
+		s.opts.Page.Close()
+	}
 	s.feeds.Close()
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close() // closed streams end the remaining calls
@@ -115,6 +130,9 @@ func (s *Server) checkAddress(addr string) error {
 	}
 	if loopback(host) {
 		return nil
+	}
+	if s.opts.Link != nil {
+		return fmt.Errorf("%s can be reached from other machines, and one-time links are for loopback only: serve 127.0.0.1, or log in with a token", addr)
 	}
 	if err := s.OffLoopback(); err != nil {
 		return fmt.Errorf("%s can be reached from other machines, and %w", addr, err)

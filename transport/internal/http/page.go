@@ -1,0 +1,60 @@
+package http
+
+import (
+	"crypto/sha256"
+	"net/http"
+
+	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/web"
+)
+
+// withPage returns the handler of the page, and of MCP unless only the page is
+// served. The page has stricter rules for origins than MCP, which other pages may
+// be allowed to call.
+func (s *Server) withPage() http.Handler {
+	page := s.opts.Page.Handler(web.Edge{
+		Knows: s.knows, Open: s.opts.open() && !s.opts.PageOnly, Caller: s.callerWith, LinkPrincipal: s.linkPrincipal(),
+		MayGuess: s.refused.Allow, Take: s.take, Ends: s.streams,
+	})
+	if s.opts.PageOnly {
+		return page
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case Path, "/healthz", "/readyz":
+			s.handler.ServeHTTP(w, r)
+		default:
+			page.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *Server) callerWith(token [sha256.Size]byte) (string, tools.Scopes, bool) {
+	caller, ok := s.keys.of(token)
+	return caller.principal, caller.scopes, ok
+}
+
+// linkPrincipal returns whom a one-time link logs in: the holder of the server's
+// own token, whose operator printed the link, or the user of this machine.
+func (s *Server) linkPrincipal() string {
+	if s.opts.Token != "" {
+		return ownPrincipal
+	}
+	return ""
+}
+
+// take takes a slot for a request or a stream of the page.
+func (s *Server) take(principal string, stream bool) (give func(), ok bool) {
+	allowed := s.limiter.of(principal)
+	if allowed.rate != nil && !allowed.rate.Allow() {
+		return nil, false
+	}
+	used := &allowed.calls
+	if stream {
+		used = &allowed.streams
+	}
+	if !used.take() {
+		return nil, false
+	}
+	return used.give, true
+}

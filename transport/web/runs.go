@@ -1,0 +1,226 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/graph"
+	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
+	"github.com/chainwright/chainwright/tools"
+)
+
+// maxShown is the length in bytes of an error in a list.
+const maxShown = 300
+
+// listedRun is a run in a list.
+type listedRun struct {
+	chain.RunSummary
+	Owner  *chain.Owner      `json:"owner,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// listRuns returns the caller's runs, the newest first.
+func (p *Page) listRuns(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	opts := chain.ListOptions{
+		Status: q.Get("status"), Name: q.Get("name"), Label: q.Get("label"), Cursor: q.Get("cursor"), Limit: 50,
+		Principal: tools.CallerFrom(r.Context()).Principal,
+	}
+	if n, err := whole(r, "limit"); err != nil {
+		return nil, err
+	} else if n > 0 {
+		opts.Limit = int(min(n, 200))
+	}
+	for name, into := range map[string]*time.Time{"since": &opts.Since, "until": &opts.Until} {
+		if text := q.Get(name); text != "" {
+			at, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				return nil, executors.Errorf(executors.ValidationError, "%s must be a time such as 2026-03-01T08:00:00Z; got %q", name, shorten.Bytes(text, 100)).WithField(name)
+			}
+			*into = at
+		}
+	}
+	list, next, err := p.opts.Runner.List(r.Context(), opts)
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]listedRun, len(list))
+	for i, run := range list {
+		runs[i] = listedRun{run, run.Owner, run.Labels}
+	}
+	return struct {
+		Runs []listedRun `json:"runs"`
+		Next string      `json:"next_cursor,omitempty"`
+		Now  time.Time   `json:"now"`
+	}{runs, next, p.opts.Now().UTC()}, nil
+}
+
+// whole returns a number of the query; 0 if it is missing.
+func whole(r *http.Request, name string) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 {
+		return 0, executors.Errorf(executors.ValidationError, "%s must be a number from 0 on; got %q", name, shorten.Bytes(text, 100)).WithField(name)
+	}
+	return n, nil
+}
+
+// runAnswer is a run as the page draws it.
+type runAnswer struct {
+	RunID        string                     `json:"run_id"`
+	ParentRun    string                     `json:"parent_run,omitempty"`
+	Name         string                     `json:"name,omitempty"`
+	Kind         string                     `json:"kind"`
+	Status       chain.State                `json:"status"`
+	Outcome      chain.State                `json:"outcome,omitempty"`
+	Counts       chain.Counts               `json:"counts"`
+	Outputs      map[string]json.RawMessage `json:"outputs,omitempty"`
+	OutputErrors []chain.OutputError        `json:"output_errors,omitempty"`
+	Error        string                     `json:"error,omitempty"`
+	ErrorType    string                     `json:"error_type,omitempty"`
+	Hint         string                     `json:"hint,omitempty"`
+	Warnings     []string                   `json:"warnings,omitempty"`
+	Labels       map[string]string          `json:"labels,omitempty"`
+	CreatedAt    time.Time                  `json:"created_at"`
+	DurationMS   float64                    `json:"duration_ms"`
+	Owner        *chain.Owner               `json:"owner,omitempty"`
+	Inputs       json.RawMessage            `json:"inputs,omitempty"`
+	Tasks        []shownTask                `json:"tasks"`
+	Layout       *graph.Layout              `json:"layout"`
+	// Seq is the number of the latest transition in the answer, after which
+	// events go on.
+	Seq int64     `json:"seq"`
+	Now time.Time `json:"now"`
+}
+
+// shownTask is a task in the answer of a run, without what only its own answer
+// has.
+type shownTask struct {
+	ID        string      `json:"id"`
+	Name      string      `json:"name,omitempty"`
+	Executor  string      `json:"executor"`
+	Parent    string      `json:"parent_id,omitempty"`
+	Handler   string      `json:"handler,omitempty"`
+	Status    chain.State `json:"status"`
+	Attempts  int         `json:"attempts"`
+	Started   *time.Time  `json:"started_at,omitempty"`
+	Completed *time.Time  `json:"completed_at,omitempty"`
+	Error     string      `json:"error,omitempty"`
+	ErrorType string      `json:"error_type,omitempty"`
+	Reason    string      `json:"reason,omitempty"`
+	Needs     []string    `json:"needs,omitempty"`
+	Elements  *elements   `json:"elements,omitempty"`
+}
+
+// elements counts the elements of a for_each.
+type elements struct {
+	Done   int `json:"done,omitempty"`
+	Failed int `json:"failed,omitempty"`
+}
+
+// maxOutputs is the length in bytes of the outputs that the answer of a run has.
+const maxOutputs = 64 << 10
+
+// getRun returns a run with its layout.
+func (p *Page) getRun(r *http.Request) (any, error) {
+	ctx, id := r.Context(), r.PathValue("id")
+	principal := tools.CallerFrom(ctx).Principal
+	view, err := p.opts.Runner.Get(ctx, id, principal, chain.ResultsUpTo(maxOutputs))
+	if err != nil {
+		return nil, err
+	}
+	shape := p.shapeOf(view)
+	layout, err := p.layout(r, shape)
+	if err != nil {
+		return nil, err
+	}
+	a := &runAnswer{
+		RunID: view.RunID, ParentRun: view.ParentRun, Name: view.Name, Kind: kindOf(view), Status: view.Status, Outcome: view.Outcome, Counts: view.Counts,
+		Outputs: view.Outputs, OutputErrors: view.OutputErrors, Error: view.Error, ErrorType: string(view.ErrorType), Hint: view.Hint,
+		Warnings: view.Warnings, Labels: view.Labels, CreatedAt: view.CreatedAt, DurationMS: view.DurationMS, Owner: view.Owner,
+		Layout: layout, Seq: view.Seq, Now: p.opts.Now().UTC(), Tasks: make([]shownTask, 0, len(view.Tasks)+len(view.Handlers)),
+	}
+	if len(view.Inputs) <= maxOutputs && json.Valid(view.Inputs) {
+		a.Inputs = p.opts.Set.Redact(view.Inputs)
+	}
+	for i, t := range view.All() {
+		a.Tasks = append(a.Tasks, shownTask{
+			ID: t.ID, Name: t.Name, Executor: t.Executor, Parent: t.ParentID, Handler: t.Handler, Status: t.Status, Attempts: t.Attempts,
+			Started: t.StartedAt, Completed: t.CompletedAt, Error: shorten.Bytes(t.Error, maxShown), ErrorType: string(t.ErrorType), Reason: t.Reason,
+			Needs: shape.needs(i),
+		})
+	}
+	if shape.fansOut() {
+		if err := p.countElements(ctx, a, principal); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func kindOf(view *chain.RunView) string {
+	if view.Call {
+		return "call"
+	}
+	return "tree"
+}
+
+// countElements adds how far the elements of each for_each are.
+func (p *Page) countElements(ctx context.Context, a *runAnswer, principal string) error {
+	events, err := p.opts.Runner.Events(ctx, a.RunID, principal, 0)
+	if err != nil {
+		return err
+	}
+	at := make(map[string]int, len(a.Tasks))
+	for i := range a.Tasks {
+		at[a.Tasks[i].ID] = i
+	}
+	for i := range events {
+		e := &events[i]
+		if e.Seq > a.Seq || e.Task == "" {
+			continue
+		}
+		t := &a.Tasks[at[e.Task]]
+		if e.Element == nil {
+			if e.State == chain.Pending {
+				t.Elements = nil
+			}
+			continue
+		}
+		if t.Elements == nil {
+			t.Elements = &elements{}
+		}
+		t.Elements.add(e)
+	}
+	return nil
+}
+
+// add counts the event of an element.
+func (n *elements) add(e *chain.Event) {
+	switch {
+	case e.State == chain.Completed:
+		n.Done++
+	case e.State.Ended():
+		n.Failed++
+	}
+}
+
+// getTree returns the tree of a run as it was started.
+func (p *Page) getTree(r *http.Request) (any, error) {
+	view, err := p.opts.Runner.Get(r.Context(), r.PathValue("id"), tools.CallerFrom(r.Context()).Principal, chain.ResultsUpTo(1))
+	if err != nil {
+		return nil, err
+	}
+	if view.Source == nil {
+		return nil, executors.Errorf(executors.NotFound, "the run is a call of one executor, which has no tree")
+	}
+	return p.opts.Set.Redact(view.Source), nil
+}
