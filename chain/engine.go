@@ -37,6 +37,10 @@ type Engine interface {
 	// TaskResult returns a task and its whole result, which is nil if the task
 	// has none.
 	TaskResult(ctx context.Context, runID, task, principal string) (json.RawMessage, *TaskView, error)
+	// Log returns what a task puts out from a place on, also while it runs: one
+	// page of it, which may be empty. element is an index, or AnyElement. A
+	// negative place is that many bytes before the end.
+	Log(ctx context.Context, runID, task, principal string, element, after int64) (LogPage, error)
 	// Events returns the changes of state of a run after the given number.
 	Events(ctx context.Context, runID, principal string, after int64) ([]Event, error)
 	// List returns the principal's runs, newest first, and the cursor of the

@@ -62,6 +62,9 @@ type Call struct {
 	Columns []string
 	// RunID and TaskID are the run and the task of the call.
 	RunID, TaskID string
+	// Element is the number of the element of a for_each, counted from 1; 0: the
+	// task has none.
+	Element int
 	// Outermost is the run that a person or an assistant started: RunID, or the
 	// run whose task, directly or through others, started the run RunID.
 	Outermost string
@@ -79,16 +82,18 @@ type Call struct {
 	// OnProgress receives progress reports if it is set. Use Progress to
 	// report.
 	OnProgress func(Progress)
+	// Logs receive what the call puts out, if it is set. Use Output to write.
+	Logs Logs
 
-	used func(secret string) // records it for the audit line
+	attempt *attempt // that of the call
 }
 
 // Secret returns a secret that an operator's own definition names, for the
 // destination of the call. Secrets in inputs are resolved before Execute.
 func (c *Call) Secret(name, executor, host string) (string, error) {
 	value, err := c.Policy.Secret(name, executor, host)
-	if err == nil && c.used != nil {
-		c.used(name)
+	if err == nil && c.attempt != nil {
+		c.attempt.note(name)
 	}
 	return value, err
 }

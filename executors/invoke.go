@@ -58,13 +58,17 @@ type attempt struct {
 	timeout  time.Duration
 	mu       sync.Mutex // an executor may use secrets on several goroutines
 	secrets  []string
+	log      log
 }
 
 func (a *attempt) run(parent context.Context) Outcome {
 	if err := a.prepare(policy.RestrictionOf(parent)); err != nil {
 		return Outcome{Err: a.clean(err)}
 	}
-	a.call.Policy, a.call.used = a.registry.policy, a.note
+	a.call.Policy, a.call.attempt = a.registry.policy, a
+	if a.call.Logs != nil {
+		defer a.log.end()
+	}
 	if a.call.OnProgress != nil {
 		a.call.OnProgress = a.cleanProgress(a.call.OnProgress)
 	}

@@ -25,12 +25,16 @@ func (r *runs) get(ctx context.Context, req *Request) *Result {
 	if _, limited := args["limit"]; limited {
 		paged = true
 	}
-	if wait := seconds(args, "wait_seconds"); wait > 0 || (task == "" && !paged) {
+	logged, _ := args["log"].(bool)
+	if wait := seconds(args, "wait_seconds"); wait > 0 || (task == "" && !paged && !logged) {
 		res := r.follow(ctx, id, wait, req, &everything)
 		res.Told = res.Told || res.Result != nil || res.Truncated
-		if task == "" && !paged || res.IsError() {
+		if task == "" && !paged && !logged || res.IsError() && (!logged || res.RunID == "") {
 			return res
 		}
+	}
+	if logged {
+		return r.getLog(ctx, id, task, args, req)
 	}
 	if task != "" {
 		return r.getTask(ctx, id, task, args, paged, req)

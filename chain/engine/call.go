@@ -113,7 +113,7 @@ func (p *preparedCall) start(ctx context.Context, begun func(*call)) chain.CallR
 	job := step.Call{
 		Definition: def, Timeout: executors.TimeoutFor(def, inputs, 0), Retry: def.Retry,
 		Call: &executors.Call{
-			Inputs: inputs, RunID: c.id, TaskID: callTask, Outermost: outermost, Principal: opts.Principal, OnProgress: c.report,
+			Inputs: inputs, RunID: c.id, TaskID: callTask, Outermost: outermost, Principal: opts.Principal, OnProgress: c.report, Logs: c,
 			IdempotencyKey: step.Key(c.id, callTask, -1, 0),
 		},
 	}
@@ -156,6 +156,7 @@ type call struct {
 	givenUp func(chain.CallResult)
 	record  sync.Mutex               // orders the record of the call and of its end
 	stored  bool                     // the call has a record; guarded by record
+	logs    []*attemptLog            // guarded by record
 	report  func(executors.Progress) // nil: no progress is wanted
 
 	deadline atomic.Int64 // when the current attempt must end, in Unix nanoseconds; 0: no attempt has begun
@@ -226,6 +227,7 @@ func (c *call) says(text string) {
 // end records the end of the call and returns its result.
 func (c *call) end(state chain.State, out executors.Outcome, attempts int) chain.CallResult {
 	ended := time.Now()
+	defer c.finishLogs()
 	c.record.Lock()
 	defer c.record.Unlock()
 	c.engine.recordCall(c.row, c.stored, store.Transition{Seq: 2, State: string(state), Attempt: attempts, At: ended, Started: c.started,

@@ -66,6 +66,7 @@ func (r *Engine) Close(ctx context.Context) error {
 	r.mu.Unlock()
 	r.stopReaping()
 	r.watched.Wait()
+	r.logs.end()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opts.Grace)
 	defer cancel()
 	return r.opts.Store.Flush(flush)

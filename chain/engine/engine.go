@@ -51,7 +51,8 @@ type Engine struct {
 	limits     map[string]*limit.Limiter // by executor, of those that have a limit
 	principals *limit.Principals         // nil: principals have no limits
 	treesWith  chain.Engine              // runs the saved trees of tasks; nil: this engine
-	answered   func(store.Answer)        // receives answers to runs that are driven elsewhere; may be nil
+	logs       *logs
+	answered   func(store.Answer) // receives answers to runs that are driven elsewhere; may be nil
 
 	mu       sync.Mutex
 	live     map[string]*run           // by run id
@@ -98,7 +99,7 @@ func New(opts Options) *Engine {
 		calls:      map[string]*call{},
 		unsaved:    map[string]*store.Problem{},
 	}
-	r.queue = newRunQueue(limits)
+	r.queue, r.logs = newRunQueue(limits), newLogs(r)
 	r.reaping, r.stopReaping = context.WithCancel(context.Background())
 	for id, l := range limits.Executors {
 		if b := limit.New(l.MaxParallel, l.PerSecond); b != nil {

@@ -32,6 +32,7 @@ type run struct {
 	inbox    inbox         // safe
 	progress *progress     // safe
 	results  results       // safe
+	logged   atomic.Int64  // bytes that its logs keep, about; safe
 	done     chan struct{} // closed at the end; safe
 	turns    sync.Mutex    // held by the goroutine that has the turn
 

@@ -221,7 +221,8 @@ func (w *worker) prepare(ctx context.Context, u unit) (job step.Call, repeatable
 		}
 	}
 	call := &executors.Call{
-		Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Outermost: x.outermost, Principal: x.row.Principal, OnProgress: w.onProgress,
+		Inputs: inputs, RunID: x.row.ID, TaskID: t.ID, Element: u.element + 1, Outermost: x.outermost, Principal: x.row.Principal,
+		OnProgress: w.onProgress, Logs: w,
 		IdempotencyKey: step.Key(x.row.ID, t.ID, u.element, x.tasks[u.task].past.generation),
 	}
 	var err error

@@ -90,6 +90,8 @@ type Store interface {
 	// Beat stores the heartbeat of an owner. It does not wait for queued writes.
 	Beat(ctx context.Context, owner string) error
 
+	// Logs are what tasks put out.
+	Logs
 	// Notes are what processes share besides runs.
 	Notes
 	// Schedules are the schedules of saved trees.

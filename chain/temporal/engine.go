@@ -209,6 +209,11 @@ func (e *Engine) TaskResult(ctx context.Context, runID, task, principal string) 
 	return e.local.TaskResult(ctx, runID, task, principal)
 }
 
+// Log implements chain.Engine.
+func (e *Engine) Log(ctx context.Context, runID, task, principal string, element, after int64) (chain.LogPage, error) {
+	return e.local.Log(ctx, runID, task, principal, element, after)
+}
+
 // Events implements chain.Engine.
 func (e *Engine) Events(ctx context.Context, runID, principal string, after int64) ([]chain.Event, error) {
 	return e.local.Events(ctx, runID, principal, after)

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path/filepath"
 	"runtime"
@@ -76,11 +77,18 @@ func (c *Command) run(ctx context.Context, call *executors.Call, in Input) (*Out
 	if spec.Dir, err = c.folder(call.Policy, in.Cwd); err != nil {
 		return nil, err
 	}
+	says := func([]byte) {}
 	if call.OnProgress != nil {
 		call.Progress(executors.Progress{Message: "running " + filepath.Base(spec.Path)})
-		says := process.Lines(func(line string) { call.Progress(executors.Progress{Message: line}) })
-		spec.Stdout, spec.Stderr = says, says
+		says = process.Lines(func(line string) { call.Progress(executors.Progress{Message: line}) })
 	}
+	see := func(to io.Writer) func([]byte) {
+		return func(piece []byte) {
+			_, _ = to.Write(piece)
+			says(piece)
+		}
+	}
+	spec.Stdout, spec.Stderr = see(call.Output()), see(call.Output())
 	result, err := process.Run(ctx, spec)
 	var start *process.StartError
 	switch {

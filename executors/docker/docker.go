@@ -158,7 +158,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 		return nil, notBegun(failure(ctx, err))
 	}
 	out := &Output{ContainerID: created.ID, Image: in.Image, Command: options.Config.Cmd, ExitCode: -1}
-	err = engine.watch(ctx, out, outputCap(call.Policy.Limits()), web.OutputRoom(call.Policy.Limits(), "docker_executor"))
+	err = engine.watch(ctx, call, out, outputCap(call.Policy.Limits()), web.OutputRoom(call.Policy.Limits(), "docker_executor"))
 	if in.Remove || err != nil && ctx.Err() != nil {
 		if removeErr := engine.remove(created.ID); removeErr != nil {
 			err = left(failure(ctx, err), created.ID, removeErr)

@@ -45,6 +45,7 @@ type lab struct {
 	registry *executors.Registry
 	engine   *client.Client
 	work     string
+	logs     executors.Logs
 }
 
 func newLab(t *testing.T) *lab {
@@ -105,7 +106,7 @@ func (l *lab) call(ctx context.Context, t *testing.T, more string) (docker.Outpu
 	if refused != nil {
 		return docker.Output{}, refused
 	}
-	outcome := l.registry.Invoke(ctx, "docker_executor", &executors.Call{Inputs: resolved, Attempt: 1}, 0)
+	outcome := l.registry.Invoke(ctx, "docker_executor", &executors.Call{Inputs: resolved, Attempt: 1, Logs: l.logs}, 0)
 	var out docker.Output
 	if len(outcome.Result) > 0 {
 		if err := json.Unmarshal(outcome.Result, &out); err != nil {

@@ -131,12 +131,12 @@ func (e *engine) image(ctx context.Context, name, pull string) error {
 }
 
 // watch starts a container, waits for its end and reads its output.
-func (e *engine) watch(ctx context.Context, out *Output, limit, room int) error {
+func (e *engine) watch(ctx context.Context, call *executors.Call, out *Output, limit, room int) error {
 	attached, err := e.ContainerAttach(ctx, out.ContainerID, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return err
 	}
-	stdout, stderr := &process.Buffer{Limit: limit}, &process.Buffer{Limit: limit}
+	stdout, stderr := &process.Buffer{Limit: limit, Also: call.Output()}, &process.Buffer{Limit: limit, Also: call.Output()}
 	stream := &frames{from: attached.Reader}
 	copied := make(chan error, 1)
 	go func() {

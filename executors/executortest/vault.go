@@ -90,6 +90,7 @@ type Vault struct {
 	mu       sync.Mutex
 	log      strings.Builder
 	progress strings.Builder
+	logs     Logs
 }
 
 // NewVault returns a registry for a test. bound limits where the secret may be
@@ -144,7 +145,7 @@ func (v *Vault) Call(id string, inputs map[string]any) executors.Outcome {
 		v.tb.Fatalf("%s refuses %s: %v", id, raw, refused)
 	}
 	v.used = v.used || strings.Contains(string(raw), Hole)
-	call := &executors.Call{Inputs: resolved, Attempt: 1, OnProgress: func(p executors.Progress) {
+	call := &executors.Call{Inputs: resolved, Attempt: 1, Logs: &v.logs, OnProgress: func(p executors.Progress) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.progress.WriteString(p.Message + "\n")
@@ -153,6 +154,7 @@ func (v *Vault) Call(id string, inputs map[string]any) executors.Outcome {
 	said := allTexts(v.tb, outcome)
 	CheckHidden(v.tb, "the outcome of "+id, said)
 	CheckHidden(v.tb, "the progress of "+id, v.Progress())
+	CheckHidden(v.tb, "the log of "+id, v.logs.Text())
 	if !strings.Contains(said+v.Progress(), "[secret]") {
 		v.tb.Errorf("%s: nothing came back of the secret: %s, %+v", id, outcome.Result, outcome.Err)
 	}

@@ -143,7 +143,7 @@ func (c *command) Execute(ctx context.Context, call *executors.Call) (any, error
 	defer stop(nil)
 	most := answerLimit(call, c.def.ID)
 	var written atomic.Int64
-	notes := newNotes(call.Progress)
+	notes := newNotes(call)
 	result, err := process.Run(ctx, process.Spec{
 		Path: c.path, Args: c.args, Dir: c.dir, Env: c.environment(), Stdin: question, Cap: most + 1, Grace: grace,
 		Stdout: func(piece []byte) {

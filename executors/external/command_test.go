@@ -125,8 +125,13 @@ func TestOutputLimits(t *testing.T) {
 	}
 	var heard string
 	call := &executors.Call{Inputs: map[string]any{}, OnProgress: func(p executors.Progress) { heard = p.Message }}
+	var logs executortest.Logs
+	call.Logs = &logs
 	if out := b.registry.Invoke(t.Context(), "talkative", call, 0); out.Err != nil || heard != "still heard" {
 		t.Errorf("notes without end: %v, heard %q", out.Err, heard)
+	}
+	if text := logs.Text(); !strings.HasSuffix(text, "\nstill heard\n") || len(text) < 64<<10 {
+		t.Errorf("the log has %d bytes, and ends in %q", len(text), text[max(0, len(text)-40):])
 	}
 }
 
@@ -140,7 +145,8 @@ func TestCancelAsksFirst(t *testing.T) {
 	b := newBench(t, map[string]string{"polite.yaml": runs(t, "polite", "polite")})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	call := &executors.Call{Inputs: map[string]any{}, OnProgress: func(p executors.Progress) {
+	var logs executortest.Logs
+	call := &executors.Call{Inputs: map[string]any{}, Logs: &logs, OnProgress: func(p executors.Progress) {
 		if p.Done != 3 || p.Total != 100 || p.Message != "at work" {
 			t.Errorf("progress %+v", p)
 		}
@@ -149,6 +155,9 @@ func TestCancelAsksFirst(t *testing.T) {
 	out := b.registry.Invoke(ctx, "polite", call, 0)
 	if out.Err == nil || out.Err.Type != executors.Cancelled || !sameJSON(string(out.Result), `{"message":"as you wish","progress":3}`) {
 		t.Errorf("%s, %v", out.Result, out.Err)
+	}
+	if !strings.HasPrefix(logs.Text(), "at work\n") {
+		t.Errorf("the log: %q", logs.Text())
 	}
 }
 

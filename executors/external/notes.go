@@ -3,6 +3,7 @@ package external
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"strings"
 	"sync"
@@ -19,14 +20,17 @@ const maxLine = 64 << 10
 // the last other line is kept for error messages.
 type notes struct {
 	report func(executors.Progress)
+	log    io.Writer // receives the lines, and the messages of progress
 
 	mu   sync.Mutex
 	line []byte
-	long bool // the current line is longer than maxLine and is ignored
+	long bool // the current line is longer than maxLine, and is only in the log
 	word string
 }
 
-func newNotes(report func(executors.Progress)) *notes { return &notes{report: report} }
+func newNotes(call *executors.Call) *notes {
+	return &notes{report: call.Progress, log: call.Output()}
+}
 
 func (n *notes) write(piece []byte) {
 	n.mu.Lock()
@@ -44,21 +48,41 @@ func (n *notes) write(piece []byte) {
 }
 
 func (n *notes) add(part []byte) {
-	if n.long = n.long || len(n.line)+len(part) > maxLine; !n.long {
+	switch {
+	case n.long:
+		_, _ = n.log.Write(part)
+	case len(n.line)+len(part) > maxLine:
+		n.long, n.line = true, append(n.line, part...)
+		_, _ = n.log.Write(n.line)
+	default:
 		n.line = append(n.line, part...)
 	}
 }
 
 func (n *notes) end() {
+	at, isProgress := executors.Progress{}, false
 	if !n.long {
-		if at, ok := readProgress(n.line); ok {
-			n.report(at)
-		} else if word := strings.TrimSpace(strings.ToValidUTF8(string(n.line), "\uFFFD")); word != "" {
+		at, isProgress = readProgress(n.line)
+	}
+	switch {
+	case n.long:
+		n.tell("") // the line is in the log
+	case isProgress:
+		n.report(at)
+		if at.Message != "" {
+			n.tell(at.Message)
+		}
+	default:
+		n.tell(string(n.line))
+		if word := strings.TrimSpace(strings.ToValidUTF8(string(n.line), "\uFFFD")); word != "" {
 			n.word = word
 		}
 	}
 	n.line, n.long = n.line[:0], false
 }
+
+// tell ends a line of the log.
+func (n *notes) tell(line string) { _, _ = io.WriteString(n.log, line+"\n") }
 
 // last returns the last line that was not progress, cut to 300 characters.
 // Most programs print the cause of a failure there.

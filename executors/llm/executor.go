@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"io"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -122,8 +123,9 @@ func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) 
 		}
 	}
 	req.Meter, req.Redact = client.MeterOf(call), call.Policy.RedactString
-	if in.Stream && call.OnProgress != nil {
-		req.OnText = (&teller{call: call}).take
+	log := call.Output()
+	if in.Stream && (call.OnProgress != nil || call.Logs != nil) {
+		req.OnText = (&teller{call: call, log: log}).take
 	}
 	var reply Reply
 	var passed *GateResult
@@ -132,6 +134,9 @@ func (e *Executor) execute(ctx context.Context, call *executors.Call, in input) 
 		reply, failed = client.Complete(ctx, req)
 	} else {
 		reply, passed, failed = gate.ask(ctx, client, req)
+	}
+	if req.OnText == nil || reply.Cached {
+		_, _ = io.WriteString(log, reply.Text)
 	}
 	if failed != nil && reply.Usage.Requests == 0 {
 		return output{}, failed
@@ -187,12 +192,14 @@ const tellEvery = 100 * time.Millisecond
 // teller reports progress while a reply is streamed.
 type teller struct {
 	call *executors.Call
+	log  io.Writer
 	text strings.Builder
 	last time.Time
 }
 
 func (t *teller) take(piece string) {
 	t.text.WriteString(piece)
+	_, _ = io.WriteString(t.log, piece)
 	if now := time.Now(); now.Sub(t.last) >= tellEvery {
 		t.last = now
 		t.call.Progress(executors.Progress{Done: float64(tokens(t.text.String())), Message: strings.Join(strings.Fields(shorten.End(t.text.String(), 120)), " ")})

@@ -148,7 +148,8 @@ func TestExecutorStreams(t *testing.T) {
 		t.Fatal(failed)
 	}
 	var reports atomic.Int64
-	call := &executors.Call{Inputs: inputs, OnProgress: func(p executors.Progress) {
+	var logs executortest.Logs
+	call := &executors.Call{Inputs: inputs, Logs: &logs, OnProgress: func(p executors.Progress) {
 		if !strings.Contains(p.Message, "word") && reports.Load() > 0 {
 			t.Errorf("the report is %+v", p)
 		}
@@ -157,5 +158,8 @@ func TestExecutorStreams(t *testing.T) {
 	out := registry.Invoke(t.Context(), "llm_executor", call, time.Minute)
 	if got := read(t, out); out.Err != nil || got.Content != text || reports.Load() == 0 {
 		t.Errorf("%d reports, %s, %v", reports.Load(), out.Result, out.Err)
+	}
+	if logs.Text() != text {
+		t.Errorf("the log: %q", logs.Text())
 	}
 }

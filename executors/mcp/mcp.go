@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"io"
 	"slices"
 
 	"github.com/mark3labs/mcp-go/client/transport"
@@ -189,7 +190,13 @@ func (p *peer) operate(ctx context.Context, call *executors.Call, in Input, out 
 }
 
 func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out *Output, got *responses) error {
-	token, done := p.follow(call.Progress)
+	log := call.Output()
+	token, done := p.follow(func(at executors.Progress) {
+		call.Progress(at)
+		if at.Message != "" {
+			_, _ = io.WriteString(log, at.Message+"\n")
+		}
+	})
 	defer done()
 	request := mcp.CallToolRequest{}
 	request.Params.Name, request.Params.Arguments = in.ToolName, in.Arguments

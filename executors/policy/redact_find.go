@@ -14,6 +14,8 @@ type finder struct {
 	known  []spelling
 	filter [1 << 10]uint64 // a bit for each hash of a key
 	keys   map[uint32][]anchor
+	// longest is the length of the longest spelling.
+	longest int
 }
 
 // anchor is one end of a spelling. The index holds anchors.
@@ -27,6 +29,7 @@ func newFinder(known []spelling) *finder {
 	f := &finder{known: known, keys: map[uint32][]anchor{}}
 	for i := range known {
 		s := &known[i]
+		f.longest = max(f.longest, len(s.text))
 		for _, text := range [][]byte{s.text, s.plain} {
 			if text == nil {
 				continue

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/internal/process"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/shorten"
@@ -51,6 +52,7 @@ type command struct {
 	variables string // lines that set the variables
 	stdin     string
 	limit     int
+	call      *executors.Call
 }
 
 var (
@@ -72,8 +74,8 @@ func (c command) run(ctx context.Context, to *connection, out *Output) error {
 	}
 	defer session.Close()
 	mark := "run-" + rand.Text()
-	stdout := &marked{mark: mark, Buffer: process.Buffer{Limit: c.limit}, seen: make(chan struct{})}
-	stderr := &process.Buffer{Limit: c.limit}
+	stdout := &marked{mark: mark, Buffer: process.Buffer{Limit: c.limit, Also: c.call.Output()}, seen: make(chan struct{})}
+	stderr := &process.Buffer{Limit: c.limit, Also: c.call.Output()}
 	session.Stdout, session.Stderr = stdout, stderr
 	stdin, err := session.StdinPipe()
 	if err != nil {

@@ -90,7 +90,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 		return nil, err
 	}
 	begin := time.Now()
-	cmd := command{line: line, variables: variables, stdin: in.Stdin, limit: outputCap(call.Policy.Limits())}
+	cmd := command{line: line, variables: variables, stdin: in.Stdin, limit: outputCap(call.Policy.Limits()), call: call}
 	out := &Output{Command: line, Host: in.Host, Username: to.user, ReturnCode: -1}
 	connected, err := e.attempt(ctx, to, files, cmd, out)
 	if errors.Is(err, errNotBegun) && ctx.Err() == nil { // the host had closed the pooled connection

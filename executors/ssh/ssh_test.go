@@ -43,6 +43,7 @@ type lab struct {
 	t        *testing.T
 	registry *executors.Registry
 	work     string // the folder that callers may use
+	logs     executors.Logs
 }
 
 func newLab(t *testing.T, change ...func(*lab, *policy.Config)) *lab {
@@ -63,7 +64,7 @@ func (l *lab) call(ctx context.Context, inputs string) (ssh.Output, *executors.E
 	if refused != nil {
 		return ssh.Output{}, refused
 	}
-	outcome := l.registry.Invoke(ctx, "ssh_executor", &executors.Call{Inputs: resolved, Attempt: 1}, 0)
+	outcome := l.registry.Invoke(ctx, "ssh_executor", &executors.Call{Inputs: resolved, Attempt: 1, Logs: l.logs}, 0)
 	var out ssh.Output
 	if len(outcome.Result) > 0 {
 		if err := json.Unmarshal(outcome.Result, &out); err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -154,6 +155,7 @@ func (s *Stack) steps(ctx context.Context, call *executors.Call, in stepsInput) 
 			return stepsOutput{i}, err
 		}
 		call.Progress(executors.Progress{Done: float64(i + 1), Total: float64(in.Steps), Message: in.Label})
+		fmt.Fprintf(call.Output(), "step %d %s\n", i+1, in.Label)
 		if in.DelayMS == 0 {
 			continue
 		}

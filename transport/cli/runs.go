@@ -13,6 +13,8 @@ import (
 
 type runsCmd struct {
 	ID     string
+	Task   string
+	Follow bool
 	JSON   bool
 	Status string
 	Limit  int
@@ -21,6 +23,8 @@ type runsCmd struct {
 func (c *runsCmd) takes() []*param {
 	return []*param{
 		arg("id", &c.ID, "A run's id; without it, all runs are listed.").optional().offering(runIDs),
+		flag("task", &c.Task, "TASK", "Show this task: inputs, attempts, result and log."),
+		flag("follow", &c.Follow, "", "Print the log of the task as it comes, until the task ends."),
 		flag("json", &c.JSON, "", "Print JSON."),
 		flag("status", &c.Status, "STATUS", "List only runs in this state.").oneOf("queued", "in_progress", "completed", "failed", "cancelled"),
 		flag("limit", &c.Limit, "N", "Maximum number of runs to list (100 at most).").initially("20"),
@@ -32,6 +36,12 @@ func (c *runsCmd) Run(s *session) error {
 	if c.Limit < 1 || c.Limit > 100 {
 		return usage("--limit must be 1 to 100; got %d", c.Limit)
 	}
+	if c.Follow && c.Task == "" {
+		return usage("--follow shows the log of a task: name it with --task")
+	}
+	if c.ID == "" && c.Task != "" {
+		return usage("--task is a task of a run: name the run, as in chainwright runs ID --task %s", c.Task)
+	}
 	if c.ID == "" {
 		p, err := s.open(unaudited, unselected, unextended)
 		if err != nil {
@@ -42,6 +52,9 @@ func (c *runsCmd) Run(s *session) error {
 	p, err := s.open(unaudited, unselected)
 	if err != nil {
 		return err
+	}
+	if c.Task != "" {
+		return finishing(s, p, c.task(s, p))
 	}
 	view, err := p.runner.Get(s.ctx, c.ID, "")
 	if err != nil {

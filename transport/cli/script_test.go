@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"arrived": arrived, "asked": asked, "exits": exits, "fill": fill, "grab": grab,
+			"appears": appears, "arrived": arrived, "asked": asked, "exits": exits, "fill": fill, "grab": grab,
 		},
 	})
 }
@@ -126,6 +126,21 @@ func arrived(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// appears waits until a file exists.
+func appears(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: appears FILE")
+	}
+	for end := time.Now().Add(executortest.Patience); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("there is no %s", args[0])
+		}
+	}
+}
+
 // asked waits until tasks wait for an answer: asked NUMBER.
 func asked(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 || neg {
@@ -167,7 +182,7 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 		path := ts.MkAbs(name)
 		text, err := os.ReadFile(path)
 		ts.Check(err)
-		filled := strings.ReplaceAll(string(text), "$PEER", ts.Getenv("PEER"))
+		filled := strings.NewReplacer("$PEER", ts.Getenv("PEER"), "$WORK", ts.Getenv("WORK")).Replace(string(text))
 		ts.Check(os.WriteFile(path, []byte(filled), 0o600))
 	}
 }

@@ -190,3 +190,13 @@ func (s *session) printJSON(v any) error {
 	_, err = fmt.Fprintf(s.out, "%s\n", raw)
 	return err
 }
+
+// printJSONLine prints a value as one line of JSON.
+func (s *session) printJSONLine(v any) error {
+	raw, err := plainjson.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing JSON: %w", err)
+	}
+	_, err = fmt.Fprintf(s.out, "%s\n", raw)
+	return err
+}

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"embed"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -28,6 +29,8 @@ type probeInput struct {
 	Sleep      time.Duration `json:"sleep"`
 	Stubborn   bool          `json:"stubborn"`
 	Size       int           `json:"size"`
+	Says       string        `json:"says"`
+	SaysTimes  int           `json:"says_times"`
 	Mark       string        `json:"mark"`
 	Timeout    time.Duration `json:"timeout"`
 	Inner      string        `json:"inner"`
@@ -124,6 +127,12 @@ func (p *Probes) execute(ctx context.Context, call *executors.Call, in probeInpu
 		p.inFlight--
 		p.mu.Unlock()
 	}()
+	if in.Says != "" {
+		to := call.Output()
+		for range in.SaysTimes {
+			_, _ = io.WriteString(to, in.Says)
+		}
+	}
 	if in.Mark != "" {
 		p.Begun <- in.Mark
 		call.Progress(executors.Progress{Message: "at " + in.Mark})

@@ -63,6 +63,7 @@ type record struct {
 	run         store.Run
 	transitions [][]store.Transition // by batch, as appended
 	answers     []*answer
+	logs        map[int][]store.LogPart // by task
 	bytes       int64
 	at          *list.Element
 }

@@ -321,6 +321,10 @@ func TestPurge(t *testing.T) {
 		}
 	}
 	done := make(chan error, 1)
+	s.AppendLogs([]store.LogPart{{RunID: "old", Text: []byte("a line")}}, nil, func(err error) { done <- err })
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
 	s.Append(&store.Batch{RunID: "old", Owner: "me", Status: "completed", CompletedAt: old, Transitions: []store.Transition{{Seq: 1, State: "completed"}}}, func(err error) { done <- err })
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -340,7 +344,9 @@ func TestPurge(t *testing.T) {
 		t.Errorf("the run that goes on: %v", err)
 	}
 	var rows int
-	if err := pool.QueryRow(t.Context(), "select count(*) from chainwright.transitions").Scan(&rows); err != nil || rows != 0 {
-		t.Errorf("%d transitions are left, %v", rows, err)
+	for _, table := range []string{"transitions", "logs"} {
+		if err := pool.QueryRow(t.Context(), "select count(*) from chainwright."+table).Scan(&rows); err != nil || rows != 0 {
+			t.Errorf("%d rows of %s are left, %v", rows, table, err)
+		}
 	}
 }

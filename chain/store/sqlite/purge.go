@@ -55,7 +55,7 @@ func (w *writer) purgeSome() (removed bool, err error) {
 			if _, err := w.conn.ExecContext(ctx, "delete from answers where run = ?", ids[i]); err != nil {
 				return err
 			}
-			for _, table := range []string{"transitions", "trees"} {
+			for _, table := range []string{"transitions", "trees", "logs"} {
 				if _, err := w.conn.ExecContext(ctx, "delete from "+table+" where run = ?", key); err != nil {
 					return err
 				}

@@ -119,15 +119,24 @@ func (s *Store) Transitions(ctx context.Context, id string, after int64, maxResu
 	if err != nil {
 		return nil, err
 	}
-	var key int64
-	if err := db.QueryRowContext(ctx, "select key from runs where id = ?", id).Scan(&key); errors.Is(err, sql.ErrNoRows) {
-		return nil, store.ErrNotFound
-	} else if err != nil {
-		return nil, fmt.Errorf("reading run %s: %w", id, err)
+	key, err := keyOf(ctx, db, id)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := db.QueryContext(ctx, `select `+transitionColumns+`, case when t.size <= ? then t.result end
 		from transitions t where t.run = ? and t.seq > ? order by t.seq`, maxResult, key, after)
 	return scanTransitions(rows, err, id)
+}
+
+// keyOf reads the row key of a run.
+func keyOf(ctx context.Context, db *sql.DB, id string) (key int64, err error) {
+	switch err := db.QueryRowContext(ctx, "select key from runs where id = ?", id).Scan(&key); {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, store.ErrNotFound
+	case err != nil:
+		return 0, fmt.Errorf("reading run %s: %w", id, err)
+	}
+	return key, nil
 }
 
 // Head reads the beginning of a transition's result.

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"io"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -51,6 +52,8 @@ func NotUTF8(stdout, stderr interface{ Replaced() bool }) (warnings []string) {
 // safe for concurrent use.
 type Buffer struct {
 	Limit int
+	// Also receives the whole output, if it is set.
+	Also io.Writer
 
 	mu   sync.Mutex
 	kept Output
@@ -60,6 +63,9 @@ type Buffer struct {
 func (b *Buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.Also != nil {
+		_, _ = b.Also.Write(p)
+	}
 	n := min(len(p), b.Limit-len(b.kept.Bytes))
 	b.kept.Bytes = append(b.kept.Bytes, p[:n]...)
 	b.kept.Truncated = b.kept.Truncated || n < len(p)

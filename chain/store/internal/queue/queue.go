@@ -191,3 +191,12 @@ func BatchBytes(batch *store.Batch) int {
 	}
 	return n
 }
+
+// LogBytes is the size of parts of logs in a queue, about.
+func LogBytes(parts []store.LogPart) int {
+	n := 0
+	for i := range parts {
+		n += 100 + len(parts[i].Text)
+	}
+	return n
+}

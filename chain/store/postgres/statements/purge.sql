@@ -6,6 +6,7 @@ with old as (
   returning key, id
 ), more as (delete from chainwright.transitions using old where run = old.key),
   trees as (delete from chainwright.trees using old where run = old.key),
+  logs as (delete from chainwright.logs using old where run = old.key),
   answers as (delete from chainwright.answers using old where run = old.id),
   cancels as (delete from chainwright.cancels using old where run = old.id)
 select count(*) from old
