@@ -123,21 +123,25 @@ func (a *App) webServer() (*http.Server, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.web == nil {
-		files := tokenFiles{app: a}
-		files.moved() // before they are read, so that a later change is seen
-		named, err := a.tokens(1)
-		if err != nil {
-			return nil, &SettingError{"HTTP tokens", err}
-		}
-		a.web = http.New(srv, http.Options{
-			Log: a.options.log, Token: edge.Token, Tokens: named, Reload: files.reload, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
+		opts := http.Options{
+			Log: a.options.log, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
 			Drain: a.runner.Close, Link: a.options.loginLink, PageOnly: a.options.pageOnly,
 			Page: web.New(web.Options{Set: a.tools, Runner: a.runner, Log: a.options.log, Version: a.options.version}),
 			Ready: func(ctx context.Context) error {
 				_, _, err := a.runner.List(ctx, chain.ListOptions{Limit: 1})
 				return err
 			},
-		})
+		}
+		if !a.options.pageOnly { // there only the link logs in
+			files := tokenFiles{app: a}
+			files.moved() // before they are read, so that a later change is seen
+			named, err := a.tokens(1)
+			if err != nil {
+				return nil, &SettingError{"HTTP tokens", err}
+			}
+			opts.Token, opts.Tokens, opts.Reload = edge.Token, named, files.reload
+		}
+		a.web = http.New(srv, opts)
 	}
 	return a.web, nil
 }
