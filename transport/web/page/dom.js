@@ -89,6 +89,9 @@ export function pretty(text) {
   }
 }
 
+// readable is pretty with the lines of texts on lines of their own.
+export const readable = (text) => pretty(text).replace(/\\(\\|n)/g, (all, c) => c === 'n' ? '\n    ' : all);
+
 // problemBox shows an error with its hint.
 export const problemBox = (err) => h('div.problem', {role: 'alert'},
   h('p', mark('failed'), ' ', err.message || err.error || String(err)), err.hint && h('p.hint', err.hint));

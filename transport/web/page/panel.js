@@ -1,4 +1,4 @@
-import {h, fill, badge, mark, button, moment, took, bytes, pretty, problemBox, plural, say} from './dom.js';
+import {h, fill, badge, mark, button, moment, took, bytes, pretty, readable, problemBox, plural, say} from './dom.js';
 import {questionForm} from './form.js';
 
 // drawPanel returns the panel of a task: its question, error, output, inputs,
@@ -74,9 +74,9 @@ export function drawPanel(model, source, id, close) {
         const page = await source.result(id, offset);
         if (gone) return;
         whole += page.text;
-        text.textContent = page.next_offset === undefined ? pretty(whole) : whole;
+        text.textContent = page.next_offset === undefined ? readable(whole) : whole;
         fill(more, page.next_offset !== undefined && button(`Load more (${bytes(page.next_offset)} of ${bytes(page.total_bytes)})`, () => next(page.next_offset)),
-          navigator.clipboard && button('Copy', () => navigator.clipboard.writeText(text.textContent).then(() => say('copied'), () => say('the browser does not allow it', 'bad')), {class: 'plain'}));
+          navigator.clipboard && button('Copy', () => navigator.clipboard.writeText(pretty(whole)).then(() => say('copied'), () => say('the browser does not allow it', 'bad')), {class: 'plain'}));
       } catch (err) {
         fill(more, problemBox(err));
       }
