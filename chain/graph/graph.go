@@ -25,6 +25,7 @@ type Layout struct {
 	Lists []List `json:"lists,omitempty"`
 
 	nodeOf []int // by task
+	work   *work
 }
 
 // Node is one task, or several that are drawn as one.
@@ -57,7 +58,8 @@ type Node struct {
 	Count int      `json:"count,omitempty"`
 	Tasks []string `json:"tasks,omitempty"`
 
-	tasks []int32
+	tasks  []int32
+	merged bool // several tasks without their parent
 }
 
 // Edge is a line between two nodes.

@@ -18,7 +18,7 @@ func (w *work) node(i int) Node {
 		return n
 	}
 	n.Count = len(u.tasks)
-	if !u.closed {
+	if n.merged = !u.closed; n.merged {
 		n.Name = fmt.Sprintf("%d tasks", n.Count)
 	}
 	for _, task := range u.tasks {
@@ -26,7 +26,7 @@ func (w *work) node(i int) Node {
 		n.Tasks = append(n.Tasks, t.ID)
 		n.ForEach, n.When = n.ForEach && t.ForEach, n.When && t.When
 		n.Approval = n.Approval || t.Approval
-		if !u.closed && t.Executor != head.Executor {
+		if n.merged && t.Executor != head.Executor {
 			n.Executor = ""
 		}
 	}

@@ -9,7 +9,7 @@ const (
 	bendHeight = 4
 	gapAcross  = 56 // between layers
 	gapDown    = 16 // between nodes
-	gapBend    = 8  // next to a bend
+	gapBend    = 12 // next to a bend
 	gapList    = 48 // above a list of handlers that is below another
 	margin     = 24
 	laneHeight = 20 // for edges above the picture
@@ -128,7 +128,7 @@ func (w *work) apart(above, below int32) int {
 
 // layout returns the finished layout, moved to the top left.
 func (w *work) layout() *Layout {
-	l := &Layout{Layers: w.layers, Nodes: make([]Node, len(w.units)), Edges: make([]Edge, 0, len(w.before.to)), nodeOf: make([]int, len(w.tasks))}
+	l := &Layout{Layers: w.layers, Nodes: make([]Node, len(w.units)), Edges: make([]Edge, 0, len(w.before.to)), nodeOf: make([]int, len(w.tasks)), work: w}
 	for task, unit := range w.unitOf {
 		l.nodeOf[task] = int(unit)
 	}

@@ -92,15 +92,23 @@ func (w *work) bend() {
 	w.owners = owners
 }
 
-// bendBefore returns the vertex left of a bend.
-func (w *work) bendBefore(bend int32) int32 {
-	at, _ := slices.BinarySearchFunc(w.owners, bend, func(owner, bend int32) int {
+// owner returns the unit that a vertex is, or whose edges bend there.
+func (w *work) owner(v int32) int32 {
+	if !w.vertices[v].bend {
+		return v
+	}
+	at, _ := slices.BinarySearchFunc(w.owners, v, func(owner, bend int32) int {
 		if w.bends[owner].first <= bend {
 			return -1
 		}
 		return 1
 	})
-	owner := w.owners[at-1]
+	return w.owners[at-1]
+}
+
+// bendBefore returns the vertex left of a bend.
+func (w *work) bendBefore(bend int32) int32 {
+	owner := w.owner(bend)
 	if w.bends[owner].first == bend {
 		return owner
 	}

@@ -1,0 +1,4 @@
+package graph
+
+// Columns is columns for tests.
+var Columns = columns

@@ -1,0 +1,124 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/chainwright/chainwright/chain"
+)
+
+// The limits of Mermaid, beyond which it draws nothing but an error. A program that
+// shows diagrams can raise them, a diagram can't.
+const (
+	mermaidEdges = 500
+	mermaidText  = 50_000 // characters
+)
+
+// Mermaid returns the picture as a Mermaid flowchart, with fewer nodes if Mermaid
+// would not draw it. The warning says so.
+func (s *Subject) Mermaid(opts Options) (text, warning string) {
+	p := s.Draw(opts)
+	first := p
+	for {
+		text = p.mermaid(warning)
+		if len(p.Edges)+strings.Count(text, "~~~") <= mermaidEdges && len(text) <= mermaidText || len(p.Nodes) <= 1 {
+			return text, warning
+		}
+		opts.Most, opts.Open = max(1, len(p.Nodes)*2/3), nil
+		p = s.Draw(opts)
+		warning = fmt.Sprintf("%d tasks with %d dependencies are drawn as %d nodes: Mermaid draws %d lines and %d characters at most",
+			len(s.Tasks), len(first.Edges), len(p.Nodes), mermaidEdges, mermaidText)
+	}
+}
+
+// mermaid writes the flowchart. A task is a box; with a condition it is a diamond,
+// with for_each a double box, with a question a box with slanted ends. A dotted
+// arrow is a dependency that need not complete, a thick one is on the critical path.
+func (p *Picture) mermaid(warning string) string {
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	if warning != "" {
+		fmt.Fprintf(&b, "  %%%% %s\n", warning)
+	}
+	list := ""
+	for i := range p.Nodes {
+		n := &p.Nodes[i]
+		if n.Handler != list {
+			if list != "" {
+				b.WriteString("  end\n")
+			}
+			if list = n.Handler; list != "" {
+				fmt.Fprintf(&b, "  subgraph %s\n", list)
+			}
+		}
+		left, right := `["`, `"]`
+		switch {
+		case n.When:
+			left, right = `{"`, `"}`
+		case n.ForEach:
+			left, right = `[["`, `"]]`
+		case n.Approval:
+			left, right = `[/"`, `"/]`
+		}
+		fmt.Fprintf(&b, "  n%d%s%s%s", i, left, p.mermaidLabel(i), right)
+		if p.Run != nil {
+			fmt.Fprintf(&b, ":::%s", p.Run.States[i].Status)
+		}
+		b.WriteString("\n")
+	}
+	if list != "" {
+		b.WriteString("  end\n")
+	}
+	for i := range p.Edges {
+		e := &p.Edges[i]
+		arrow := "-->"
+		switch {
+		case p.Run != nil && p.Run.critical[i]:
+			arrow = "==>"
+		case e.Optional:
+			arrow = "-.->"
+		}
+		fmt.Fprintf(&b, "  n%d %s n%d\n", e.from, arrow, e.to)
+	}
+	p.follow(func(from, to int) { fmt.Fprintf(&b, "  n%d ~~~ n%d\n", from, to) })
+	if p.Run != nil {
+		for _, state := range chain.States {
+			c := looks[state].light
+			fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:%s\n", state, c.fill, c.line, c.text)
+		}
+	}
+	return b.String()
+}
+
+// mermaidLabel returns the text of a node.
+func (p *Picture) mermaidLabel(i int) string {
+	n := &p.Nodes[i]
+	lines := []string{n.title()}
+	if about := n.about(); about != "" {
+		lines = append(lines, about)
+	}
+	if p.Run != nil {
+		st := &p.Run.States[i]
+		lines[0] = Mark(st.Status) + " " + lines[0]
+		lines = append(lines, st.fate())
+	}
+	for k := range lines {
+		lines[k] = mermaidEscape(lines[k])
+	}
+	return strings.Join(lines, "<br/>")
+}
+
+// mermaidEscape writes what Mermaid, Markdown or HTML could read as markup as numbers
+// of characters.
+func mermaidEscape(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r < unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" ,.:()/+-", r) {
+			fmt.Fprintf(&b, "#%d;", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
