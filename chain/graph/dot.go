@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // Dot returns the picture in the language of Graphviz.
@@ -124,7 +125,7 @@ func (p *Picture) dotNode(b *strings.Builder, i int, indent string) {
 func dotText(lines ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;")
 	for i := range lines {
-		lines[i] = escape.Replace(lines[i])
+		lines[i] = escape.Replace(shorten.Runes(lines[i], mostLine))
 	}
 	return `"` + strings.Join(lines, `\n`) + `"`
 }

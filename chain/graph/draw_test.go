@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,11 +76,34 @@ func pictures(t *testing.T) map[string]*graph.Subject {
 		"plan": {Name: "daily report", Tasks: report},
 		"run": {Name: "daily report", Tasks: report, Now: *at(12.4), Elements: map[string]graph.Elements{"rows": {chain.Completed: 7, chain.Failed: 1, chain.InProgress: 2}},
 			Run: runOf(t, report, "extract completed 0-2; clean completed 2-2.5; rows in_progress 2.5-; check completed 2.5-3; ask waiting 3-; load pending; index failed 2-9 x3; note skipped; alarm pending; tidy cancelled")},
+		"guide":   guide(t),
 		"one":     {Tasks: tasksOf("a")},
 		"crossed": {Tasks: tasksOf("a; b; c < a b; d < a b; e < c; f < d a; g < e b?")},
 		"knot":    {Tasks: tasksOf("a; b; c; d < b; e < a; f < c; g < e d; h < f a")},
 		"folded":  {Name: "folded", Tasks: large["fan-out"](1000), Run: nil},
 		"hostile": {Name: "<script>alert(1)</script>\u202e", Tasks: hostile},
+	}
+}
+
+// guide returns the run that docs/task-tree.md shows.
+func guide(t *testing.T) *graph.Subject {
+	tasks := tasksOf("fetch; rows for < fetch; check < fetch; load < rows check")
+	return &graph.Subject{
+		Name: "nightly", Tasks: tasks, Elements: map[string]graph.Elements{"rows": {chain.Completed: 40}},
+		Run: runOf(t, tasks, "fetch completed 0-0.48; rows completed 0.48-2.6; check completed 0.48-3; load failed 3-10 x3"),
+	}
+}
+
+// TestTheGuidesPicture checks that the guide shows what the program draws.
+func TestTheGuidesPicture(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/task-tree.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "```text\n" + guide(t).Draw(most).Text(graph.TextOptions{Width: 120}) + "```"
+	if !strings.Contains(strings.ReplaceAll(string(text), "\r\n", "\n"), want) {
+		t.Errorf("docs/task-tree.md does not have\n%s", want)
 	}
 }
 

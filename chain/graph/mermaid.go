@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // The limits of Mermaid, beyond which it draws nothing but an error. A program that
@@ -104,7 +105,7 @@ func (p *Picture) mermaidLabel(i int) string {
 		lines = append(lines, st.fate())
 	}
 	for k := range lines {
-		lines[k] = mermaidEscape(lines[k])
+		lines[k] = mermaidEscape(shorten.Runes(lines[k], mostLine))
 	}
 	return strings.Join(lines, "<br/>")
 }
@@ -114,7 +115,7 @@ func (p *Picture) mermaidLabel(i int) string {
 func mermaidEscape(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if r < unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" ,.:()/+-", r) {
+		if r < unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" ,.:()/+-_", r) {
 			fmt.Fprintf(&b, "#%d;", r)
 			continue
 		}

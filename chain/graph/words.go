@@ -11,8 +11,11 @@ import (
 	"golang.org/x/text/width"
 )
 
-// mostLabel is the longest text of a picture in characters.
-const mostLabel = 200
+// The longest text of a picture, and the longest line of a node, in characters.
+const (
+	mostLabel = 200
+	mostLine  = 60
+)
 
 // plain returns a text on one line, without characters that control a terminal,
 // reverse the order of others or can't be seen.

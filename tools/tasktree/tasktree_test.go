@@ -107,7 +107,7 @@ func TestBuiltin(t *testing.T) {
 	if len(out.Warnings) == 0 || !strings.Contains(out.Warnings[0], "without a language model") {
 		t.Errorf("it does not say that it is a draft: %q", out.Warnings)
 	}
-	for _, want := range []string{"flowchart TD\n", "t1 --> t3", "t2 --> t3", "system_info_executor"} {
+	for _, want := range []string{"flowchart LR\n", "n0 --> n2", "n1 --> n2", "system_info_executor"} {
 		if !strings.Contains(out.Diagram, want) {
 			t.Errorf("the diagram has no %q:\n%s", want, out.Diagram)
 		}
@@ -325,7 +325,7 @@ func TestMermaidIsPlainText(t *testing.T) {
 	if !report.Valid() {
 		t.Fatal(report.Problems)
 	}
-	want := "flowchart TD\n  t1[[\"say #quot;hi#quot; #lt;b#gt; #amp; #96;x#96;<br/>system_info_executor\"]]\n  t2{\"system_info_executor\"}\n  t1 -.-> t2\n"
+	want := "flowchart LR\n  n0[[\"a<br/>say #34;hi#34; #60;b#62; #38; #96;x#96; · system_info_executor\"]]\n  n1{\"b<br/>system_info_executor\"}\n  n0 -.-> n1\n"
 	if got := tasktree.Mermaid(tree); got != want {
 		t.Errorf("%s", got)
 	}

@@ -39,6 +39,7 @@ func (s *session) commands() *cobra.Command {
 			s.command("disable", "Let a saved tree no longer run by itself.", &changeScheduleCmd{action: schedule.Disable}),
 		),
 		s.command("runs", "List recorded runs, or show one.", &runsCmd{}),
+		s.command("graph", "Draw a task tree or a run: as text, Mermaid, DOT, SVG or JSON.", &graphCmd{}),
 		s.command("cancel", "Cancel a run of this or another process.", &cancelCmd{}),
 		s.command("retry", "Run the failed, skipped and cancelled tasks of a run again.", &retryCmd{}),
 		s.command("approvals", "List the tasks that wait for a person's answer.", &approvalsCmd{}),

@@ -8,16 +8,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/graph"
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // maxPicture bounds the tasks of a drawing. Of a larger run, only the tasks that
 // did not complete are drawn.
 const maxPicture = 200
-
-var marks = map[chain.State]string{
-	chain.Pending: "·", chain.InProgress: "▸", chain.Completed: "✓", chain.Failed: "✗", chain.Cancelled: "■", chain.Skipped: "–", chain.Waiting: "?",
-}
 
 // pictured is one task of a drawing.
 type pictured struct {
@@ -163,7 +160,7 @@ func (p *painter) columns(nodes []*pictured, depth int) {
 
 func (p *painter) node(node *pictured, lead string) {
 	task := node.task
-	text := padded(lead+marks[task.Status]+" "+shorten.Line(task.ID, widestID), p.id) + gap
+	text := padded(lead+graph.Mark(task.Status)+" "+shorten.Line(task.ID, widestID), p.id) + gap
 	if p.name > 0 {
 		text += padded(shorten.Line(ownName(task), p.name), p.name) + gap
 	}

@@ -13,7 +13,7 @@ import (
 // its executor, dependencies, condition and for_each.
 func drawTree(w io.Writer, tree *chain.Tree) error {
 	p := painter{w: w, limit: width(w)}
-	executor := 0
+	tasks, executor := tree.Outline(), 0
 	for i := range tree.Tasks {
 		p.name = max(p.name, min(utf8.RuneCountInString(tree.Tasks[i].ID), 36))
 		executor = max(executor, len(tree.Tasks[i].Executor))
@@ -31,22 +31,22 @@ func drawTree(w io.Writer, tree *chain.Tree) error {
 		if i == len(tree.Tasks)-1 || tree.Tasks[i+1].Handler != task.Handler {
 			lead = "└─ "
 		}
-		p.plain(lead + padded(shorten.Line(task.ID, p.name), p.name) + "  " + padded(task.Executor, executor) + manner(tree, task))
+		p.plain(lead + padded(shorten.Line(task.ID, p.name), p.name) + "  " + padded(task.Executor, executor) + manner(tasks, i))
 	}
 	return p.err
 }
 
 // manner returns the dependencies, the condition and the for_each of a task as
 // text.
-func manner(tree *chain.Tree, task *chain.Task) string {
+func manner(tasks []chain.Outline, i int) string {
 	var text string
-	if names := awaited(tree, task); len(names) > 0 {
+	if names := awaitedBy(tasks, i); len(names) > 0 {
 		text += gap + "← " + listed(names)
 	}
-	if task.ForEach != nil {
+	if tasks[i].ForEach {
 		text += "  (for each)"
 	}
-	if task.When != nil {
+	if tasks[i].When {
 		text += "  (on a condition)"
 	}
 	return text

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/chain/graph"
 )
 
 // table writes columns that are as wide as their widest cell. The last column is
@@ -79,18 +81,7 @@ func hang(text string, column, limit int) string {
 }
 
 // took returns a duration as text: 12 ms, 1.5 s, 1m30s.
-func took(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return "<1 ms"
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	default:
-		return d.Round(time.Second).String()
-	}
-}
+func took(d time.Duration) string { return graph.Took(d) }
 
 // thousands returns a number with separators: 1,234.
 func thousands(n int) string {
