@@ -2,9 +2,9 @@ package graph
 
 import "github.com/chainwright/chainwright/chain"
 
-// criticalPath returns the tasks that decided how long the run took: the one that
-// ended last, the one of its dependencies that ended last, and so on. A task in
-// progress has not ended, and is the last. before has, for those tasks, the one
+// criticalPath returns the tasks that decided how long the run took: of those that
+// are no handlers, the one that ended last, the one of its dependencies that ended
+// last, and so on. A task in progress has not ended, and is the last. before has, for those tasks, the one
 // before, or -1.
 func criticalPath(tasks []chain.Outline, views []chain.TaskView) (critical []bool, before []int) {
 	critical, before = make([]bool, len(tasks)), make([]int, len(tasks))
@@ -21,16 +21,12 @@ func criticalPath(tasks []chain.Outline, views []chain.TaskView) (critical []boo
 		}
 		return x.CompletedAt.After(*y.CompletedAt)
 	}
-	last := func(candidate func(int) bool) int {
-		at := -1
-		for i := range tasks {
-			if views[i].StartedAt != nil && candidate(i) && (at < 0 || later(i, at)) {
-				at = i
-			}
+	i := -1
+	for k := range tasks {
+		if tasks[k].Handler == "" && views[k].StartedAt != nil && (i < 0 || later(k, i)) {
+			i = k
 		}
-		return at
 	}
-	i := last(func(int) bool { return true })
 	for i >= 0 && !critical[i] {
 		critical[i] = true
 		next := -1
@@ -40,9 +36,6 @@ func criticalPath(tasks []chain.Outline, views []chain.TaskView) (critical []boo
 			}
 		}
 		before[i] = next
-		if stage := stageOf(tasks[i].Handler); next < 0 && stage > 0 { // it waited for all tasks before the handlers
-			next = last(func(k int) bool { return stageOf(tasks[k].Handler) < stage })
-		}
 		i = next
 	}
 	return critical, before

@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"strings"
+
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // TextOptions say how a picture is drawn with characters.
@@ -40,7 +42,7 @@ const (
 
 var unicodePen = pen{
 	line: "─", side: "│", topLeft: "┌", topRight: "┐", bottomLeft: "└", bottomRight: "┘", down: "┬", up: "▼",
-	arrow: "▶", optional: "▷", back: "←", end: "…", heavy: []string{"━", "┃", "┏", "┓", "┗", "┛"},
+	arrow: "▶", optional: "▷", back: "←", end: shorten.Ellipsis, heavy: []string{"━", "┃", "┏", "┓", "┗", "┛"},
 	joints: [16]string{" ", "│", "│", "│", "─", "└", "┌", "├", "─", "┘", "┐", "┤", "─", "┴", "┬", "┼"},
 }
 

@@ -14,6 +14,10 @@ import (
 
 const ellipsis = "…"
 
+// Ellipsis is the mark of a text that is cut, for texts that are measured in other
+// ways than here.
+const Ellipsis = ellipsis
+
 // Bytes returns at most n bytes of s.
 func Bytes(s string, n int) string {
 	if len(s) <= n {
