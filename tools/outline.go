@@ -34,21 +34,21 @@ func (s *Set) Redact(raw json.RawMessage) json.RawMessage {
 }
 
 // OutlineOf returns the outlines of the tasks of a run, in the order of its view.
-// If its tree is not valid any more, because an executor is gone for example, the
-// tasks wait for nothing.
-func (s *Set) OutlineOf(view *chain.RunView) []chain.Outline {
+// If its tree is not valid any more, because an executor is gone for example, whole
+// is false, and the tasks wait for nothing.
+func (s *Set) OutlineOf(view *chain.RunView) (list []chain.Outline, whole bool) {
 	all := view.All()
 	if len(view.Source) > 0 {
 		tree, _ := parse.Parse(view.Source, s.opts.Registry, parse.Options{})
 		if tree != nil && len(tree.Tasks) == len(all) {
-			return tree.Outline()
+			return tree.Outline(), true
 		}
 	}
 	at := make(map[string]int, len(all))
 	for i := range all {
 		at[all[i].ID] = i
 	}
-	list := make([]chain.Outline, len(all))
+	list = make([]chain.Outline, len(all))
 	for i := range all {
 		t := &all[i]
 		list[i] = chain.Outline{ID: t.ID, Name: t.Name, Executor: t.Executor, Handler: t.Handler, Parent: -1, Approval: t.Approval != nil}
@@ -56,5 +56,5 @@ func (s *Set) OutlineOf(view *chain.RunView) []chain.Outline {
 			list[i].Parent = parent
 		}
 	}
-	return list
+	return list, view.Call
 }

@@ -116,7 +116,7 @@ func (s *session) finish(p *program, view *chain.RunView, asJSON bool) error {
 		if err := s.printJSON(view); err != nil {
 			return err
 		}
-	} else if err := s.summary(s.out, view, p.order(s, view)); err != nil {
+	} else if err := s.summary(s.out, view, p.order(view)); err != nil {
 		return err
 	}
 	switch {

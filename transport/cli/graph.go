@@ -158,7 +158,7 @@ func (p *program) subjectOf(s *session, id string) (*graph.Subject, error) {
 	}
 	subject := &graph.Subject{Name: view.Name, Run: view, Now: time.Now()}
 	var whole bool
-	if subject.Tasks, whole = p.outline(s, view); !whole {
+	if subject.Tasks, whole = p.tools.OutlineOf(view); !whole {
 		fmt.Fprintln(s.err, "warning: what the tasks wait for is not drawn, because the tree of the run can't be read here")
 	}
 	if slices.ContainsFunc(subject.Tasks, func(t chain.Outline) bool { return t.ForEach }) {

@@ -66,7 +66,7 @@ func (c *runsCmd) Run(s *session) error {
 			Owner *chain.Owner `json:"owner,omitempty"`
 		}{view, view.Owner})
 	} else {
-		err = s.summary(s.out, view, p.order(s, view))
+		err = s.summary(s.out, view, p.order(view))
 	}
 	return finishing(s, p, err)
 }

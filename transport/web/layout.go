@@ -44,7 +44,8 @@ func (p *Page) shapeOf(view *chain.RunView) *shape {
 	if ok && view.Source != nil {
 		return kept
 	}
-	made := &shape{outline: p.opts.Set.OutlineOf(view)}
+	made := &shape{}
+	made.outline, _ = p.opts.Set.OutlineOf(view)
 	if view.Source == nil {
 		return made
 	}
