@@ -32,7 +32,7 @@ func TestLogin(t *testing.T) {
 	if a := s.send(http.MethodGet, "/api/runs", nil, "Cookie", cookie); a.status != http.StatusOK || !strings.Contains(string(a.body), mine) || strings.Contains(string(a.body), others) {
 		t.Errorf("the runs of bob: %d %s", a.status, a.body)
 	}
-	for _, path := range []string{"", "/tree", "/layout", "/events", "/tasks/a", "/tasks/a/result", "/tasks/a/elements"} {
+	for _, path := range []string{"", "/tree", "/layout", "/events", "/tasks/a", "/tasks/a/result", "/tasks/a/elements", "/tasks/a/log"} {
 		if a := s.send(http.MethodGet, "/api/runs/"+others+path, nil, "Cookie", cookie); a.status != http.StatusNotFound {
 			t.Errorf("another's run%s: %d %s", path, a.status, a.body)
 		}

@@ -82,3 +82,18 @@ func TestTreesAndExecutors(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 }
+
+// The log of a task is read from a place on, for all elements or one.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil)
+	id := s.run("", echoTree)
+	for path, want := range map[string]int{
+		"a/log": http.StatusOK, "a/log?after=5&element=0": http.StatusOK, "nothing/log": http.StatusNotFound, "a/log?after=-1": http.StatusBadRequest, "a/log?element=x": http.StatusBadRequest,
+	} {
+		a := s.send(http.MethodGet, "/api/runs/"+id+"/tasks/"+path, nil)
+		if a.status != want || want == http.StatusOK && !strings.Contains(string(a.body), `"ended":true`) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+}

@@ -137,6 +137,26 @@ func (p *Page) getResult(r *http.Request) (any, error) {
 	return page, nil
 }
 
+// getLog returns what a task, or one of its elements, has put out so far after a
+// place.
+func (p *Page) getLog(r *http.Request) (any, error) {
+	after, err := whole(r, "after")
+	if err != nil {
+		return nil, err
+	}
+	element := int64(chain.AnyElement)
+	if r.URL.Query().Has("element") {
+		if element, err = whole(r, "element"); err != nil {
+			return nil, err
+		}
+	}
+	page, err := p.opts.Runner.Log(r.Context(), r.PathValue("id"), r.PathValue("task"), tools.CallerFrom(r.Context()).Principal, element, after)
+	if err != nil {
+		return nil, err
+	}
+	return page, nil
+}
+
 // element is one element of a for_each.
 type element struct {
 	Index     int         `json:"index"`

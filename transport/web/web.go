@@ -87,6 +87,7 @@ func (p *Page) Handler(edge Edge) http.Handler {
 	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}", p.read(tools.ScopeRunsRead, p.getTask))
 	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/result", p.read(tools.ScopeRunsRead, p.getResult))
 	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/elements", p.read(tools.ScopeRunsRead, p.getElements))
+	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/log", p.read(tools.ScopeRunsRead, p.getLog))
 	mux.HandleFunc("GET /api/trees", p.read(tools.ScopeToolsRead, p.listTrees))
 	mux.HandleFunc("GET /api/trees/{name}", p.read(tools.ScopeToolsRead, p.getTreeForm))
 	mux.HandleFunc("GET /api/schedules", p.read(tools.ScopeRunsRead, p.listSchedules))

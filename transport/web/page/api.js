@@ -75,6 +75,7 @@ export function runSource(id, session, {go, link}) {
     task: (task) => get(`${base}/tasks/${part(task)}`),
     result: (task, offset) => get(`${base}/tasks/${part(task)}/result`, {offset}),
     elements: (task, offset) => get(`${base}/tasks/${part(task)}/elements`, {offset}),
+    log: (task, after) => get(`${base}/tasks/${part(task)}/log`, {after}),
     link,
     async act(tool, args) {
       try {

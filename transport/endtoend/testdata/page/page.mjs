@@ -87,6 +87,16 @@ await picture(page, 'failure');
 await axe(page, 'a run with a task');
 await page.locator('.node[data-id=upload]').click();
 await page.getByRole('complementary').getByText('attempt 1 failed', {exact: false}).first().waitFor();
+await page.getByRole('link', {name: 'Trees'}).click();
+await page.getByRole('link', {name: 'hello'}).click();
+await page.getByRole('button', {name: 'Run', exact: true}).click();
+await page.getByRole('button', {name: 'Yes, do it'}).click();
+await page.locator('tr button[data-id=hello]').click();
+await page.getByLabel('Log').getByText('first line').waitFor();
+await page.locator('header .badge.s-in_progress').waitFor(); // the log comes while the task runs
+await page.getByLabel('Log').getByText('last line').waitFor();
+await page.goto(runUrl);
+await page.locator('.row').first().waitFor();
 quiet('a run is followed live');
 
 // Hostile HTML stays text.
