@@ -92,9 +92,11 @@ type CallResult struct {
 }
 
 // ListOptions select runs. Status is one of the states, or empty for all. A zero
-// Name, Label, Since or Until selects all.
+// Prefix, Name, Label, Since or Until selects all.
 type ListOptions struct {
 	Status string
+	// Prefix selects runs whose id begins with it.
+	Prefix string
 	// Name selects runs whose name contains it, whatever the case of the letters
 	// A to Z.
 	Name string

@@ -30,7 +30,7 @@ func (r *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunS
 	}
 	label, value, _ := strings.Cut(opts.Label, "=")
 	rows, err := r.opts.Store.List(ctx, store.Query{Principal: opts.Principal, Status: opts.Status, Limit: limit + 1, Before: before,
-		Name: opts.Name, Label: label, Value: value, Since: opts.Since, Until: opts.Until})
+		Prefix: opts.Prefix, Name: opts.Name, Label: label, Value: value, Since: opts.Since, Until: opts.Until})
 	if err != nil {
 		return nil, "", executors.AsError(fmt.Errorf("listing runs: %w", err))
 	}
@@ -86,7 +86,7 @@ func (r *Engine) running(opts chain.ListOptions) (list []chain.RunSummary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, c := range r.calls {
-		if !c.ahead && c.principal == opts.Principal && (after == "" || id < after) && opts.Label == "" &&
+		if !c.ahead && c.principal == opts.Principal && (after == "" || id < after) && opts.Label == "" && strings.HasPrefix(id, opts.Prefix) &&
 			strings.Contains(strings.ToLower(c.executor), strings.ToLower(opts.Name)) &&
 			!c.started.Before(opts.Since) && (opts.Until.IsZero() || c.started.Before(opts.Until)) {
 			list = append(list, chain.RunSummary{RunID: id, Name: c.executor, Kind: store.KindCall, Status: chain.InProgress,

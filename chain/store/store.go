@@ -79,6 +79,9 @@ type Store interface {
 	// Elements returns the transitions of a task's elements after the given
 	// number, in order, results included.
 	Elements(ctx context.Context, id string, task int, after int64) ([]Transition, error)
+	// Remove removes those of the runs that have ended, with all that belongs to
+	// them, and returns their ids.
+	Remove(ctx context.Context, ids []string) (removed []string, err error)
 	// List returns runs, the newest first.
 	List(ctx context.Context, query Query) ([]Run, error)
 
@@ -324,6 +327,8 @@ type Query struct {
 	Status    string
 	// Waiting selects runs with a task that waits for an answer.
 	Waiting bool
+	// Prefix selects runs whose id begins with it.
+	Prefix string
 	// Name selects runs whose name contains it, whatever the case of the letters
 	// A to Z.
 	Name string

@@ -120,13 +120,35 @@ func (s *Store) purge() {
 	for e := s.order.Front(); e != nil && (len(s.runs) > s.opts.Runs || s.bytes > s.opts.Bytes); {
 		next := e.Next()
 		if r := e.Value.(*record); ended(r.run.Status) && next != nil {
-			s.order.Remove(e)
-			delete(s.runs, r.run.ID)
-			delete(s.keys, key{r.run.Principal, r.run.Key})
-			s.bytes -= r.bytes
+			s.drop(r)
 		}
 		e = next
 	}
+}
+
+func (s *Store) drop(r *record) {
+	s.order.Remove(r.at)
+	delete(s.runs, r.run.ID)
+	if s.keys[key{r.run.Principal, r.run.Key}] == r {
+		delete(s.keys, key{r.run.Principal, r.run.Key})
+	}
+	s.bytes -= r.bytes
+}
+
+// Remove removes runs that have ended.
+func (s *Store) Remove(_ context.Context, ids []string) (removed []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, store.ErrClosed
+	}
+	for _, id := range ids {
+		if r := s.runs[id]; r != nil && ended(r.run.Status) {
+			s.drop(r)
+			removed = append(removed, id)
+		}
+	}
+	return removed, nil
 }
 
 // Append adds a batch and calls done at once.
@@ -352,10 +374,11 @@ func (s *Store) List(_ context.Context, q store.Query) ([]store.Run, error) {
 	return list, nil
 }
 
-// selected reports whether a run has the name, the label and the time of a query.
+// selected reports whether a run has the id, the name, the label and the time of a
+// query.
 func selected(run *store.Run, q *store.Query) bool {
 	value, labelled := run.Labels[q.Label]
-	return strings.Contains(strings.ToLower(run.Name), strings.ToLower(q.Name)) &&
+	return strings.HasPrefix(run.ID, q.Prefix) && strings.Contains(strings.ToLower(run.Name), strings.ToLower(q.Name)) &&
 		(q.Label == "" || labelled && value == q.Value) &&
 		!run.CreatedAt.Before(q.Since) && (q.Until.IsZero() || run.CreatedAt.Before(q.Until))
 }

@@ -201,9 +201,9 @@ func (s *Store) List(ctx context.Context, q store.Query) (list []store.Run, err 
 				and ($5 = '' or r.key < (select key from chainwright.runs where id = $5)) and (not $7::bool or r.counts like '%"waiting":%')
 				and ($8 = '' or position(lower($8) in lower(r.name)) > 0)
 				and ($9 = '' or case when r.labels = '' then false else r.labels::jsonb ->> $9 = $10 end)
-				and r.created_at >= $11 and ($12::bigint = 0 or r.created_at < $12)
+				and r.created_at >= $11 and ($12::bigint = 0 or r.created_at < $12) and starts_with(r.id, $13)
 			order by r.key desc limit $6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, int64(q.Limit), q.Waiting,
-			q.Name, q.Label, q.Value, column.Nanos(q.Since), column.Nanos(q.Until))
+			q.Name, q.Label, q.Value, column.Nanos(q.Since), column.Nanos(q.Until), q.Prefix)
 		if err != nil {
 			return err
 		}

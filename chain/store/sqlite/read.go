@@ -223,9 +223,9 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Run, error) {
 			and (?5 = '' or key < (select key from runs where id = ?5)) and (not ?7 or counts like '%"waiting":%')
 			and (?8 = '' or instr(lower(name), lower(?8)) > 0)
 			and (?9 = '' or exists (select 1 from json_each(labels) l where l.key = ?9 and l.value = ?10))
-			and created_at >= ?11 and (?12 = 0 or created_at < ?12)
+			and created_at >= ?11 and (?12 = 0 or created_at < ?12) and (?13 = '' or substr(r.id, 1, length(?13)) = ?13)
 		order by key desc limit ?6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, q.Limit, q.Waiting,
-		q.Name, q.Label, q.Value, column.Nanos(q.Since), column.Nanos(q.Until))
+		q.Name, q.Label, q.Value, column.Nanos(q.Since), column.Nanos(q.Until), q.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing runs: %w", err)
 	}
