@@ -1,9 +1,12 @@
 package chain
 
 import (
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // What to do with the rest of a run when a task fails.
@@ -28,15 +31,22 @@ type RunOptions struct {
 	UserID string
 	// Parent is the run whose task starts this one, or empty.
 	Parent string
-	// Labels are recorded with the run.
+	// Labels are recorded with the run: up to 32, with keys of 1 to 64 bytes and
+	// values of up to 256.
 	Labels map[string]string
 	// Trace is the trace context (traceparent) of the caller. It is recorded
 	// with the run.
 	Trace string
 }
 
-// maxKey is the largest number of bytes of an idempotency key.
-const maxKey = 255
+// The limits of options. maxKey is the largest number of bytes of an idempotency
+// key.
+const (
+	maxKey        = 255
+	maxLabels     = 32
+	maxLabelKey   = 64
+	maxLabelValue = 256
+)
 
 // Check validates the options, and fills in OnFailure.
 func (o *RunOptions) Check() *executors.Error {
@@ -52,6 +62,26 @@ func (o *RunOptions) Check() *executors.Error {
 	}
 	if len(o.IdempotencyKey) > maxKey {
 		return executors.Errorf(executors.ValidationError, "an idempotency key has at most %d bytes; got %d", maxKey, len(o.IdempotencyKey)).WithField("idempotency_key")
+	}
+	return o.checkLabels()
+}
+
+func (o *RunOptions) checkLabels() *executors.Error {
+	wrong := func(format string, args ...any) *executors.Error {
+		return executors.Errorf(executors.ValidationError, format, args...).WithField("labels")
+	}
+	if len(o.Labels) > maxLabels {
+		return wrong("a run has at most %d labels; got %d", maxLabels, len(o.Labels))
+	}
+	for key, value := range o.Labels {
+		switch {
+		case key == "" || len(key) > maxLabelKey || strings.Contains(key, "="):
+			return wrong("the key of a label has 1 to %d bytes and no =; got %q", maxLabelKey, shorten.Bytes(key, 2*maxLabelKey))
+		case len(value) > maxLabelValue:
+			return wrong("the value of a label has at most %d bytes; label %q has %d", maxLabelValue, key, len(value))
+		case !utf8.ValidString(key) || !utf8.ValidString(value) || strings.ContainsRune(key+value, 0):
+			return wrong("label %q is not text in UTF-8", shorten.Bytes(strings.ToValidUTF8(key, "?"), maxLabelKey))
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/policy"
 )
@@ -99,6 +100,15 @@ func (s *Set) Prepare(ctx context.Context, name string, req *Request) (*Pending,
 	defer p.guard(func(failed *Result) { p.work, p.Question = (*answered)(failed), nil })
 	p.work, p.Question = tool.prepare(ctx, req)
 	return p, true
+}
+
+// Run returns the run that the call would start. It reports false if the call
+// starts none, or can't be made: then Start returns why.
+func (p *Pending) Run() (run chain.PreparedRun, warnings []string, ok bool) {
+	if start, ok := p.work.(*runToStart); ok {
+		return start.prepared, start.warnings, true
+	}
+	return nil, nil, false
 }
 
 // Start executes the prepared call and returns its result. Call it once.

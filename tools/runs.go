@@ -160,7 +160,7 @@ func (r *runs) prepareRun(ctx context.Context, req *Request) (work, *Question) {
 	}
 	prepared, prepareErr := r.set.opts.Runner.PrepareRun(tree, chain.RunOptions{
 		Inputs: inputs, MaxParallel: integer(args, "max_parallel"), OnFailure: text(args, "on_failure"),
-		IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal, Trace: req.Trace,
+		IdempotencyKey: text(args, "idempotency_key"), Principal: req.Principal, Trace: req.Trace, Labels: req.Labels,
 	})
 	if prepareErr != nil {
 		return refused(executors.AsError(prepareErr)), nil

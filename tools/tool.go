@@ -45,6 +45,9 @@ type Request struct {
 	// Trace is the trace context (traceparent) of the caller. It is recorded
 	// with the run.
 	Trace string
+	// Labels are recorded with the run that the call starts, if it is that of a
+	// tree. Only the command line sets them.
+	Labels map[string]string
 	// Ask asks the person behind the caller while the call waits for a run; nil:
 	// it can't. Rounds means that the caller is asked by the reply instead:
 	// Result.Asked.

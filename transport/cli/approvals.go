@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/chainwright/chainwright/chain"
@@ -62,15 +63,17 @@ type approveCmd struct {
 	Reject bool
 	Value  string
 	Reason string
+	JSON   bool
 }
 
 func (c *approveCmd) takes() []*param {
 	return []*param{
-		arg("id", &c.ID, "The run's id.").offering(runIDs),
+		arg("id", &c.ID, "The run's id, the start of it, or last: the newest run that waits.").offering(runIDs),
 		arg("task", &c.Task, "The task that waits: its id or unique name. May be left out if only one waits.").optional(),
 		flag("reject", &c.Reject, "", "Reject instead: the task fails."),
 		flag("value", &c.Value, "JSON|@FILE", "The answer to a question with a schema: a JSON object, or a file that holds one."),
 		flag("reason", &c.Reason, "TEXT", "A reason, which is recorded with the answer."),
+		flag("json", &c.JSON, "", "Print JSON."),
 	}
 }
 
@@ -125,6 +128,9 @@ func (c *approveCmd) answer(s *session, p *program, value json.RawMessage) error
 	if err != nil {
 		return unknownRun(err)
 	}
+	if c.JSON {
+		return s.printJSON(map[string]any{"run_id": w.RunID, "task": w.Task, "decision": answer.Decision, "status": task.Status})
+	}
 	text := fmt.Sprintf("task %s of run %s: %s", w.Task, w.RunID, answer.Decision)
 	if task.Status == chain.Waiting {
 		text += "; the run goes on as soon as a server that may run it is there"
@@ -133,8 +139,43 @@ func (c *approveCmd) answer(s *session, p *program, value json.RawMessage) error
 	return nil
 }
 
+// lookUp replaces the start of an id, or last, by the id of a run that waits. It
+// may be a run of any principal.
+func (c *approveCmd) lookUp(s *session, p *program) error {
+	if len(c.ID) == wholeID {
+		return nil
+	}
+	list, err := p.runner.Approvals(s.ctx, chain.ApprovalOptions{Anyone: true})
+	if err != nil {
+		return unknownRun(err)
+	}
+	var ids []string
+	for i := range list {
+		if id := list[i].RunID; c.ID == newest || strings.HasPrefix(id, c.ID) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids) // by age
+	ids = slices.Compact(ids)
+	switch {
+	case len(ids) == 0 && c.ID == newest:
+		return usage("nothing waits for an answer")
+	case len(ids) == 0:
+		id, err := s.runID(p, c.ID)
+		c.ID = id
+		return err
+	case len(ids) > 1 && c.ID != newest:
+		return usage("%s is the start of several ids of runs that wait: %s", c.ID, listed(ids)).withHint("give more of the id")
+	}
+	c.ID = ids[len(ids)-1]
+	return nil
+}
+
 // find returns the question to answer.
 func (c *approveCmd) find(s *session, p *program) (*chain.WaitingTask, error) {
+	if err := c.lookUp(s, p); err != nil {
+		return nil, err
+	}
 	list, err := p.runner.Approvals(s.ctx, chain.ApprovalOptions{RunID: c.ID, Anyone: true})
 	if err != nil {
 		return nil, unknownRun(err)

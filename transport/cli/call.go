@@ -14,21 +14,23 @@ import (
 
 type callCmd struct {
 	Tool   string
-	Inputs string
+	Inputs repeated
+	JSON   bool
 	Yes    bool
 }
 
 func (c *callCmd) takes() []*param {
 	return []*param{
 		arg("tool", &c.Tool, "The tool's name; see chainwright tools.").offering(toolNames),
-		flag("inputs", &c.Inputs, "JSON|@FILE|-", "The tool's arguments: a JSON object, a file that holds one, or stdin.").short("i"),
+		inputsFlag(&c.Inputs, "The tool's arguments:"),
+		alwaysJSON(&c.JSON),
 		agreed(&c.Yes),
 	}
 }
 
 // Run calls one tool and prints its envelope, also that of a failed call.
 func (c *callCmd) Run(s *session) error {
-	arguments, err := s.inputs(c.Inputs)
+	given, err := s.readInputs(c.Inputs)
 	if err != nil {
 		return err
 	}
@@ -45,6 +47,14 @@ func (c *callCmd) Run(s *session) error {
 		p.complete()
 	}
 	s.yes = c.Yes
+	var schema json.RawMessage
+	if tool, ok := p.tools.Lookup(c.Tool); ok {
+		schema = tool.Whole
+	}
+	arguments, err := given.typed(schema)
+	if err != nil {
+		return finishing(s, p, err)
+	}
 	res, err := s.callTool(p, c.Tool, arguments)
 	if err == nil {
 		err = s.printEnvelope(res)
@@ -78,6 +88,7 @@ func (s *session) printEnvelope(res *tools.Result) error {
 			envelope = pretty.Bytes()
 		}
 	}
+	s.printed = true
 	if _, err := fmt.Fprintf(s.out, "%s\n", envelope); err != nil {
 		return fmt.Errorf("writing the answer: %w", err)
 	}

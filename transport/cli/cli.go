@@ -58,6 +58,7 @@ func run(ctx context.Context, args []string, std streams, opts ...Option) int {
 			s.watchdog.start()
 		}
 	})()
+	s.json = wantsJSON(args)
 	s.root.SetArgs(append([]string{}, args...)) // nil means os.Args
 	return report(s, s.root.ExecuteContext(ctx))
 }

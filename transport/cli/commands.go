@@ -29,7 +29,10 @@ func (s *session) commands() *cobra.Command {
 			s.command("tree", "Print the JSON Schema of task trees, with the inputs of all executors.", &schemaTreeCmd{}),
 		),
 		s.command("run", "Run a task tree.", &runCmd{}),
-		s.command("trees", "List the saved task trees, or show one.", &treesCmd{}),
+		s.command("trees", "List the saved task trees, show one, or remove one.", &treesCmd{},
+			s.command("list", "List the saved task trees, or show one.", &treesCmd{}),
+			s.command("rm", "Remove a saved task tree.", &removeTreeCmd{}),
+		),
 		s.command("schedules", "List the saved trees that run by themselves, or change when they do.", &schedulesCmd{},
 			s.command("list", "List the saved trees that have a schedule.", &schedulesCmd{}),
 			s.command("show", "Show a schedule with its next ten times.", &showScheduleCmd{}),
@@ -38,7 +41,10 @@ func (s *session) commands() *cobra.Command {
 			s.command("resume", "Start the runs of a paused schedule again, from now on.", &changeScheduleCmd{action: schedule.Resume}),
 			s.command("disable", "Let a saved tree no longer run by itself.", &changeScheduleCmd{action: schedule.Disable}),
 		),
-		s.command("runs", "List recorded runs, or show one.", &runsCmd{}),
+		s.command("runs", "List recorded runs, show one, or remove some.", &runsCmd{},
+			s.command("list", "List recorded runs, or show one.", &runsCmd{}),
+			s.command("rm", "Remove recorded runs that have ended.", &removeRunsCmd{}),
+		),
 		s.command("graph", "Draw a task tree or a run: as text, Mermaid, DOT, SVG or JSON.", &graphCmd{}),
 		s.command("cancel", "Cancel a run of this or another process.", &cancelCmd{}),
 		s.command("retry", "Run the failed, skipped and cancelled tasks of a run again.", &retryCmd{}),
@@ -63,7 +69,7 @@ func (s *session) commands() *cobra.Command {
 	asked := root.Flags().Bool("version", false, "Print the version.")
 	root.RunE = func(*cobra.Command, []string) error {
 		if *asked {
-			return versionCmd{}.Run(s)
+			return (&versionCmd{}).Run(s)
 		}
 		return root.Help()
 	}

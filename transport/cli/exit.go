@@ -46,10 +46,11 @@ func interrupted(ctx context.Context) bool { return errors.Is(context.Cause(ctx)
 // exit is an error with an exit code. One without err prints nothing: the
 // command has already printed everything.
 type exit struct {
-	code int
-	err  error
-	hint string
-	see  string // the command to see the help of
+	code  int
+	err   error
+	hint  string
+	see   string // the command to see the help of
+	field string // the flag, argument or input that is wrong
 }
 
 func (e *exit) Error() string {
@@ -75,6 +76,8 @@ func usage(format string, args ...any) *exit {
 }
 
 func (e *exit) withHint(hint string) *exit { e.hint = hint; return e }
+
+func (e *exit) about(field string) *exit { e.field = field; return e }
 
 // refusal returns a tool's error as the error of the command.
 func refusal(err *executors.Error) *exit {
@@ -109,7 +112,8 @@ func codeOfResult(res *tools.Result) int {
 	}
 }
 
-// report prints the error to stderr and returns the exit code.
+// report prints the error to stderr, and with --json also to stdout, and returns
+// the exit code.
 func report(s *session, err error) int {
 	if err == nil {
 		return exitDone
@@ -130,14 +134,17 @@ func report(s *session, err error) int {
 			text, hint, see = errInterrupted.Error(), "", "" // of whatever it interrupted
 		}
 	}
-	if text != "" {
-		fmt.Fprintf(s.err, "chainwright: %s\n", text)
+	if text == "" {
+		return code
 	}
+	hint = atTerminal(hint)
+	fmt.Fprintf(s.err, "chainwright: %s\n", text)
 	if hint != "" {
-		fmt.Fprintf(s.err, "hint: %s\n", atTerminal(hint))
+		fmt.Fprintf(s.err, "hint: %s\n", hint)
 	}
 	if see != "" {
 		fmt.Fprintf(s.err, "see: %s --help\n", see)
 	}
+	s.failJSON(err, code, text, hint)
 	return code
 }

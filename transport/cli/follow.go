@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +114,7 @@ func (s *session) finish(p *program, view *chain.RunView, asJSON bool) error {
 		if err := s.printJSON(view); err != nil {
 			return err
 		}
-	} else if err := s.summary(s.out, view, p.order(view)); err != nil {
+	} else if err := s.summary(s.out, p, view); err != nil {
 		return err
 	}
 	switch {
@@ -132,8 +130,8 @@ func (s *session) finish(p *program, view *chain.RunView, asJSON bool) error {
 }
 
 // summary prints a run as text: the tree of its tasks, then each failure with its
-// reason, then the commands to use next.
-func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]string) error {
+// reason, then the results, then the commands to use next.
+func (s *session) summary(w io.Writer, p *program, view *chain.RunView) error {
 	name := ""
 	if view.Name != "" {
 		name = " " + view.Name
@@ -153,7 +151,7 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 	if view.Owner != nil && !view.Owner.Gone {
 		fmt.Fprintf(w, "driven by %s\n", whoDrives(view.Status, view.Owner))
 	}
-	if err := draw(w, view, after); err != nil {
+	if err := draw(w, view, p.order(view)); err != nil {
 		return err
 	}
 	if report, ok := batchOf(view); ok {
@@ -170,18 +168,9 @@ func (s *session) summary(w io.Writer, view *chain.RunView, after map[string][]s
 		fmt.Fprintf(w, "warning: %s\n", warning)
 	}
 	failures(w, view)
+	p.results(w, view)
 	s.next(w, view)
 	return nil
-}
-
-// outputs prints the outputs of a run, and those that could not be evaluated.
-func outputs(w io.Writer, view *chain.RunView) {
-	for _, name := range slices.Sorted(maps.Keys(view.Outputs)) {
-		fmt.Fprintf(w, "output %s: %s\n", name, shorten.Line(string(view.Outputs[name]), 600))
-	}
-	for _, failed := range view.OutputErrors {
-		fmt.Fprintf(w, "✗ output %s could not be evaluated: %s\n", failed.Name, shorten.Line(failed.Error, 600))
-	}
 }
 
 // batchOf returns the report of a batch: of a call of the generator with files.

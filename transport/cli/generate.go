@@ -33,6 +33,7 @@ type generateTreeCmd struct {
 	RunIt       bool
 	Yes         bool
 	ShowBrief   bool
+	JSON        bool
 }
 
 func (c *generateTreeCmd) takes() []*param {
@@ -49,7 +50,8 @@ func (c *generateTreeCmd) takes() []*param {
 		flag("save", &c.Save, "", "Save the tree, so that you can run it by its name."),
 		flag("name", &c.Name, "NAME", "The name of the saved tree."),
 		flag("user-id", &c.UserID, "ID", "The user id of every task."),
-		flag("run", &c.RunIt, "", "Run the tree."),
+		flag("run", &c.RunIt, "", "Run the tree, and show the results as chainwright run does."),
+		flag("json", &c.JSON, "", "Print the result as JSON also after --run at a terminal, and errors as JSON too."),
 		agreed(&c.Yes),
 		flag("show-brief", &c.ShowBrief, "", "Print the brief for a model and its size in tokens. Plans nothing."),
 	}
@@ -167,13 +169,25 @@ func (c *generateTreeCmd) tell(s *session, p *program, result json.RawMessage) e
 	if out.Saved != "" {
 		fmt.Fprintf(s.err, "saved as %s\n", out.Saved)
 	}
-	if out.Run != nil {
-		fmt.Fprintf(s.err, "the run %s is %s\n", out.RunID, out.Run.Status)
-	}
 	if c.Output != "" {
 		if err := writeResult(c.Output, result); err != nil {
 			return err
 		}
+	}
+	if out.Run == nil || c.JSON {
+		return s.printJSON(result)
+	}
+	// At a terminal the results are what people look for, elsewhere a program
+	// reads the plan.
+	view, err := p.runner.Get(s.ctx, out.RunID, "")
+	if err != nil {
+		view = out.Run
+	}
+	if isTerminal(s.out) {
+		return s.summary(s.out, p, view)
+	}
+	if err := s.summary(s.err, p, view); err != nil {
+		return err
 	}
 	return s.printJSON(result)
 }

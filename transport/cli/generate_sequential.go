@@ -38,6 +38,7 @@ type generateSequentialCmd struct {
 	RetryFailed bool
 	MaxCost     float64
 	MaxTotal    int
+	JSON        bool
 }
 
 func (c *generateSequentialCmd) takes() []*param {
@@ -64,6 +65,7 @@ func (c *generateSequentialCmd) takes() []*param {
 		flag("no-cache", &c.NoCache, "", "Send a request for each row, also for equal tasks."),
 		flag("retry-failed", &c.RetryFailed, "", "Process rows again that failed in an earlier start."),
 		flag("max-cost-usd", &c.MaxCost, "N", "Stop when the cost in US dollars reaches N, including earlier starts."),
+		alwaysJSON(&c.JSON),
 		flag("max-tokens-total", &c.MaxTotal, "N", "Stop when N tokens are used, including earlier starts."),
 	}
 }
@@ -148,7 +150,8 @@ func (c *generateSequentialCmd) generate(s *session, p *program, arguments json.
 	case !res.IsError():
 		return nil
 	case interrupted(s.ctx):
-		return errInterrupted
+		fmt.Fprintln(s.err, "interrupted: run the same command again to continue where this one stopped")
+		return quiet(exitInterrupted)
 	}
 	return batchError(res.Err)
 }

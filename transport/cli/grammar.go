@@ -65,6 +65,11 @@ func (g *grammar) declare(s *session, cmd *cobra.Command, params []*param) {
 func (g *grammar) accept(cmd *cobra.Command, given []string) error {
 	for i, p := range g.args {
 		switch {
+		case i < len(given) && p.many():
+			for ; i < len(given); i++ {
+				_ = p.Set(given[i]) // takes any text
+			}
+			given = nil
 		case i < len(given):
 			if err := p.Set(given[i]); err != nil {
 				return misuse(cmd, "%s %w", p.placeholder(), err)

@@ -37,7 +37,7 @@ func (c *graphCmd) takes() []*param {
 		names = append(names, f.name)
 	}
 	return []*param{
-		arg("what", &c.What, "A task tree in JSON or YAML, the name of a saved one, or a run's id; - for stdin.").offering(treesAndFiles),
+		arg("what", &c.What, "A task tree in JSON or YAML, the name of a saved one, or a run: its id, the start of it, or last; - for stdin.").offering(treesAndFiles),
 		flag("format", &c.Format, "FORMAT", "The format: text, mermaid, dot, svg or json. The default is that of the file, else text.").short("f").oneOf(names...),
 		flag("output", &c.Output, "FILE", "Write to this file instead of stdout.").short("o"),
 		flag("width", &c.Width, "N", "The width of text in columns. The default is that of the terminal, else 100."),
@@ -152,6 +152,10 @@ func (p *program) subject(s *session, what string) (*graph.Subject, error) {
 
 // subjectOf returns a run to draw.
 func (p *program) subjectOf(s *session, id string) (*graph.Subject, error) {
+	id, err := s.runID(p, id)
+	if err != nil {
+		return nil, err
+	}
 	view, err := p.runner.Get(s.ctx, id, "", chain.ResultsUpTo(1))
 	if err != nil {
 		return nil, unknownRun(err)

@@ -30,11 +30,11 @@ func misusedFlag(cmd *cobra.Command, err error) error {
 		var known []string
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, "--"+flag.Name) })
 		given := "--" + unknown.GetSpecifiedName()
-		return misuse(cmd, "unknown flag %s%s", given, meant(nearest.To(given, known)))
+		return misuse(cmd, "unknown flag %s%s", given, meant(nearest.To(given, known))).about(given)
 	case errors.As(err, &bare):
-		return misuse(cmd, "--%s needs a value: --%s=%s", bare.GetFlag().Name, bare.GetFlag().Name, bare.GetFlag().Value.Type())
+		return misuse(cmd, "--%s needs a value: --%s=%s", bare.GetFlag().Name, bare.GetFlag().Name, bare.GetFlag().Value.Type()).about("--" + bare.GetFlag().Name)
 	case errors.As(err, &wrong):
-		return misuse(cmd, "--%s %w", wrong.GetFlag().Name, wrong.Unwrap())
+		return misuse(cmd, "--%s %w", wrong.GetFlag().Name, wrong.Unwrap()).about("--" + wrong.GetFlag().Name)
 	}
 	return misuse(cmd, "%w", err)
 }

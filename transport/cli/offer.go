@@ -26,10 +26,14 @@ func (o offer) of(s *session) cobra.CompletionFunc {
 // offer completes the arguments of a command by position.
 func (g *grammar) offer(s *session) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(given) >= len(g.args) {
+		at := len(given)
+		if last := len(g.args) - 1; at > last && last >= 0 && g.args[last].many() {
+			at = last
+		}
+		if at >= len(g.args) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return g.args[len(given)].offer.of(s)(cmd, given, begun)
+		return g.args[at].offer.of(s)(cmd, given, begun)
 	}
 }
 

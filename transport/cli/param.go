@@ -28,12 +28,26 @@ type param struct {
 // settable is the type of a field that a param can set. A pointer stays nil if
 // the param is not given.
 type settable interface {
-	string | []string | bool | int | float64 | *int | *float64
+	string | []string | repeated | bool | int | float64 | *int | *float64
 }
+
+// repeated are the values of a flag or an argument that may be repeated. Unlike those
+// of []string, they are not split at commas.
+type repeated []string
 
 // arg declares an argument. It is required unless optional is called.
 func arg(name string, into *string, about string) *param {
 	return &param{name: name, into: into, about: about, positional: true, needed: true, offer: nothing}
+}
+
+// args declares an argument that may be repeated.
+func args(name string, into *repeated, about string) *param {
+	return &param{name: name, into: into, about: about, positional: true, needed: true, offer: nothing}
+}
+
+// alwaysJSON declares the flag --json of a command that prints JSON without it.
+func alwaysJSON(into *bool) *param {
+	return flag("json", into, "", "Print errors as JSON too. The result is JSON in any case.")
 }
 
 // flag declares a flag. It is optional unless required is called.
@@ -74,10 +88,20 @@ func (p *param) addTo(s *session, cmd *cobra.Command, flags *pflag.FlagSet) {
 
 // placeholder returns an argument as the help shows it.
 func (p *param) placeholder() string {
-	if p.needed {
-		return "<" + p.name + ">"
+	shown := "<" + p.name + ">"
+	if p.many() {
+		shown += "..."
 	}
-	return "[<" + p.name + ">]"
+	if p.needed {
+		return shown
+	}
+	return "[" + shown + "]"
+}
+
+// many reports whether an argument takes all that follow.
+func (p *param) many() bool {
+	_, list := p.into.(*repeated)
+	return list && p.positional
 }
 
 // Set implements pflag.Value.
@@ -90,6 +114,8 @@ func (p *param) Set(text string) error {
 		*into = text
 	case *[]string:
 		*into = append(*into, splitList(text)...)
+	case *repeated:
+		*into = append(*into, text)
 	case *bool:
 		return parseInto(text, into, strconv.ParseBool, "true or false")
 	case *int:

@@ -17,16 +17,20 @@ type runsCmd struct {
 	Follow bool
 	JSON   bool
 	Status string
+	Name   string
+	Label  string
 	Limit  int
 }
 
 func (c *runsCmd) takes() []*param {
 	return []*param{
-		arg("id", &c.ID, "A run's id; without it, all runs are listed.").optional().offering(runIDs),
+		arg("id", &c.ID, "A run's id, the start of one, or last; without it, all runs are listed.").optional().offering(runIDs),
 		flag("task", &c.Task, "TASK", "Show this task: inputs, attempts, result and log."),
 		flag("follow", &c.Follow, "", "Print the log of the task as it comes, until the task ends."),
 		flag("json", &c.JSON, "", "Print JSON."),
 		flag("status", &c.Status, "STATUS", "List only runs in this state.").oneOf("queued", "in_progress", "completed", "failed", "cancelled"),
+		flag("name", &c.Name, "TEXT", "List only runs whose name contains it."),
+		flag("label", &c.Label, "KEY=VALUE", "List only runs with this label."),
 		flag("limit", &c.Limit, "N", "Maximum number of runs to list (100 at most).").initially("20"),
 	}
 }
@@ -42,6 +46,11 @@ func (c *runsCmd) Run(s *session) error {
 	if c.ID == "" && c.Task != "" {
 		return usage("--task is a task of a run: name the run, as in chainwright runs ID --task %s", c.Task)
 	}
+	if c.Label != "" {
+		if _, _, err := readLabel(c.Label); err != nil {
+			return err
+		}
+	}
 	if c.ID == "" {
 		p, err := s.open(unaudited, unselected, unextended)
 		if err != nil {
@@ -53,6 +62,9 @@ func (c *runsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if c.ID, err = s.runID(p, c.ID); err != nil {
+		return finishing(s, p, err)
+	}
 	if c.Task != "" {
 		return finishing(s, p, c.task(s, p))
 	}
@@ -63,10 +75,11 @@ func (c *runsCmd) Run(s *session) error {
 	if c.JSON {
 		err = s.printJSON(struct {
 			*chain.RunView
-			Owner *chain.Owner `json:"owner,omitempty"`
-		}{view, view.Owner})
+			Owner  *chain.Owner      `json:"owner,omitempty"`
+			Labels map[string]string `json:"labels,omitempty"`
+		}{view, view.Owner, view.Labels})
 	} else {
-		err = s.summary(s.out, view, p.order(view))
+		err = s.summary(s.out, p, view)
 	}
 	return finishing(s, p, err)
 }
@@ -80,12 +93,16 @@ func unknownRun(err error) error {
 }
 
 func (c *runsCmd) list(s *session, p *program) error {
-	runs, next, err := p.runner.List(s.ctx, chain.ListOptions{Status: c.Status, Limit: c.Limit})
+	runs, next, err := p.runner.List(s.ctx, chain.ListOptions{Status: c.Status, Name: c.Name, Label: c.Label, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return s.printJSON(listOf(runs, next))
+	}
+	if len(runs) == 0 && c.Status+c.Name+c.Label != "" {
+		fmt.Fprintln(s.err, "no recorded run matches")
+		return nil
 	}
 	if len(runs) == 0 {
 		fmt.Fprintln(s.err, "no runs are recorded; start one with `chainwright run FILE`")
@@ -94,12 +111,8 @@ func (c *runsCmd) list(s *session, p *program) error {
 	t := table{right: map[int]bool{3: true}}
 	t.add("RUN", "STATUS", "STARTED", "TOOK", "WHAT", "WHO")
 	for _, run := range runs {
-		name := run.Name
-		if name == "" {
-			name = run.Kind
-		}
 		lasted := time.Duration(run.DurationMS * float64(time.Millisecond))
-		t.add(run.RunID, statusOf(&run), run.CreatedAt.Local().Format("01-02 15:04"), took(lasted), name, whoDrives(run.Status, run.Owner))
+		t.add(run.RunID, statusOf(&run), run.CreatedAt.Local().Format("01-02 15:04"), took(lasted), runName(&run), whoDrives(run.Status, run.Owner))
 	}
 	if err := t.write(s.out); err != nil {
 		return err
@@ -121,14 +134,15 @@ func statusOf(run *chain.RunSummary) string {
 // listedRun is a run in a list, with its owner.
 type listedRun struct {
 	chain.RunSummary
-	Owner *chain.Owner `json:"owner,omitempty"`
+	Owner  *chain.Owner      `json:"owner,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // listOf returns a list of runs as JSON has it.
 func listOf(runs []chain.RunSummary, next string) any {
 	list := make([]listedRun, len(runs))
 	for i, run := range runs {
-		list[i] = listedRun{run, run.Owner}
+		list[i] = listedRun{run, run.Owner, run.Labels}
 	}
 	return struct {
 		Runs []listedRun `json:"runs"`
@@ -157,7 +171,7 @@ type cancelCmd struct {
 
 func (c *cancelCmd) takes() []*param {
 	return []*param{
-		arg("id", &c.ID, "The run's id.").offering(runIDs),
+		arg("id", &c.ID, "The run's id, the start of it, or last.").offering(runIDs),
 		flag("task", &c.Task, "TASK", "Cancel only this task and the tasks grouped under it."),
 		flag("json", &c.JSON, "", "Print the run as JSON."),
 	}
@@ -168,6 +182,9 @@ func (c *cancelCmd) Run(s *session) error {
 	p, err := s.openDurable("cancel", unextended)
 	if err != nil {
 		return err
+	}
+	if c.ID, err = s.runID(p, c.ID); err != nil {
+		return finishing(s, p, err)
 	}
 	arguments := map[string]any{"run_id": c.ID}
 	if c.Task != "" {
@@ -199,7 +216,7 @@ type retryCmd struct {
 
 func (c *retryCmd) takes() []*param {
 	return []*param{
-		arg("id", &c.ID, "The run's id.").offering(runIDs),
+		arg("id", &c.ID, "The run's id, the start of it, or last.").offering(runIDs),
 		flag("from", &c.From, "TASK", "Run this task and all tasks that depend on it again, even if completed. May be repeated."),
 		flag("json", &c.JSON, "", "Print the finished run as JSON."),
 		agreed(&c.Yes),
@@ -211,6 +228,9 @@ func (c *retryCmd) Run(s *session) error {
 	p, err := s.openDurable("retry")
 	if err != nil {
 		return err
+	}
+	if c.ID, err = s.runID(p, c.ID); err != nil {
+		return finishing(s, p, err)
 	}
 	arguments := map[string]any{"run_id": c.ID, "wait_seconds": 0}
 	if len(c.From) > 0 {

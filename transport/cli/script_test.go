@@ -55,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"appears": appears, "arrived": arrived, "asked": asked, "exits": exits, "fill": fill, "grab": grab,
+			"appears": appears, "arrived": arrived, "asked": asked, "exits": exits, "fill": fill, "grab": grab, "start": start,
 		},
 	})
 }
@@ -196,4 +196,10 @@ func grab(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("stdout has nothing behind %q", args[1])
 	}
 	ts.Setenv(args[0], words[0])
+}
+
+// start sets a variable to the start of an id, without its last character: start
+// NAME ID.
+func start(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], args[1][:len(args[1])-1])
 }

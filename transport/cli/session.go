@@ -34,6 +34,8 @@ type session struct {
 	yes       bool      // --yes: every confirmation is accepted
 	showing   *progress // hidden while a question is asked
 	forgets   bool      // the store ends with the process
+	json      bool      // --json was given
+	printed   bool      // JSON was printed
 	watchdog  *watchdog // limits how long stopping takes
 	root      *cobra.Command
 }
@@ -120,7 +122,7 @@ func unselected(cfg *config.Loaded) {
 }
 
 // use calls a tool as an assistant does.
-func (s *session) use(p *program, name string, arguments any) (*tools.Result, error) {
+func (s *session) use(p *program, name string, arguments any, change ...func(*tools.Request)) (*tools.Result, error) {
 	raw, isRaw := arguments.(json.RawMessage)
 	if !isRaw {
 		var err error
@@ -128,7 +130,11 @@ func (s *session) use(p *program, name string, arguments any) (*tools.Result, er
 			return nil, fmt.Errorf("writing the arguments of %s: %w", name, err)
 		}
 	}
-	return s.call(p, name, &tools.Request{Arguments: raw})
+	req := &tools.Request{Arguments: raw}
+	for _, each := range change {
+		each(req)
+	}
+	return s.call(p, name, req)
 }
 
 // inputs reads the value of --inputs: JSON, @FILE, or - for stdin.
@@ -187,6 +193,7 @@ func (s *session) printJSON(v any) error {
 			raw = pretty.Bytes()
 		}
 	}
+	s.printed = true
 	_, err = fmt.Fprintf(s.out, "%s\n", raw)
 	return err
 }

@@ -9,10 +9,17 @@ import (
 // released is set by the build of a release.
 var released string
 
-type versionCmd struct{}
+type versionCmd struct{ JSON bool }
+
+func (c *versionCmd) takes() []*param {
+	return []*param{flag("json", &c.JSON, "", "Print JSON.")}
+}
 
 // Run prints the version, the version of Go and the platform.
-func (versionCmd) Run(s *session) error {
+func (c *versionCmd) Run(s *session) error {
+	if c.JSON {
+		return s.printJSON(map[string]string{"version": version(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
+	}
 	_, err := fmt.Fprintf(s.out, "chainwright %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }
