@@ -51,6 +51,7 @@ func run(ctx context.Context, args []string, std streams, opts ...Option) int {
 	for _, opt := range opts {
 		opt(&o)
 	}
+	std.out, std.err = coloured(std.out, colourMode(args)), coloured(std.err, colourMode(args))
 	s := newSession(ctx, std, o.executors)
 	defer s.watchdog.end()
 	defer context.AfterFunc(ctx, func() {

@@ -100,6 +100,7 @@ type globals struct {
 	ExcludeTools []string
 	Discovery    bool
 	LogLevel     string
+	Color        string
 }
 
 func (g *globals) takes() []*param {
@@ -114,6 +115,7 @@ func (g *globals) takes() []*param {
 		flag("discovery", &g.Discovery, "", "Publish three tools that find, describe and run executors instead of one tool for each."),
 		flag("log-level", &g.LogLevel, "LEVEL", "Log level: trace, debug, info, warn, error or disabled.").
 			offering(these("trace", "debug", "info", "warn", "error", "disabled")),
+		flag("color", &g.Color, "WHEN", "Color: auto (on a terminal, unless NO_COLOR is set), always or never.").oneOf(colourAuto, colourAlways, colourNever),
 	}
 }
 

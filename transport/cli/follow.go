@@ -40,9 +40,7 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 				default:
 				}
 			}
-			if show.live {
-				show.tasks(running(reading, p, id, counts))
-			}
+			show.tasks(running(reading, p, id, counts))
 		})
 		if err != nil && reading.Err() == nil {
 			p.log.Debug().Err(err).Msg("following the run")
@@ -56,7 +54,7 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	if !interrupted(s.ctx) || (err == nil && view.Status.Ended()) {
 		return view, err
 	}
-	fmt.Fprintln(s.err, "interrupted: cancelling the run (press Ctrl-C again to quit now)")
+	fmt.Fprintf(s.err, "interrupted: cancelling the run %s (press Ctrl-C again to quit now)\n", id)
 	after := context.WithoutCancel(s.ctx)
 	if view, err = p.runner.Cancel(after, id, "", ""); err != nil {
 		return nil, fmt.Errorf("cancelling the run: %w", err)
@@ -70,7 +68,8 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 	return p.runner.Wait(ending, id, "")
 }
 
-// running returns the names of the tasks that are running.
+// running returns the names of the tasks that are running, each with how much of it
+// is done, if that is known.
 func running(ctx context.Context, p *program, id string, counts chain.Counts) []string {
 	total, ended := 0, 0
 	for state, n := range counts {
@@ -89,7 +88,11 @@ func running(ctx context.Context, p *program, id string, counts chain.Counts) []
 	var names []string
 	for _, task := range view.All() {
 		if task.Status == chain.InProgress {
-			names = append(names, label(&task))
+			name := label(&task)
+			if n := task.Elements; n != nil {
+				name += fmt.Sprintf("  %s of %s", thousands(n.Done), thousands(n.Of))
+			}
+			names = append(names, name)
 		}
 	}
 	return names

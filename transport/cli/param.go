@@ -90,7 +90,7 @@ func (p *param) addTo(s *session, cmd *cobra.Command, flags *pflag.FlagSet) {
 func (p *param) placeholder() string {
 	shown := "<" + p.name + ">"
 	if p.many() {
-		shown += "..."
+		shown = fmt.Sprintf("<%s>...", p.name)
 	}
 	if p.needed {
 		return shown

@@ -11,15 +11,26 @@ import (
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
-// maxRunning bounds the running tasks that are shown by name.
-const maxRunning = 6
+const (
+	// drawEvery is how often live lines are drawn.
+	drawEvery = 100 * time.Millisecond
+	// reportEvery is how often a line is printed where there is no terminal.
+	reportEvery = 5 * time.Second
+	// quietEvery is how often such a line is printed if nothing has changed.
+	quietEvery = time.Minute
+	// maxReported bounds the running tasks in such a line.
+	maxReported = 3
+	// restOfScreen are the lines of the terminal that live lines leave free.
+	restOfScreen = 3
+)
 
-// progress shows the progress of a run as live lines on a terminal. It shows
-// nothing if the stream is not a terminal.
+// progress shows the progress of a run: as live lines on a terminal, as a line
+// every few seconds elsewhere.
 type progress struct {
-	w     io.Writer
-	live  bool
-	start time.Time
+	w      io.Writer
+	live   bool
+	colour bool
+	start  time.Time
 
 	mu      sync.Mutex
 	done    int
@@ -27,7 +38,9 @@ type progress struct {
 	state   string
 	running []string
 	screen  sync.Mutex
-	drawn   int // lines on the screen
+	drawn   int    // lines on the screen
+	said    string // the last line, where there is no terminal, and when it was printed
+	saidAt  time.Time
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -37,27 +50,34 @@ func newProgress(stream io.Writer) *progress {
 	p := &progress{w: stream, start: time.Now(), stop: make(chan struct{}), stopped: make(chan struct{})}
 	if file := fileOf(stream); file != nil && isTerminal(stream) && enableCursor(file) {
 		p.live, p.w = true, file // the file itself, because shown would escape the sequences
+		_, p.colour = stream.(*painted)
 	}
-	if !p.live {
-		close(p.stopped)
-		return p
+	every := reportEvery
+	if p.live {
+		every = drawEvery
 	}
-	go p.loop()
+	ticker := time.NewTicker(every)
+	go func() {
+		defer ticker.Stop()
+		p.loop(ticker.C)
+	}()
 	return p
 }
 
 // loop draws in its own goroutine, so that a slow terminal delays nothing else.
-func (p *progress) loop() {
+func (p *progress) loop(tick <-chan time.Time) {
 	defer close(p.stopped)
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		select {
 		case <-p.stop:
 			p.clear()
 			return
-		case <-tick.C:
-			p.draw()
+		case now := <-tick:
+			if p.live {
+				p.draw()
+			} else {
+				p.report(now)
+			}
 		}
 	}
 }
@@ -90,9 +110,7 @@ func (p *progress) tasks(running []string) {
 
 // finish removes the live lines.
 func (p *progress) finish() {
-	if p.live {
-		close(p.stop)
-	}
+	close(p.stop)
 	<-p.stopped
 }
 
@@ -110,9 +128,11 @@ func (p *progress) clear() {
 	p.erase()
 }
 
+// erase removes the live lines, and what the terminal echoed after them, such as
+// ^C.
 func (p *progress) erase() {
 	if p.drawn > 0 {
-		fmt.Fprintf(p.w, "\x1b[%dA\x1b[J", p.drawn)
+		fmt.Fprintf(p.w, "\r\x1b[%dA\x1b[J", p.drawn)
 		p.drawn = 0
 	}
 }
@@ -120,31 +140,68 @@ func (p *progress) erase() {
 func (p *progress) draw() {
 	p.screen.Lock()
 	defer p.screen.Unlock()
-	p.mu.Lock()
-	first := "running for " + took(time.Since(p.start)) // no steps to count
-	if p.total > 0 {
-		first = fmt.Sprintf("%s %d of %d  %s", bar(p.done, p.total), p.done, p.total, took(time.Since(p.start)))
-	}
-	lines := []string{strings.TrimRight(first+"  "+p.state, " ")}
-	for i, name := range p.running {
-		if i == maxRunning {
-			lines = append(lines, fmt.Sprintf("  … and %d more", len(p.running)-maxRunning))
-			break
-		}
-		lines = append(lines, "  ▸ "+name)
-	}
-	p.mu.Unlock()
+	columns, rows := width(p.w), height(p.w)
+	lines := p.lines(max(rows-restOfScreen, 2))
 
 	var screen strings.Builder
 	if p.drawn > 0 {
-		fmt.Fprintf(&screen, "\x1b[%dA\x1b[J", p.drawn)
+		fmt.Fprintf(&screen, "\r\x1b[%dA", p.drawn)
 	}
-	limit := max(width(p.w), 40) - 1
+	limit := max(columns, 20) - 1
 	for _, line := range lines {
-		screen.WriteString(shorten.Runes(harmless(line), limit) + "\n")
+		line = shorten.Runes(harmless(line), limit)
+		if p.colour {
+			line = colourLine(line)
+		}
+		screen.WriteString(line + "\x1b[K\n") // over the line before, so that nothing flickers
+	}
+	if len(lines) < p.drawn {
+		screen.WriteString("\x1b[J")
 	}
 	p.drawn = len(lines)
 	fmt.Fprint(p.w, screen.String())
+}
+
+// lines returns at most the given number of live lines.
+func (p *progress) lines(most int) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := "running for " + took(time.Since(p.start)) // no steps to count
+	if p.total > 0 {
+		first = fmt.Sprintf("%s %s of %s  %s", bar(p.done, p.total), thousands(p.done), thousands(p.total), took(time.Since(p.start)))
+	}
+	lines := []string{strings.TrimRight(first+"  "+p.state, " ")}
+	for i, name := range p.running {
+		if left := len(p.running) - i; len(lines) == most-1 && left > 1 {
+			return append(lines, fmt.Sprintf("  … and %d more", left))
+		}
+		lines = append(lines, "  ▸ "+name)
+	}
+	return lines
+}
+
+// report prints one line, if anything has changed since the last one, or a minute
+// has passed.
+func (p *progress) report(now time.Time) {
+	p.screen.Lock()
+	defer p.screen.Unlock()
+	p.mu.Lock()
+	what := p.state
+	if p.total > 0 {
+		what = fmt.Sprintf("%s of %s done", thousands(p.done), thousands(p.total))
+		if p.state != "" {
+			what += ": " + p.state
+		}
+	}
+	if len(p.running) > 0 {
+		what += "; running: " + shorten.Names(p.running[:min(len(p.running), maxReported)], len(p.running))
+	}
+	p.mu.Unlock()
+	if what == p.said && (what == "" || now.Sub(p.saidAt) < quietEvery) {
+		return
+	}
+	p.said, p.saidAt = what, now
+	fmt.Fprintf(p.w, "%s: %s\n", took(now.Sub(p.start)), strings.TrimSpace(what))
 }
 
 func bar(done, total int) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/parse"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
@@ -113,7 +114,7 @@ func essential(result json.RawMessage) json.RawMessage {
 		for element := range strictjson.Elements(result) {
 			parts = append(parts, essential(element))
 		}
-		if raw, err := json.Marshal(parts); err == nil && len(parts) > 0 {
+		if raw, err := plainjson.Marshal(parts); err == nil && len(parts) > 0 {
 			return raw
 		}
 		return result

@@ -29,7 +29,7 @@ func (c *runCmd) takes() []*param {
 		inputsFlag(&c.Inputs, "The run's inputs:"),
 		flag("json", &c.JSON, "", "Print the finished run as JSON."),
 		flag("dry-run", &c.DryRun, "", "Show what would run, with the inputs filled in. Runs and records nothing."),
-		flag("label", &c.Labels, "KEY=VALUE", "Record a label with the run: see chainwright runs --label. May be repeated."),
+		flag("label", &c.Labels, "KEY=VALUE", "Record a label with the run, to find it by later. May be repeated."),
 		flag("max-parallel", &c.MaxParallel, "N", "Maximum tasks in flight."),
 		flag("on-failure", &c.OnFailure, "continue|stop", "After a failed task, continue or stop the independent tasks.").oneOf("continue", "stop"),
 		flag("idempotency-key", &c.IdempotencyKey, "KEY", "With the same key, tree and inputs, the first run is returned instead of a new one."),

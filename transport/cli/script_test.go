@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"appears": appears, "arrived": arrived, "asked": asked, "exits": exits, "fill": fill, "grab": grab, "start": start,
+			"pane": pane, "seen": seen, "keys": keys,
 		},
 	})
 }

@@ -204,6 +204,7 @@ func (s *session) printJSONLine(v any) error {
 	if err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
+	s.printed = true
 	_, err = fmt.Fprintf(s.out, "%s\n", raw)
 	return err
 }

@@ -24,6 +24,8 @@ func fileOf(stream any) *os.File {
 		return stream
 	case screen:
 		return stream.file
+	case *painted:
+		return fileOf(stream.to)
 	}
 	return nil
 }
@@ -35,10 +37,20 @@ func width(stream any) int {
 		return 0
 	}
 	columns, _, err := term.GetSize(int(fileOf(stream).Fd()))
-	if err != nil || columns < 40 {
+	if err != nil || columns < 20 {
 		return 80
 	}
 	return columns
+}
+
+// height returns the lines of a terminal; 24 if they are not known.
+func height(stream any) int {
+	if file := fileOf(stream); file != nil {
+		if _, rows, err := term.GetSize(int(file.Fd())); err == nil && rows > 0 {
+			return rows
+		}
+	}
+	return 24
 }
 
 // screen writes text to a terminal and escapes control characters. The names of

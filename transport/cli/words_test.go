@@ -187,6 +187,78 @@ func TestAQuestionHoldsTheProgress(t *testing.T) {
 	<-drawn
 }
 
+// Without a terminal, a line says how far a run is. It is repeated only after a
+// while.
+func TestProgressWithoutATerminal(t *testing.T) {
+	t.Parallel()
+	var said bytes.Buffer
+	p := &progress{w: &said, start: time.Unix(1000, 0)}
+	at := func(seconds int64) { p.report(time.Unix(1000+seconds, 0)) }
+	at(5) // nothing is known
+	p.counts(chain.Counts{chain.InProgress: 4, chain.Completed: 1200, chain.Pending: 3})
+	p.tasks([]string{"a", "b  1 of 2", "c", "d"})
+	at(10)
+	at(15)
+	at(69)
+	at(70)
+	p.tasks(nil)
+	p.set(7, 0, "a message")
+	at(75)
+	require.Equal(t, strings.Join([]string{
+		"10.0 s: 1,200 of 1,207 done: 4 in progress, 1200 completed, 3 pending; running: a, b  1 of 2, c and 1 more",
+		"1m10s: 1,200 of 1,207 done: 4 in progress, 1200 completed, 3 pending; running: a, b  1 of 2, c and 1 more",
+		"1m15s: a message",
+		"",
+	}, "\n"), said.String())
+}
+
+func TestLiveLinesUseTheHeight(t *testing.T) {
+	t.Parallel()
+	p := &progress{start: time.Now(), done: 1, total: 5, running: []string{"a", "b", "c", "d"}}
+	for most, want := range map[int][]string{
+		2: {"  … and 4 more"}, 3: {"  ▸ a", "  … and 3 more"}, 4: {"  ▸ a", "  ▸ b", "  … and 2 more"},
+		5: {"  ▸ a", "  ▸ b", "  ▸ c", "  ▸ d"}, 50: {"  ▸ a", "  ▸ b", "  ▸ c", "  ▸ d"},
+	} {
+		lines := p.lines(most)
+		require.Contains(t, lines[0], "1 of 5")
+		require.Equal(t, want, lines[1:], most)
+	}
+}
+
+func TestColours(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"├─ ✓ a  completed\n":              "├─ \x1b[32m✓\x1b[0m a  completed\n",
+		"│  └─ ✗ b  failed\n":              "│  └─ \x1b[31m✗\x1b[0m b  failed\n",
+		"✗ b (x) failed: ✓ no\n":           "\x1b[31m✗\x1b[0m b (x) failed: ✓ no\n",
+		"  ▸ c\n":                          "  \x1b[36m▸\x1b[0m c\n",
+		"hint: do it\n":                    "\x1b[2mhint: \x1b[0mdo it\n",
+		"run 1 a: completed in 1 ms (1)\n": "\x1b[1mrun 1 a: completed in 1 ms (1)\x1b[0m\n",
+		"a ✓ text\n":                       "a ✓ text\n",
+		"✓ text\n":                         "✓ text\n",
+		"?\n":                              "?\n",
+		"├─ ✓":                             "├─ ✓",
+		"\n":                               "\n",
+		"":                                 "",
+		"{\"hint\": 1}\n":                  "{\"hint\": 1}\n",
+	} {
+		require.Equal(t, want, colourLine(line), line)
+	}
+	var to bytes.Buffer
+	p := &painted{to: &to}
+	for _, part := range []string{"a line, then ", "hint: x\nhint: ", "y\n"} {
+		_, err := p.Write([]byte(part))
+		require.NoError(t, err)
+	}
+	require.Equal(t, "a line, then hint: x\n\x1b[2mhint: \x1b[0my\n", to.String())
+	for mode, args := range map[string][]string{
+		"auto": {"run", "x"}, "never": {"run", "--color=never"}, "always": {"--color", "always", "run"},
+	} {
+		require.Equal(t, mode, colourMode(args))
+	}
+	require.Equal(t, "auto", colourMode([]string{"x", "--", "--color=never"}))
+}
+
 // Text with control characters for the terminal is escaped.
 func TestAScreenIsNotRuledByText(t *testing.T) {
 	t.Parallel()
