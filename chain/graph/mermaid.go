@@ -17,10 +17,12 @@ const (
 )
 
 // Mermaid returns the picture as a Mermaid flowchart, with fewer nodes if Mermaid
-// would not draw it. The warning says so.
+// would not draw it. The warning says that several tasks are one node.
 func (s *Subject) Mermaid(opts Options) (text, warning string) {
 	p := s.Draw(opts)
-	first := p
+	if len(p.Nodes) < len(s.Tasks) && len(opts.Closed) == 0 {
+		warning = fmt.Sprintf("%d tasks are drawn as %d nodes", len(s.Tasks), len(p.Nodes))
+	}
 	for {
 		text = p.mermaid(warning)
 		if len(p.Edges)+strings.Count(text, "~~~") <= mermaidEdges && len(text) <= mermaidText || len(p.Nodes) <= 1 {
@@ -28,8 +30,8 @@ func (s *Subject) Mermaid(opts Options) (text, warning string) {
 		}
 		opts.Most, opts.Open = max(1, len(p.Nodes)*2/3), nil
 		p = s.Draw(opts)
-		warning = fmt.Sprintf("%d tasks with %d dependencies are drawn as %d nodes: Mermaid draws %d lines and %d characters at most",
-			len(s.Tasks), len(first.Edges), len(p.Nodes), mermaidEdges, mermaidText)
+		warning = fmt.Sprintf("%d tasks are drawn as %d nodes: Mermaid draws %d lines and %d characters at most",
+			len(s.Tasks), len(p.Nodes), mermaidEdges, mermaidText)
 	}
 }
 
