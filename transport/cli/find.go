@@ -95,6 +95,18 @@ func (s *session) newestRun(p *program) (string, error) {
 	}
 }
 
+// oneLabel returns the label by which runs are found; empty if none is given.
+func oneLabel(given repeated) (string, error) {
+	switch len(given) {
+	case 0:
+		return "", nil
+	case 1:
+		_, _, err := readLabel(given[0])
+		return given[0], err
+	}
+	return "", usage("runs are found by one --label; got %s", listed(given)).about("--label")
+}
+
 // readLabel reads a label of a run: KEY=VALUE.
 func readLabel(text string) (key, value string, err error) {
 	key, value, ok := strings.Cut(text, "=")

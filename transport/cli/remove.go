@@ -46,7 +46,7 @@ type removeRunsCmd struct {
 	Older  string
 	Status string
 	Name   string
-	Label  string
+	Label  repeated
 	Yes    bool
 	JSON   bool
 }
@@ -65,19 +65,18 @@ func (c *removeRunsCmd) takes() []*param {
 
 // Run removes runs that have ended from the store.
 func (c *removeRunsCmd) Run(s *session) error {
-	filters := c.Older + c.Status + c.Name + c.Label
+	label, err := oneLabel(c.Label)
+	if err != nil {
+		return err
+	}
+	filters := c.Older + c.Status + c.Name + label
 	if len(c.IDs) == 0 && filters == "" {
 		return usage("name the runs to remove").withHint("chainwright runs rm ID, or --older-than 30d")
 	}
 	if len(c.IDs) > 0 && filters != "" {
 		return usage("runs are removed by id, or by --older-than, --status, --name and --label; not by both")
 	}
-	opts := chain.ListOptions{Status: c.Status, Name: c.Name, Label: c.Label, Limit: removePage}
-	if c.Label != "" {
-		if _, _, err := readLabel(c.Label); err != nil {
-			return err
-		}
-	}
+	opts := chain.ListOptions{Status: c.Status, Name: c.Name, Label: label, Limit: removePage}
 	if c.Older != "" {
 		age, err := readAge(c.Older)
 		if err != nil {

@@ -18,7 +18,7 @@ type runsCmd struct {
 	JSON   bool
 	Status string
 	Name   string
-	Label  string
+	Label  repeated
 	Limit  int
 }
 
@@ -46,17 +46,16 @@ func (c *runsCmd) Run(s *session) error {
 	if c.ID == "" && c.Task != "" {
 		return usage("--task is a task of a run: name the run, as in chainwright runs ID --task %s", c.Task)
 	}
-	if c.Label != "" {
-		if _, _, err := readLabel(c.Label); err != nil {
-			return err
-		}
+	label, err := oneLabel(c.Label)
+	if err != nil {
+		return err
 	}
 	if c.ID == "" {
 		p, err := s.open(unaudited, unselected, unextended)
 		if err != nil {
 			return err
 		}
-		return finishing(s, p, c.list(s, p))
+		return finishing(s, p, c.list(s, p, label))
 	}
 	p, err := s.open(unaudited, unselected)
 	if err != nil {
@@ -92,15 +91,15 @@ func unknownRun(err error) error {
 	return err
 }
 
-func (c *runsCmd) list(s *session, p *program) error {
-	runs, next, err := p.runner.List(s.ctx, chain.ListOptions{Status: c.Status, Name: c.Name, Label: c.Label, Limit: c.Limit})
+func (c *runsCmd) list(s *session, p *program, label string) error {
+	runs, next, err := p.runner.List(s.ctx, chain.ListOptions{Status: c.Status, Name: c.Name, Label: label, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return s.printJSON(listOf(runs, next))
 	}
-	if len(runs) == 0 && c.Status+c.Name+c.Label != "" {
+	if len(runs) == 0 && c.Status+c.Name+label != "" {
 		fmt.Fprintln(s.err, "no recorded run matches")
 		return nil
 	}

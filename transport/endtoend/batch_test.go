@@ -137,7 +137,7 @@ func TestBatchInterrupted(t *testing.T) {
 	stdout, stderr, exit := b.stopped(t, func(p *os.Process) { require.NoError(t, p.Signal(os.Interrupt)) })
 	require.Equal(t, 130, exit, stderr)
 	require.Contains(t, stderr, fmt.Sprintf("%d ok", answered))
-	require.Contains(t, stderr, "chainwright: interrupted")
+	require.Contains(t, stderr, "interrupted: run the same command again")
 	var report struct {
 		Counts map[string]int
 		Output string

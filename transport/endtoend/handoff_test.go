@@ -99,7 +99,7 @@ func TestPlanSaveAndRunByName(t *testing.T) {
 	plan, ok := answer["result"].(map[string]any)
 	require.True(t, ok, "%v", answer)
 	require.Equal(t, "machine", plan["saved"])
-	require.Contains(t, plan["diagram"], "flowchart TD")
+	require.Contains(t, plan["diagram"], "flowchart LR")
 	run := runOf(t, call(ctx, t, c, "run_task_tree", map[string]any{"tree": "machine"}))
 	require.Len(t, run["tasks"], 3)
 	require.Contains(t, byID(t, run)["write"]["result"].(map[string]any)["summary"], " % used")
