@@ -140,9 +140,7 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 			if held {
 				return nil
 			}
-			return s.patiently(context.Background(), func(ctx context.Context) error {
-				return s.attempt(ctx, pool, func(ctx context.Context) error { return lost(ctx, pool, batch.RunID) })
-			})
+			return s.lost(pool, batch.RunID)
 		},
 	}
 	if batch.Shared {
@@ -154,9 +152,14 @@ func (s *Store) Append(batch *store.Batch, done func(error)) {
 }
 
 // lost returns why a run is not its owner's any more.
-func lost(ctx context.Context, pool *pgxpool.Pool, id string) error {
+func (s *Store) lost(pool *pgxpool.Pool, id string) error {
 	var there bool
-	switch err := pool.QueryRow(ctx, "select exists (select 1 from chainwright.runs where id = $1)", id).Scan(&there); {
+	err := s.patiently(context.Background(), func(ctx context.Context) error {
+		return s.attempt(ctx, pool, func(ctx context.Context) error {
+			return pool.QueryRow(ctx, "select exists (select 1 from chainwright.runs where id = $1)", id).Scan(&there)
+		})
+	})
+	switch {
 	case err != nil:
 		return err
 	case there:
