@@ -77,7 +77,7 @@ func noTask(id, ref string) error {
 // sourceOf returns a task as it was written; nil if that can't be said.
 func sourceOf(view *chain.RunView, task int) json.RawMessage {
 	if view.Call {
-		return json.RawMessage(slices.Concat([]byte(`{"inputs":`), orNull(view.Inputs), []byte("}")))
+		return slices.Concat([]byte(`{"inputs":`), orNull(view.Inputs), []byte("}"))
 	}
 	list := tools.TaskSources(view.Source)
 	if task >= len(list) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
@@ -30,18 +29,13 @@ func (b *Bench) Pages(t testing.TB, runID, task string, element, after int64) (l
 // AwaitLog reads the log of a task until it has a text.
 func (b *Bench) AwaitLog(t testing.TB, runID, task, text string) {
 	t.Helper()
-	for end := time.Now().Add(executortest.Patience); ; time.Sleep(5 * time.Millisecond) {
+	executortest.Await(t, fmt.Sprintf("the text %q in the log of %s", text, task), func() bool {
 		var all strings.Builder
 		for _, page := range b.Pages(t, runID, task, chain.AnyElement, 0) {
 			all.WriteString(page.Text)
 		}
-		if strings.Contains(all.String(), text) {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the log of %s has no %q: %q", task, text, all.String())
-		}
-	}
+		return strings.Contains(all.String(), text)
+	})
 }
 
 // The log of a task is there while it runs, with its attempts and elements.
