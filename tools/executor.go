@@ -17,12 +17,20 @@ import (
 // longCall is the ceiling of the time-out from which on a call counts as long.
 const longCall = time.Hour
 
+// Drafting is implemented by executors whose result is a plan that can be run.
+type Drafting interface {
+	// Drafts marks the executor.
+	Drafts()
+}
+
 // executorTool publishes an executor under its id.
 func (s *Set) executorTool(def *executors.Definition) Tool {
 	tool := s.tool(def, func(ctx context.Context, req *Request) (work, *Question) {
 		return s.prepareCall(ctx, def.ID, req.Arguments, req, false)
 	})
 	tool.Long = def.Timeout.Ceiling >= longCall
+	found, _ := s.opts.Registry.Lookup(def.ID)
+	_, tool.Draws = found.(Drafting)
 	return tool
 }
 

@@ -93,6 +93,7 @@ func (r *runs) tools(held bool) []Tool {
 	for name, prepare := range preparers {
 		tool := r.set.tool(r.defs[name], prepare)
 		tool.Long = name == RunTaskTree || name == RetryRun
+		tool.Draws = tool.Long || name == GetRun
 		if held && name != SetSchedule {
 			tool.Annotations.ReadOnly, tool.Annotations.Destructive = true, false
 		}

@@ -89,6 +89,9 @@ func (s *Set) Lookup(name string) (Tool, bool) {
 	return tool, ok
 }
 
+// Runner returns the engine whose runs the tools are about.
+func (s *Set) Runner() chain.Engine { return s.opts.Runner }
+
 // Confirms reports whether policy requires confirmations.
 func (s *Set) Confirms() bool { return s.opts.Registry.Policy().Confirm() != policy.ConfirmNever }
 

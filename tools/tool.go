@@ -26,6 +26,8 @@ type Tool struct {
 	// Long means that a call may take long, so that clients should be able to
 	// call the tool as a task.
 	Long bool
+	// Draws means that the result is about a run or a plan, which clients can draw.
+	Draws bool
 
 	// onRequest: it is listed only if the selection names it.
 	onRequest bool

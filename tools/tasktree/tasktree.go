@@ -78,6 +78,9 @@ func New(opts Options) *Generator {
 // UseModels sets the client for models.
 func (g *Generator) UseModels(client *llm.Client) { g.client.Store(client) }
 
+// Drafts implements tools.Drafting.
+func (g *Generator) Drafts() {}
+
 // Note implements executors.Noted.
 func (g *Generator) Note() string { return g.client.Load().Note() }
 

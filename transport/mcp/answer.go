@@ -30,6 +30,9 @@ type Peer struct {
 	// Feed returns the feed of the client's session, or nil. Nil: the client has
 	// no session.
 	Feed func() *Feed
+	// ShowsUI reports whether the client's handshake declares the extension for
+	// user interfaces. Nil: that is in the context's session, or in the message.
+	ShowsUI func() bool
 }
 
 type peerKey struct{}
@@ -99,6 +102,13 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 			return nil, refusal
 		}
 	}
+	if s.ui.reads(c) {
+		return s.ui.read(ctx, s, c), nil
+	}
+	shown, wrong := s.ui.started(&c)
+	if wrong != nil {
+		return s.encode(c, tools.Failure(wrong)), nil
+	}
 	req := &tools.Request{Arguments: c.Arguments, Trace: c.trace}
 	peer, ended := PeerFrom(ctx), func() {}
 	if c.token != nil && peer.Notify != nil {
@@ -120,6 +130,11 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 	pending, ok := s.set.Prepare(ctx, c.Name, req)
 	if !ok {
 		return nil, &jsonrpc.Error{Code: mcp.INVALID_PARAMS, Message: fmt.Sprintf("tool %q not found: tools/list names the tools", c.Name)}
+	}
+	if shown != "" {
+		if res := changed(pending, shown); res != nil {
+			return s.encode(c, res), nil
+		}
 	}
 	if pending.Question != nil {
 		no, state := s.confirm(ctx, c, pending, peer)

@@ -50,8 +50,9 @@ func asksWithinCalls(version string) bool {
 	return version == mcp.ProtocolVersion20250618 || version == mcp.ProtocolVersion20251125
 }
 
-// HandshakeElicits is Elicits for the message that opens a session.
-func HandshakeElicits(m *jsonrpc.Message) bool {
+// Handshake returns whether the client of the message that opens a session can be
+// asked within a call, and whether it shows user interfaces.
+func Handshake(m *jsonrpc.Message) (elicits, shows bool) {
 	var version string
 	var capabilities json.RawMessage
 	for key, value := range strictjson.Members(m.Params) {
@@ -62,7 +63,7 @@ func HandshakeElicits(m *jsonrpc.Message) bool {
 			capabilities = value
 		}
 	}
-	return Elicits(version, capabilities)
+	return Elicits(version, capabilities), declaresUI(extension(capabilities, UIExtension))
 }
 
 // VersionOf returns the revision that a message itself names, which all

@@ -16,7 +16,8 @@ import (
 // known here needs the scope for reading.
 func (s *Server) Needs(scopes tools.Scopes, m *jsonrpc.Message, c *Call) []string {
 	if c != nil && s.AnswersCalls() {
-		needed := s.set.Needs(scopes, c.Name, c.Arguments)
+		name, arguments := s.ui.tool(c)
+		needed := s.set.Needs(scopes, name, arguments)
 		if c.task != nil && !Modern(c.Version) && !slices.Contains(needed, tools.ScopeRunsRead) {
 			needed = append(needed, tools.ScopeRunsRead) // the result is read from the run
 		}
@@ -41,7 +42,7 @@ func (s *Server) Needs(scopes tools.Scopes, m *jsonrpc.Message, c *Call) []strin
 		return listenNeeds(m)
 	case method == mcp.MethodResourcesRead:
 		for _, uri := range params(m, "uri") {
-			if !strings.HasPrefix(uri, "executor://") && !strings.HasPrefix(uri, "tree://") {
+			if !strings.HasPrefix(uri, "executor://") && !strings.HasPrefix(uri, "tree://") && uri != uiAddress {
 				return []string{tools.ScopeRunsRead}
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +48,7 @@ type Server struct {
 	sdk   *server.MCPServer
 	tasks Tasks // nil: there are none
 	kept  *keptResults
+	ui    *ui // nil: there is none
 	// taskAfter is how long a call may take before it is answered with a task.
 	taskAfter time.Duration
 	// answerWithin is the time limit for a person's answer. states are those
@@ -79,7 +82,7 @@ func New(set *tools.Set, opts Options) *Server {
 	if opts.Notes == nil {
 		opts.Notes = memory.NewNotes()
 	}
-	completer := &completer{set}
+	completer, drawn := &completer{set}, newUI(set)
 	sdk := server.NewMCPServer("chainwright", opts.Version,
 		server.WithTitle("Chainwright"),
 		server.WithToolCapabilities(true),
@@ -88,7 +91,7 @@ func New(set *tools.Set, opts Options) *Server {
 		server.WithCompletions(),
 		server.WithPromptCompletionProvider(completer),
 		server.WithResourceCompletionProvider(completer),
-		server.WithToolFilter(narrowing(set)),
+		server.WithToolFilter(narrowing(set, drawn)),
 		server.WithHooks(hooks(set)),
 		server.WithExtensions(map[string]any{TaskExtension: struct{}{}}),
 		server.WithCacheHints(listTTL, mcp.CacheScopePrivate),
@@ -96,7 +99,7 @@ func New(set *tools.Set, opts Options) *Server {
 	)
 	publish := func() {
 		sdk.SetTools(serverTools(set)...)
-		sdk.SetResources(serverResources(set)...)
+		sdk.SetResources(append(serverResources(set), uiDocument())...)
 	}
 	publish()
 	sdk.SetResourceTemplates(resourceTemplates(set)...)
@@ -104,7 +107,7 @@ func New(set *tools.Set, opts Options) *Server {
 	set.OnChange(publish)
 	kept := &keptResults{opts.Notes}
 	s := Wrap(sdk, &setTasks{set, kept})
-	s.set, s.kept, s.taskAfter, s.answerWithin, s.states = set, kept, opts.TaskAfter, opts.AnswerWithin, newStateKeeper(opts.Notes, opts.AnswerWithin)
+	s.ui, s.set, s.kept, s.taskAfter, s.answerWithin, s.states = drawn, set, kept, opts.TaskAfter, opts.AnswerWithin, newStateKeeper(opts.Notes, opts.AnswerWithin)
 	return s
 }
 
@@ -203,11 +206,12 @@ func mcpTool(tool tools.Tool) mcp.Tool {
 
 // narrowing limits the list in a reply to the tools that the request selects, and
 // their descriptions to what the caller may use. It marks those that clients of
-// 2025-11-25 may call as tasks.
-func narrowing(set *tools.Set) server.ToolFilterFunc {
+// 2025-11-25 may call as tasks, and for clients that show the App those that it
+// draws, with the App's own tools.
+func narrowing(set *tools.Set, drawn *ui) server.ToolFilterFunc {
 	return func(ctx context.Context, listed []mcp.Tool) []mcp.Tool {
-		asTasks := versionOf(ctx) == taskRevision
-		if tools.SeesAll(ctx) && !asTasks {
+		asTasks, shows := versionOf(ctx) == taskRevision, showsUI(ctx)
+		if tools.SeesAll(ctx) && !asTasks && !shows {
 			return listed
 		}
 		left := make([]mcp.Tool, 0, len(listed))
@@ -218,8 +222,15 @@ func narrowing(set *tools.Set) server.ToolFilterFunc {
 					if asTasks && tool.Long {
 						left[len(left)-1].Execution = &mcp.ToolExecution{TaskSupport: mcp.TaskSupportOptional}
 					}
+					if shows && tool.Draws {
+						markUI(&left[len(left)-1], "model", "app")
+					}
 				}
 			}
+		}
+		if shows {
+			left = append(left, drawn.tools(ctx)...)
+			slices.SortFunc(left, func(a, b mcp.Tool) int { return strings.Compare(a.Name, b.Name) })
 		}
 		return left
 	}
@@ -240,10 +251,16 @@ func hooks(set *tools.Set) *server.Hooks {
 		result.Instructions = instructions(ctx, set)
 	})
 	hooks.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, list *mcp.ListResourcesResult) {
-		if tools.CallerFrom(ctx).Narrow == nil || list == nil {
+		if list == nil {
 			return
 		}
-		left := map[string]bool{}
+		if !showsUI(ctx) {
+			list.Resources = slices.DeleteFunc(slices.Clone(list.Resources), func(r mcp.Resource) bool { return r.URI == uiAddress })
+		}
+		if tools.CallerFrom(ctx).Narrow == nil {
+			return
+		}
+		left := map[string]bool{uiAddress: true}
 		for _, resource := range set.ExecutorResources(ctx) {
 			left[resource.URI] = true
 		}

@@ -29,20 +29,27 @@ func (c *Call) Responses() json.RawMessage { return c.responses }
 
 // declaresTasks reports whether capabilities have the extension.
 func declaresTasks(capabilities json.RawMessage) bool {
-	if !bytes.Contains(capabilities, []byte(TaskExtension)) {
-		return false
+	value := extension(capabilities, TaskExtension)
+	return len(value) > 0 && value[0] == '{'
+}
+
+// extension returns what capabilities say of an extension; nil if they do not
+// declare it.
+func extension(capabilities json.RawMessage, id string) json.RawMessage {
+	if !bytes.Contains(capabilities, []byte(id)) {
+		return nil
 	}
 	for key, extensions := range strictjson.Members(capabilities) {
 		if key != "extensions" {
 			continue
 		}
 		for name, value := range strictjson.Members(extensions) {
-			if name == TaskExtension {
-				return value[0] == '{'
+			if name == id {
+				return value
 			}
 		}
 	}
-	return false
+	return nil
 }
 
 // versionOf returns the revision of a request of the revisions with a handshake.

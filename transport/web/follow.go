@@ -95,7 +95,7 @@ func (c *change) take(e *chain.Event) {
 // follow streams the updates of a run after the number in Last-Event-ID, or in
 // the query as after. The last message says that the run has ended.
 func (p *Page) follow(w http.ResponseWriter, r *http.Request) {
-	after, err := whole(r, "after")
+	after, err := whole(r.URL.Query(), "after")
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		if n, parseErr := strconv.ParseInt(last, 10, 64); parseErr == nil {
 			after, err = n, nil

@@ -1,8 +1,9 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
-	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -35,8 +36,8 @@ type shapes struct {
 
 // shapeOf returns the shape of a run. If its tree can't be read any more, because
 // an executor is gone for example, nothing waits for anything.
-func (p *Page) shapeOf(view *chain.RunView) *shape {
-	s := &p.shapes
+func (v *View) shapeOf(view *chain.RunView) *shape {
+	s := &v.shapes
 	key := sha256.Sum256(view.Source)
 	s.mu.Lock()
 	kept, ok := s.all[key]
@@ -45,7 +46,7 @@ func (p *Page) shapeOf(view *chain.RunView) *shape {
 		return kept
 	}
 	made := &shape{}
-	made.outline, _ = p.opts.Set.OutlineOf(view)
+	made.outline, _ = v.set.OutlineOf(view)
 	if view.Source == nil {
 		return made
 	}
@@ -86,14 +87,14 @@ func (s *shape) fansOut() bool {
 	return false
 }
 
-// layout returns the layout of a shape, with the nodes open or closed that the
-// request names.
-func (p *Page) layout(r *http.Request, s *shape) (*graph.Layout, error) {
-	most, err := whole(r, "most")
+// layoutOf returns the layout of a shape, with the nodes open or closed that the
+// values name.
+func layoutOf(s *shape, q url.Values) (*graph.Layout, error) {
+	most, err := whole(q, "most")
 	if err != nil {
 		return nil, err
 	}
-	opts := graph.Options{Most: mostNodes, Open: split(r, "open"), Closed: split(r, "closed")}
+	opts := graph.Options{Most: mostNodes, Open: split(q, "open"), Closed: split(q, "closed")}
 	if most > 0 {
 		opts.Most = int(min(most, 20_000))
 	}
@@ -108,9 +109,9 @@ func (p *Page) layout(r *http.Request, s *shape) (*graph.Layout, error) {
 	return s.folded, nil
 }
 
-// split returns the ids that a parameter of the query lists.
-func split(r *http.Request, name string) (ids []string) {
-	for _, text := range r.URL.Query()[name] {
+// split returns the ids that a value lists.
+func split(q url.Values, name string) (ids []string) {
+	for _, text := range q[name] {
 		for id := range strings.SplitSeq(text, ",") {
 			if id != "" {
 				ids = append(ids, id)
@@ -120,11 +121,11 @@ func split(r *http.Request, name string) (ids []string) {
 	return ids
 }
 
-// getLayout returns the layout of a run, with other nodes open or closed.
-func (p *Page) getLayout(r *http.Request) (any, error) {
-	view, err := p.opts.Runner.Get(r.Context(), r.PathValue("id"), tools.CallerFrom(r.Context()).Principal, chain.ResultsUpTo(1))
+// layout returns the layout of a run, with other nodes open or closed.
+func (v *View) layout(ctx context.Context, ask *Ask) (any, error) {
+	view, err := v.runner.Get(ctx, ask.Run, tools.CallerFrom(ctx).Principal, chain.ResultsUpTo(1))
 	if err != nil {
 		return nil, err
 	}
-	return p.layout(r, p.shapeOf(view))
+	return layoutOf(v.shapeOf(view), ask.Values)
 }

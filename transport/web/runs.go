@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -31,7 +32,7 @@ func (p *Page) listRuns(r *http.Request) (any, error) {
 		Status: q.Get("status"), Name: q.Get("name"), Label: q.Get("label"), Cursor: q.Get("cursor"), Limit: 50,
 		Principal: tools.CallerFrom(r.Context()).Principal,
 	}
-	if n, err := whole(r, "limit"); err != nil {
+	if n, err := whole(q, "limit"); err != nil {
 		return nil, err
 	} else if n > 0 {
 		opts.Limit = int(min(n, 200))
@@ -61,8 +62,8 @@ func (p *Page) listRuns(r *http.Request) (any, error) {
 }
 
 // whole returns a number of the query; 0 if it is missing.
-func whole(r *http.Request, name string) (int64, error) {
-	text := r.URL.Query().Get(name)
+func whole(q url.Values, name string) (int64, error) {
+	text := q.Get(name)
 	if text == "" {
 		return 0, nil
 	}
@@ -129,16 +130,15 @@ type elements struct {
 // maxOutputs is the length in bytes of the outputs that the answer of a run has.
 const maxOutputs = 64 << 10
 
-// getRun returns a run with its layout.
-func (p *Page) getRun(r *http.Request) (any, error) {
-	ctx, id := r.Context(), r.PathValue("id")
+// run returns a run with its layout.
+func (v *View) run(ctx context.Context, ask *Ask) (any, error) {
 	principal := tools.CallerFrom(ctx).Principal
-	view, err := p.opts.Runner.Get(ctx, id, principal, chain.ResultsUpTo(maxOutputs))
+	view, err := v.runner.Get(ctx, ask.Run, principal, chain.ResultsUpTo(maxOutputs))
 	if err != nil {
 		return nil, err
 	}
-	shape := p.shapeOf(view)
-	layout, err := p.layout(r, shape)
+	shape := v.shapeOf(view)
+	layout, err := layoutOf(shape, ask.Values)
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +146,10 @@ func (p *Page) getRun(r *http.Request) (any, error) {
 		RunID: view.RunID, ParentRun: view.ParentRun, Name: view.Name, Kind: kindOf(view), Status: view.Status, Outcome: view.Outcome, Counts: view.Counts,
 		Outputs: view.Outputs, OutputErrors: view.OutputErrors, Error: view.Error, ErrorType: string(view.ErrorType), Hint: view.Hint,
 		Warnings: view.Warnings, Labels: view.Labels, CreatedAt: view.CreatedAt, DurationMS: view.DurationMS, Owner: view.Owner,
-		Layout: layout, Seq: view.Seq, Now: p.opts.Now().UTC(), Tasks: make([]shownTask, 0, len(view.Tasks)+len(view.Handlers)),
+		Layout: layout, Seq: view.Seq, Now: v.now().UTC(), Tasks: make([]shownTask, 0, len(view.Tasks)+len(view.Handlers)),
 	}
 	if len(view.Inputs) <= maxOutputs && json.Valid(view.Inputs) {
-		a.Inputs = p.opts.Set.Redact(view.Inputs)
+		a.Inputs = v.set.Redact(view.Inputs)
 	}
 	for i, t := range view.All() {
 		a.Tasks = append(a.Tasks, shownTask{
@@ -159,7 +159,7 @@ func (p *Page) getRun(r *http.Request) (any, error) {
 		})
 	}
 	if shape.fansOut() {
-		if err := p.countElements(ctx, a, principal); err != nil {
+		if err := v.countElements(ctx, a, principal); err != nil {
 			return nil, err
 		}
 	}
@@ -174,8 +174,8 @@ func kindOf(view *chain.RunView) string {
 }
 
 // countElements adds how far the elements of each for_each are.
-func (p *Page) countElements(ctx context.Context, a *runAnswer, principal string) error {
-	events, err := p.opts.Runner.Events(ctx, a.RunID, principal, 0)
+func (v *View) countElements(ctx context.Context, a *runAnswer, principal string) error {
+	events, err := v.runner.Events(ctx, a.RunID, principal, 0)
 	if err != nil {
 		return err
 	}

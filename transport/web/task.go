@@ -1,8 +1,8 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"time"
 
@@ -31,11 +31,11 @@ type taskAnswer struct {
 // maxHistory is the largest number of changes of state that are shown.
 const maxHistory = 200
 
-// getTask returns a task without its result.
-func (p *Page) getTask(r *http.Request) (any, error) {
-	ctx, id, ref := r.Context(), r.PathValue("id"), r.PathValue("task")
+// task returns a task without its result.
+func (v *View) task(ctx context.Context, ask *Ask) (any, error) {
+	id, ref := ask.Run, ask.Task
 	principal := tools.CallerFrom(ctx).Principal
-	view, err := p.opts.Runner.Get(ctx, id, principal, chain.ResultsUpTo(1))
+	view, err := v.runner.Get(ctx, id, principal, chain.ResultsUpTo(1))
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +44,9 @@ func (p *Page) getTask(r *http.Request) (any, error) {
 	if i < 0 {
 		return nil, noTask(id, ref)
 	}
-	a := &taskAnswer{TaskView: all[i], Size: all[i].Size, Source: p.opts.Set.Redact(sourceOf(view, i)), Needs: p.shapeOf(view).needs(i), Now: p.opts.Now().UTC()}
+	a := &taskAnswer{TaskView: all[i], Size: all[i].Size, Source: v.set.Redact(sourceOf(view, i)), Needs: v.shapeOf(view).needs(i), Now: v.now().UTC()}
 	a.Result, a.Errors = nil, nil // each has an address of its own
-	events, err := p.opts.Runner.Events(ctx, id, principal, 0)
+	events, err := v.runner.Events(ctx, id, principal, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -107,20 +107,20 @@ type pageOfText struct {
 	Total  int    `json:"total_bytes"`
 }
 
-// getResult returns a part of a task's result, cut between characters.
-func (p *Page) getResult(r *http.Request) (any, error) {
-	offset, err := whole(r, "offset")
+// result returns a part of a task's result, cut between characters.
+func (v *View) result(ctx context.Context, ask *Ask) (any, error) {
+	offset, err := whole(ask.Values, "offset")
 	if err != nil {
 		return nil, err
 	}
-	limit, err := whole(r, "limit")
+	limit, err := whole(ask.Values, "limit")
 	if err != nil {
 		return nil, err
 	}
 	if limit == 0 {
 		limit = resultPage
 	}
-	raw, _, err := p.opts.Runner.TaskResult(r.Context(), r.PathValue("id"), r.PathValue("task"), tools.CallerFrom(r.Context()).Principal)
+	raw, _, err := v.runner.TaskResult(ctx, ask.Run, ask.Task, tools.CallerFrom(ctx).Principal)
 	if err != nil {
 		return nil, err
 	}
@@ -137,20 +137,20 @@ func (p *Page) getResult(r *http.Request) (any, error) {
 	return page, nil
 }
 
-// getLog returns what a task, or one of its elements, has put out so far after a
+// log returns what a task, or one of its elements, has put out so far after a
 // place.
-func (p *Page) getLog(r *http.Request) (any, error) {
-	after, err := whole(r, "after")
+func (v *View) log(ctx context.Context, ask *Ask) (any, error) {
+	after, err := whole(ask.Values, "after")
 	if err != nil {
 		return nil, err
 	}
 	element := int64(chain.AnyElement)
-	if r.URL.Query().Has("element") {
-		if element, err = whole(r, "element"); err != nil {
+	if ask.Values.Has("element") {
+		if element, err = whole(ask.Values, "element"); err != nil {
 			return nil, err
 		}
 	}
-	page, err := p.opts.Runner.Log(r.Context(), r.PathValue("id"), r.PathValue("task"), tools.CallerFrom(r.Context()).Principal, element, after)
+	page, err := v.runner.Log(ctx, ask.Run, ask.Task, tools.CallerFrom(ctx).Principal, element, after)
 	if err != nil {
 		return nil, err
 	}
@@ -168,15 +168,14 @@ type element struct {
 	ErrorType string      `json:"error_type,omitempty"`
 }
 
-// getElements returns a page of the elements of a for_each, those that failed
+// elements returns a page of the elements of a for_each, those that failed
 // first.
-func (p *Page) getElements(r *http.Request) (any, error) {
-	offset, err := whole(r, "offset")
+func (v *View) elements(ctx context.Context, ask *Ask) (any, error) {
+	offset, err := whole(ask.Values, "offset")
 	if err != nil {
 		return nil, err
 	}
-	id, ref := r.PathValue("id"), r.PathValue("task")
-	events, err := p.opts.Runner.Events(r.Context(), id, tools.CallerFrom(r.Context()).Principal, 0)
+	events, err := v.runner.Events(ctx, ask.Run, tools.CallerFrom(ctx).Principal, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +183,7 @@ func (p *Page) getElements(r *http.Request) (any, error) {
 	list := []*element{}
 	for i := range events {
 		e := &events[i]
-		if e.Task != ref {
+		if e.Task != ask.Task {
 			continue
 		}
 		if e.Element == nil {

@@ -56,7 +56,7 @@ type Page struct {
 	logins logins
 	feeds  feeds
 	files  map[string]file
-	shapes shapes
+	view   *View
 
 	following sync.WaitGroup
 }
@@ -66,7 +66,7 @@ func New(opts Options) *Page {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	p := &Page{opts: opts, files: readFiles()}
+	p := &Page{opts: opts, files: readFiles(), view: &View{set: opts.Set, runner: opts.Runner, now: opts.Now}}
 	p.logins.now = opts.Now
 	return p
 }
@@ -80,14 +80,14 @@ func (p *Page) Handler(edge Edge) http.Handler {
 	mux.HandleFunc("POST /api/login", p.login)
 	mux.HandleFunc("POST /api/logout", p.logout)
 	mux.HandleFunc("GET /api/runs", p.read(tools.ScopeRunsRead, p.listRuns))
-	mux.HandleFunc("GET /api/runs/{id}", p.read(tools.ScopeRunsRead, p.getRun))
-	mux.HandleFunc("GET /api/runs/{id}/layout", p.read(tools.ScopeRunsRead, p.getLayout))
+	mux.HandleFunc("GET /api/runs/{id}", p.read(tools.ScopeRunsRead, p.seen((*View).run)))
+	mux.HandleFunc("GET /api/runs/{id}/layout", p.read(tools.ScopeRunsRead, p.seen((*View).layout)))
 	mux.HandleFunc("GET /api/runs/{id}/tree", p.read(tools.ScopeRunsRead, p.getTree))
 	mux.HandleFunc("GET /api/runs/{id}/events", p.stream(tools.ScopeRunsRead, p.follow))
-	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}", p.read(tools.ScopeRunsRead, p.getTask))
-	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/result", p.read(tools.ScopeRunsRead, p.getResult))
-	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/elements", p.read(tools.ScopeRunsRead, p.getElements))
-	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/log", p.read(tools.ScopeRunsRead, p.getLog))
+	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}", p.read(tools.ScopeRunsRead, p.seen((*View).task)))
+	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/result", p.read(tools.ScopeRunsRead, p.seen((*View).result)))
+	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/elements", p.read(tools.ScopeRunsRead, p.seen((*View).elements)))
+	mux.HandleFunc("GET /api/runs/{id}/tasks/{task}/log", p.read(tools.ScopeRunsRead, p.seen((*View).log)))
 	mux.HandleFunc("GET /api/trees", p.read(tools.ScopeToolsRead, p.listTrees))
 	mux.HandleFunc("GET /api/trees/{name}", p.read(tools.ScopeToolsRead, p.getTreeForm))
 	mux.HandleFunc("GET /api/schedules", p.read(tools.ScopeRunsRead, p.listSchedules))

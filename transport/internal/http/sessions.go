@@ -33,6 +33,7 @@ type sessionEntry struct {
 	used      time.Time
 	streams   int  // open streams keep the session
 	elicits   bool // the client can ask its user
+	shows     bool // the client shows user interfaces
 }
 
 func newSessions(end, ended func(id string)) *sessions {
@@ -56,6 +57,14 @@ func (s *sessions) elicits(id, principal string) bool {
 	defer s.mu.Unlock()
 	entry, ok := s.known[id]
 	return ok && entry.principal == principal && entry.elicits
+}
+
+// shows reports whether the client of a session shows user interfaces.
+func (s *sessions) shows(id, principal string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry, ok := s.known[id]
+	return ok && entry.principal == principal && entry.shows
 }
 
 // hold keeps a session from expiring until release is called.
@@ -111,6 +120,10 @@ type ownSessions struct {
 // Generate opens a session.
 func (o *ownSessions) Generate() string {
 	id := uuid.NewString()
+	opened := &sessionEntry{principal: o.principal, used: time.Now()}
+	if o.handshake != nil {
+		opened.elicits, opened.shows = mcp.Handshake(o.handshake)
+	}
 	o.all.mu.Lock()
 	oldest, oldestID := time.Time{}, ""
 	if len(o.all.known) >= maxSessions {
@@ -121,7 +134,7 @@ func (o *ownSessions) Generate() string {
 		}
 		delete(o.all.known, oldestID)
 	}
-	o.all.known[id] = &sessionEntry{principal: o.principal, used: time.Now(), elicits: o.handshake != nil && mcp.HandshakeElicits(o.handshake)}
+	o.all.known[id] = opened
 	o.all.mu.Unlock()
 	if oldestID != "" {
 		o.all.end(oldestID)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/mcp"
 )
 
@@ -43,6 +44,9 @@ func (s *Server) streamed(next http.Handler) http.Handler {
 		}
 		if s.sessions != nil {
 			peer.Feed = s.feed(r)
+			peer.ShowsUI = func() bool {
+				return s.sessions.shows(r.Header.Get(mcp.HeaderSession), tools.CallerFrom(r.Context()).Principal)
+			}
 		}
 		next.ServeHTTP(st, r.WithContext(mcp.WithPeer(ctx, peer)))
 	})

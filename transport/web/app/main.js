@@ -1,0 +1,146 @@
+import {h, fill, button, problemBox} from './dom.js';
+import {drawRun, drawFailure} from './run.js';
+import {connectHost, requestHost, on, dataOf, readView} from './host.js';
+import {appSource, whileSeen} from './source.js';
+import {drawDraft, runOf} from './draft.js';
+
+// The App: it draws the run or the plan that the call of a tool is about.
+
+const appRoot = document.getElementById('app'), stageRoot = h('div.view'), appBar = h('div.appbar');
+let shownNow = null, turnNow = 0, redraw = null, rights = {}, stopLooking = null, finalNow = false;
+
+// replaceBy draws something else: draw returns {end}.
+async function replaceBy(draw) {
+  const mine = ++turnNow;
+  if (shownNow) shownNow.end();
+  shownNow = null;
+  redraw = draw;
+  try {
+    const drawn = await draw();
+    if (mine !== turnNow) drawn.end();
+    else shownNow = drawn;
+  } catch (err) {
+    if (mine === turnNow) drawFailure(stageRoot, err);
+  }
+}
+
+const showText = (...children) => replaceBy(async () => { fill(stageRoot, ...children); return {end() {}}; });
+
+function showRun(id, select) {
+  endLooking();
+  return replaceBy(async () => {
+    const source = appSource(id, rights);
+    const drawn = await drawRun(stageRoot, source, {select});
+    source.changed = () => drawn.reload().catch(() => {});
+    return drawn;
+  });
+}
+
+const showDraft = (plan, still) => replaceBy(() => drawDraft(stageRoot, plan, {may: rights, still, started: (id) => showRun(id)}));
+
+function endLooking() {
+  if (stopLooking) stopLooking();
+  stopLooking = null;
+}
+
+// planOf returns the plan in the arguments of run_task_tree.
+function planOf(args) {
+  const plan = {};
+  for (const name of ['tasks', 'document', 'tree', 'inputs']) if (args[name] !== undefined) plan[name] = args[name];
+  return plan.tasks !== undefined || plan.document !== undefined || plan.tree !== undefined ? plan : null;
+}
+
+let inputNow = {};
+
+// onInput draws what is known before the tool has answered: the run of a call that
+// names one, or the plan, until its run is there.
+function onInput(args) {
+  inputNow = args;
+  if (finalNow) return;
+  if (args.run_id) { showRun(args.run_id, args.task); return; }
+  const plan = planOf(args);
+  if (!plan) { showText(h('p.muted', {role: 'status'}, args.requirement ? 'Planning…' : 'Waiting for the result…')); return; }
+  showDraft(plan, true);
+  stopLooking = whileSeen(async () => {
+    try {
+      const found = await readView('find', {plan});
+      if (found.run_id && !finalNow) { showRun(found.run_id); return null; }
+    } catch {
+      return null;
+    }
+    return 1000;
+  }, 700);
+}
+
+async function onResult(result) {
+  finalNow = true;
+  endLooking();
+  let data = dataOf(result);
+  const call = data.run_id;
+  try {
+    if (data.truncated && inputNow.requirement && call) data = {...data, result: await wholeResult(call)};
+  } catch (err) {
+    showText(problemBox(err));
+    return;
+  }
+  const made = data.result || {};
+  if (Array.isArray(made.tasks) && 'provider' in made) {
+    if (made.run_id) showRun(made.run_id);
+    else if (made.tasks.length) showDraft({document: documentOf(made)});
+    else showText(h('p', 'The assistant writes this plan itself. It is drawn when it runs.'));
+    return;
+  }
+  const id = runOf(data) || inputNow.run_id;
+  if (id) { showRun(id, inputNow.task); return; }
+  const plan = planOf(inputNow);
+  if (plan) await showDraft(plan);
+  if (data.error) stageRoot.prepend(problemBox(data));
+  else if (!plan) showText(h('p.muted', 'There is nothing to draw.'));
+}
+
+function documentOf(made) {
+  const tree = {tasks: made.tasks};
+  for (const name of ['name', 'description', 'inputs', 'outputs']) if (made[name] !== undefined) tree[name] = made[name];
+  return tree;
+}
+
+// wholeResult reads the result of a call that was too long for its answer.
+async function wholeResult(id) {
+  const run = await readView('run', {run_id: id});
+  let text = '', offset = 0;
+  while (offset !== undefined) {
+    const page = await readView('result', {run_id: id, task: run.tasks[0].id, offset});
+    text += page.text;
+    offset = page.next_offset;
+  }
+  return JSON.parse(text);
+}
+
+const lookChanged = (look) => {
+  fill(appBar, look.full && button('Full screen', () => requestHost('ui/request-display-mode', {mode: 'fullscreen'}).catch(() => {}), {class: 'plain'}));
+  if (redraw && look.dark !== wasDark) replaceBy(redraw);
+  wasDark = look.dark;
+};
+let wasDark = null;
+
+async function startApp() {
+  fill(appRoot, appBar, stageRoot);
+  let ready;
+  const prepared = new Promise((done) => { ready = done; });
+  on('ui/notifications/tool-input', ({arguments: args}) => prepared.then(() => onInput(args || {})));
+  on('ui/notifications/tool-result', (result) => prepared.then(() => onResult(result)));
+  on('ui/notifications/tool-cancelled', () => { endLooking(); if (!shownNow) showText(h('p.muted', 'The call was cancelled.')); });
+  on('ui/resource-teardown', () => { endLooking(); if (shownNow) shownNow.end(); shownNow = null; return {}; });
+  showText(h('p.muted', {role: 'status'}, 'Waiting for the call…'));
+  try {
+    const look = await connectHost(lookChanged);
+    wasDark = look.dark;
+    lookChanged(look);
+    rights = await readView('may', {}).catch(() => ({}));
+  } catch (err) {
+    showText(problemBox(err));
+  }
+  ready();
+}
+
+startApp();
