@@ -47,6 +47,7 @@ func (s *Set) Draft(ctx context.Context, arguments json.RawMessage) (*Draft, *ex
 	}
 	if d.Digest, d.Refused = pending.Digest(); d.Refused == nil {
 		d.Question = pending.Question
+		d.Tree, _, _ = pending.work.(*runToStart).prepared.Target() // a saved tree may have changed meanwhile
 	}
 	return d, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -106,9 +107,7 @@ func declaresUI(value json.RawMessage) bool {
 func markUI(tool *mcp.Tool, visibility ...string) {
 	fields := map[string]any{uiMeta: map[string]any{"resourceUri": uiAddress, "visibility": visibility}, flatMeta: uiAddress}
 	if tool.Meta != nil {
-		for key, value := range tool.Meta.AdditionalFields {
-			fields[key] = value
-		}
+		maps.Copy(fields, tool.Meta.AdditionalFields)
 	}
 	tool.Meta = &mcp.Meta{AdditionalFields: fields}
 }

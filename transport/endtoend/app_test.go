@@ -1,0 +1,66 @@
+package endtoend
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/transport/app"
+)
+
+// TestApp uses the App in Inspector, as testdata/app/app.mjs does it: see make
+// test-app.
+func TestApp(t *testing.T) {
+	modules := os.Getenv("CHAINWRIGHT_TEST_APP")
+	if modules == "" {
+		t.Skip("it takes a browser and Inspector: make test-app")
+	}
+	home := t.TempDir()
+	links := make(chan string, 1)
+	server, err := app.New(t.Context(), app.WithStore("memory"), app.WithDataDir(home),
+		app.WithPolicy(policy.Config{Command: policy.Command{Shell: true}, Confirm: policy.ConfirmNever, Audit: policy.Audit{Off: true}}),
+		app.WithLoginLink(func(url string) { links <- url }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, "127.0.0.1:0") }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := server.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	origin, _, _ := strings.Cut(<-links, "/#")
+	images, err := filepath.Abs("../../docs/images")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("testdata/app/app.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := json.Marshal(map[string]string{"server": origin + "/mcp", "home": home, "images": images, "modules": modules, "chromium": os.Getenv("CHAINWRIGHT_TEST_CHROMIUM")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	within, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(within, "node", script, string(asked)).CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Errorf("app.mjs: %v", err)
+		return
+	}
+	shrink(t, filepath.Join(images, "app.png"))
+}
