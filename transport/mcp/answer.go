@@ -132,7 +132,7 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 		return nil, &jsonrpc.Error{Code: mcp.INVALID_PARAMS, Message: fmt.Sprintf("tool %q not found: tools/list names the tools", c.Name)}
 	}
 	if shown != "" {
-		if res := changed(pending, shown); res != nil {
+		if res := otherPlan(pending, shown); res != nil {
 			return s.encode(c, res), nil
 		}
 	}

@@ -272,8 +272,8 @@ func (u *ui) started(c **Call) (shown string, refused *executors.Error) {
 	return shown, nil
 }
 
-// changed refuses to start a plan that is not the one that the person was shown.
-func changed(pending *tools.Pending, shown string) *tools.Result {
+// otherPlan refuses to start a plan that is not the one that the person was shown.
+func otherPlan(pending *tools.Pending, shown string) *tools.Result {
 	digest, refused := pending.Digest()
 	switch {
 	case refused != nil:
