@@ -67,12 +67,15 @@ async function openApp(tool, args, options = {}) {
 const quiet = (name) => { assert.deepEqual(problems, [], name); console.log('done: ' + name); };
 
 // A run is drawn live: graph, timeline, a task with its output. It is cancelled.
-const task = (id, seconds, dependencies = []) => ({id, executor: 'command', dependencies, inputs: {command: `echo '<b>${id}</b>'; sleep ${seconds}`}});
+const task = (id, seconds, dependencies = []) => ({id, name: id.replace('_', ' '), executor: 'command', dependencies, inputs: {command: `echo '<b>${id}</b>'; sleep ${seconds}`}});
 const tasks = [task('plan', 1), ...['north', 'south', 'east', 'west'].map((n, i) => task('fetch_' + n, 2 + i * 0.7, ['plan'])), task('merge', 1, ['fetch_north', 'fetch_south', 'fetch_east', 'fetch_west']), task('publish', 600, ['merge'])];
 const {page, app, context} = await openApp('run_task_tree', {document: {name: 'Prices of the night', tasks}, wait_seconds: 0});
 await app.getByRole('heading', {name: 'Prices of the night'}).waitFor();
 await app.locator('.s-in_progress').first().waitFor();
-if (!await app.locator('.node').count()) await app.getByRole('tab', {name: 'Graph', exact: true}).click();
+await app.getByRole('button', {name: 'Full screen'}).click();
+await app.locator('html[data-mode=fullscreen]').waitFor({state: 'attached'});
+await app.getByRole('tab', {name: 'Graph and timeline'}).click();
+await app.getByRole('button', {name: 'Fit'}).click();
 await app.locator('.node.s-in_progress').first().waitFor();
 await app.locator('.node.s-completed').nth(3).waitFor();
 quiet('a run is drawn live');
@@ -82,10 +85,10 @@ const {violations} = await new AxeBuilder({page}).include(['iframe', 'iframe', '
 const bad = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical');
 assert.deepEqual(bad.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.target + ' ' + n.failureSummary).join('; ')}`), [], 'axe');
 console.log('done: axe finds nothing serious');
-await app.locator('.node', {hasText: 'fetch_north'}).first().click();
+await app.locator('.node[data-id=fetch_north]').click();
 await app.getByRole('heading', {name: 'fetch_north'}).waitFor();
 await app.getByText('<b>fetch_north</b>').first().waitFor();
-await app.locator('.node.s-in_progress', {hasText: 'publish'}).waitFor();
+await app.locator('.node.s-in_progress[data-id=publish]').waitFor();
 await app.getByRole('button', {name: 'Cancel run'}).click();
 await app.locator('header.run .badge.s-cancelled').waitFor();
 quiet('a task is shown, and the run cancelled');
