@@ -22,8 +22,12 @@ func TestApp(t *testing.T) {
 		t.Skip("it takes a browser and Inspector: make test-app")
 	}
 	home := t.TempDir()
+	trees := filepath.Join(home, "trees")
+	if err := os.Mkdir(trees, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	links := make(chan string, 1)
-	server, err := app.New(t.Context(), app.WithStore("memory"), app.WithDataDir(home),
+	server, err := app.New(t.Context(), app.WithStore("memory"), app.WithDataDir(home), app.WithTrees(trees),
 		app.WithPolicy(policy.Config{Command: policy.Command{Shell: true}, Confirm: policy.ConfirmNever, Audit: policy.Audit{Off: true}}),
 		app.WithLoginLink(func(url string) { links <- url }))
 	if err != nil {

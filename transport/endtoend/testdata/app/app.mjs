@@ -45,11 +45,11 @@ const problems = [];
 
 // openApp calls a tool in Inspector and returns its page and the App's frame.
 async function openApp(tool, args, options = {}) {
-  const context = await browser.newContext({viewport: {width: 1280, height: 1000}, colorScheme: 'light', ...options});
+  const context = await browser.newContext({viewport: {width: 1280, height: 860}, colorScheme: 'light', ...options});
   await context.exposeBinding('violated', (_, text) => problems.push(text));
   await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => window.violated(`CSP: ${e.violatedDirective} ${e.blockedURI}`)));
   const page = await context.newPage();
-  page.setDefaultTimeout(60000);
+  page.setDefaultTimeout(30000);
   page.on('pageerror', (err) => problems.push('error: ' + err.stack));
   page.on('request', (r) => { if (r.frame().parentFrame() && r.frame().parentFrame().parentFrame() && !/^(about|data|blob):/.test(r.url())) problems.push('the App requests ' + r.url()); });
   const query = new URLSearchParams({MCP_INSPECTOR_API_TOKEN: token, serverUrl: asked.server, autoConnect: token, openApp: tool, appArgs: Buffer.from(JSON.stringify(args)).toString('base64'), autoOpen: token});
@@ -63,6 +63,14 @@ async function openApp(tool, args, options = {}) {
   await page.screenshot({path: asked.home + '/failed.png'});
   throw new Error('the App is not shown: ' + (await page.locator('body').innerText()).slice(0, 2000) + '\n' + said);
 }
+
+// What is shown when something fails.
+process.on('uncaughtException', async (err) => {
+  console.log(err);
+  for (const context of browser.contexts()) for (const page of context.pages()) for (const frame of page.frames()) console.log('--- ' + frame.url() + '\n' + (await frame.locator('body').innerText().catch(() => '')).slice(0, 3000));
+  console.log(problems);
+  process.exit(1);
+});
 
 const quiet = (name) => { assert.deepEqual(problems, [], name); console.log('done: ' + name); };
 
@@ -102,6 +110,18 @@ await draft.app.getByRole('button', {name: 'Run', exact: true}).click();
 await draft.app.locator('header.run .badge.s-completed').waitFor();
 quiet('a plan is drawn and started');
 await draft.context.close();
+
+// An approval is answered in Inspector's own form, which the App only calls for.
+const asks = await openApp('run_task_tree', {tasks: [{id: 'ask', approval: {message: 'Publish the prices?'}}, {...task('publish', 0, ['ask'])}], wait_seconds: 0});
+await asks.app.getByRole('button', {name: 'ask', exact: true}).first().click();
+await asks.app.locator('blockquote', {hasText: 'Publish the prices?'}).waitFor();
+assert.equal(await asks.app.getByRole('button', {name: 'Approve'}).count(), 0, 'the App has no button that approves');
+await asks.app.getByRole('button', {name: 'Answer…'}).click();
+await asks.page.getByText('Accept to approve, decline to reject.').first().waitFor();
+await asks.page.getByRole('button', {name: 'Submit', exact: true}).click();
+await asks.app.locator('header.run .badge.s-completed').waitFor();
+quiet('an approval is answered in the form of the client');
+await asks.context.close();
 
 // Dark, as Inspector is.
 const dark = await openApp('run_task_tree', {tasks: [task('one', 0)], wait_seconds: 5}, {colorScheme: 'dark'});
