@@ -6,37 +6,39 @@ import {drawDraft, runOf} from './draft.js';
 
 // The App: it draws the run or the plan that the call of a tool is about.
 
-const appRoot = document.getElementById('app'), stageRoot = h('div.view'), appBar = h('div.appbar');
+const appRoot = document.getElementById('app'), stageRoot = h('div.stage-root'), appBar = h('div.appbar');
 let shownNow = null, turnNow = 0, redraw = null, rights = {}, stopLooking = null, finalNow = false;
 
-// replaceBy draws something else: draw returns {end}.
+// replaceBy draws something else: draw(root) returns {end}. Each has an element of
+// its own, so that one that comes too late is not seen.
 async function replaceBy(draw) {
-  const mine = ++turnNow;
+  const mine = ++turnNow, root = h('div.view');
   if (shownNow) shownNow.end();
   shownNow = null;
   redraw = draw;
+  fill(stageRoot, root);
   try {
-    const drawn = await draw();
+    const drawn = await draw(root);
     if (mine !== turnNow) drawn.end();
     else shownNow = drawn;
   } catch (err) {
-    if (mine === turnNow) drawFailure(stageRoot, err);
+    drawFailure(root, err);
   }
 }
 
-const showText = (...children) => replaceBy(async () => { fill(stageRoot, ...children); return {end() {}}; });
+const showText = (...children) => replaceBy(async (root) => { fill(root, ...children); return {end() {}}; });
 
 function showRun(id, select) {
   endLooking();
-  return replaceBy(async () => {
+  return replaceBy(async (root) => {
     const source = appSource(id, rights);
-    const drawn = await drawRun(stageRoot, source, {select});
+    const drawn = await drawRun(root, source, {select});
     source.changed = () => drawn.reload().catch(() => {});
     return drawn;
   });
 }
 
-const showDraft = (plan, still) => replaceBy(() => drawDraft(stageRoot, plan, {may: rights, still, started: (id) => showRun(id)}));
+const showDraft = (plan, still) => replaceBy((root) => drawDraft(root, plan, {may: rights, still, started: (id) => showRun(id)}));
 
 function endLooking() {
   if (stopLooking) stopLooking();
