@@ -3,7 +3,7 @@
 import {createRequire} from 'node:module';
 import {spawn, execFileSync} from 'node:child_process';
 import {createServer} from 'node:net';
-import {mkdirSync} from 'node:fs';
+import {mkdirSync, writeFileSync} from 'node:fs';
 import assert from 'node:assert/strict';
 
 const asked = JSON.parse(process.argv[2]);
@@ -110,6 +110,23 @@ await draft.app.getByRole('button', {name: 'Run', exact: true}).click();
 await draft.app.locator('header.run .badge.s-completed').waitFor();
 quiet('a plan is drawn and started');
 await draft.context.close();
+
+// A saved tree that can't start without inputs is drawn with a form. It changes
+// before it is started: it is drawn again, and started only then.
+const greet = (say) => writeFileSync(asked.home + '/trees/greet.yaml', `name: Greeting\ninputs: {type: object, required: [text], properties: {text: {type: string, title: Words}}}\ntasks: [{id: ${say}, executor: data_processor, inputs: {operation: jq, program: ., data: "\${{ inputs.text }}"}}]\n`, {mode: 0o600});
+greet('say');
+const saved = await openApp('run_task_tree', {tree: 'greet'});
+await saved.app.locator('.node[data-id=say]').waitFor();
+await saved.app.getByLabel('Words').fill('<i>hello</i>');
+greet('shout');
+await saved.app.getByRole('button', {name: 'Run', exact: true}).click();
+await saved.app.getByText('The plan has changed since it was drawn.').waitFor();
+await saved.app.locator('.node[data-id=shout]').waitFor();
+assert.equal(await saved.app.getByLabel('Words').inputValue(), '<i>hello</i>');
+await saved.app.getByRole('button', {name: 'Run', exact: true}).click();
+await saved.app.locator('header.run .badge.s-completed').waitFor();
+quiet('a plan that has changed is drawn again, and not started');
+await saved.context.close();
 
 // An approval is answered in Inspector's own form, which the App only calls for.
 const asks = await openApp('run_task_tree', {tasks: [{id: 'ask', approval: {message: 'Publish the prices?'}}, {...task('publish', 0, ['ask'])}], wait_seconds: 0});
