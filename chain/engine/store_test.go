@@ -278,7 +278,7 @@ func TestAdoptOnAFullFile(t *testing.T) {
 	b := newBench(t, sqlite.Open(path, sqlite.Options{MaxPages: pages}), engine.Options{Owner: "second", Lease: shortLease}, policy.Config{})
 	b.engine.Adopt(anything)
 	v := b.awaitWarning(t, "r")
-	for !strings.Contains(v.Warnings[0], "full") { // before it is taken, the warning is that nobody drives it
+	for !strings.Contains(v.Warnings[0], "full") { // another warning comes first: that no process drives the run
 		v = b.awaitWarning(t, "r")
 	}
 	if v.Status != chain.InProgress || slices.Contains(b.Probes.Seen(), "last") {

@@ -41,8 +41,7 @@ func (p *Picture) Dot() string {
 	return b.String()
 }
 
-// follow calls fn for lines that nobody sees, but that keep handlers right of all
-// other tasks.
+// follow calls fn for invisible lines. They keep handlers right of all other tasks.
 func (p *Picture) follow(fn func(from, to int)) {
 	joined := make([]bool, len(p.Nodes))
 	for i := range p.Edges {

@@ -192,7 +192,7 @@ func TestOpen(t *testing.T) {
 		{graph.Options{Most: 6}, "root a+2 b+1 end"},
 		{graph.Options{Most: 6, Open: []string{"a"}}, "root a b+1 a1 a2 end"},
 		{graph.Options{Closed: []string{"root"}}, "root+6"},
-		{graph.Options{Closed: []string{"b", "nobody"}}, "root a b+1 a1 a2 end"},
+		{graph.Options{Closed: []string{"b", "unknown"}}, "root a b+1 a1 a2 end"},
 	} {
 		l := graph.Of(groups, c.opts)
 		var got []string

@@ -133,7 +133,7 @@ func (d *driver) after(u *unit, out *TaskOutcome, err error) {
 	case temporal.IsCanceledError(err) && u.stopping != "":
 		d.ended(u, chain.Cancelled, true)
 		return
-	case err != nil, out.Unrecorded && u.stopping == "": // nobody has told it to stop
+	case err != nil, out.Unrecorded && u.stopping == "": // it stopped without being asked to
 		d.settle(u, err)
 		return
 	}

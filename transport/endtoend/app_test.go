@@ -26,26 +26,9 @@ func TestApp(t *testing.T) {
 	if err := os.Mkdir(trees, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	links := make(chan string, 1)
-	server, err := app.New(t.Context(), app.WithStore("memory"), app.WithDataDir(home), app.WithTrees(trees),
-		app.WithPolicy(policy.Config{Command: policy.Command{Shell: true}, Confirm: policy.ConfirmNever, Audit: policy.Audit{Off: true}}),
-		app.WithLoginLink(func(url string) { links <- url }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, "127.0.0.1:0") }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := server.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	origin, _, _ := strings.Cut(<-links, "/#")
+	served := newSite(t, app.WithStore("memory"), app.WithDataDir(home), app.WithTrees(trees),
+		app.WithPolicy(policy.Config{Command: policy.Command{Shell: true}, Confirm: policy.ConfirmNever, Audit: policy.Audit{Off: true}}))
+	origin, _, _ := strings.Cut(served.link, "/#")
 	images, err := filepath.Abs("../../docs/images")
 	if err != nil {
 		t.Fatal(err)

@@ -88,10 +88,16 @@ func servePage(t *testing.T) *site {
 			t.Fatal(err)
 		}
 	}
-	links := make(chan string, 1)
-	server, err := app.New(t.Context(), app.WithStore("sqlite:"+filepath.Join(home, "runs.db")), app.WithDataDir(home), app.WithTrees(trees),
+	return newSite(t, app.WithStore("sqlite:"+filepath.Join(home, "runs.db")), app.WithDataDir(home), app.WithTrees(trees),
 		app.WithPolicy(policy.Config{Command: policy.Command{Shell: true}, RetryUnsafe: true, Confirm: policy.ConfirmDestructive, Audit: policy.Audit{Off: true}}),
-		app.WithPageOnly(), app.WithLoginLink(func(url string) { links <- url }), app.WithVersion("1.0.0"))
+		app.WithPageOnly(), app.WithVersion("1.0.0"))
+}
+
+// newSite serves until the test ends, and returns the server with its login link.
+func newSite(t *testing.T, opts ...app.Option) *site {
+	t.Helper()
+	links := make(chan string, 1)
+	server, err := app.New(t.Context(), append(opts, app.WithLoginLink(func(url string) { links <- url }))...)
 	if err != nil {
 		t.Fatal(err)
 	}

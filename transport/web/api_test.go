@@ -298,15 +298,10 @@ func TestAnswers(t *testing.T) {
 	ask := func(s *site, principal string) (id, digest string) {
 		t.Helper()
 		id = s.run(principal, `{"wait_seconds":0,"tasks":[{"id":"ask","approval":{"message":"Go?"}},{"id":"go","executor":"test_echo","dependencies":["ask"],"inputs":{"text":"x"}}]}`)
-		for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		executortest.Await(t, "the question", func() bool {
 			all, err := s.Set.Asked(tools.WithCaller(t.Context(), &tools.Caller{Principal: principal}), id)
-			if err == nil && len(all) == 1 {
-				break
-			}
-			if time.Since(begun) > executortest.Patience {
-				t.Fatal("it never asks")
-			}
-		}
+			return err == nil && len(all) == 1
+		})
 		_, task, err := s.Runner.TaskResult(t.Context(), id, "ask", principal)
 		if err != nil {
 			t.Fatal(err)

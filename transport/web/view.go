@@ -58,27 +58,16 @@ const (
 	PartFind     = "find"
 )
 
+// parts are the readers of the parts.
+var parts = map[string]func(*View, context.Context, *Ask) (any, error){
+	PartRun: (*View).run, PartChanges: (*View).changes, PartLayout: (*View).layout, PartTask: (*View).task, PartResult: (*View).result,
+	PartElements: (*View).elements, PartLog: (*View).log, PartPlan: (*View).plan, PartFind: (*View).find,
+}
+
 // Read returns a part of a run or of a plan for the context's caller.
 func (v *View) Read(ctx context.Context, part string, ask *Ask) (any, error) {
-	switch part {
-	case PartRun:
-		return v.run(ctx, ask)
-	case PartChanges:
-		return v.changes(ctx, ask)
-	case PartLayout:
-		return v.layout(ctx, ask)
-	case PartTask:
-		return v.task(ctx, ask)
-	case PartResult:
-		return v.result(ctx, ask)
-	case PartElements:
-		return v.elements(ctx, ask)
-	case PartLog:
-		return v.log(ctx, ask)
-	case PartPlan:
-		return v.plan(ctx, ask)
-	case PartFind:
-		return v.find(ctx, ask)
+	if read := parts[part]; read != nil {
+		return read(v, ctx, ask)
 	}
 	return nil, executors.Errorf(executors.ValidationError, "there is no part %q of a run", shorten.Bytes(part, 100)).WithField("part")
 }

@@ -108,11 +108,11 @@ func TestNoHarm(t *testing.T) {
 	outcomes := make(chan string, 1000) // more than there are wordings
 	t.Run("all", func(t *testing.T) {
 		for name, each := range all {
-			all := append([]string{each.Requirement}, each.Wordings...)
+			said := append([]string{each.Requirement}, each.Wordings...)
 			if executortest.Slower > 1 {
-				all = all[:1]
+				said = said[:1]
 			}
-			for i, wording := range all {
+			for i, wording := range said {
 				t.Run(fmt.Sprintf("%s %d", name, i), func(t *testing.T) {
 					t.Parallel()
 					outcomes <- outcome(t, world.New(t, data), wording, each)

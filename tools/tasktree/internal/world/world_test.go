@@ -46,7 +46,7 @@ func TestTrees(t *testing.T) {
 			}
 		})
 		for i, mistake := range slices.Sorted(maps.Keys(each.Wrong)) {
-			if i >= 8/executortest.Slower {
+			if i > 0 && executortest.Slower > 1 {
 				break
 			}
 			t.Run(name+" but "+mistake, func(t *testing.T) {
