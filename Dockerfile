@@ -13,6 +13,10 @@ RUN CGO_ENABLED=0 go build -trimpath -tags "${TAGS}" \
     && mkdir -p /out/data /out/tmp && chmod 700 /out/data && chmod 1777 /out/tmp
 
 FROM scratch
+# The MCP registry finds the owner of the image by it.
+LABEL io.modelcontextprotocol.server.name="io.github.chainwright/chainwright" \
+      org.opencontainers.image.source="https://github.com/chainwright/chainwright" \
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
