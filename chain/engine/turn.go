@@ -120,6 +120,7 @@ func (x *run) handle() {
 	clear(m.reports)
 	clear(m.requests)
 	if x.recorder.broken == nil && x.recorder.urgent {
+		x.dispatch() // so that the starts of other tasks are stored with the ends
 		x.recorder.flush(x.now)
 	}
 	x.settle()

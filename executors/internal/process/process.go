@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -103,6 +104,8 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 		input = pipe
 	} else if spec.Stdin != "" {
 		cmd.Stdin = strings.NewReader(spec.Stdin)
+	} else if file, err := nothing(); err == nil {
+		cmd.Stdin = file // else Start opens it
 	}
 	begin := time.Now()
 	g, err := startGroup(cmd)
@@ -130,6 +133,9 @@ func Run(ctx context.Context, spec Spec) (Result, error) {
 	}
 	return result, fmt.Errorf("run %s: %w", spec.Path, err)
 }
+
+// nothing returns the input of programs that get none. They share the file.
+var nothing = sync.OnceValues(func() (*os.File, error) { return os.Open(os.DevNull) })
 
 // brokenPipe reports whether a program ended without reading all of its input.
 func brokenPipe(err error) bool {
