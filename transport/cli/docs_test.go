@@ -57,17 +57,13 @@ func TestGoldenDocsOfTools(t *testing.T) {
 	fmt.Fprintf(&page, "# Tools\n\n<!-- made by `make update` -->\n\nEach open executor is a tool with its id as the name; its page is under [executors](executors). "+
 		"With nothing opened, %s cost about %d00 tokens; with `--discovery`, %s cost about %d00.\n\n",
 		plural(len(list), "tool"), (total+50)/100, plural(len(found), "tool"), (small+50)/100)
-	page.WriteString(toolTable(p, "executors/"))
+	page.WriteString(toolTable(p))
 	for _, tool := range merged(list, found) {
 		if _, isExecutor := p.registry.Lookup(tool.Name); !isExecutor {
 			fmt.Fprintf(&page, "\n## %s\n%s\n\n%s", tool.Name, wrap(tool.Description, 120), fieldTable(t, "input", tool.whole))
 		}
 	}
 	keep(t, "docs/tools.md", page.String())
-
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	require.NoError(t, err)
-	keep(t, "README.md", between(t, string(readme), "tools", toolTable(p, "docs/executors/")))
 }
 
 // merged adds the tools of a second list that are missing in the first.
@@ -84,19 +80,8 @@ func merged(list, more []priced) []priced {
 	return list
 }
 
-// between replaces the text between the marks of a name.
-func between(t *testing.T, text, name, fresh string) string {
-	t.Helper()
-	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
-	before, rest, ok := strings.Cut(text, begin)
-	require.True(t, ok, "the mark %s is missing", begin)
-	_, after, ok := strings.Cut(rest, end)
-	require.True(t, ok, "the mark %s is missing", end)
-	return before + begin + fresh + end + after
-}
-
-// toolTable lists the tools, with links to the pages below a folder.
-func toolTable(p *program, pages string) string {
+// toolTable lists the tools, with links to the pages of executors.
+func toolTable(p *program) string {
 	var page strings.Builder
 	page.WriteString("| tool | what it does | calls | open |\n|---|---|---|---|\n")
 	for _, each := range p.registry.All() {
@@ -109,7 +94,7 @@ func toolTable(p *program, pages string) string {
 		} else if def.OnRequest {
 			open = "yes; listed if `tools` or `toolsets` names it"
 		}
-		fmt.Fprintf(&page, "| [`%s`](%s%s.md) | %s | %s | %s |\n", def.ID, pages, def.ID, def.Title, effect(def.Annotations), open)
+		fmt.Fprintf(&page, "| [`%s`](executors/%s.md) | %s | %s | %s |\n", def.ID, def.ID, def.Title, effect(def.Annotations), open)
 	}
 	for _, tool := range p.tools.Tools() {
 		if _, isExecutor := p.registry.Lookup(tool.Name); !isExecutor {
@@ -159,6 +144,22 @@ func TestGoldenDocsOfCommands(t *testing.T) {
 		show(strings.Join(words(command), " "), words(command)...)
 	}
 	keep(t, "docs/commands.md", page.String())
+}
+
+// TestGoldenPictureOfTheDemo draws the tree that the demo plans, for the README.
+func TestGoldenPictureOfTheDemo(t *testing.T) {
+	t.Setenv("CHAINWRIGHT_LLM_PROVIDER", "none")
+	home := t.TempDir()
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA", "LOCALAPPDATA"} {
+		t.Setenv(name, home)
+	}
+	plan := filepath.Join(home, "plan.json")
+	var out, picture, errs bytes.Buffer
+	code := run(t.Context(), []string{"generate", "task-tree", strings.TrimSpace(demoSentence), "--provider", "builtin", "--output", plan}, streams{strings.NewReader(""), &out, &errs})
+	require.Equal(t, exitDone, code, errs.String())
+	code = run(t.Context(), []string{"graph", plan, "--format", "svg"}, streams{strings.NewReader(""), &picture, &errs})
+	require.Equal(t, exitDone, code, errs.String())
+	keep(t, "docs/images/demo.svg", picture.String())
 }
 
 func trimLines(text string) string {

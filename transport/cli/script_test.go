@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	model := llmtest.New(t, llmtest.Load(t, "commandline"))
+	repository, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -50,12 +54,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
 			env.Setenv("XDG_DATA_HOME", filepath.Join(home, "data"))
 			env.Setenv("MODEL", model.URL+"/v1")
+			env.Setenv("ROOT", repository)
 			env.Setenv("CHAINWRIGHT_LLM_PROVIDER", "none") // ignore the models of this machine
 			env.Setenv("PEER", strings.TrimPrefix(p.URL, "http://"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"appears": appears, "arrived": arrived, "asked": asked, "exits": exits, "fill": fill, "grab": grab, "start": start,
+			"appears": appears, "arrived": arrived, "asked": asked, "block": block, "exits": exits, "fill": fill, "grab": grab, "start": start,
 			"pane": pane, "seen": seen, "keys": keys,
 		},
 	})
