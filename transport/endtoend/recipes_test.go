@@ -2,6 +2,7 @@ package endtoend
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -135,7 +136,7 @@ var kitchen = map[string]dish{
 func webhook(t *testing.T, _ string) *place {
 	var mu sync.Mutex
 	seen := map[string]int{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return calledBySecret(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
 		case r.URL.Path == "/orders" && r.URL.Query().Get("cursor") == "":
@@ -159,20 +160,23 @@ func webhook(t *testing.T, _ string) *place {
 				fmt.Fprint(w, `{}`)
 			}
 		}
-	}))
-	t.Cleanup(server.Close)
-	return calledBySecret(server.URL)
+	})
 }
 
-// calledBySecret is a service that is called with the secret API_TOKEN.
-func calledBySecret(url string) *place {
+// calledBySecret starts a service that is called with the secret API_TOKEN.
+func calledBySecret(t *testing.T, serve http.HandlerFunc) *place {
+	server := httptest.NewUnstartedServer(serve)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t).TLS}, MinVersion: tls.VersionTLS12}
+	server.StartTLS()
+	t.Cleanup(server.Close)
 	return &place{
 		settings: policyOf(map[string]any{
 			"network": loopback(),
 			"secrets": map[string]any{"API_TOKEN": map[string]any{"env": "API_TOKEN", "hosts": []any{"127.0.0.1"}}},
 		}),
 		variables: []string{"API_TOKEN=" + apiToken},
-		instead:   map[string]string{"https://api.example.com": url},
+		trusted:   certificate(t).PEM,
+		instead:   map[string]string{"https://api.example.com": server.URL},
 	}
 }
 
@@ -269,7 +273,7 @@ func TestRecipes(t *testing.T) {
 
 // builds is a service with a build, which deploys.
 func builds(t *testing.T, _ string) *place {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return calledBySecret(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch {
 		case r.Method == http.MethodGet && r.URL.Path == "/builds/1.4.0":
@@ -279,7 +283,5 @@ func builds(t *testing.T, _ string) *place {
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
-	}))
-	t.Cleanup(server.Close)
-	return calledBySecret(server.URL)
+	})
 }
