@@ -102,16 +102,16 @@ type TaskView struct {
 	CompletedAt *time.Time          `json:"completed_at,omitempty"`
 
 	Size int `json:"-"`
-	// Elements are those of a for_each in progress, if this process drives the run.
+	// Elements are those of a for_each that has started.
 	Elements *ElementCounts `json:"-"`
 	// Head is the beginning of a result that was left out, if the reader asked
 	// for it: see Heads.
 	Head string `json:"-"`
 }
 
-// ElementCounts are how many elements of a for_each have ended, and how many there
-// are.
-type ElementCounts struct{ Done, Of int }
+// ElementCounts are how many elements of a for_each have ended, how many of those
+// failed, and how many there are. Of is 0 in records of older programs.
+type ElementCounts struct{ Done, Failed, Of int }
 
 // ElementError is the failure of one element of a for_each.
 type ElementError struct {

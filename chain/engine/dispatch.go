@@ -96,11 +96,14 @@ func (x *run) launch(task int, each *expansion, from source, free bool) {
 }
 
 // begin records that a task is in progress.
-func (x *run) begin(task int) {
+func (x *run) begin(task int) { x.beginEach(task, nil) }
+
+// beginEach is begin for a task with elements. each is nil for other tasks.
+func (x *run) beginEach(task int, each *store.Skip) {
 	at := &x.tasks[task]
 	x.plan.Start(task)
 	at.started = x.now
-	at.startSeq = x.record(store.Transition{Task: task, State: string(chain.InProgress), Attempt: at.attempts + 1})
+	at.startSeq = x.record(store.Transition{Task: task, State: string(chain.InProgress), Attempt: at.attempts + 1, Skip: each})
 	if !sometimesRepeatable(x.tree.Tasks[task].Definition) {
 		x.recorder.urgent = true // the worker waits for it
 	}

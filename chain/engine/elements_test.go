@@ -46,6 +46,13 @@ func indexes(errors []chain.ElementError) (list []int) {
 	return list
 }
 
+func wantElements(t *testing.T, v *chain.RunView, task int, want chain.ElementCounts) {
+	t.Helper()
+	if got := v.Tasks[task].Elements; got == nil || *got != want {
+		t.Errorf("the elements of %s are %+v, want %+v", v.Tasks[task].ID, got, want)
+	}
+}
+
 func TestRetryLeavesOutElementsThatSucceeded(t *testing.T) {
 	t.Parallel()
 	each(t, engine.Options{}, func(t *testing.T, b *bench) {
@@ -53,6 +60,7 @@ func TestRetryLeavesOutElementsThatSucceeded(t *testing.T) {
 		if got := indexes(v.Tasks[1].Errors); v.Tasks[1].Status != chain.Failed || !slices.Equal(got, []int{1, 3, 5}) {
 			t.Fatalf("at first: %v, %+v", got, v)
 		}
+		wantElements(t, v, 1, chain.ElementCounts{Done: 6, Failed: 3, Of: 6})
 		want := `{"value":["1 refused execution_error","3 refused execution_error","5 refused execution_error"]}`
 		if got := string(v.Tasks[2].Result); got != want {
 			t.Errorf("an expression reads the errors %s, not %s", got, want)
@@ -65,6 +73,7 @@ func TestRetryLeavesOutElementsThatSucceeded(t *testing.T) {
 		if got := string(v.Tasks[1].Result); v.Status != chain.Completed || got != want || len(v.Tasks[1].Errors) > 0 {
 			t.Errorf("then: %s, %+v", got, v)
 		}
+		wantElements(t, v, 1, chain.ElementCounts{Done: 6, Of: 6})
 		wantTimes(t, b, map[string]int{"m0": 1, "m1": 2, "m2": 1, "m3": 2, "m4": 1, "m5": 2})
 		b.Consistent(t, v.RunID)
 
@@ -110,6 +119,11 @@ func TestElementsSurviveTheirProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			first.Probes.Await(t, "e2")
+			other := newBench(t, keepOpen{s}, engine.Options{}, policy.Config{})
+			executortest.Await(t, "another process sees 2 of 4 elements done", func() bool {
+				v, err := other.Get(t.Context(), run.ID, "")
+				return err == nil && v.Tasks[0].Elements != nil && *v.Tasks[0].Elements == chain.ElementCounts{Done: 2, Of: 4}
+			})
 			gone, cancel := context.WithCancel(t.Context())
 			cancel()
 			if err := first.Close(gone); err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -42,14 +43,13 @@ func (x *run) expand(task int, elements []any, recorded []store.Transition) {
 	if e.limit == 0 {
 		e.limit = x.row.MaxParallel
 	}
-	x.begin(task)
+	x.beginEach(task, &store.Skip{Of: len(elements)})
 	x.tasks[task].each = e
 	e.restore(recorded, x.tasks[task].past.reopened, x.now)
 	if e.next == len(elements) {
 		x.endExpansion(e)
 		return
 	}
-	x.progress.fans.Store(task, chain.ElementCounts{Done: e.ended, Of: len(elements)})
 	x.backlog.expansions = append(x.backlog.expansions, e)
 }
 
@@ -158,7 +158,7 @@ func (x *run) elementEnded(e *expansion, r *report) {
 		At: r.at, Started: r.unit.at, Result: r.out.Result, Size: len(r.out.Result), Problem: noted(r.out)}))
 	x.recorder.urgent = true // a crash must not run it again
 	e.ended++
-	x.progress.count(e.task, e.ended, len(e.elements))
+	x.progress.say(e.task, fmt.Sprintf("%d of %d elements done", e.ended, len(e.elements)))
 	if r.state == chain.Completed {
 		e.results[r.unit.element] = r.out.Result
 		if e.size += len(r.out.Result); e.size > step.MaxResults {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +17,6 @@ type progress struct {
 	// running are the tasks in progress, the handlers included.
 	running atomic.Int64
 	message atomic.Pointer[note] // the last of a task
-	fans    sync.Map             // the chain.ElementCounts of the tasks with a for_each, by task
 	queued  atomic.Bool          // nothing is in flight, and what could start waits for a permit
 }
 
@@ -31,23 +29,6 @@ type note struct {
 // say keeps what a task says, for readers of the run.
 func (p *progress) say(task int, text string) {
 	p.message.Store(&note{task, text})
-}
-
-// count keeps how many elements of a task have ended, for readers of the run.
-func (p *progress) count(task, done, of int) {
-	p.fans.Store(task, chain.ElementCounts{Done: done, Of: of})
-	p.say(task, fmt.Sprintf("%d of %d elements done", done, of))
-}
-
-// addElements adds the counts of elements to the view of a run in progress.
-func (p *progress) addElements(v *chain.RunView) {
-	p.fans.Range(func(task, counts any) bool {
-		if t := &v.Tasks[task.(int)]; t.Status == chain.InProgress {
-			n := counts.(chain.ElementCounts)
-			t.Elements = &n
-		}
-		return true
-	})
 }
 
 // waitingForSlot is what a call or a run does that waits for a permit.

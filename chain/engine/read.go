@@ -23,7 +23,7 @@ func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain
 	for _, opt := range opts {
 		opt(&o)
 	}
-	row, live, here, err := r.row(ctx, runID, principal)
+	row, _, here, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err
 	}
@@ -32,9 +32,6 @@ func (r *Engine) Get(ctx context.Context, runID, principal string, opts ...chain
 		return nil, err
 	}
 	v := newView(row, list)
-	if live != nil {
-		live.progress.addElements(v)
-	}
 	if row.Outcome != nil && v.Tasks[0].Size > o.MaxResult {
 		v.Tasks[0].Result, v.Tasks[0].Head = nil, string(v.Tasks[0].Result[:min(o.Heads, v.Tasks[0].Size)])
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/fan"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
 )
@@ -26,7 +27,7 @@ func newView(row *store.Run, list []store.Transition) *chain.RunView {
 			v.Tasks[i].ParentID = row.Tasks[t.Parent].ID
 		}
 	}
-	told := warnings{}
+	told, fans := warnings{}, tallies{}
 	if row.Outcome != nil {
 		fold(&v.Tasks[0], row, row.Outcome)
 		told.fold(row, row.Outcome)
@@ -39,6 +40,10 @@ func newView(row *store.Run, list []store.Transition) *chain.RunView {
 		}
 		fold(&v.Tasks[t.Task], row, t)
 		told.fold(row, t)
+		fans.fold(t)
+	}
+	for task, tally := range fans {
+		v.Tasks[task].Elements = tally.Counts()
 	}
 	if !v.Status.Ended() {
 		v.Outputs, v.OutputErrors, v.OutputsSize = nil, nil, 0
@@ -110,6 +115,30 @@ func (w warnings) list() []string {
 		list = append(list[:most], fmt.Sprintf("and %d more warnings", len(list)-most))
 	}
 	return list
+}
+
+// tallies count the elements of the tasks with a for_each, by task.
+type tallies map[int]*fan.Tally
+
+// fold applies one transition.
+func (all tallies) fold(t *store.Transition) {
+	begun := t.Skip != nil && t.Skip.Of > 0
+	tally := all[t.Task]
+	if tally == nil {
+		if t.Element == 0 && !begun {
+			return
+		}
+		tally = &fan.Tally{}
+		all[t.Task] = tally
+	}
+	switch {
+	case t.Element > 0:
+		tally.Set(t.Element-1, chain.State(t.State))
+	case begun:
+		tally.Start(t.Skip.Of)
+	case t.State == string(chain.Pending):
+		tally.Reopen(t.Generation > 0)
+	}
 }
 
 // fold applies one transition to the view of a task.
@@ -232,8 +261,9 @@ func millis(from, to time.Time) float64 {
 func eventOf(row *store.Run, t *store.Transition) chain.Event {
 	e := chain.Event{Seq: t.Seq, State: chain.State(t.State), Attempt: t.Attempt, At: t.At.UTC()}
 	if t.Skip != nil {
-		e.Reason, e.Outcome = t.Skip.Reason, chain.State(t.Skip.Outcome)
+		e.Reason, e.Outcome, e.Of = t.Skip.Reason, chain.State(t.Skip.Outcome), t.Skip.Of
 	}
+	e.Anew = t.Generation > 0
 	if t.Task >= 0 {
 		e.Task = row.Tasks[t.Task].ID
 	}

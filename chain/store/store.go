@@ -222,7 +222,8 @@ type Transition struct {
 	// elements recorded before this transition no longer count.
 	Generation int
 	// Skip is why a task was skipped. The transition of a run whose handlers start
-	// has it too, with the outcome.
+	// has it too, with the outcome, and that of a for_each that starts, with the
+	// number of its elements.
 	Skip *Skip
 	// Approval is what a task asks a person, or how the person answered.
 	Approval *Approval
@@ -234,13 +235,15 @@ type Transition struct {
 
 // Skip is why a task was skipped.
 type Skip struct {
-	Reason string `json:"reason"`
+	Reason string `json:"reason,omitempty"`
 	// By are the dependencies that did not complete, and Roots the tasks that
 	// caused it.
 	By    []int `json:"by,omitempty"`
 	Roots []int `json:"roots,omitempty"`
 	// Outcome is how the tasks of a run ended, before its handlers.
 	Outcome string `json:"outcome,omitempty"`
+	// Of is the number of elements of a for_each.
+	Of int `json:"of,omitempty"`
 }
 
 // Problem is a stored error, or what people must know about a completed task. An

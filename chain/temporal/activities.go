@@ -165,6 +165,7 @@ func (a *activities) expand(ctx context.Context, s *session, in *TaskInput, stat
 	s.keep(in.Task, elements)
 	if state == chain.Pending {
 		var err error
+		begin.Skip = &store.Skip{Of: len(elements)}
 		if out.After, err = a.append(ctx, in, begin); err != nil {
 			return out, err
 		}

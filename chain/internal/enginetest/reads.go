@@ -22,6 +22,9 @@ func forEachOf500(t *testing.T, b *Bench) {
 			t.Errorf("[%d] is %d", i, r.Value)
 		}
 	}
+	if n := v.Tasks[0].Elements; n == nil || *n != (chain.ElementCounts{Done: 500, Of: 500}) {
+		t.Errorf("its elements are %+v", n)
+	}
 	if b.Probes.Most() > 7 || b.Probes.Called("many") != 500 {
 		t.Errorf("%d at once, %d calls", b.Probes.Most(), b.Probes.Called("many"))
 	}

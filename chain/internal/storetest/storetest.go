@@ -200,7 +200,7 @@ func transitions(t *testing.T, s store.Store) {
 	create(t, s, run("r1"))
 	want := []store.Transition{
 		{Seq: 1, Task: -1, State: "in_progress", At: at},
-		{Seq: 2, Task: 0, State: "in_progress", Attempt: 1, At: at},
+		{Seq: 2, Task: 0, State: "in_progress", Attempt: 1, At: at, Skip: &store.Skip{Of: 3}},
 		{Seq: 3, Task: 0, State: "failed", Attempt: 1, At: at.Add(1), Started: at, Result: []byte(`{}`), Size: 2,
 			Problem: &store.Problem{Type: "execution_error", Message: "no", Elements: []store.ElementError{{Index: 2, Error: "e", ErrorType: "network_error"}}}},
 		{Seq: 4, Task: 1, State: "skipped", At: at.Add(2), Skip: &store.Skip{Reason: "dependency", By: []int{0}, Roots: []int{0}}},
