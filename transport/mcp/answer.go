@@ -105,6 +105,7 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 	if s.ui.reads(c) {
 		return s.ui.read(ctx, s, c), nil
 	}
+	s.ui.repeats(ctx, c)
 	shown, wrong := s.ui.started(&c)
 	if wrong != nil {
 		return s.encode(c, tools.Failure(wrong)), nil
@@ -155,8 +156,18 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 // are the same bytes.
 func (s *Server) encode(c *Call, res *tools.Result) []byte {
 	raw := res.Encode()
-	b := begin(make([]byte, 0, len(raw)*5/2+len(c.ID)+256), c.ID)
-	return s.end(appendEncoded(b, raw, res.IsError()), c, "complete")
+	b := appendEncoded(begin(make([]byte, 0, len(raw)*5/2+len(c.ID)+256), c.ID), raw, res.IsError())
+	if c.repeated == nil || res.RunID != "" {
+		return s.end(b, c, "complete")
+	}
+	meta := s.meta(c)
+	if len(meta) > len("{}") {
+		meta = append(meta[:len(meta)-1:len(meta)-1], ',')
+	} else {
+		meta = []byte("{")
+	}
+	meta = append(append(append(meta, `"`+repeatedMeta+`":`...), c.repeated...), '}')
+	return s.endWith(b, c, "complete", meta)
 }
 
 // appendResult appends the members of a result.
@@ -187,12 +198,30 @@ func begin(b []byte, id json.RawMessage) []byte {
 }
 
 func (s *Server) end(b []byte, c *Call, resultType string) []byte {
+	return s.endWith(b, c, resultType, s.meta(c))
+}
+
+// meta returns the _meta of a result; nil: there is none.
+func (s *Server) meta(c *Call) json.RawMessage {
 	if Modern(c.Version) {
+		return s.identity()
+	}
+	return nil
+}
+
+func (s *Server) endWith(b []byte, c *Call, resultType string, meta json.RawMessage) []byte {
+	next := func() {
 		if b[len(b)-1] != '{' {
 			b = append(b, ',')
 		}
-		b = append(append(append(b, `"resultType":"`...), resultType...), `","_meta":`...)
-		b = append(b, s.identity()...)
+	}
+	if Modern(c.Version) {
+		next()
+		b = append(append(append(b, `"resultType":"`...), resultType...), '"')
+	}
+	if meta != nil {
+		next()
+		b = append(append(b, `"_meta":`...), meta...)
 	}
 	return append(b, "}}"...)
 }

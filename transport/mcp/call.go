@@ -33,6 +33,7 @@ type Call struct {
 	responses    json.RawMessage // the inputResponses that it sends with it
 	trace        string          // the trace context (traceparent); empty: none
 	task         json.RawMessage // the wish for a task, of 2025-11-25; nil: none
+	repeated     json.RawMessage // arguments that the reply has too; nil: none
 }
 
 // callFields are the members of a call. A member that differs from one of them

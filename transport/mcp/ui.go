@@ -166,6 +166,32 @@ func (u *ui) tool(c *Call) (string, json.RawMessage) {
 	return c.Name, c.Arguments
 }
 
+// repeatedMeta is the member of a result's _meta that has the arguments of the call.
+const repeatedMeta = "chainwright/arguments"
+
+// mostRepeated is the length in bytes of arguments that are repeated.
+const mostRepeated = 256 << 10
+
+// repeats has the arguments of a plan repeated in a reply that names no run. Not
+// all clients send them to the App, which draws the plan then. No model reads them
+// there.
+func (u *ui) repeats(ctx context.Context, c *Call) {
+	if u == nil || c.Name != tools.RunTaskTree || len(c.Arguments) == 0 || len(c.Arguments) > mostRepeated {
+		return
+	}
+	if showsUI(ctx) || Modern(c.Version) && declaresIn(c.capabilities) {
+		c.repeated = c.Arguments
+	}
+}
+
+// declaresIn reports whether capabilities declare that the client shows the App.
+func declaresIn(capabilities json.RawMessage) bool {
+	var declared struct {
+		Extensions map[string]json.RawMessage `json:"extensions"`
+	}
+	return json.Unmarshal(capabilities, &declared) == nil && declaresUI(declared.Extensions[UIExtension])
+}
+
 // arguments decodes and checks the arguments of a tool of the App.
 func (u *ui) arguments(c *Call) (map[string]any, *executors.Error) {
 	def := u.defs()[c.Name]

@@ -251,6 +251,36 @@ func TestRunPlan(t *testing.T) {
 	}
 }
 
+// A reply that names no run repeats the arguments, for clients that show the App and
+// may not have passed them on to it. Others get nothing more.
+func TestUIHasThePlan(t *testing.T) {
+	t.Parallel()
+	srv := New(set(t, policy.Config{}, nil), Options{})
+	for name, test := range map[string]struct {
+		arguments, meta string
+		repeated        bool
+	}{
+		"a plan that can't start":       {`{"tree":"nothing"}`, showing, true},
+		"without the App":               {`{"tree":"nothing"}`, modern, false},
+		"a plan that starts":            {`{"tasks":[{"id":"a","executor":"system_info_executor","inputs":{}}]}`, showing, false},
+		"a call without arguments":      {`null`, showing, false},
+		"a plan that is long to repeat": {`{"tree":"` + strings.Repeat("x", mostRepeated) + `"}`, showing, false},
+	} {
+		reply := srv.Handle(t.Context(), message(t, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"run_task_tree","arguments":`+test.arguments+`,`+test.meta+`}}`), nil)
+		var got struct {
+			Result struct {
+				Type string                     `json:"resultType"`
+				Meta map[string]json.RawMessage `json:"_meta"`
+			}
+		}
+		unmarshal(t, reply, &got)
+		repeated, has := got.Result.Meta[repeatedMeta]
+		if has != test.repeated || has && string(repeated) != test.arguments || got.Result.Type != "complete" || len(got.Result.Meta) == 0 {
+			t.Errorf("%s: %.500s", name, reply)
+		}
+	}
+}
+
 // A plan that may destroy something is started only after the person was asked, as
 // it is without the App.
 func TestRunPlanAsks(t *testing.T) {

@@ -6,8 +6,9 @@ import {callTool, readView} from './host.js';
 
 // drawDraft draws a plan that was not started: its picture, problems and tasks,
 // and a button that starts it. started(id) is called with the run's id. Without
-// may.run, or with still, it has no button. It returns {end}.
-export async function drawDraft(root, plan, {may, still, started}) {
+// may.run, or with still, it has no button. failure is why a call did not start the
+// plan. It returns {end}.
+export async function drawDraft(root, plan, {may, still, failure, started}) {
   let graph = null, over = false;
   const end = () => { over = true; if (graph) graph.end(); graph = null; };
 
@@ -30,6 +31,7 @@ export async function drawDraft(root, plan, {may, still, started}) {
     }, {class: 'primary'});
     const offered = may.run && !still && !drawn.problems;
     fill(root, h('header.run', h('div.title', h('h1', {tabindex: -1}, drawn.name || 'Plan'), h('span.badge.s-pending', mark('pending'), h('span', still ? 'starting' : 'not started')))),
+      failure && !notice && problemBox(failure),
       notice && h('div.warning', {role: 'alert'}, h('p', '⚠ ', notice)),
       drawn.description && h('p', drawn.description),
       drawn.problems && h('div.problem', h('p', mark('failed'), ' The plan can\'t be run:'), h('ul', drawn.problems.map((p) => h('li', p)))),

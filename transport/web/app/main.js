@@ -7,7 +7,7 @@ import {drawDraft, runOf} from './draft.js';
 // The App: it draws the run or the plan that the call of a tool is about.
 
 const appRoot = document.getElementById('app'), stageRoot = h('div.stage-root'), appBar = h('div.appbar');
-let shownNow = null, turnNow = 0, redraw = null, rights = {}, stopLooking = null, finalNow = false;
+let shownNow = null, turnNow = 0, redraw = null, rights = {}, stopLooking = null;
 
 // replaceBy draws something else: draw(root) returns {end}. Each has an element of
 // its own, so that one that comes too late is not seen.
@@ -38,7 +38,7 @@ function showRun(id, select) {
   });
 }
 
-const showDraft = (plan, still) => replaceBy((root) => drawDraft(root, plan, {may: rights, still, started: (id) => showRun(id)}));
+const showDraft = (plan, {still, failure} = {}) => replaceBy((root) => drawDraft(root, plan, {may: rights, still, failure, started: (id) => showRun(id)}));
 
 function endLooking() {
   if (stopLooking) stopLooking();
@@ -52,21 +52,22 @@ function planOf(args) {
   return plan.tasks !== undefined || plan.document !== undefined || plan.tree !== undefined ? plan : null;
 }
 
-let inputNow = {};
+let inputNow = {}, resultNow = null;
 
 // onInput draws what is known before the tool has answered: the run of a call that
-// names one, or the plan, until its run is there.
+// names one, or the plan, until its run is there. Some clients send it after the
+// result.
 function onInput(args) {
   inputNow = args;
-  if (finalNow) return;
+  if (resultNow) { onResult(resultNow); return; }
   if (args.run_id) { showRun(args.run_id, args.task); return; }
   const plan = planOf(args);
   if (!plan) { showText(h('p.muted', {role: 'status'}, args.requirement ? 'Planning…' : 'Waiting for the result…')); return; }
-  showDraft(plan, true);
+  showDraft(plan, {still: true});
   stopLooking = whileSeen(async () => {
     try {
       const found = await readView('find', {plan});
-      if (found.run_id && !finalNow) { showRun(found.run_id); return null; }
+      if (found.run_id && !resultNow) { showRun(found.run_id); return null; }
     } catch {
       return null;
     }
@@ -75,8 +76,10 @@ function onInput(args) {
 }
 
 async function onResult(result) {
-  finalNow = true;
+  resultNow = result;
   endLooking();
+  const repeated = (result._meta || {})['chainwright/arguments'];
+  if (repeated && !Object.keys(inputNow).length) inputNow = repeated;
   let data = dataOf(result);
   const call = data.run_id;
   try {
@@ -95,9 +98,8 @@ async function onResult(result) {
   const id = runOf(data) || inputNow.run_id;
   if (id) { showRun(id, inputNow.task); return; }
   const plan = planOf(inputNow);
-  if (plan) await showDraft(plan);
-  if (data.error) stageRoot.prepend(problemBox(data));
-  else if (!plan) showText(h('p.muted', 'There is nothing to draw.'));
+  if (plan) showDraft(plan, {failure: data.error && data});
+  else showText(data.error ? problemBox(data) : h('p.muted', 'There is nothing to draw.'));
 }
 
 function documentOf(made) {
