@@ -29,10 +29,7 @@ func TestApp(t *testing.T) {
 	served := newSite(t, app.WithStore("memory"), app.WithDataDir(home), app.WithTrees(trees),
 		app.WithPolicy(policy.Config{Command: policy.Command{Shell: true}, Confirm: policy.ConfirmNever, Audit: policy.Audit{Off: true}}))
 	origin, _, _ := strings.Cut(served.link, "/#")
-	images, err := filepath.Abs("../../docs/images")
-	if err != nil {
-		t.Fatal(err)
-	}
+	images := t.TempDir()
 	script, err := filepath.Abs("testdata/app/app.mjs")
 	if err != nil {
 		t.Fatal(err)
@@ -49,5 +46,5 @@ func TestApp(t *testing.T) {
 		t.Errorf("app.mjs: %v", err)
 		return
 	}
-	shrink(t, filepath.Join(images, "app.png"))
+	keepPictures(t, images)
 }

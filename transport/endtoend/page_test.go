@@ -32,10 +32,7 @@ func TestPage(t *testing.T) {
 		t.Skip("it takes a browser: make test-page")
 	}
 	site := servePage(t)
-	images, err := filepath.Abs("../../docs/images")
-	if err != nil {
-		t.Fatal(err)
-	}
+	images := t.TempDir()
 	script, err := filepath.Abs("testdata/page/page.mjs")
 	if err != nil {
 		t.Fatal(err)
@@ -50,15 +47,34 @@ func TestPage(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
-		t.Errorf("page.mjs: %v", err)
+		t.Fatalf("page.mjs: %v", err)
 	}
-	pictures, err := filepath.Glob(filepath.Join(images, "page-*.png"))
-	if err != nil || len(pictures) < 6 {
-		t.Errorf("only %d pictures: %v", len(pictures), err)
+	if n := keepPictures(t, images); n < 6 {
+		t.Errorf("only %d pictures", n)
 	}
+}
+
+// keepPictures writes the pictures in a folder to docs/images, and returns their
+// number. A test calls it at its end, so that a failed one changes no picture.
+func keepPictures(t *testing.T, folder string) int {
+	t.Helper()
+	pictures, err := filepath.Glob(filepath.Join(folder, "*.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := map[string][]byte{}
 	for _, name := range pictures {
-		shrink(t, name)
+		small[filepath.Base(name)] = shrink(t, name)
 	}
+	if t.Failed() {
+		return len(pictures)
+	}
+	for name, picture := range small {
+		if err := os.WriteFile(filepath.Join("../../docs/images", name), picture, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return len(pictures)
 }
 
 // site is a server whose page is open to a link.
@@ -161,9 +177,9 @@ func (s *site) large(t *testing.T) string {
 	return id
 }
 
-// shrink writes a picture of the page again with the 256 colors that it has most
-// of, which makes it a quarter as long.
-func shrink(t *testing.T, name string) {
+// shrink returns a picture of the page with the 256 colors that it has most of,
+// which makes it a quarter as long.
+func shrink(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -204,9 +220,7 @@ func shrink(t *testing.T, name string) {
 	if out.Len() > mostOfPicture {
 		t.Errorf("%s has %d bytes", name, out.Len())
 	}
-	if err := os.WriteFile(name, out.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return out.Bytes()
 }
 
 // mostOfPicture is the size of the largest picture in docs/images in bytes.
