@@ -109,8 +109,8 @@ func (p *Picture) dotNode(b *strings.Builder, i int, indent string) {
 		st := &p.Run.States[i]
 		lines[0] = Mark(st.Status) + " " + lines[0]
 		lines = append(lines, st.fate())
-		look := looks[st.Status].light
-		style = append(style, fmt.Sprintf("color=%q, fillcolor=%q, fontcolor=%q", look.line, look.fill, look.text))
+		look := lookOf(st.Status).Light
+		style = append(style, fmt.Sprintf("color=%q, fillcolor=%q, fontcolor=%q", look.Line, look.Fill, look.Text))
 		if st.Critical {
 			style = append(style, "penwidth=2.5")
 		}

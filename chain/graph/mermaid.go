@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
@@ -86,9 +85,9 @@ func (p *Picture) mermaid(warning string) string {
 	}
 	p.follow(func(from, to int) { fmt.Fprintf(&b, "  n%d ~~~ n%d\n", from, to) })
 	if p.Run != nil {
-		for _, state := range chain.States {
-			c := looks[state].light
-			fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:%s\n", state, c.fill, c.line, c.text)
+		for i := range looks {
+			c := looks[i].Light
+			fmt.Fprintf(&b, "  classDef %s fill:%s,stroke:%s,color:%s\n", looks[i].State, c.Fill, c.Line, c.Text)
 		}
 	}
 	return b.String()

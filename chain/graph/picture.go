@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/internal/fan"
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
@@ -61,8 +62,10 @@ type State struct {
 	DurationMS  float64    `json:"duration_ms,omitempty"`
 	// Counts are the states of several tasks that are drawn as one.
 	Counts chain.Counts `json:"counts,omitempty"`
-	// Elements are the states of the elements of a for_each.
-	Elements Elements `json:"elements,omitempty"`
+	// Elements are the states of the elements of a for_each, and ElementsOf is how
+	// many there are, if that is known.
+	Elements   Elements `json:"elements,omitempty"`
+	ElementsOf int      `json:"elements_of,omitempty"`
 	// Critical means that the run would have ended earlier if the task had.
 	Critical bool `json:"critical,omitempty"`
 }
@@ -70,38 +73,41 @@ type State struct {
 // ElementsOf counts the elements of the tasks with for_each from the events of a
 // run.
 func ElementsOf(events []chain.Event) map[string]Elements {
-	type element struct {
-		task  string
-		index int
-	}
-	last := map[element]chain.State{}
-	of := map[string]map[element]bool{}
+	all := fans{}
 	for i := range events {
-		e := &events[i]
-		if e.Element == nil {
-			if e.State == chain.Pending { // it starts over
-				for k := range of[e.Task] {
-					delete(last, k)
-				}
-				delete(of, e.Task)
-			}
-			continue
-		}
-		at := element{e.Task, *e.Element}
-		last[at] = e.State
-		if of[e.Task] == nil {
-			of[e.Task] = map[element]bool{}
-		}
-		of[e.Task][at] = true
+		all.apply(&events[i])
 	}
-	all := map[string]Elements{}
-	for at, state := range last {
-		if all[at.task] == nil {
-			all[at.task] = Elements{}
+	counts := map[string]Elements{}
+	for task, tally := range all {
+		if n := tally.ByState(); n != nil {
+			counts[task] = n
 		}
-		all[at.task][state]++
 	}
-	return all
+	return counts
+}
+
+// fans count the elements of the tasks with for_each, by task.
+type fans map[string]*fan.Tally
+
+// apply applies an event. It returns the tally of its task, if it is about one.
+func (f fans) apply(e *chain.Event) *fan.Tally {
+	tally := f[e.Task]
+	if tally == nil {
+		if e.Element == nil && e.Of == 0 {
+			return nil
+		}
+		tally = &fan.Tally{}
+		f[e.Task] = tally
+	}
+	switch {
+	case e.Element != nil:
+		tally.Set(*e.Element, e.State)
+	case e.Of > 0:
+		tally.Start(e.Of)
+	case e.State == chain.Pending:
+		tally.Reopen(e.Anew)
+	}
+	return tally
 }
 
 // Draw returns the picture of the subject.
@@ -118,7 +124,7 @@ func (s *Subject) Draw(opts Options) *Picture {
 		ID: s.Run.RunID, Status: s.Run.Status, Outcome: s.Run.Outcome, Counts: s.Run.Counts,
 		CreatedAt: s.Run.CreatedAt, DurationMS: s.Run.DurationMS, States: make([]State, len(p.Nodes)), critical: make([]bool, len(p.Edges)),
 	}
-	critical, before := criticalPath(s.Tasks, tasks)
+	critical, before := criticalPath(s.Tasks, spansOf(tasks))
 	for i := range p.Nodes {
 		p.Run.States[i] = s.state(&p.Nodes[i], tasks, critical)
 	}
@@ -171,31 +177,11 @@ func (s *Subject) state(n *Node, tasks []chain.TaskView, critical []bool) State 
 	st.Reason = t.Reason
 	if n.ForEach {
 		st.Elements = maps.Clone(s.Elements[t.ID])
+		if t.Elements != nil {
+			st.ElementsOf = t.Elements.Of
+		}
 	}
 	return st
-}
-
-// together returns the state of several tasks.
-func together(c chain.Counts) chain.State {
-	total, pending := 0, c[chain.Pending]
-	for _, n := range c {
-		total += n
-	}
-	switch {
-	case c[chain.Failed] > 0:
-		return chain.Failed
-	case c[chain.Waiting] > 0:
-		return chain.Waiting
-	case c[chain.InProgress] > 0 || pending > 0 && pending < total:
-		return chain.InProgress
-	case pending == total:
-		return chain.Pending
-	case c[chain.Cancelled] > 0:
-		return chain.Cancelled
-	case c[chain.Skipped] == total:
-		return chain.Skipped
-	}
-	return chain.Completed
 }
 
 // JSON returns the layout with the states.

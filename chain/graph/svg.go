@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
@@ -56,13 +55,13 @@ func stateStyles(wanted bool) string {
 		return ""
 	}
 	var light, dark strings.Builder
-	for _, state := range chain.States {
-		l := looks[state]
-		write := func(b *strings.Builder, c colours) {
-			fmt.Fprintf(b, ".%s rect { fill: %s; stroke: %s; }\n.%s text { fill: %s; }\n", state, c.fill, c.line, state, c.text)
+	for i := range looks {
+		l := &looks[i]
+		write := func(b *strings.Builder, c Colours) {
+			fmt.Fprintf(b, ".%s rect { fill: %s; stroke: %s; }\n.%s text { fill: %s; }\n", l.State, c.Fill, c.Line, l.State, c.Text)
 		}
-		write(&light, l.light)
-		write(&dark, l.dark)
+		write(&light, l.Light)
+		write(&dark, l.Dark)
 	}
 	return light.String() + "@media (prefers-color-scheme: dark) {\n" + dark.String() + "}\n"
 }

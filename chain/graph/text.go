@@ -100,9 +100,9 @@ func (t *texter) mark(i int) string {
 		return ""
 	}
 	st := &t.Run.States[i]
-	mark := looks[st.Status].mark
+	mark := Mark(st.Status)
 	if t.ascii {
-		mark = looks[st.Status].ascii
+		mark = lookOf(st.Status).ASCII
 	}
 	if st.Critical {
 		return mark + "*"

@@ -99,9 +99,9 @@ func (st *State) counted() string {
 			ended += n
 		}
 	}
-	text := fmt.Sprintf("%d of %d", ended, total)
-	if len(st.Counts) == 0 && !st.Status.Ended() {
-		text = fmt.Sprintf("%d done", ended) // of elements, it is not known how many there will be
+	text := fmt.Sprintf("%d of %d", ended, max(total, st.ElementsOf))
+	if len(st.Counts) == 0 && !st.Status.Ended() && st.ElementsOf == 0 {
+		text = fmt.Sprintf("%d done", ended) // the record does not say how many there will be
 	}
 	if n := counts[chain.Failed]; n > 0 {
 		text += fmt.Sprintf(", %d failed", n)

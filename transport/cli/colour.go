@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/graph"
 )
 
 // The modes of --color.
@@ -20,14 +23,21 @@ const (
 	bold   = "1"
 	dim    = "2"
 	red    = "31"
-	green  = "32"
 	yellow = "33"
-	cyan   = "36"
 )
 
 // markColours are the colours of the marks in front of tasks. The marks alone tell
 // the states apart.
-var markColours = map[rune]string{'✓': green, '✗': red, '▸': cyan, '■': yellow, '?': yellow, '–': dim, '·': dim}
+var markColours = coloursOfMarks()
+
+func coloursOfMarks() map[rune]string {
+	colours := map[rune]string{}
+	for _, look := range graph.Looks() {
+		mark, _ := utf8.DecodeRuneInString(look.Mark)
+		colours[mark] = look.SGR
+	}
+	return colours
+}
 
 // starts are the colours of what begins a line.
 var starts = []struct{ text, colour string }{
@@ -113,7 +123,7 @@ func colourLine(line string) string {
 	colour, ok := markColours[mark]
 	after := line[branch+size:]
 	switch {
-	case ok && strings.HasPrefix(after, " ") && (branch > 0 || mark == '✗'):
+	case ok && strings.HasPrefix(after, " ") && (branch > 0 || string(mark) == graph.Mark(chain.Failed)):
 		return line[:branch] + ink(string(mark), colour) + after
 	case strings.HasPrefix(line, "run ") && slices.Contains(strings.Fields(line), "in"):
 		return ink(strings.TrimSuffix(line, "\n"), bold) + line[len(strings.TrimSuffix(line, "\n")):]

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/graph"
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
@@ -175,7 +176,7 @@ func (p *progress) lines(most int) []string {
 		if left := len(p.running) - i; len(lines) == most-1 && left > 1 {
 			return append(lines, fmt.Sprintf("  … and %d more", left))
 		}
-		lines = append(lines, "  ▸ "+name)
+		lines = append(lines, "  "+graph.Mark(chain.InProgress)+" "+name)
 	}
 	return lines
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/graph"
 	"github.com/chainwright/chainwright/chain/parse"
 	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
@@ -68,7 +69,7 @@ func outputs(w io.Writer, view *chain.RunView) {
 		printValue(w, "output "+name, view.Outputs[name])
 	}
 	for _, failed := range view.OutputErrors {
-		fmt.Fprintf(w, "✗ output %s could not be evaluated: %s\n", failed.Name, shorten.Line(failed.Error, 600))
+		fmt.Fprintf(w, "%s output %s could not be evaluated: %s\n", graph.Mark(chain.Failed), failed.Name, shorten.Line(failed.Error, 600))
 	}
 }
 

@@ -116,6 +116,7 @@ type followed struct {
 	seq    int64
 	tasks  map[string]string
 	done   int
+	of     int
 	status string
 	end    string
 }
@@ -127,7 +128,7 @@ func (f *followed) take(t *testing.T, m message) bool {
 		Status string
 		Tasks  []struct {
 			ID, Status string
-			Elements   struct{ Done int }
+			Elements   struct{ Done, Of int }
 		}
 	}
 	if err := json.Unmarshal([]byte(m.data), &u); err != nil {
@@ -145,7 +146,9 @@ func (f *followed) take(t *testing.T, m message) bool {
 		if task.Status != "" {
 			f.tasks[task.ID] = task.Status
 		}
-		f.done += task.Elements.Done
+		if task.Elements.Of > 0 {
+			f.done, f.of = task.Elements.Done, task.Elements.Of
+		}
 	}
 	if u.Status != "" {
 		f.status = u.Status
@@ -184,7 +187,7 @@ func TestEvents(t *testing.T) {
 		}
 	})
 	for i, f := range results {
-		if f.end != "completed" || f.tasks["many"] != "completed" || f.tasks["after"] != "completed" || f.done != 40 || f.seq != results[0].seq {
+		if f.end != "completed" || f.tasks["many"] != "completed" || f.tasks["after"] != "completed" || f.done != 40 || f.of != 40 || f.seq != results[0].seq {
 			t.Errorf("stream %d: %+v", i, f)
 		}
 	}
@@ -192,11 +195,11 @@ func TestEvents(t *testing.T) {
 		Seq   int64
 		Tasks []struct {
 			ID       string
-			Elements struct{ Done int }
+			Elements struct{ Done, Of int }
 		}
 	}
 	s.send(http.MethodGet, "/api/runs/"+id, nil).into(t, &run)
-	if run.Seq != results[0].seq || run.Tasks[0].Elements.Done != 40 {
+	if run.Seq != results[0].seq || run.Tasks[0].Elements.Done != 40 || run.Tasks[0].Elements.Of != 40 {
 		t.Errorf("%+v", run)
 	}
 	var elements struct {

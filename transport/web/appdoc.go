@@ -14,7 +14,7 @@ var appFiles embed.FS
 // appModules are the modules of the App in the order in which they are put
 // together: those of the page that draw runs, and its own.
 var appModules = [...]string{
-	"page/dom.js", "page/model.js", "page/form.js", "page/graph.js", "page/timeline.js", "page/table.js", "page/panel.js", "page/run.js",
+	looksModule, "page/dom.js", "page/model.js", "page/form.js", "page/graph.js", "page/timeline.js", "page/table.js", "page/panel.js", "page/run.js",
 	"app/host.js", "app/source.js", "app/draft.js", "app/main.js",
 }
 
@@ -33,13 +33,20 @@ func makeAppDocument() string {
 	return strings.NewReplacer("/* style */", style, "/* script */", script.String()).Replace(readPart("app/app.html"))
 }
 
-// readPart reads a file of the program, which never fails.
+// readPart reads a file of the page or of the App, which never fails. The looks of
+// the states are put in.
 func readPart(name string) string {
+	if name == looksModule {
+		return makeLooks()
+	}
 	files := pageFiles
 	if path.Dir(name) == "app" {
 		files = appFiles
 	}
 	text, _ := files.ReadFile(name)
+	if name == "page/page.css" {
+		return withLooks(string(text))
+	}
 	return string(text)
 }
 

@@ -2,10 +2,12 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
 )
 
@@ -14,32 +16,18 @@ const (
 	// longest while it does not.
 	pollShortest = 150 * time.Millisecond
 	pollLongest  = time.Second
-	// mostQueued is the number of events that a stream may be behind. The stream
-	// then ends, and the page goes on where it was.
-	mostQueued = 100_000
 )
 
-// batch is events of a run that were read together.
-type batch struct {
-	events []chain.Event
-
-	once sync.Once
-	data []byte
+// message is an update of a run, encoded once for all streams.
+type message struct {
+	from, to int64 // it has what changed after from, up to to
+	data     []byte
 }
 
-func merged(list []*batch) *batch {
-	if len(list) == 1 {
-		return list[0]
-	}
-	all := &batch{}
-	for _, b := range list {
-		all.events = append(all.events, b.events...)
-	}
-	return all
+// messageOf encodes an update as a message of a stream.
+func messageOf(u *update, from int64) *message {
+	return &message{from, u.Seq, fmt.Appendf(nil, "id: %d\nevent: update\ndata: %s\n\n", u.Seq, plainjson.Must(u))}
 }
-
-// followed is a run of a principal.
-type followed struct{ run, principal string }
 
 // feeds reads the events of each run once, for all streams that follow it.
 type feeds struct {
@@ -47,33 +35,31 @@ type feeds struct {
 	all map[followed]*feed
 }
 
-// feed is the run that some streams follow.
+// feed is a run that some streams follow.
 type feed struct {
 	feeds *feeds
 	key   followed
-	subs  map[*subscriber]struct{} // guarded by feeds.mu
 	stop  context.CancelFunc
 	poke  chan struct{}
+
+	// Guarded by feeds.mu:
+	subs   map[*subscriber]struct{}
+	latest *message
+	ended  chain.State // the run's; empty: it goes on
+	lost   bool        // it is not known how it goes on
 }
 
 // subscriber is one stream.
 type subscriber struct {
 	feed *feed
 	wake chan struct{}
-
-	mu      sync.Mutex
-	batches []*batch
-	queued  int
-	ended   chain.State // the run's; empty: it goes on
-	late    bool
 }
 
-// join follows a run. The caller then reads the events after a number, and leaves
-// at the end.
-func (f *feeds) join(p *Page, run, principal string, after int64) *subscriber {
+// join follows a run. The caller then reads what has changed after an event, and
+// leaves at the end.
+func (f *feeds) join(p *Page, key followed, after int64) *subscriber {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := followed{run, principal}
 	at := f.all[key]
 	if at == nil {
 		ctx, stop := context.WithCancel(p.edge.Ends)
@@ -108,17 +94,17 @@ func (f *feed) end() {
 	}
 }
 
-// run reads the events after a number until the run has ended, or nobody follows
+// run reads what changes after an event until the run has ended, or nobody follows
 // it.
 func (f *feed) run(ctx context.Context, p *Page, last int64) {
 	defer f.stop()
 	read := func() bool {
-		events, err := p.opts.Runner.Events(ctx, f.key.run, f.key.principal, last)
-		if err != nil || len(events) == 0 {
+		u, err := p.view.since(ctx, f.key, last)
+		if err != nil || u.Seq == last {
 			return false
 		}
-		last = events[len(events)-1].Seq
-		f.tell(&batch{events: events})
+		f.tell(messageOf(u, last))
+		last = u.Seq
 		return true
 	}
 	status := make(chan chain.State, 1)
@@ -152,24 +138,16 @@ func (f *feed) run(ctx context.Context, p *Page, last int64) {
 }
 
 // nudge has the events read soon.
-func (f *feed) nudge() {
-	select {
-	case f.poke <- struct{}{}:
-	default:
-	}
-}
+func (f *feed) nudge() { wake(f.poke) }
 
-// tell passes events to all streams.
-func (f *feed) tell(b *batch) {
+// tell passes a message to all streams. One that was not there for the message
+// before reads what it missed by itself.
+func (f *feed) tell(m *message) {
 	f.feeds.mu.Lock()
 	defer f.feeds.mu.Unlock()
+	f.latest = m
 	for sub := range f.subs {
-		sub.mu.Lock()
-		sub.batches = append(sub.batches, b)
-		sub.queued += len(b.events)
-		sub.late = sub.late || sub.queued > mostQueued
-		sub.mu.Unlock()
-		sub.nudge()
+		wake(sub.wake)
 	}
 }
 
@@ -178,28 +156,26 @@ func (f *feed) tell(b *batch) {
 func (f *feed) close(end chain.State, known bool) {
 	f.feeds.mu.Lock()
 	defer f.feeds.mu.Unlock()
+	f.ended, f.lost = end, !known
 	for sub := range f.subs {
-		sub.mu.Lock()
-		sub.ended, sub.late = end, sub.late || !known
-		sub.mu.Unlock()
-		sub.nudge()
+		wake(sub.wake)
 	}
 	f.end()
 }
 
-func (s *subscriber) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+// take returns the latest message, and how the run has ended. ok is false if that
+// is not known.
+func (s *subscriber) take() (latest *message, ended chain.State, ok bool) {
+	s.feed.feeds.mu.Lock()
+	defer s.feed.feeds.mu.Unlock()
+	return s.feed.latest, s.feed.ended, !s.feed.lost
 }
 
-// take returns what the stream has not sent. ok is false if it is too far behind.
-func (s *subscriber) take() (list []*batch, ended chain.State, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list, s.batches, s.queued = s.batches, nil, 0
-	return list, s.ended, !s.late
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 func shortError(text string) string { return shorten.Bytes(text, maxShown) }

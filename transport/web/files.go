@@ -33,13 +33,18 @@ func readFiles() map[string]file {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		data, err := pageFiles.ReadFile(name)
-		sum := sha256.Sum256(data)
-		files["/"+name[len("page/"):]] = file{kinds[path.Ext(name)], `"` + hex.EncodeToString(sum[:8]) + `"`, data}
-		return err
+		files["/"+name[len("page/"):]] = newFile(name)
+		return nil
 	})
+	files["/"+path.Base(looksModule)] = newFile(looksModule)
 	files["/"] = files["/index.html"]
 	return files
+}
+
+func newFile(name string) file {
+	data := readPart(name)
+	sum := sha256.Sum256([]byte(data))
+	return file{kinds[path.Ext(name)], `"` + hex.EncodeToString(sum[:8]) + `"`, []byte(data)}
 }
 
 // serveFile answers with a file of the page.

@@ -74,5 +74,5 @@ func TestModules(t *testing.T) {
 
 // drawsRuns are the modules that a run is drawn with.
 var drawsRuns = map[string]bool{
-	"dom.js": true, "model.js": true, "graph.js": true, "timeline.js": true, "table.js": true, "form.js": true, "panel.js": true, "run.js": true,
+	"looks.js": true, "dom.js": true, "model.js": true, "graph.js": true, "timeline.js": true, "table.js": true, "form.js": true, "panel.js": true, "run.js": true,
 }

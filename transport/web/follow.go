@@ -10,7 +10,6 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/retry"
 	"github.com/chainwright/chainwright/executors"
-	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/tools"
 )
 
@@ -21,76 +20,6 @@ const (
 	// writeTimeout is the time limit of one write.
 	writeTimeout = 30 * time.Second
 )
-
-// change is what has changed about a task since the update before.
-type change struct {
-	ID        string      `json:"id"`
-	Status    chain.State `json:"status,omitempty"`
-	Attempts  int         `json:"attempts,omitempty"`
-	Started   *time.Time  `json:"started_at,omitempty"`
-	Completed *time.Time  `json:"completed_at,omitempty"`
-	Error     string      `json:"error,omitempty"`
-	ErrorType string      `json:"error_type,omitempty"`
-	Reason    string      `json:"reason,omitempty"`
-	// Reset means that the task begins anew: nothing counts that was known of it.
-	Reset bool `json:"reset,omitempty"`
-	// Elements are to be added to those that are known.
-	Elements *elements `json:"elements,omitempty"`
-}
-
-// update is one message of the stream: what events of a run say together.
-type update struct {
-	Seq     int64       `json:"seq"`
-	Tasks   []*change   `json:"tasks,omitempty"`
-	Status  chain.State `json:"status,omitempty"` // of the run
-	Outcome chain.State `json:"outcome,omitempty"`
-	Now     time.Time   `json:"now"`
-}
-
-// updateOf folds events, which are in order.
-func updateOf(events []chain.Event, now time.Time) *update {
-	u := &update{Now: now.UTC()}
-	at := map[string]*change{}
-	for i := range events {
-		e := &events[i]
-		u.Seq = e.Seq
-		if e.Task == "" {
-			u.Status, u.Outcome = e.State, e.Outcome
-			continue
-		}
-		c := at[e.Task]
-		if c == nil {
-			c = &change{ID: e.Task}
-			at[e.Task] = c
-			u.Tasks = append(u.Tasks, c)
-		}
-		c.take(e)
-	}
-	return u
-}
-
-// take applies an event of the task or of one of its elements.
-func (c *change) take(e *chain.Event) {
-	if e.Element != nil {
-		if c.Elements == nil {
-			c.Elements = &elements{}
-		}
-		c.Elements.add(e)
-		return
-	}
-	if e.State == chain.Pending {
-		*c = change{ID: c.ID, Reset: true}
-	}
-	at := e.At
-	c.Status, c.Attempts, c.Reason = e.State, max(c.Attempts, e.Attempt), e.Reason
-	c.Error, c.ErrorType = shortError(e.Error), string(e.Type)
-	switch {
-	case e.State.Ended():
-		c.Completed = &at
-	case e.State != chain.Pending && e.Error == "":
-		c.Started = &at
-	}
-}
 
 // follow streams the updates of a run after the number in Last-Event-ID, or in
 // the query as after. The last message says that the run has ended.
@@ -104,15 +33,15 @@ func (p *Page) follow(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(p.edge.Ends, cancel)()
-	id, principal := r.PathValue("id"), tools.CallerFrom(ctx).Principal
-	var missed []chain.Event
+	key := followed{r.PathValue("id"), tools.CallerFrom(ctx).Principal}
 	if err == nil {
-		sub := p.feeds.join(p, id, principal, after)
+		sub := p.feeds.join(p, key, after)
 		defer sub.leave()
-		if missed, err = p.opts.Runner.Events(ctx, id, principal, after); err == nil {
-			s := &sender{page: p, w: w, control: http.NewResponseController(w), last: after}
+		var missed *update
+		if missed, err = p.view.since(ctx, key, after); err == nil {
+			s := &sender{page: p, key: key, w: w, control: http.NewResponseController(w), last: after}
 			s.begin()
-			if s.send(&batch{events: missed}) {
+			if s.send(messageOf(missed, after)) {
 				s.serve(ctx, r, sub)
 			}
 			return
@@ -125,6 +54,7 @@ func (p *Page) follow(w http.ResponseWriter, r *http.Request) {
 // sender writes the messages of one stream.
 type sender struct {
 	page    *Page
+	key     followed
 	w       http.ResponseWriter
 	control *http.ResponseController
 	last    int64 // the number of the last event that was sent
@@ -153,8 +83,15 @@ func (s *sender) serve(ctx context.Context, r *http.Request, sub *subscriber) {
 				return
 			}
 		case <-sub.wake:
-			batches, ended, ok := sub.take()
-			if !ok || len(batches) > 0 && !s.send(merged(batches)) {
+			latest, ended, ok := sub.take()
+			if latest != nil && latest.from > s.last { // it was too slow for those before
+				missed, err := s.page.view.since(ctx, s.key, s.last)
+				if err != nil {
+					return
+				}
+				latest = messageOf(missed, s.last)
+			}
+			if !ok || !s.send(latest) {
 				return
 			}
 			if ended != "" {
@@ -165,23 +102,13 @@ func (s *sender) serve(ctx context.Context, r *http.Request, sub *subscriber) {
 	}
 }
 
-// send writes the events that the stream does not have yet as one message.
-func (s *sender) send(b *batch) bool {
-	fresh := b.events
-	for len(fresh) > 0 && fresh[0].Seq <= s.last {
-		fresh = fresh[1:]
-	}
-	if len(fresh) == 0 {
+// send writes a message, unless the stream has what it says.
+func (s *sender) send(m *message) bool {
+	if m == nil || m.to <= s.last {
 		return true
 	}
-	var data []byte
-	if len(fresh) == len(b.events) {
-		data = b.encoded(s.page.opts.Now())
-	} else {
-		data = (&batch{events: fresh}).encoded(s.page.opts.Now())
-	}
-	s.last = fresh[len(fresh)-1].Seq
-	return s.write(data)
+	s.last = m.to
+	return s.write(m.data)
 }
 
 func (s *sender) write(data []byte) bool {
@@ -190,16 +117,6 @@ func (s *sender) write(data []byte) bool {
 		return false
 	}
 	return s.control.Flush() == nil
-}
-
-// encoded returns the events as a message of the stream. Streams that are up to
-// date share it.
-func (b *batch) encoded(now time.Time) []byte {
-	b.once.Do(func() {
-		u := updateOf(b.events, now)
-		b.data = fmt.Appendf(nil, "id: %d\nevent: update\ndata: %s\n\n", u.Seq, plainjson.Must(u))
-	})
-	return b.data
 }
 
 // sleepOr waits for a time or until the channel has something. It returns false if

@@ -77,16 +77,6 @@ func (s *shape) needs(task int) (ids []string) {
 	return ids
 }
 
-// fansOut reports whether a task runs for each element of a list.
-func (s *shape) fansOut() bool {
-	for i := range s.outline {
-		if s.outline[i].ForEach {
-			return true
-		}
-	}
-	return false
-}
-
 // layoutOf returns the layout of a shape, with the nodes open or closed that the
 // values name.
 func layoutOf(s *shape, q url.Values) (*graph.Layout, error) {

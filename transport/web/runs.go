@@ -105,26 +105,12 @@ type runAnswer struct {
 // shownTask is a task in the answer of a run, without what only its own answer
 // has.
 type shownTask struct {
-	ID        string      `json:"id"`
-	Name      string      `json:"name,omitempty"`
-	Executor  string      `json:"executor"`
-	Parent    string      `json:"parent_id,omitempty"`
-	Handler   string      `json:"handler,omitempty"`
-	Status    chain.State `json:"status"`
-	Attempts  int         `json:"attempts"`
-	Started   *time.Time  `json:"started_at,omitempty"`
-	Completed *time.Time  `json:"completed_at,omitempty"`
-	Error     string      `json:"error,omitempty"`
-	ErrorType string      `json:"error_type,omitempty"`
-	Reason    string      `json:"reason,omitempty"`
-	Needs     []string    `json:"needs,omitempty"`
-	Elements  *elements   `json:"elements,omitempty"`
-}
-
-// elements counts the elements of a for_each.
-type elements struct {
-	Done   int `json:"done,omitempty"`
-	Failed int `json:"failed,omitempty"`
+	graph.TaskState
+	Name     string   `json:"name,omitempty"`
+	Executor string   `json:"executor"`
+	Parent   string   `json:"parent_id,omitempty"`
+	Handler  string   `json:"handler,omitempty"`
+	Needs    []string `json:"needs,omitempty"`
 }
 
 // maxOutputs is the length in bytes of the outputs that the answer of a run has.
@@ -151,17 +137,19 @@ func (v *View) run(ctx context.Context, ask *Ask) (any, error) {
 	if len(view.Inputs) <= maxOutputs && json.Valid(view.Inputs) {
 		a.Inputs = v.set.Redact(view.Inputs)
 	}
-	for i, t := range view.All() {
-		a.Tasks = append(a.Tasks, shownTask{
-			ID: t.ID, Name: t.Name, Executor: t.Executor, Parent: t.ParentID, Handler: t.Handler, Status: t.Status, Attempts: t.Attempts,
-			Started: t.StartedAt, Completed: t.CompletedAt, Error: shorten.Bytes(t.Error, maxShown), ErrorType: string(t.ErrorType), Reason: t.Reason,
-			Needs: shape.needs(i),
-		})
-	}
-	if shape.fansOut() {
-		if err := v.countElements(ctx, a, principal); err != nil {
-			return nil, err
+	all := view.All()
+	states := make([]graph.TaskState, len(all))
+	for i := range all {
+		t := &all[i]
+		states[i] = graph.TaskState{
+			ID: t.ID, Status: t.Status, Attempts: t.Attempts, Started: t.StartedAt, Completed: t.CompletedAt,
+			Error: shorten.Bytes(t.Error, maxShown), ErrorType: string(t.ErrorType), Reason: t.Reason, Elements: fanOf(t),
 		}
+	}
+	graph.SetCritical(states, shape.outline, all)
+	for i := range all {
+		t := &all[i]
+		a.Tasks = append(a.Tasks, shownTask{states[i], t.Name, t.Executor, t.ParentID, t.Handler, shape.needs(i)})
 	}
 	return a, nil
 }
@@ -173,44 +161,12 @@ func kindOf(view *chain.RunView) string {
 	return "tree"
 }
 
-// countElements adds how far the elements of each for_each are.
-func (v *View) countElements(ctx context.Context, a *runAnswer, principal string) error {
-	events, err := v.runner.Events(ctx, a.RunID, principal, 0)
-	if err != nil {
-		return err
+// fanOf returns how far the elements of a task are; nil: it has none.
+func fanOf(t *chain.TaskView) *graph.FanState {
+	if t.Elements == nil {
+		return nil
 	}
-	at := make(map[string]int, len(a.Tasks))
-	for i := range a.Tasks {
-		at[a.Tasks[i].ID] = i
-	}
-	for i := range events {
-		e := &events[i]
-		if e.Seq > a.Seq || e.Task == "" {
-			continue
-		}
-		t := &a.Tasks[at[e.Task]]
-		if e.Element == nil {
-			if e.State == chain.Pending {
-				t.Elements = nil
-			}
-			continue
-		}
-		if t.Elements == nil {
-			t.Elements = &elements{}
-		}
-		t.Elements.add(e)
-	}
-	return nil
-}
-
-// add counts the event of an element.
-func (n *elements) add(e *chain.Event) {
-	switch {
-	case e.State == chain.Completed:
-		n.Done++
-	case e.State.Ended():
-		n.Failed++
-	}
+	return &graph.FanState{Done: t.Elements.Done, Failed: t.Elements.Failed, Of: t.Elements.Of}
 }
 
 // getTree returns the tree of a run as it was started.

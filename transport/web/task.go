@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/graph"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/tools"
@@ -23,9 +25,9 @@ type taskAnswer struct {
 	Needs []string `json:"needs,omitempty"`
 	// History are the changes of state of the task itself, the latest ones of a
 	// long one.
-	History  []chain.Event `json:"history"`
-	Elements *elements     `json:"elements,omitempty"`
-	Now      time.Time     `json:"now"`
+	History  []chain.Event   `json:"history"`
+	Elements *graph.FanState `json:"elements,omitempty"`
+	Now      time.Time       `json:"now"`
 }
 
 // maxHistory is the largest number of changes of state that are shown.
@@ -44,23 +46,14 @@ func (v *View) task(ctx context.Context, ask *Ask) (any, error) {
 	if i < 0 {
 		return nil, noTask(id, ref)
 	}
-	a := &taskAnswer{TaskView: all[i], Size: all[i].Size, Source: v.set.Redact(sourceOf(view, i)), Needs: v.shapeOf(view).needs(i), Now: v.now().UTC()}
+	a := &taskAnswer{TaskView: all[i], Elements: fanOf(&all[i]), Size: all[i].Size, Source: v.set.Redact(sourceOf(view, i)), Needs: v.shapeOf(view).needs(i), Now: v.now().UTC()}
 	a.Result, a.Errors = nil, nil // each has an address of its own
 	events, err := v.runner.Events(ctx, id, principal, 0)
 	if err != nil {
 		return nil, err
 	}
-	counted := &elements{}
 	for i := range events {
-		switch e := &events[i]; {
-		case e.Task != ref:
-		case e.Element != nil:
-			counted.add(e)
-			a.Elements = counted
-		default:
-			if e.State == chain.Pending {
-				counted, a.Elements = &elements{}, nil
-			}
+		if e := &events[i]; e.Task == ref && e.Element == nil {
 			a.History = append(a.History, *e)
 		}
 	}
@@ -187,9 +180,9 @@ func (v *View) elements(ctx context.Context, ask *Ask) (any, error) {
 			continue
 		}
 		if e.Element == nil {
-			if e.State == chain.Pending {
-				clear(byIndex)
-				list = list[:0]
+			if e.State == chain.Pending { // those that completed run again only if it starts over
+				list = slices.DeleteFunc(list, func(one *element) bool { return e.Anew || one.Status != chain.Completed })
+				maps.DeleteFunc(byIndex, func(_ int, one *element) bool { return e.Anew || one.Status != chain.Completed })
 			}
 			continue
 		}

@@ -22,6 +22,7 @@ type View struct {
 	runner chain.Engine
 	now    func() time.Time
 	shapes shapes
+	lives  lives
 }
 
 // NewView returns a view of the runs of a set of tools.
@@ -72,18 +73,16 @@ func (v *View) Read(ctx context.Context, part string, ask *Ask) (any, error) {
 	return nil, executors.Errorf(executors.ValidationError, "there is no part %q of a run", shorten.Bytes(part, 100)).WithField("part")
 }
 
-// changes returns what has changed in a run after a number, as one update.
+// changes returns what has changed in a run after an event.
 func (v *View) changes(ctx context.Context, ask *Ask) (any, error) {
 	after, err := whole(ask.Values, "after")
 	if err != nil {
 		return nil, err
 	}
-	events, err := v.runner.Events(ctx, ask.Run, tools.CallerFrom(ctx).Principal, after)
+	u, err := v.since(ctx, followed{ask.Run, tools.CallerFrom(ctx).Principal}, after)
 	if err != nil {
 		return nil, err
 	}
-	u := updateOf(events, v.now())
-	u.Seq = max(u.Seq, after)
 	return u, nil
 }
 

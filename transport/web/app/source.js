@@ -1,5 +1,4 @@
-import {h, button, say} from './dom.js';
-import {hasEnded} from './model.js';
+import {h, button, say, hasEnded} from './dom.js';
 import {callTool, readView} from './host.js';
 
 const quickest = 1000, slowest = 5000; // between two reads of a run, in ms

@@ -1,3 +1,5 @@
+import {looks} from './looks.js';
+
 // Elements are made here, and text is always a text node: results and names come
 // from models and servers, and are never read as HTML.
 
@@ -36,16 +38,15 @@ export function fill(el, ...children) {
   return el;
 }
 
-// The marks of the states: a state is never shown by its colour alone.
-const marks = {
-  pending: '○', queued: '◷', in_progress: '▶', waiting: '❙❙', completed: '✓', failed: '✗', cancelled: '⊘', skipped: '–',
-};
+// The looks of the states come from the server: a state is never shown by its
+// colour alone.
+const lookOf = (state) => looks[state] || {mark: looks.pending.mark, word: state}; // a run may be queued
 
-const stateWords = {in_progress: 'running', waiting: 'waiting for a person'};
+export const stateName = (state) => lookOf(state).word;
 
-export const stateName = (state) => stateWords[state] || state;
+export const hasEnded = (state) => !!lookOf(state).ended;
 
-export const mark = (state) => h('span.mark.s-' + state, {'aria-hidden': 'true'}, marks[state] || '?');
+export const mark = (state) => h('span.mark.s-' + state, {'aria-hidden': 'true'}, lookOf(state).mark);
 
 // badge is a state with its mark and its word.
 export const badge = (state, ...more) => h('span.badge.s-' + state, mark(state), h('span', stateName(state)), ...more);
@@ -53,6 +54,9 @@ export const badge = (state, ...more) => h('span.badge.s-' + state, mark(state),
 export const button = (text, onclick, props) => h('button', {type: 'button', onclick, ...props}, text);
 
 export const plural = (n, one) => n.toLocaleString('en') + ' ' + one + (n === 1 ? '' : 's');
+
+// fanText says how far the elements of a for_each are.
+export const fanText = (e) => (e.done || 0).toLocaleString('en') + (e.of ? ' of ' + e.of.toLocaleString('en') : ' done') + (e.failed ? `, ${e.failed.toLocaleString('en')} failed` : '');
 
 // took writes a duration in milliseconds.
 export function took(ms) {

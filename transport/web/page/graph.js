@@ -1,4 +1,5 @@
-import {h, fill, mark, stateName, button, byFrame, plural} from './dom.js';
+import {looks} from './looks.js';
+import {h, fill, mark, stateName, button, byFrame, plural, fanText} from './dom.js';
 
 // The picture of a run. Only what is in view is in the document: nodes are
 // buttons, edges are drawn on a canvas that is a little larger than the view.
@@ -69,8 +70,7 @@ export function drawGraph(model, {open}) {
 
   function readColors() {
     const style = getComputedStyle(root);
-    for (const name of ['edge', 'edge-critical', 'muted', 'running', 'completed', 'failed', 'waiting', 'cancelled', 'pending', 'skipped']) colors[name] = style.getPropertyValue('--' + name).trim();
-    colors.in_progress = colors.running;
+    for (const name of ['edge', 'edge-critical', 'muted', ...Object.keys(looks)]) colors[name] = style.getPropertyValue('--' + name).trim();
   }
 
   // render draws what is in view, if it is not drawn yet.
@@ -101,12 +101,10 @@ export function drawGraph(model, {open}) {
     canvas.style.transform = `translate(${region.x}px, ${region.y}px)`;
     const ctx = canvas.getContext('2d');
     ctx.setTransform(dpr * scale, 0, 0, dpr * scale, -region.x * dpr, -region.y * dpr);
-    const critical = model.critical();
-    const isCritical = (e) => e.from !== e.to && nodeIn(critical, e.from) && nodeIn(critical, e.to);
     for (const strong of [false, true]) {
       ctx.beginPath();
       for (const e of edges) {
-        if (e.x0 > a.x1 || e.y0 > a.y1 || e.x1 < a.x0 || e.y1 < a.y0 || isCritical(e) !== strong) continue;
+        if (e.x0 > a.x1 || e.y0 > a.y1 || e.x1 < a.x0 || e.y1 < a.y0 || model.edgeIsCritical(e) !== strong) continue;
         const p = e.points;
         ctx.moveTo(p[0][0], p[0][1]);
         for (let i = 1; i < p.length; i++) {
@@ -124,17 +122,12 @@ export function drawGraph(model, {open}) {
     }
   }
 
-  function nodeIn(ids, id) {
-    const node = model.nodeById.get(id);
-    return node && node.members.some((t) => ids.has(t.id));
-  }
-
   // place adds a node to the document, or brings it up to date.
   function place(node) {
     const state = model.stateOf(node), one = node.members[0] || {};
-    const critical = nodeIn(model.critical(), node.id), chosen = node.members.some((t) => t.id === model.selected);
+    const critical = model.isCritical(node), chosen = node.members.some((t) => t.id === model.selected);
     const done = node.members.filter((t) => t.end).length, e = one.elements;
-    const sign = [state, critical, chosen, done, e && e.done, e && e.failed, one.attempts, scale].join();
+    const sign = [state, critical, chosen, done, e && fanText(e), one.attempts, scale].join();
     const had = shown.get(node.id);
     if (had && had.sign === sign) return;
     const el = had ? had.el : h('button.node', {type: 'button', tabindex: -1, 'data-id': node.id, onclick: () => choose(node)});
@@ -145,15 +138,14 @@ export function drawGraph(model, {open}) {
     el.style.height = node.h * scale + 'px';
     const label = node.name || node.id;
     let about = node.count ? done + ' of ' + plural(node.count, 'task') + ' done' : node.executor;
-    if (!node.count && e) about = (e.done || 0) + ' done' + (e.failed ? ', ' + e.failed + ' failed' : '');
+    if (!node.count && e) about = fanText(e);
     else if (!node.count && one.attempts > 1) about = 'attempt ' + one.attempts + ' · ' + node.executor;
     el.title = label + '\n' + about;
     el.setAttribute('aria-label', `${label}, ${stateName(state)}${critical ? ', on the critical path' : ''}${node.count ? ', ' + about + '; opens the tasks' : ''}`);
     el.setAttribute('aria-pressed', chosen);
-    const total = node.count || (e && one.end ? (e.done || 0) + (e.failed || 0) : 0);
-    const part = node.count ? done / node.count : total ? 1 : e ? 0.5 : 0;
+    const part = node.count ? done / node.count : !e ? 0 : e.of ? e.done / e.of : one.end ? 1 : 0.5;
     fill(el, mark(state), h('span.label', label), h('span.about', about),
-      (node.count || node.for_each) && h('span.progress' + (e && !one.end ? '.open' : ''), {'aria-hidden': 'true'}, h('span')));
+      (node.count || node.for_each) && h('span.progress' + (e && !e.of && !one.end ? '.open' : ''), {'aria-hidden': 'true'}, h('span')));
     const bar = el.querySelector('.progress > span');
     if (bar) bar.style.width = part * 100 + '%';
     if (!had) space.append(el);

@@ -1,11 +1,13 @@
+import {looks} from './looks.js';
+
 // The model of one run: the state of its tasks, the order in which they are
-// listed, what took the time. It knows nothing of how it is drawn or read.
-
-const ended = {completed: 1, failed: 1, cancelled: 1, skipped: 1};
-
-export const hasEnded = (state) => state in ended;
+// listed, the axis of time. What a state is, what is on the critical path and how
+// far a for_each is, the server says. It knows nothing of how it is drawn or read.
 
 const ms = (text) => text ? Date.parse(text) : 0;
+
+// What an update of a task leaves out if it is not so.
+const stateless = {error: '', error_type: '', reason: '', elements: undefined, critical: false, critical_after: ''};
 
 // Model holds a run. changed() of a listener gets what has changed: 'tasks',
 // 'layout', 'run', 'selection' or 'end'.
@@ -52,6 +54,7 @@ export class Model {
     this.places = new Map();
     for (const node of byPlace) for (const id of node.tasks || [node.id]) this.places.set(id, this.places.size);
     this.order = null;
+    this.path = null;
   }
 
   // now is the time of the server.
@@ -66,34 +69,14 @@ export class Model {
     for (const c of update.tasks || []) {
       const t = this.byId.get(c.id);
       if (!t) continue;
-      if (c.reset) Object.assign(t, {status: 'pending', attempts: 0, begin: 0, end: 0, error: '', error_type: '', reason: '', elements: undefined});
-      if (c.status) {
-        failed = failed || (t.status === 'failed') !== (c.status === 'failed');
-        t.status = c.status;
-        t.error = c.error || '';
-        t.error_type = c.error_type || '';
-        t.reason = c.reason || '';
-        t.attempts = Math.max(t.attempts, c.attempts || 0);
-        if (c.started_at) { t.begin = t.begin || ms(c.started_at); t.end = 0; }
-        if (c.completed_at) t.end = ms(c.completed_at);
-      }
-      if (c.elements) {
-        const e = t.elements || (t.elements = {});
-        e.done = (e.done || 0) + (c.elements.done || 0);
-        e.failed = (e.failed || 0) + (c.elements.failed || 0);
-      }
+      failed = failed || (t.status === 'failed') !== (c.status === 'failed');
+      Object.assign(t, stateless, c, {begin: ms(c.started_at), end: ms(c.completed_at)});
     }
+    this.run.counts = update.counts;
     if (failed) this.order = null;
-    if (update.status) { this.run.status = update.status; this.run.outcome = update.outcome; }
     this.path = null;
+    if (update.status) { this.run.status = update.status; this.run.outcome = update.outcome; }
     this.tell(failed ? 'layout' : 'tasks');
-  }
-
-  // counts are the numbers of tasks by state.
-  counts() {
-    const counts = {};
-    for (const t of this.tasks) counts[t.status] = (counts[t.status] || 0) + 1;
-    return counts;
   }
 
   // list returns the tasks in the order of the picture, failures first.
@@ -106,34 +89,24 @@ export class Model {
     return this.order;
   }
 
-  // stateOf returns the state of a node: the one of several tasks that matters most.
+  // stateOf returns the state of a node: the first of the looks that one of its tasks
+  // has. Pending tasks beside others are in progress together.
   stateOf(node) {
-    let best = 'completed', rank = -1;
-    for (const t of node.members) {
-      const at = ['completed', 'skipped', 'pending', 'cancelled', 'in_progress', 'waiting', 'failed'].indexOf(t.status);
-      if (at > rank) { best = t.status; rank = at; }
-    }
-    return rank < 0 ? 'pending' : best;
+    const has = new Set(node.members.map((t) => t.status));
+    for (const state in looks) if (has.has(state)) return state === 'pending' && has.size > 1 ? 'in_progress' : state;
+    return 'pending';
   }
 
-  // critical returns the ids of the chain of tasks that the end waited for.
-  critical() {
-    if (this.path) return this.path;
-    this.path = new Set();
-    const now = this.now();
-    const endOf = (t) => t.begin ? t.end || now : 0;
-    let at = null;
-    for (const t of this.tasks) if (t.begin && !t.handler && (!at || endOf(t) > endOf(at))) at = t;
-    while (at && !this.path.has(at.id)) {
-      this.path.add(at.id);
-      let before = null;
-      for (const id of at.needs) {
-        const t = this.byId.get(id);
-        if (t && t.begin && (!before || endOf(t) > endOf(before))) before = t;
-      }
-      at = before;
+  // isCritical tells whether a task of a node is on the critical path.
+  isCritical(node) { return node.members.some((t) => t.critical); }
+
+  // edgeIsCritical tells whether the critical path goes along an edge.
+  edgeIsCritical(edge) {
+    if (!this.path) {
+      this.path = new Set();
+      for (const t of this.tasks) if (t.critical && t.critical_after) this.path.add(this.nodeOf.get(t.critical_after).id + '\n' + this.nodeOf.get(t.id).id);
     }
-    return this.path;
+    return edge.from !== edge.to && this.path.has(edge.from + '\n' + edge.to);
   }
 
   // scale returns the time axis: pieces of work with the idle gaps between them
@@ -189,7 +162,6 @@ export class Model {
 
   replace(run) {
     this.take(run);
-    this.path = null;
     this.tell('run');
   }
 }

@@ -1,4 +1,4 @@
-import {h, fill, badge, mark, button, moment, took, bytes, pretty, readable, problemBox, plural, say} from './dom.js';
+import {h, fill, badge, mark, button, moment, took, bytes, pretty, readable, problemBox, plural, say, hasEnded, fanText} from './dom.js';
 import {questionForm} from './form.js';
 
 // drawPanel returns the panel of a task: its question, error, output, inputs,
@@ -24,8 +24,8 @@ export function drawPanel(model, source, id, close) {
 
   function draw(task) {
     if (logStop) logStop();
-    const may = source.may || {}, running = !['completed', 'failed', 'cancelled', 'skipped'].includes(task.status);
-    const runEnded = ['completed', 'failed', 'cancelled'].includes(model.run.status);
+    const may = source.may || {}, running = !hasEnded(task.status);
+    const runEnded = hasEnded(model.run.status);
     const name = task.name && task.name !== task.id && task.name !== task.executor ? task.name : '';
     fill(title, task.id);
     const took_ = task.started_at && task.completed_at ? took(Date.parse(task.completed_at) - Date.parse(task.started_at)) : '';
@@ -102,7 +102,7 @@ export function drawPanel(model, source, id, close) {
       }
     }
     const e = task.elements, details = h('details', {ontoggle: () => { if (details.open && !list.firstChild) next(0); }},
-      h('summary', h('h3', 'Elements ', h('small', `${e.done || 0} done` + (e.failed ? `, ${e.failed} failed` : '')))), list, more);
+      h('summary', h('h3', 'Elements ', h('small', fanText(e)))), list, more);
     details.open = !!e.failed;
     return h('section', details);
   }

@@ -1,5 +1,5 @@
-import {h, fill, badge, mark, button, moment, took, pretty, plural, problemBox, stateName} from './dom.js';
-import {Model, hasEnded} from './model.js';
+import {h, fill, badge, mark, button, moment, took, pretty, plural, problemBox, stateName, hasEnded} from './dom.js';
+import {Model} from './model.js';
 import {drawGraph} from './graph.js';
 import {drawTimeline} from './timeline.js';
 import {drawTable} from './table.js';
@@ -77,8 +77,8 @@ export async function drawRun(root, source, {select, onSelect} = {}) {
   fill(head, h('div.title', heading, state, h('div.buttons', fold, buttons)), facts, more);
 
   function drawHead() {
-    const run = model.run, counts = model.counts(), ended = hasEnded(run.status), may = source.may || {};
-    const total = model.tasks.length, done = ['completed', 'failed', 'skipped', 'cancelled'].reduce((n, s) => n + (counts[s] || 0), 0);
+    const run = model.run, counts = run.counts || {}, ended = hasEnded(run.status), may = source.may || {};
+    const total = runStates.reduce((n, s) => n + (counts[s] || 0), 0), done = runStates.reduce((n, s) => n + (hasEnded(s) && counts[s] || 0), 0);
     const failed = model.list().filter((t) => t.status === 'failed'), waiting = model.tasks.filter((t) => t.status === 'waiting');
     clock.textContent = took(ended ? run.duration_ms : model.now() - Date.parse(run.created_at));
     heading.textContent = run.name || (run.kind === 'call' && model.tasks[0] ? model.tasks[0].executor : 'Run');

@@ -1,4 +1,5 @@
-import {h, fill, badge, button, moment, took, plural} from './dom.js';
+import {looks} from './looks.js';
+import {h, fill, badge, button, moment, took, plural, fanText} from './dom.js';
 
 const pageSize = 100;
 
@@ -8,7 +9,7 @@ export function drawTable(model) {
   let page = 0, text = '', state = '';
   const search = h('input', {type: 'search', placeholder: 'Find a task', 'aria-label': 'Find a task by id, name or executor', oninput: () => { text = search.value.toLowerCase(); page = 0; draw(); }});
   const states = h('select', {'aria-label': 'State', onchange: () => { state = states.value; page = 0; draw(); }},
-    [['', 'all states'], ['failed', 'failed'], ['in_progress', 'running'], ['waiting', 'waiting'], ['pending', 'pending'], ['completed', 'completed'], ['skipped', 'skipped'], ['cancelled', 'cancelled']]
+    [['', 'all states'], ...Object.entries(looks).map(([state, look]) => [state, look.word])]
       .map(([value, word]) => h('option', {value}, word)));
   const body = h('tbody'), count = h('p.muted', {role: 'status'}), pages = h('div.buttons');
   const root = h('section.tasks', {'aria-label': 'Table of the tasks'}, h('div.filters', search, states, count),
@@ -16,7 +17,6 @@ export function drawTable(model) {
 
   function draw() {
     if (!root.isConnected && body.firstChild) return;
-    const critical = model.critical();
     const list = model.list().filter((t) => (!state || t.status === state) && (!text || (t.id + ' ' + (t.name || '') + ' ' + t.executor).toLowerCase().includes(text)));
     const from = page * pageSize, now = model.now();
     count.textContent = plural(list.length, 'task') + (list.length === model.tasks.length ? '' : ' of ' + model.tasks.length);
@@ -24,9 +24,9 @@ export function drawTable(model) {
     fill(body, list.slice(from, from + pageSize).map((t) => h('tr' + (t.id === model.selected ? '.chosen' : ''),
       h('th', {scope: 'row'}, button(t.id, () => model.select(t.id, 'table'), {class: 'link', 'data-id': t.id}), t.name && t.name !== t.id && t.name !== t.executor && h('small', t.name)),
       h('td', badge(t.status), t.error && h('small.error', t.error)),
-      h('td', t.executor, t.elements && h('small', `${t.elements.done || 0} elements done`)),
+      h('td', t.executor, t.elements && h('small', fanText(t.elements))),
       h('td', t.begin ? moment(new Date(t.begin).toISOString()) : ''),
-      h('td', t.begin ? took((t.end || now) - t.begin) : '', critical.has(t.id) && h('small', 'critical path')),
+      h('td', t.begin ? took((t.end || now) - t.begin) : '', t.critical && h('small', 'critical path')),
       h('td', t.attempts || ''),
       h('td', t.needs.slice(0, 5).join(', ') + (t.needs.length > 5 ? ` and ${t.needs.length - 5} more` : '')))));
     if (focus) { const el = body.querySelector(`[data-id="${CSS.escape(focus)}"]`); if (el) el.focus(); }

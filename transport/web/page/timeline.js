@@ -77,7 +77,7 @@ export function drawTimeline(model) {
   }
 
   function place(t, row) {
-    const critical = model.critical().has(t.id), chosen = t.id === model.selected;
+    const critical = t.critical, chosen = t.id === model.selected;
     const now = model.now(), end = t.end || (t.begin ? now : 0);
     const x = t.begin ? scale.at(t.begin) : 0, w = t.begin ? Math.max(0, scale.at(end) - x) : 0;
     const had = shown.get(t.id);
