@@ -122,7 +122,7 @@ type CallResult struct {
 }
 
 // ListOptions select runs. Status is one of the states, or empty for all. A zero
-// Prefix, Name, Label, Since or Until selects all.
+// Prefix, Name, Labels, Since or Until selects all.
 type ListOptions struct {
 	Status string
 	// Prefix selects runs whose id begins with it.
@@ -130,8 +130,8 @@ type ListOptions struct {
 	// Name selects runs whose name contains it, whatever the case of the letters
 	// A to Z.
 	Name string
-	// Label selects runs that have a label with a value. It is NAME=VALUE.
-	Label string
+	// Labels selects runs that have all these labels, with these values.
+	Labels map[string]string
 	// Since and Until bound when a run was created; Until itself is not included.
 	Since, Until time.Time
 	Limit        int // 0: 20; at most 200

@@ -28,9 +28,8 @@ func (r *Engine) List(ctx context.Context, opts chain.ListOptions) ([]chain.RunS
 	if strings.HasPrefix(before, runningCursor) {
 		before = ""
 	}
-	label, value, _ := strings.Cut(opts.Label, "=")
 	rows, err := r.opts.Store.List(ctx, store.Query{Principal: opts.Principal, Status: opts.Status, Limit: limit + 1, Before: before,
-		Prefix: opts.Prefix, Name: opts.Name, Label: label, Value: value, Since: opts.Since, Until: opts.Until})
+		Prefix: opts.Prefix, Name: opts.Name, Labels: opts.Labels, Since: opts.Since, Until: opts.Until})
 	if err != nil {
 		return nil, "", executors.AsError(fmt.Errorf("listing runs: %w", err))
 	}
@@ -86,7 +85,7 @@ func (r *Engine) running(opts chain.ListOptions) (list []chain.RunSummary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, c := range r.calls {
-		if !c.ahead && c.principal == opts.Principal && (after == "" || id < after) && opts.Label == "" && strings.HasPrefix(id, opts.Prefix) &&
+		if !c.ahead && c.principal == opts.Principal && (after == "" || id < after) && len(opts.Labels) == 0 && strings.HasPrefix(id, opts.Prefix) &&
 			strings.Contains(strings.ToLower(c.executor), strings.ToLower(opts.Name)) &&
 			!c.started.Before(opts.Since) && (opts.Until.IsZero() || c.started.Before(opts.Until)) {
 			list = append(list, chain.RunSummary{RunID: id, Name: c.executor, Kind: store.KindCall, Status: chain.InProgress,

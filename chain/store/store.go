@@ -335,8 +335,8 @@ type Query struct {
 	// Name selects runs whose name contains it, whatever the case of the letters
 	// A to Z.
 	Name string
-	// Label selects runs that have the label, with the Value.
-	Label, Value string
+	// Labels selects runs that have all these labels, with these values.
+	Labels map[string]string
 	// Since and Until bound when a run was created; Until itself is not included.
 	Since, Until time.Time
 	Limit        int

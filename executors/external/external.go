@@ -112,7 +112,7 @@ func (f *Folder) Watch() {
 // Reload reads all changed files now and waits for pending MCP servers.
 func (f *Folder) Reload() {
 	f.scan(true)
-	f.Await()
+	f.Await(f.ctx)
 }
 
 // Close stops the watch and the pending MCP requests. The executors stay

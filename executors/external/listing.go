@@ -64,15 +64,15 @@ func (s *source) drop() {
 	s.listing, s.waiting = nil, nil
 }
 
-// Await waits until every MCP server has listed its tools or timed out, and
-// registers the tools. It returns false if none was pending.
-func (f *Folder) Await() bool {
+// Await waits until every MCP server has listed its tools or timed out, or the
+// context ends, and registers the tools. It returns false if none was pending.
+func (f *Folder) Await(ctx context.Context) bool {
 	f.mu.Lock()
 	for _, s := range f.sources {
 		f.start(s)
 	}
 	f.mu.Unlock()
-	return f.await(f.ctx)
+	return f.await(ctx)
 }
 
 // start asks a server that was not asked yet.
@@ -103,7 +103,7 @@ func (f *Folder) Need(id string) {
 	}
 	f.mu.Unlock()
 	if len(pending) == 0 && broken {
-		f.Await()
+		f.Await(f.ctx)
 		return
 	}
 	for _, each := range pending {
@@ -133,6 +133,19 @@ func (f *Folder) await(ctx context.Context) (waited bool) {
 		}
 	}
 	return waited
+}
+
+// Pending returns the files of the MCP servers that have not listed their tools
+// yet, sorted.
+func (f *Folder) Pending() (files []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range sortedKeys(f.sources) {
+		if s := f.sources[name]; s.waiting != nil || s.listing != nil {
+			files = append(files, name)
+		}
+	}
+	return files
 }
 
 func (f *Folder) pendingListings() (list []*listing) {

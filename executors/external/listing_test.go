@@ -97,7 +97,7 @@ func TestAwait(t *testing.T) {
 		t.Fatal(b.ids())
 	}
 	close(peers.word)
-	if !b.folder.Await() || b.ids() != "a_t" || b.folder.Await() {
+	if !b.folder.Await(t.Context()) || b.ids() != "a_t" || b.folder.Await(t.Context()) {
 		t.Errorf("%s; %s", b.ids(), b.problems())
 	}
 }
@@ -127,7 +127,7 @@ func TestConflictingServers(t *testing.T) {
 	peers := newSlowPeers()
 	b := newBench(t, map[string]string{"a.yaml": at(quick), "b.yaml": "run: {kind: mcp, url: \"" + quick + "\", prefix: a}"}, func(o *external.Options) { o.Peers = peers })
 	taken := "is already used by "
-	if b.ids() != "a_t" || !strings.Contains(b.problems(), taken) || b.folder.Await() {
+	if b.ids() != "a_t" || !strings.Contains(b.problems(), taken) || b.folder.Await(t.Context()) {
 		t.Fatalf("%s; %s", b.ids(), b.problems())
 	}
 	if peers.open.Load() != 1 {
@@ -146,7 +146,7 @@ func TestProblemsWaitForServers(t *testing.T) {
 		t.Fatalf("%s; %s", &log, b.problems())
 	}
 	close(peers.word)
-	b.folder.Await()
+	b.folder.Await(t.Context())
 	if !strings.Contains(log.String(), "b.yaml:1: ") {
 		t.Errorf("%s; %s", &log, b.problems())
 	}

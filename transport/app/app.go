@@ -75,7 +75,7 @@ func New(ctx context.Context, opts ...Option) (*App, error) {
 		err = a.build(ctx)
 	}
 	if err == nil {
-		err = a.publish()
+		err = a.publish(ctx)
 	}
 	if err == nil && a.work != nil {
 		err = a.work()
@@ -135,7 +135,7 @@ func (a *App) build(ctx context.Context) error {
 }
 
 // publish adds the executors that use the engine, and creates the tools.
-func (a *App) publish() error {
+func (a *App) publish(ctx context.Context) error {
 	o := &a.options
 	for _, generator := range []executors.Executor{
 		tasktree.New(tasktree.Options{Registry: a.registry, Runner: a.runner, Trees: o.trees, Exclude: o.selection.Exclude, HideNames: o.hideNames}),
@@ -162,14 +162,14 @@ func (a *App) publish() error {
 	}
 	var err error
 	a.tools, err = tools.Build(published)
-	if err != nil && a.folder != nil && a.folder.Await() { // the selected tool may be listed late
+	if err != nil && a.folder != nil && a.folder.Await(ctx) { // the selected tool may be listed late
 		a.tools, err = tools.Build(published)
 	}
 	if err != nil {
 		return &SettingError{"selection of tools", err}
 	}
 	err = a.checkTokens()
-	if err != nil && a.folder != nil && a.folder.Await() {
+	if err != nil && a.folder != nil && a.folder.Await(ctx) {
 		err = a.checkTokens()
 	}
 	if err != nil {

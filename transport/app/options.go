@@ -39,6 +39,7 @@ type options struct {
 	selection    Selection
 	http         HTTP
 	loginLink    func(url string)
+	listening    func(url string)
 	pageOnly     bool
 	grace        time.Duration
 	log          zerolog.Logger
@@ -211,7 +212,8 @@ func WithSelection(s Selection) Option { return func(o *options) { o.selection =
 // HTTP configures Handler and Serve.
 type HTTP struct {
 	// Token is the bearer token that callers must send. It, or one of Tokens, is
-	// required for a server that other machines can reach.
+	// required for a server that other machines can reach; for those it needs 32
+	// characters.
 	Token string
 	// Tokens are further tokens, each with a principal and scopes. They are read
 	// when HTTP is first served, and again when one of their files changes. For
@@ -234,6 +236,10 @@ func WithHTTP(h HTTP) Option { return func(o *options) { o.http = h } }
 // listens. The link logs in whoever opens it, once, within five minutes. Serve then
 // refuses addresses that other machines can reach.
 func WithLoginLink(show func(url string)) Option { return func(o *options) { o.loginLink = show } }
+
+// WithListening sets what is called with the URL of the server, without a path, when
+// Serve listens.
+func WithListening(call func(url string)) Option { return func(o *options) { o.listening = call } }
 
 // WithPageOnly has Serve serve only the page, to those who have logged in with the
 // link. Serve then starts no runs on schedules, and continues only the runs that

@@ -125,7 +125,7 @@ func (a *App) webServer() (*http.Server, error) {
 	if a.web == nil {
 		opts := http.Options{
 			Log: a.options.log, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
-			Drain: a.runner.Close, Link: a.options.loginLink, PageOnly: a.options.pageOnly,
+			Drain: a.runner.Close, Link: a.options.loginLink, Listening: a.options.listening, PageOnly: a.options.pageOnly,
 			Page: web.New(web.Options{Set: a.tools, Runner: a.runner, Log: a.options.log, Version: a.options.version}),
 			Ready: func(ctx context.Context) error {
 				_, _, err := a.runner.List(ctx, chain.ListOptions{Limit: 1})

@@ -44,7 +44,7 @@ func (c *callCmd) Run(s *session) error {
 	}
 	p.registry.Lookup(c.Tool) // a user-made MCP server may have it
 	if c.Tool == tools.FindExecutor || c.Tool == tasktree.ID {
-		p.complete()
+		p.complete(s.ctx)
 	}
 	s.yes = c.Yes
 	var schema json.RawMessage

@@ -69,7 +69,7 @@ func (s *session) commands() *cobra.Command {
 	asked := root.Flags().Bool("version", false, "Print the version.")
 	root.RunE = func(*cobra.Command, []string) error {
 		if *asked {
-			return (&versionCmd{}).Run(s)
+			return (&versionCmd{JSON: s.json}).Run(s)
 		}
 		return root.Help()
 	}
@@ -78,6 +78,10 @@ func (s *session) commands() *cobra.Command {
 	for _, p := range s.globals.takes() {
 		p.addTo(s, root, root.PersistentFlags())
 	}
+	// Every command declares its own --json. This one is for command lines without a
+	// command, or with a wrong one.
+	root.PersistentFlags().Bool("json", false, "Print JSON.")
+	_ = root.PersistentFlags().MarkHidden("json") // it exists
 	root.SetFlagErrorFunc(misusedFlag)
 	root.SetHelpCommand(helpCommand(root))
 	root.SilenceErrors, root.SilenceUsage = true, true // report prints errors
@@ -100,6 +104,7 @@ type globals struct {
 	ExcludeTools []string
 	Discovery    bool
 	LogLevel     string
+	LogFormat    string
 	Color        string
 }
 
@@ -115,6 +120,8 @@ func (g *globals) takes() []*param {
 		flag("discovery", &g.Discovery, "", "Publish three tools that find, describe and run executors instead of one tool for each."),
 		flag("log-level", &g.LogLevel, "LEVEL", "Log level: trace, debug, info, warn, error or disabled.").
 			offering(these("trace", "debug", "info", "warn", "error", "disabled")),
+		flag("log-format", &g.LogFormat, "FORMAT", "Log format: auto (text on a terminal, else JSON), json or text.").
+			oneOf(config.LogAuto, config.LogJSON, config.LogText),
 		flag("color", &g.Color, "WHEN", "Color: auto (on a terminal, unless NO_COLOR is set), always or never.").oneOf(colourAuto, colourAlways, colourNever),
 	}
 }
@@ -135,5 +142,6 @@ func (g *globals) flags() []config.Flag {
 	add(len(g.ExcludeTools) > 0, "exclude_tools", "exclude-tools", strings.Join(g.ExcludeTools, ","))
 	add(g.Discovery, "discovery", "discovery", "true")
 	add(g.LogLevel != "", "log_level", "log-level", g.LogLevel)
+	add(g.LogFormat != "", "log_format", "log-format", g.LogFormat)
 	return given
 }

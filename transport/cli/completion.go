@@ -11,11 +11,15 @@ import (
 //go:embed templates/completion.bash
 var bareBash string
 
-type completionCmd struct{ shell string }
+type completionCmd struct {
+	shell string
+	JSON  bool
+}
 
 func (c *completionCmd) takes() []*param {
 	return []*param{
 		arg("shell", &c.shell, "The shell: bash, zsh, fish or powershell.").oneOf("bash", "zsh", "fish", "powershell"),
+		errorsAsJSON(&c.JSON),
 	}
 }
 

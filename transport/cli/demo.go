@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -24,16 +25,23 @@ import (
 //go:embed demo/sentence.txt
 var demoSentence string
 
-type demoCmd struct{}
+type demoCmd struct{ JSON bool }
+
+func (c *demoCmd) takes() []*param {
+	return []*param{flag("json", &c.JSON, "", "Print the tools, the plan and the run as JSON instead of the explanations.")}
+}
 
 // Run starts the real server in a child process and calls it as an MCP client.
-func (demoCmd) Run(s *session) (err error) {
+func (c *demoCmd) Run(s *session) (err error) {
 	folder, err := os.MkdirTemp("", "chainwright-demo-")
 	if err != nil {
 		return fmt.Errorf("making a folder for the demo: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	d := demo{s: s}
+	d := demo{s: s, out: s.out}
+	if c.JSON {
+		d.out = io.Discard
+	}
 	start := time.Now()
 	if d.client, err = d.startServer(folder); err != nil {
 		return err
@@ -46,7 +54,11 @@ func (demoCmd) Run(s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	return d.runTree(plan)
+	err = d.runTree(plan)
+	if c.JSON && d.run != nil {
+		err = errors.Join(s.printJSON(map[string]any{"tools": d.tools, "plan": plan, "run": d.run}), err)
+	}
+	return err
 }
 
 // startServer starts this program as an MCP client does, but without the user's
@@ -90,11 +102,14 @@ func strangers(environ []string) []string {
 
 type demo struct {
 	s      *session
+	out    io.Writer // for explanations
+	tools  []string
+	run    *chain.RunView
 	client *client.Client
 	show   atomic.Pointer[progress] // of the call in flight; nil: no progress is shown
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.s.out, format+"\n", args...) }
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
 // greet lists the server's tools. The server was started at the time start.
 func (d *demo) greet(start time.Time) error {
@@ -106,9 +121,10 @@ func (d *demo) greet(start time.Time) error {
 		d.client.Revision(), took(time.Since(start)), plural(len(list), "tool"))
 	t := table{}
 	for _, tool := range list {
+		d.tools = append(d.tools, tool.Name)
 		t.add("  "+tool.Name, tool.Title)
 	}
-	return t.write(d.s.out)
+	return t.write(d.out)
 }
 
 // plan calls the planner with the demo's sentence. It plans by rules, so that no
@@ -130,7 +146,7 @@ func (d *demo) plan() (*tasktree.Output, error) {
 		}
 		t.add("  "+fmt.Sprint(task["id"]), fmt.Sprint(schemas["method"]), how)
 	}
-	return &plan, t.write(d.s.out)
+	return &plan, t.write(d.out)
 }
 
 // runTree runs the plan over MCP, shows its progress and prints its result.
@@ -141,11 +157,12 @@ func (d *demo) runTree(plan *tasktree.Output) error {
 	if err != nil {
 		return err
 	}
-	if err := draw(d.s.out, view, dependencies(tree)); err != nil {
+	d.run = view
+	if err := draw(d.out, view, dependencies(tree)); err != nil {
 		return err
 	}
 	if view.Status != chain.Completed {
-		failures(d.s.out, view)
+		failures(d.out, view)
 		return quiet(exitFailed)
 	}
 	d.say("\nThe run %s completed in %s. Its report:\n  %s", view.RunID, took(time.Duration(view.DurationMS*float64(time.Millisecond))), reportOf(view))

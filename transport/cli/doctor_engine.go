@@ -2,47 +2,52 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/chainwright/chainwright/chain/temporal"
-	"github.com/chainwright/chainwright/executors"
 )
 
-// tellEngine prints what the server of an engine says, and returns its problems.
-func tellEngine(ctx context.Context, s *session, p *program, url string) (problems []string) {
+// engineState is what the server of an engine says.
+type engineState struct {
+	URL string `json:"url"`
+	// The other fields are missing if it does not answer.
+	Server      string `json:"server,omitempty"`
+	Namespace   string `json:"namespace,omitempty"`
+	Queue       string `json:"queue,omitempty"`
+	Workers     int    `json:"workers"`
+	Runs        int64  `json:"runs"`
+	OtherBuilds int64  `json:"other_builds,omitempty"`
+}
+
+// checkEngine asks the server of an engine.
+func (p *program) checkEngine(ctx context.Context, url string) func(*checkup) {
 	if url == "" {
-		return nil
+		return func(*checkup) {}
 	}
-	fmt.Fprintf(s.out, "engine: %s\n", url)
+	state, problems := p.askEngine(ctx, url)
+	return func(f *checkup) {
+		f.Engine = state
+		f.Problems = append(f.Problems, problems...)
+	}
+}
+
+func (p *program) askEngine(ctx context.Context, url string) (found *engineState, problems []problem) {
+	found = &engineState{URL: url}
 	address, err := temporal.ParseAddress(url)
 	if err != nil {
-		return []string{explained(err)}
+		return found, []problem{because("engine", err)}
 	}
 	if err := temporal.CheckStore(p.config.Store); err != nil {
-		problems = append(problems, explained(err))
+		problems = append(problems, because("engine", err))
 	}
 	state, err := temporal.Examine(ctx, address)
 	if err != nil {
-		return append(problems, explained(err))
+		return found, append(problems, because("engine", err))
 	}
-	fmt.Fprintf(s.out, "  Temporal %s, namespace %s; %s in the task queue %s; %s in progress", state.Server, address.Namespace,
-		plural(state.Workers, "worker"), state.Queue, plural(int(state.Runs), "run"))
-	if state.OtherBuilds > 0 {
-		fmt.Fprintf(s.out, ", %d of them started by other versions of chainwright, which alone continue them", state.OtherBuilds)
-	}
-	fmt.Fprintln(s.out)
+	found.Server, found.Namespace, found.Queue = state.Server, address.Namespace, state.Queue
+	found.Workers, found.Runs, found.OtherBuilds = state.Workers, state.Runs, state.OtherBuilds
 	if len(state.Deserted) > 0 {
-		problems = append(problems, fmt.Sprintf("runs wait for workers of the versions that started them, in the task queues %s: start one of each version until they have ended, or cancel them there", listed(state.Deserted)))
+		problems = append(problems, problem{Part: "engine", Message: fmt.Sprintf("runs wait for workers of the versions that started them, in the task queues %s: start one of each version until they have ended, or cancel them there", listed(state.Deserted))})
 	}
-	return problems
-}
-
-// explained returns the message of an error with its hint.
-func explained(err error) string {
-	var own *executors.Error
-	if errors.As(err, &own) && own.Hint != "" {
-		return fmt.Sprintf("%v (%s)", err, own.Hint)
-	}
-	return err.Error()
+	return found, problems
 }

@@ -56,7 +56,7 @@ func (c *executorsCmd) tell(s *session, p *program) error {
 	if c.ID != "" {
 		return c.one(s, p)
 	}
-	p.complete()
+	p.completeFor(s)
 	var list []executorInfo
 	for _, each := range p.registry.All() {
 		list = append(list, inform(p.registry, each.Definition()))

@@ -16,6 +16,7 @@ type newExecutorCmd struct {
 	ID   string
 	Kind string
 	Tree string
+	JSON bool
 }
 
 func (c *newExecutorCmd) takes() []*param {
@@ -23,6 +24,7 @@ func (c *newExecutorCmd) takes() []*param {
 		arg("id", &c.ID, "The id of the new executor: lower-case letters, digits and _."),
 		flag("kind", &c.Kind, "KIND", "How the executor works: "+listed(external.Kinds())+".").oneOf(external.Kinds()...).initially("command"),
 		flag("tree", &c.Tree, "NAME|FILE", "Make an executor that runs this task tree: a saved tree or a file.").offering(treesAndFiles),
+		flag("json", &c.JSON, "", "Print JSON."),
 	}
 }
 
@@ -49,6 +51,9 @@ func (c *newExecutorCmd) write(s *session, p *program) error {
 		return usage("%w", err)
 	case err != nil:
 		return usage("executors new: %w", err)
+	}
+	if c.JSON {
+		return s.printJSON(map[string]any{"id": c.ID, "files": files})
 	}
 	for _, name := range files {
 		fmt.Fprintf(s.out, "wrote %s\n", name)

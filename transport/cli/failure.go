@@ -43,7 +43,7 @@ func (s *session) failJSON(err error, code int, text, hint string) {
 		failed.Type, status = executors.Cancelled, tools.StatusCancelled
 	}
 	failed.Message = strings.ToValidUTF8(failed.Message, "?")
-	_ = s.printJSON((&tools.Result{Status: status, Err: failed}).Encode()) // the error is on stderr too
+	_ = s.printJSON((&tools.Result{Status: status, Err: failed}).Encode()) // the error is on stderr as text too
 }
 
 // typeOf returns the type of an error that has none, by the exit code.

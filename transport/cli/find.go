@@ -95,16 +95,24 @@ func (s *session) newestRun(p *program) (string, error) {
 	}
 }
 
-// oneLabel returns the label by which runs are found; empty if none is given.
-func oneLabel(given repeated) (string, error) {
-	switch len(given) {
-	case 0:
-		return "", nil
-	case 1:
-		_, _, err := readLabel(given[0])
-		return given[0], err
+// readLabels reads the labels of runs: KEY=VALUE, each key once; nil if none is
+// given.
+func readLabels(given repeated) (map[string]string, error) {
+	var labels map[string]string
+	for _, text := range given {
+		key, value, err := readLabel(text)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := labels[key]; twice {
+			return nil, usage("--label %s is given twice", key).about("--label")
+		}
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[key] = value
 	}
-	return "", usage("runs are found by one --label; got %s", listed(given)).about("--label")
+	return labels, nil
 }
 
 // readLabel reads a label of a run: KEY=VALUE.

@@ -66,7 +66,7 @@ func (c *generateTreeCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p.complete()
+	p.complete(s.ctx)
 	if c.ShowBrief {
 		return finishing(s, p, c.showBrief(s, p))
 	}

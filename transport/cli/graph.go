@@ -24,6 +24,7 @@ type graphCmd struct {
 	Most   int
 	Open   []string
 	Closed []string
+	JSON   bool
 }
 
 // graphFormats are the formats of a picture, by the ending of a file.
@@ -39,6 +40,7 @@ func (c *graphCmd) takes() []*param {
 	return []*param{
 		arg("what", &c.What, "A task tree in JSON or YAML, the name of a saved one, or a run: its id, the start of it, or last; - for stdin.").offering(treesAndFiles),
 		flag("format", &c.Format, "FORMAT", "The format: text, mermaid, dot, svg or json. The default is that of the file, else text.").short("f").oneOf(names...),
+		flag("json", &c.JSON, "", "The same as --format json. Errors are printed as JSON too."),
 		flag("output", &c.Output, "FILE", "Write to this file instead of stdout.").short("o"),
 		flag("width", &c.Width, "N", "The width of text in columns. The default is that of the terminal, else 100."),
 		flag("ascii", &c.ASCII, "", "Draw text with ASCII characters only."),
@@ -51,6 +53,8 @@ func (c *graphCmd) takes() []*param {
 // Run draws a tree or a run.
 func (c *graphCmd) Run(s *session) error {
 	switch {
+	case c.JSON && c.Format != "" && c.Format != "json":
+		return usage("--json is --format json, and --format is %s; use one of the two", c.Format).about("--json")
 	case c.Width < 0 || c.Width > math.MaxInt16:
 		return usage("--width must be 0 to %d; got %d", math.MaxInt16, c.Width)
 	case c.Most < 0:
@@ -110,6 +114,9 @@ func (c *graphCmd) picture(s *session, subject *graph.Subject) (text, warning st
 }
 
 func (c *graphCmd) format() string {
+	if c.JSON {
+		return "json"
+	}
 	if c.Format != "" {
 		return c.Format
 	}

@@ -23,6 +23,7 @@ type initCmd struct {
 	Open  []string
 	User  bool
 	Force bool
+	JSON  bool
 }
 
 func (c *initCmd) takes() []*param {
@@ -30,6 +31,7 @@ func (c *initCmd) takes() []*param {
 		flag("open", &c.Open, "WHAT:VALUE", "Open files:FOLDER, files:FOLDER:write, command:PROGRAM, network:ADDRESS, ssh:HOST or docker:IMAGE. Repeat the flag, or separate values with commas."),
 		flag("user", &c.User, "", "Write the user's file, which applies in every folder, instead of one in this folder."),
 		flag("force", &c.Force, "", "Replace an existing file."),
+		flag("json", &c.JSON, "", "Print JSON."),
 	}
 }
 
@@ -64,17 +66,37 @@ func (c *initCmd) Run(s *session) error {
 	if _, err := os.Stat(path); err == nil && !c.Force {
 		return usage("%s already exists", path).withHint("use --force to replace it")
 	}
-	if err := s.place(path, text); err != nil {
+	done := written{File: path, Open: what.lines()}
+	if done.Approved, err = s.place(path, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "wrote %s\n", path)
-	for _, line := range what.lines() {
-		fmt.Fprintf(s.out, "  open: %s\n", line)
-	}
 	if !c.User {
-		if err := s.placeTreeSchema(filepath.Join(filepath.Dir(path), treeSchemaFile)); err != nil {
+		done.Schema = filepath.Join(filepath.Dir(path), treeSchemaFile)
+		if err := s.placeTreeSchema(done.Schema); err != nil {
 			return err
 		}
+	}
+	return done.tell(s, c.JSON)
+}
+
+// written is what init has done.
+type written struct {
+	File     string   `json:"file"`
+	Approved bool     `json:"approved"` // false also for the user's file, which needs no approval
+	Open     []string `json:"open"`
+	Schema   string   `json:"schema_file,omitempty"`
+}
+
+func (w *written) tell(s *session, asJSON bool) error {
+	if asJSON {
+		return s.printJSON(w)
+	}
+	fmt.Fprintf(s.out, "wrote %s\n", w.File)
+	for _, line := range w.Open {
+		fmt.Fprintf(s.out, "  open: %s\n", line)
+	}
+	if w.Schema != "" {
+		fmt.Fprintf(s.out, "wrote %s, the schema of task trees for editors\n", w.Schema)
 	}
 	fmt.Fprintf(s.err, "next: chainwright doctor\n")
 	return nil
@@ -92,34 +114,34 @@ func (c *initCmd) path() (string, error) {
 }
 
 // place writes a draft next to the file, loads it, and renames it to the file
-// if it has no problems. Then it approves the file.
-func (s *session) place(path string, text []byte) error {
+// if it has no problems. Then it approves the file, unless it is the user's file.
+func (s *session) place(path string, text []byte) (approved bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("writing the configuration: %w", err)
+		return false, fmt.Errorf("writing the configuration: %w", err)
 	}
 	draft := path + ".new"
 	if err := os.WriteFile(draft, text, 0o600); err != nil {
-		return fmt.Errorf("writing the configuration: %w", err)
+		return false, fmt.Errorf("writing the configuration: %w", err)
 	}
 	if err := s.try(draft); err != nil {
-		return errors.Join(err, os.Remove(draft))
+		return false, errors.Join(err, os.Remove(draft))
 	}
 	if err := os.Rename(draft, path); err != nil {
-		return errors.Join(fmt.Errorf("writing the configuration: %w", err), os.Remove(draft))
+		return false, errors.Join(fmt.Errorf("writing the configuration: %w", err), os.Remove(draft))
 	}
-	if err := s.approve(path); err != nil {
+	if approved, err = s.approve(path); err != nil {
 		fmt.Fprintf(s.err, "chainwright: the file is not approved and can only restrict: %v\n", err)
 	}
-	return nil
+	return approved, nil
 }
 
 // approve approves the file that was written, unless it is the user's file.
-func (s *session) approve(path string) error {
+func (s *session) approve(path string) (bool, error) {
 	cfg, err := s.review()
 	if err != nil || cfg.Found != path {
-		return err
+		return false, err
 	}
-	return cfg.Approve()
+	return true, cfg.Approve()
 }
 
 // try loads a file and builds its policy.
@@ -278,7 +300,7 @@ func rootName(path string) string {
 }
 
 func (o *opened) lines() []string {
-	var lines []string
+	lines := []string{}
 	for _, root := range o.Roots {
 		use := "read"
 		if root.Write {

@@ -50,6 +50,17 @@ func alwaysJSON(into *bool) *param {
 	return flag("json", into, "", "Print errors as JSON too. The result is JSON in any case.")
 }
 
+// errorsAsJSON declares the flag --json of a command whose output is a text with a
+// format of its own.
+func errorsAsJSON(into *bool) *param {
+	return flag("json", into, "", "Print errors as JSON too. The output stays as it is.")
+}
+
+// startAsJSON declares the flag --json of a command that serves.
+func startAsJSON(into *bool) *param {
+	return flag("json", into, "", "Print a line of JSON when it serves, or the error as JSON.")
+}
+
 // flag declares a flag. It is optional unless required is called.
 func flag[T settable](name string, into *T, shown, about string) *param {
 	p := &param{name: name, into: into, shown: shown, about: about, offer: nothing}

@@ -120,13 +120,30 @@ const quietWait = time.Second
 // complete waits until all MCP servers in the folder of executors have listed
 // their tools. A server that serves clients need not wait: it announces tools
 // that arrive later.
-func (p *program) complete() {
+func (p *program) complete(ctx context.Context) {
 	if p.external != nil {
 		late := time.AfterFunc(quietWait, func() {
 			p.log.Warn().Str("folder", p.external.Dir()).Msg("still waiting for an MCP server in the folder of executors")
 		})
 		defer late.Stop()
-		p.external.Await()
+		p.external.Await(ctx)
+	}
+}
+
+// listFor is how long a list waits for the MCP servers in the folder of executors.
+const listFor = 5 * time.Second
+
+// completeFor is complete for lists. A server that does not answer in time is left
+// out, with a warning.
+func (p *program) completeFor(s *session) {
+	if p.external == nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(s.ctx, listFor)
+	defer stop()
+	p.complete(ctx)
+	for _, file := range p.external.Pending() {
+		fmt.Fprintf(s.err, "warning: %s: the MCP server has not listed its tools within %v; they are missing here\n", file, listFor)
 	}
 }
 

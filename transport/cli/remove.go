@@ -46,7 +46,7 @@ type removeRunsCmd struct {
 	Older  string
 	Status string
 	Name   string
-	Label  repeated
+	Labels repeated
 	Yes    bool
 	JSON   bool
 }
@@ -57,7 +57,7 @@ func (c *removeRunsCmd) takes() []*param {
 		flag("older-than", &c.Older, "DURATION", "Remove the ended runs that started longer ago: 12h, 30d, 8w."),
 		flag("status", &c.Status, "STATUS", "Remove only runs in this state.").oneOf("completed", "failed", "cancelled"),
 		flag("name", &c.Name, "TEXT", "Remove only runs whose name contains it."),
-		flag("label", &c.Label, "KEY=VALUE", "Remove only runs with this label."),
+		flag("label", &c.Labels, "KEY=VALUE", "Remove only runs with this label. May be repeated: then with all of them."),
 		withoutAsking(&c.Yes),
 		flag("json", &c.JSON, "", "Print JSON."),
 	}
@@ -65,18 +65,18 @@ func (c *removeRunsCmd) takes() []*param {
 
 // Run removes runs that have ended from the store.
 func (c *removeRunsCmd) Run(s *session) error {
-	label, err := oneLabel(c.Label)
+	labels, err := readLabels(c.Labels)
 	if err != nil {
 		return err
 	}
-	filters := c.Older + c.Status + c.Name + label
-	if len(c.IDs) == 0 && filters == "" {
+	filtered := c.Older+c.Status+c.Name != "" || len(labels) > 0
+	if len(c.IDs) == 0 && !filtered {
 		return usage("name the runs to remove").withHint("chainwright runs rm ID, or --older-than 30d")
 	}
-	if len(c.IDs) > 0 && filters != "" {
+	if len(c.IDs) > 0 && filtered {
 		return usage("runs are removed by id, or by --older-than, --status, --name and --label; not by both")
 	}
-	opts := chain.ListOptions{Status: c.Status, Name: c.Name, Label: label, Limit: removePage}
+	opts := chain.ListOptions{Status: c.Status, Name: c.Name, Labels: labels, Limit: removePage}
 	if c.Older != "" {
 		age, err := readAge(c.Older)
 		if err != nil {

@@ -42,7 +42,7 @@ func (c *runCmd) Run(s *session) error {
 	if c.File == "-" && slices.Contains(c.Inputs, "-") {
 		return usage("the tree and its inputs can't both come from stdin")
 	}
-	labels, err := c.labels()
+	labels, err := readLabels(c.Labels)
 	if err != nil {
 		return err
 	}
@@ -102,24 +102,6 @@ func (p *program) inputSchema(arguments map[string]any, given *given) json.RawMe
 		return nil
 	}
 	return tree.InputSchema.JSON()
-}
-
-func (c *runCmd) labels() (map[string]string, error) {
-	labels := map[string]string{}
-	for _, text := range c.Labels {
-		key, value, err := readLabel(text)
-		if err != nil {
-			return nil, err
-		}
-		if _, twice := labels[key]; twice {
-			return nil, usage("--label %s is given twice", key).about("--label")
-		}
-		labels[key] = value
-	}
-	if len(labels) == 0 {
-		return nil, nil
-	}
-	return labels, nil
 }
 
 func (c *runCmd) arguments(s *session) (map[string]any, error) {

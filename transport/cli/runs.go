@@ -18,7 +18,7 @@ type runsCmd struct {
 	JSON   bool
 	Status string
 	Name   string
-	Label  repeated
+	Labels repeated
 	Limit  int
 }
 
@@ -30,7 +30,7 @@ func (c *runsCmd) takes() []*param {
 		flag("json", &c.JSON, "", "Print JSON."),
 		flag("status", &c.Status, "STATUS", "List only runs in this state.").oneOf("queued", "in_progress", "completed", "failed", "cancelled"),
 		flag("name", &c.Name, "TEXT", "List only runs whose name contains it."),
-		flag("label", &c.Label, "KEY=VALUE", "List only runs with this label."),
+		flag("label", &c.Labels, "KEY=VALUE", "List only runs with this label. May be repeated: then with all of them."),
 		flag("limit", &c.Limit, "N", "Maximum number of runs to list (100 at most).").initially("20"),
 	}
 }
@@ -46,7 +46,7 @@ func (c *runsCmd) Run(s *session) error {
 	if c.ID == "" && c.Task != "" {
 		return usage("--task is a task of a run: name the run, as in chainwright runs ID --task %s", c.Task)
 	}
-	label, err := oneLabel(c.Label)
+	labels, err := readLabels(c.Labels)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (c *runsCmd) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		return finishing(s, p, c.list(s, p, label))
+		return finishing(s, p, c.list(s, p, labels))
 	}
 	p, err := s.open(unaudited, unselected)
 	if err != nil {
@@ -91,15 +91,15 @@ func unknownRun(err error) error {
 	return err
 }
 
-func (c *runsCmd) list(s *session, p *program, label string) error {
-	runs, next, err := p.runner.List(s.ctx, chain.ListOptions{Status: c.Status, Name: c.Name, Label: label, Limit: c.Limit})
+func (c *runsCmd) list(s *session, p *program, labels map[string]string) error {
+	runs, next, err := p.runner.List(s.ctx, chain.ListOptions{Status: c.Status, Name: c.Name, Labels: labels, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return s.printJSON(listOf(runs, next))
 	}
-	if len(runs) == 0 && c.Status+c.Name+label != "" {
+	if len(runs) == 0 && (c.Status+c.Name != "" || len(labels) > 0) {
 		fmt.Fprintln(s.err, "no recorded run matches")
 		return nil
 	}

@@ -262,37 +262,3 @@ var scheduledTrees = known(func(s *session, p *program) []cobra.Completion {
 	}
 	return list
 })
-
-// tellSchedules prints who fires schedules, and returns what is wrong.
-func tellSchedules(s *session, p *program) []string {
-	if p.tools.Schedules() == nil {
-		return nil
-	}
-	list, refused := p.tools.Schedules().List(s.ctx, time.Now(), 0)
-	if refused != nil {
-		return []string{"the schedules can't be read: " + refused.Error()}
-	}
-	states := map[string]int{}
-	for i := range list.Schedules {
-		states[list.Schedules[i].State]++
-	}
-	if len(list.Schedules) == 0 {
-		return nil
-	}
-	fmt.Fprintf(s.out, "schedules: %d enabled, %d paused, %d not enabled", states[store.ScheduleEnabled], states[store.SchedulePaused],
-		states[schedule.StateInert]+states[store.ScheduleDisabled])
-	if list.Fired {
-		fmt.Fprint(s.out, "; a running process fires them")
-	}
-	fmt.Fprintln(s.out)
-	var problems []string
-	if n := list.Waiting(); n > 0 {
-		problems = append(problems, countIs(n, "schedule")+" enabled, and "+nobodyFires)
-	}
-	for i := range list.Schedules {
-		if r := list.Schedules[i].Refused; r != nil {
-			problems = append(problems, fmt.Sprintf("the last run of the schedule %s was refused: %s", list.Schedules[i].Tree, r.Message))
-		}
-	}
-	return problems
-}

@@ -14,12 +14,14 @@ import (
 const treeSchemaFile = "chainwright-tree.schema.json"
 
 type schemaTreeCmd struct {
-	Out string
+	Out  string
+	JSON bool
 }
 
 func (c *schemaTreeCmd) takes() []*param {
 	return []*param{
 		flag("out", &c.Out, "FILE", "Write the schema into this file. An existing file is replaced."),
+		alwaysJSON(&c.JSON),
 	}
 }
 
@@ -53,7 +55,6 @@ func (s *session) placeTreeSchema(path string) error {
 	if err = finishing(s, p, err); err != nil {
 		return fmt.Errorf("writing the schema of trees: %w", err)
 	}
-	fmt.Fprintf(s.out, "wrote %s, the schema of task trees for editors\n", path)
 	return nil
 }
 

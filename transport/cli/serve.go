@@ -34,7 +34,7 @@ func (s *session) servingWith(more []app.Option, change ...func(*config.Loaded))
 	for _, each := range change {
 		each(cfg)
 	}
-	log := s.logger(cfg.LogLevel)
+	log := s.logger(cfg.LogLevel, cfg.LogFormat)
 	if warning := cfg.Warning(); warning != "" {
 		log.Warn().Msg(warning)
 	}
@@ -49,11 +49,35 @@ func (s *session) servingWith(more []app.Option, change ...func(*config.Loaded))
 	return p, nil
 }
 
-type stdioCmd struct{}
+type stdioCmd struct{ JSON bool }
+
+func (c *stdioCmd) takes() []*param {
+	return []*param{flag("json", &c.JSON, "", "Print a line of JSON to stderr when it serves, or the error as JSON. Stdout is for MCP.")}
+}
+
+// servingLine is the line of JSON that commands print when they serve.
+type servingLine struct {
+	Status  string `json:"status"` // serving or working
+	URL     string `json:"url,omitempty"`
+	Page    string `json:"page,omitempty"`
+	Engine  string `json:"engine,omitempty"`
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
+}
+
+// serves prints the line that says that a command serves, if JSON is wanted.
+func (s *session) serves(line servingLine) error {
+	if !s.json {
+		return nil
+	}
+	line.PID, line.Version = os.Getpid(), version()
+	return s.printJSONLine(line)
+}
 
 // Run serves until stdin ends or a signal comes. Then it lets running calls end
 // within the grace period.
-func (stdioCmd) Run(s *session) error {
+func (c *stdioCmd) Run(s *session) error {
+	s.aside = true
 	if isTerminal(s.in) {
 		fmt.Fprintln(s.err, "this command serves MCP on stdin and stdout, and MCP clients start it; press Ctrl-D to end it, or try `chainwright demo`")
 	}
@@ -62,7 +86,10 @@ func (stdioCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return stopped(s, p, p.app.ServeStdio(s.ctx))
+	if err = s.serves(servingLine{Status: "serving"}); err == nil {
+		err = p.app.ServeStdio(s.ctx)
+	}
+	return stopped(s, p, err)
 }
 
 // poll makes stdin and stdout pollable, which allows a tenth more calls a second.
@@ -98,6 +125,7 @@ type serveCmd struct {
 	Stateless bool
 	LoginLink bool
 	Engine    string
+	JSON      bool
 }
 
 func (c *serveCmd) takes() []*param {
@@ -106,12 +134,15 @@ func (c *serveCmd) takes() []*param {
 		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a load balancer."),
 		flag("login-link", &c.LoginLink, "", "Print a link to the page that logs in whoever opens it, once, within five minutes. Only at a terminal, and only on loopback."),
 		engineFlag(&c.Engine),
+		startAsJSON(&c.JSON),
 	}
 }
 
 // Run serves over HTTP until a signal comes.
 func (c *serveCmd) Run(s *session) error {
-	edge := []app.Option{app.WithEngine(c.Engine)}
+	edge := []app.Option{app.WithEngine(c.Engine), app.WithListening(func(url string) {
+		_ = s.serves(servingLine{Status: "serving", URL: url + "/mcp", Page: url + "/", Engine: c.Engine}) // nobody reads it any more
+	})}
 	if c.LoginLink {
 		if !isTerminal(s.err) {
 			return usage("--login-link prints a secret, and no terminal is attached to stderr; nothing was started").

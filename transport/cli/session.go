@@ -36,6 +36,7 @@ type session struct {
 	forgets   bool      // the store ends with the process
 	json      bool      // --json was given
 	printed   bool      // JSON was printed
+	aside     bool      // JSON goes to stderr, because stdout is for MCP
 	watchdog  *watchdog // limits how long stopping takes
 	root      *cobra.Command
 }
@@ -67,17 +68,38 @@ func (s *session) loadWith(file string, review bool) (*config.Loaded, error) {
 	return cfg, err
 }
 
-// logger returns a logger to stderr: text on a terminal, else JSON lines.
-func (s *session) logger(level string) zerolog.Logger {
+// logger returns a logger to stderr: text or lines of JSON.
+func (s *session) logger(level, format string) zerolog.Logger {
 	parsed, err := zerolog.ParseLevel(level)
 	if err != nil {
 		parsed = zerolog.InfoLevel
 	}
 	out := s.err
-	if isTerminal(s.err) {
-		out = zerolog.ConsoleWriter{Out: s.err, TimeFormat: "15:04:05", NoColor: true} // s.err would escape the color codes
+	if format == config.LogText || format != config.LogJSON && isTerminal(s.err) {
+		out = readable(s.err)
 	}
 	return zerolog.New(out).Level(parsed).With().Timestamp().Logger()
+}
+
+// readable returns a writer that turns log lines into text. On a stream with
+// colours it colours them.
+func readable(stream io.Writer) io.Writer {
+	text := zerolog.ConsoleWriter{Out: stream, TimeFormat: "15:04:05", NoColor: true}
+	ink, ok := stream.(*painted)
+	if !ok {
+		return text
+	}
+	text.NoColor, text.Out = false, ink.to
+	if on, ok := ink.to.(screen); ok {
+		text.Out = on.file // a screen would escape the colours
+	}
+	text.FormatMessage = func(message any) string { // fields are quoted
+		if message == nil {
+			return ""
+		}
+		return harmless(fmt.Sprint(message))
+	}
+	return text
 }
 
 // open loads the configuration and builds the program for a person's command. It
@@ -102,7 +124,7 @@ func (s *session) openWith(more []app.Option, change ...func(*config.Loaded)) (*
 	if cfg.Source("log_level") == "default" {
 		level = zerolog.WarnLevel.String()
 	}
-	return assemble(s.ctx, cfg, s.logger(level), s.executors, append(more, app.WithPeersOnDemand())...)
+	return assemble(s.ctx, cfg, s.logger(level, cfg.LogFormat), s.executors, append(more, app.WithPeersOnDemand())...)
 }
 
 // unaudited turns the audit trail off, for commands that call no executor. Then
@@ -187,15 +209,13 @@ func (s *session) printJSON(v any) error {
 	if err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
-	if isTerminal(s.out) {
+	if isTerminal(s.out) && !s.aside {
 		var pretty bytes.Buffer
 		if json.Indent(&pretty, raw, "", "  ") == nil {
 			raw = pretty.Bytes()
 		}
 	}
-	s.printed = true
-	_, err = fmt.Fprintf(s.out, "%s\n", raw)
-	return err
+	return s.putJSON(raw)
 }
 
 // printJSONLine prints a value as one line of JSON.
@@ -204,7 +224,16 @@ func (s *session) printJSONLine(v any) error {
 	if err != nil {
 		return fmt.Errorf("writing JSON: %w", err)
 	}
+	return s.putJSON(raw)
+}
+
+// putJSON prints JSON text to stdout, or to stderr if stdout is for MCP.
+func (s *session) putJSON(raw []byte) error {
 	s.printed = true
-	_, err = fmt.Fprintf(s.out, "%s\n", raw)
+	out := s.out
+	if s.aside {
+		out = s.err
+	}
+	_, err := fmt.Fprintf(out, "%s\n", raw)
 	return err
 }

@@ -81,26 +81,6 @@ func tellStore(s *session, p *program, about *store.Content) error {
 	return t.write(s.out)
 }
 
-// examineStore reads the store, prints what answers, and returns its problems.
-func examineStore(ctx context.Context, s *session, p *program) (problems []string) {
-	kept, ok := p.store.(store.Durable)
-	if !ok {
-		return nil // it is in memory
-	}
-	about, err := kept.About(ctx)
-	if err != nil {
-		return []string{fmt.Sprintf("the store %s can't be read: %v", p.config.ShownStore(), err)}
-	}
-	fmt.Fprintf(s.out, "  %s; schema version %d, %s, %s; see chainwright store\n", served(about), about.Schema, plural(int(about.Runs), "run"), inUnits(about.Bytes))
-	if about.Latency > slowStore {
-		problems = append(problems, fmt.Sprintf("the store answers in %s: each step of a run waits for it; put it nearer, or look at its load", took(about.Latency)))
-	}
-	return problems
-}
-
-// slowStore is the latency of a store that is a problem.
-const slowStore = 250 * time.Millisecond
-
 // served describes the database that answers.
 func served(about *store.Content) string {
 	text := about.Server

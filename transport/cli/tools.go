@@ -43,7 +43,7 @@ func (c *toolsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	p.complete()
+	p.completeFor(s)
 	list, total, err := price(s.ctx, p.tools)
 	if err == nil && c.JSON {
 		err = s.printJSON(struct {

@@ -13,10 +13,13 @@ import (
 	"github.com/chainwright/chainwright/transport/app"
 )
 
-type uiCmd struct{ NoBrowser bool }
+type uiCmd struct {
+	NoBrowser bool
+	JSON      bool
+}
 
 func (c *uiCmd) takes() []*param {
-	return []*param{flag("no-browser", &c.NoBrowser, "", "Only print the link.")}
+	return []*param{flag("no-browser", &c.NoBrowser, "", "Only print the link."), startAsJSON(&c.JSON)}
 }
 
 // uiAddr is a free port of loopback.
@@ -38,7 +41,10 @@ func (c *uiCmd) Run(s *session) error {
 		}
 	}()
 	dir := ""
-	p, err := s.openWith([]app.Option{app.WithPageOnly(), app.WithLoginLink(func(url string) {
+	listening := app.WithListening(func(url string) {
+		_ = s.serves(servingLine{Status: "serving", Page: url + "/"}) // the link is a secret and not in it
+	})
+	p, err := s.openWith([]app.Option{app.WithPageOnly(), listening, app.WithLoginLink(func(url string) {
 		if seen {
 			s.printLink(url)
 			fmt.Fprintln(s.err, "Press Ctrl-C to end.")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -46,6 +47,37 @@ func TestDurationsAndNumbersAsPeopleSayThem(t *testing.T) {
 	for n, want := range map[int]string{0: "0 tasks", 1: "1 task", 999: "999 tasks", 1000: "1,000 tasks", 1234567: "1,234,567 tasks"} {
 		require.Equal(t, want, plural(n, "task"))
 	}
+}
+
+func TestEveryCommandPrintsErrorsAsJSON(t *testing.T) {
+	t.Parallel()
+	s := newSession(t.Context(), streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, nil)
+	list := leaves(s.root)
+	require.Greater(t, len(list), 30)
+	for _, cmd := range list {
+		own := cmd.Flags().Lookup("json")
+		require.NotNil(t, own, cmd.CommandPath())
+		require.False(t, own.Hidden, cmd.CommandPath())
+	}
+}
+
+func TestACheckThatDoesNotReturnIsAProblem(t *testing.T) {
+	t.Parallel()
+	found := newCheckup()
+	synctest.Test(t, func(t *testing.T) {
+		left := make(chan struct{})
+		found.run(t.Context(), []check{
+			{"store", func(context.Context) func(*checkup) { <-left; return func(*checkup) {} }},
+			{"model", func(ctx context.Context) func(*checkup) { <-ctx.Done(); return func(f *checkup) { f.Model = "late" } }},
+			{"tools", func(context.Context) func(*checkup) {
+				return func(f *checkup) { f.Published = &publishedTools{Tools: 1} }
+			}},
+		})
+		close(left)
+	})
+	require.Equal(t, []problem{{Part: "store", Message: "the check did not end within 10s: what it asks does not answer"}}, found.Problems)
+	require.Equal(t, "late", found.Model)
+	require.Equal(t, 1, found.Published.Tools)
 }
 
 func TestExitCodesOfAnswers(t *testing.T) {

@@ -8,9 +8,12 @@ func engineFlag(to *string) *param {
 	return flag("engine", to, "URL", "What runs task trees: temporal://HOST:PORT/NAMESPACE; this process by default.")
 }
 
-type workerCmd struct{ Engine string }
+type workerCmd struct {
+	Engine string
+	JSON   bool
+}
 
-func (c *workerCmd) takes() []*param { return []*param{engineFlag(&c.Engine)} }
+func (c *workerCmd) takes() []*param { return []*param{engineFlag(&c.Engine), startAsJSON(&c.JSON)} }
 
 // Run does tasks for an engine until a signal comes.
 func (c *workerCmd) Run(s *session) error {
@@ -22,6 +25,9 @@ func (c *workerCmd) Run(s *session) error {
 		return err
 	}
 	p.log.Info().Str("engine", c.Engine).Msg("working")
+	if err := s.serves(servingLine{Status: "working", Engine: c.Engine}); err != nil {
+		return stopped(s, p, err)
+	}
 	p.app.FireSchedules(s.ctx)
 	<-s.ctx.Done()
 	return stopped(s, p, nil)

@@ -177,6 +177,14 @@ func (h home) printedJSON(t *testing.T) (lines []string) {
 	show("store export --json", nil, output("store", "export", exported, "--json"))
 	show("store import --json", nil, output("store", "import", exported, "--json"))
 	show("generate sequential", nil, output("generate", "sequential", "--input", table, "--output", filepath.Join(h.dir, "out.jsonl"), "--input-task-key", "task"))
+	unwell := h
+	unwell.variables = append(slices.Clone(h.variables), "CHAINWRIGHT_POLICY_COMMAND_SHELL=true",
+		"CHAINWRIGHT_HTTP_TOKENS={ci: {env: OPENAI_BASE_URL, scopes: [\"runs:read\"]}}")
+	report, code := unwell.command(t, "doctor", "--json")
+	require.Equal(t, 1, code)
+	show("doctor --json", nil, output("doctor", "--json"), report)
+	show("init --json", nil, output("init", "--user", "--force", "--open", "network:127.0.0.1:1", "--json"))
+	show("executors new --json", nil, output("executors", "new", "own", "--executors-dir", filepath.Join(h.dir, "own"), "--json"))
 	show("chain --json", nil, output("chain", steps, "--input", "x", "--json"))
 	return lines
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -29,7 +30,7 @@ type listedRun struct {
 func (p *Page) listRuns(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	opts := chain.ListOptions{
-		Status: q.Get("status"), Name: q.Get("name"), Label: q.Get("label"), Cursor: q.Get("cursor"), Limit: 50,
+		Status: q.Get("status"), Name: q.Get("name"), Labels: labelsOf(q["label"]), Cursor: q.Get("cursor"), Limit: 50,
 		Principal: tools.CallerFrom(r.Context()).Principal,
 	}
 	if n, err := whole(q, "limit"); err != nil {
@@ -59,6 +60,23 @@ func (p *Page) listRuns(r *http.Request) (any, error) {
 		Next string      `json:"next_cursor,omitempty"`
 		Now  time.Time   `json:"now"`
 	}{runs, next, p.opts.Now().UTC()}, nil
+}
+
+// labelsOf reads labels of a query, each as NAME=VALUE. It returns nil if there is
+// none.
+func labelsOf(given []string) map[string]string {
+	var labels map[string]string
+	for _, text := range given {
+		if text == "" {
+			continue
+		}
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		name, value, _ := strings.Cut(text, "=")
+		labels[name] = value
+	}
+	return labels
 }
 
 // whole returns a number of the query; 0 if it is missing.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -371,6 +372,13 @@ func list(t *testing.T, s store.Store) {
 		t.Fatal("the pages don't end")
 		return nil
 	}
+	label := func(pairs ...string) map[string]string {
+		labels := map[string]string{}
+		for pair := range slices.Chunk(pairs, 2) {
+			labels[pair[0]] = pair[1]
+		}
+		return labels
+	}
 	same(t, "ann's", pages(store.Query{Principal: "ann", Limit: 7}), want)
 	same(t, "ann's trees", pages(store.Query{Principal: "ann", Kind: store.KindTree, Limit: 7}), want[1:])
 	same(t, "bob's that go on", pages(store.Query{Principal: "bob", Status: "in_progress", Limit: 1}), []string{"r15", "r05"})
@@ -395,10 +403,12 @@ func list(t *testing.T, s store.Store) {
 		"an underscore":       {store.Query{Name: "y_r"}, []string{"n1"}},
 		"other letters":       {store.Query{Name: "ünlü"}, []string{"n2"}},
 		"no such name":        {store.Query{Name: "daily"}, nil},
-		"a label":             {store.Query{Label: "day", Value: "mon0"}, []string{"n2", "n0"}},
-		"a quoted label":      {store.Query{Label: `a "b"`, Value: "1"}, []string{"n2", "n1", "n0"}},
-		"another value":       {store.Query{Label: "day", Value: "mon"}, nil},
-		"no such label":       {store.Query{Label: "mon0"}, nil},
+		"a label":             {store.Query{Labels: label("day", "mon0")}, []string{"n2", "n0"}},
+		"a quoted label":      {store.Query{Labels: label(`a "b"`, "1")}, []string{"n2", "n1", "n0"}},
+		"two labels":          {store.Query{Labels: label("day", "mon0", `a "b"`, "1")}, []string{"n2", "n0"}},
+		"one label of two":    {store.Query{Labels: label("day", "mon0", `a "b"`, "2")}, nil},
+		"another value":       {store.Query{Labels: label("day", "mon")}, nil},
+		"no such label":       {store.Query{Labels: label("mon0", "")}, nil},
 		"an id":               {store.Query{Prefix: "n2"}, []string{"n2"}},
 		"a prefix":            {store.Query{Prefix: "n"}, []string{"n3", "n2", "n1", "n0"}},
 		"a prefix, too long":  {store.Query{Prefix: "n22"}, nil},
@@ -407,7 +417,7 @@ func list(t *testing.T, s store.Store) {
 		"since, later":        {store.Query{Since: at.Add(time.Hour + 1)}, []string{"n3", "n2"}},
 		"until":               {store.Query{Until: at.Add(time.Hour)}, []string{"n0"}},
 		"until, later":        {store.Query{Until: at.Add(time.Hour + 1)}, []string{"n1", "n0"}},
-		"all at once":         {store.Query{Name: "n", Label: "day", Value: "mon0", Since: at, Until: at.Add(2 * time.Hour)}, []string{"n0"}},
+		"all at once":         {store.Query{Name: "n", Labels: label("day", "mon0"), Since: at, Until: at.Add(2 * time.Hour)}, []string{"n0"}},
 	} {
 		q.q.Principal, q.q.Limit = "cid", 2
 		same(t, what, pages(q.q), q.want)

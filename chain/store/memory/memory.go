@@ -374,12 +374,15 @@ func (s *Store) List(_ context.Context, q store.Query) ([]store.Run, error) {
 	return list, nil
 }
 
-// selected reports whether a run has the id, the name, the label and the time of a
+// selected reports whether a run has the id, the name, the labels and the time of a
 // query.
 func selected(run *store.Run, q *store.Query) bool {
-	value, labelled := run.Labels[q.Label]
+	for name, value := range q.Labels {
+		if has, labelled := run.Labels[name]; !labelled || has != value {
+			return false
+		}
+	}
 	return strings.HasPrefix(run.ID, q.Prefix) && strings.Contains(strings.ToLower(run.Name), strings.ToLower(q.Name)) &&
-		(q.Label == "" || labelled && value == q.Value) &&
 		!run.CreatedAt.Before(q.Since) && (q.Until.IsZero() || run.CreatedAt.Before(q.Until))
 }
 

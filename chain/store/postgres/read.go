@@ -200,10 +200,10 @@ func (s *Store) List(ctx context.Context, q store.Query) (list []store.Run, err 
 			where ($1::bool or r.principal = $2) and ($3 = '' or r.kind = $3) and ($4 = '' or r.status = $4)
 				and ($5 = '' or r.key < (select key from chainwright.runs where id = $5)) and (not $7::bool or r.counts like '%"waiting":%')
 				and ($8 = '' or position(lower($8) in lower(r.name)) > 0)
-				and ($9 = '' or case when r.labels = '' then false else r.labels::jsonb ->> $9 = $10 end)
-				and r.created_at >= $11 and ($12::bigint = 0 or r.created_at < $12) and starts_with(r.id, $13)
+				and ($9::text = '' or case when r.labels = '' then false else r.labels::jsonb @> nullif($9, '')::jsonb end)
+				and r.created_at >= $10 and ($11::bigint = 0 or r.created_at < $11) and starts_with(r.id, $12)
 			order by r.key desc limit $6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, int64(q.Limit), q.Waiting,
-			q.Name, q.Label, q.Value, column.Nanos(q.Since), column.Nanos(q.Until), q.Prefix)
+			q.Name, column.Labels(q.Labels), column.Nanos(q.Since), column.Nanos(q.Until), q.Prefix)
 		if err != nil {
 			return err
 		}

@@ -222,10 +222,11 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]store.Run, error) {
 		where (?1 or principal = ?2) and (?3 = '' or kind = ?3) and (?4 = '' or status = ?4)
 			and (?5 = '' or key < (select key from runs where id = ?5)) and (not ?7 or counts like '%"waiting":%')
 			and (?8 = '' or instr(lower(name), lower(?8)) > 0)
-			and (?9 = '' or exists (select 1 from json_each(labels) l where l.key = ?9 and l.value = ?10))
-			and created_at >= ?11 and (?12 = 0 or created_at < ?12) and (?13 = '' or substr(r.id, 1, length(?13)) = ?13)
+			and (?9 = '' or not exists (select 1 from json_each(?9) w where not exists
+				(select 1 from json_each(labels) l where l.key = w.key and l.value = w.value)))
+			and created_at >= ?10 and (?11 = 0 or created_at < ?11) and (?12 = '' or substr(r.id, 1, length(?12)) = ?12)
 		order by key desc limit ?6`, q.Anyone, q.Principal, q.Kind, q.Status, q.Before, q.Limit, q.Waiting,
-		q.Name, q.Label, q.Value, column.Nanos(q.Since), column.Nanos(q.Until), q.Prefix)
+		q.Name, column.Labels(q.Labels), column.Nanos(q.Since), column.Nanos(q.Until), q.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("listing runs: %w", err)
 	}

@@ -110,6 +110,9 @@ func (l *Loaded) checkValues() {
 	if _, err := zerolog.ParseLevel(l.LogLevel); err != nil || l.LogLevel == "" {
 		l.problem(l.origin("log_level"), fmt.Sprintf("log_level must be one of trace, debug, info, warn, error, disabled; got %q", l.LogLevel))
 	}
+	if !slices.Contains([]string{LogAuto, LogJSON, LogText}, l.LogFormat) {
+		l.problem(l.origin("log_format"), fmt.Sprintf("log_format must be one of auto, json, text; got %q", l.LogFormat))
+	}
 	if l.Grace < 0 {
 		l.problem(l.origin("grace"), "grace must not be negative")
 	}

@@ -39,6 +39,8 @@ type Config struct {
 	// instead of one tool for each.
 	Discovery bool   `yaml:"discovery"`
 	LogLevel  string `yaml:"log_level"`
+	// LogFormat is LogAuto, LogJSON or LogText.
+	LogFormat string `yaml:"log_format"`
 	// Grace is the time that a cancelled task and a stopping server may take.
 	Grace   time.Duration `yaml:"grace"`
 	Records Records       `yaml:"records"`
@@ -49,6 +51,13 @@ type Config struct {
 	Planner Planner       `yaml:"planner"`
 	Policy  policy.Config `yaml:"policy"`
 }
+
+// The formats of the log. LogAuto is text on a terminal, and JSON elsewhere.
+const (
+	LogAuto = "auto"
+	LogJSON = "json"
+	LogText = "text"
+)
 
 // NoExecutors is the value of ExecutorsDir for no folder.
 const NoExecutors = "none"
@@ -101,12 +110,12 @@ type Token struct {
 // runs are recorded in the data folder.
 func Defaults() Config {
 	return Config{
-		LogLevel: "info",
-		Grace:    5 * time.Second,
-		Records:  Records{Keep: 30 * 24 * time.Hour, MaxBytes: 1 << 30},
-		Memory:   Memory{GCPercent: 400, Limit: 512 << 20},
-		LLM:      llm.Defaults(),
-		Planner:  Planner{ShareNames: true},
-		HTTP:     HTTP{Addr: "127.0.0.1:8080", TokenEnv: "CHAINWRIGHT_TOKEN"},
+		LogLevel: "info", LogFormat: LogAuto,
+		Grace:   5 * time.Second,
+		Records: Records{Keep: 30 * 24 * time.Hour, MaxBytes: 1 << 30},
+		Memory:  Memory{GCPercent: 400, Limit: 512 << 20},
+		LLM:     llm.Defaults(),
+		Planner: Planner{ShareNames: true},
+		HTTP:    HTTP{Addr: "127.0.0.1:8080", TokenEnv: "CHAINWRIGHT_TOKEN"},
 	}
 }

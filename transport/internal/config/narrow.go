@@ -31,6 +31,7 @@ var rules = map[string]rule{
 	"exclude_tools": more,
 	"discovery":     on,
 	"log_level":     louder,
+	"log_format":    ignored,
 	"grace":         ignored,
 
 	"records.keep":      ignored, // a lower limit deletes runs

@@ -59,6 +59,7 @@ func tag(f reflect.StructField) string {
 	return name
 }
 
+// join returns the key of a name in a section; "" is the section of all.
 func join(key, name string) string {
 	if key == "" {
 		return name

@@ -87,13 +87,25 @@ func (w *walker) unknown(name *yaml.Node, key string, known []string) {
 		w.problem(name, "", "unknown key %s; did you mean %s?", full, join(key, near[0]))
 		return
 	}
-	for _, s := range settings() {
-		if s.key == name.Value || strings.HasSuffix(s.key, "."+name.Value) {
-			w.problem(name, "", "unknown key %s; did you mean %s?", full, s.key)
-			return
-		}
+	if deeper := below(key, name.Value); deeper != "" {
+		w.problem(name, "", "unknown key %s; did you mean %s?", full, deeper)
+		return
 	}
 	w.problem(name, "", "unknown key %s; known keys: %s", full, strings.Join(known, ", "))
+}
+
+// below returns the setting with a name in the sections of a section; "" if there
+// is none, or several.
+func below(section, name string) (found string) {
+	for _, s := range settings() {
+		if strings.HasPrefix(s.key, join(section, "")) && strings.HasSuffix(s.key, "."+name) {
+			if found != "" {
+				return ""
+			}
+			found = s.key
+		}
+	}
+	return found
 }
 
 // table fills a map with names that the operator chooses.

@@ -23,7 +23,7 @@ type Token struct {
 // ownPrincipal is the principal of Options.Token.
 const ownPrincipal = "token"
 
-// minToken is the shortest named token for a server that other machines reach.
+// minToken is the shortest token for a server that other machines reach.
 const minToken = 32
 
 // identity is the caller of a request.
@@ -106,8 +106,12 @@ func (o *Options) hashes(named []Token) *[]known {
 	return &all
 }
 
-// tooShort returns the first named token that is too short for other machines.
+// tooShort returns the first token that is too short for other machines. The
+// server's own token has no name.
 func (o *Options) tooShort() *Token {
+	if o.Token != "" && len(o.Token) < minToken {
+		return &Token{Value: o.Token}
+	}
 	for i := range o.Tokens {
 		if len(o.Tokens[i].Value) < minToken {
 			return &o.Tokens[i]

@@ -238,7 +238,7 @@ func TestAddresses(t *testing.T) {
 		if addr == "nonsense" {
 			continue
 		}
-		s = made(t, bare(), Options{Token: "x"})
+		s = made(t, bare(), Options{Token: strings.Repeat("x", minToken)})
 		if err := s.checkAddress(addr); err != nil {
 			t.Errorf("%s with a token: %v", addr, err)
 		}
@@ -249,7 +249,7 @@ func TestAddresses(t *testing.T) {
 // names that are configured.
 func TestPublicHosts(t *testing.T) {
 	t.Parallel()
-	s := made(t, bare(), Options{Token: "x", Hosts: []string{"mcp.example"}})
+	s := made(t, bare(), Options{Token: strings.Repeat("x", minToken), Hosts: []string{"mcp.example"}})
 	if err := s.checkAddress("0.0.0.0:80"); err != nil {
 		t.Fatal(err)
 	}

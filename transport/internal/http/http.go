@@ -58,6 +58,9 @@ type Options struct {
 	// Link, when set, is called with a one-time link to the page when Serve
 	// listens. Serve then refuses addresses that other machines can reach.
 	Link func(url string)
+	// Listening, when set, is called with the address of the server, without a path,
+	// when Serve listens.
+	Listening func(url string)
 }
 
 // Server serves one MCP server over HTTP.

@@ -231,7 +231,7 @@ func TestNamedTokens(t *testing.T) {
 	}
 }
 
-// Other machines are not served with a short named token.
+// Other machines are not served with a short token.
 func TestShortTokens(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", minToken)
@@ -241,9 +241,10 @@ func TestShortTokens(t *testing.T) {
 	}{
 		"none":  {Options{}, "no token is set"},
 		"short": {Options{Tokens: []Token{{Name: "long", Value: long}, {Name: "ci", Value: long[1:]}}}, "http.tokens.ci has 31 characters"},
-		"both":  {Options{Token: "own", Tokens: []Token{{Name: "ci", Value: "x"}}}, "http.tokens.ci"},
+		"both":  {Options{Token: long, Tokens: []Token{{Name: "ci", Value: "x"}}}, "http.tokens.ci"},
 		"long":  {Options{Tokens: []Token{{Name: "ci", Value: long}}}, ""},
-		"own":   {Options{Token: "own"}, ""},
+		"own":   {Options{Token: long}, ""},
+		"shown": {Options{Token: long[1:], Tokens: []Token{{Name: "ci", Value: long}}}, "the token of http.token_env has 31 characters"},
 	} {
 		s := made(t, bare(), c.opts)
 		if err := s.checkAddress("127.0.0.1:0"); err != nil {

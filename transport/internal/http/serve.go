@@ -65,6 +65,9 @@ func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error
 		}
 		line.Msg("serving MCP")
 	}
+	if s.opts.Listening != nil {
+		s.opts.Listening(at)
+	}
 	if s.opts.Link != nil {
 		s.opts.Link(at + "/#login=" + s.opts.Page.Code())
 	}
@@ -142,13 +145,17 @@ func (s *Server) checkAddress(addr string) error {
 }
 
 // OffLoopback returns an error if other machines must not reach the server: no
-// token is set, or a named one is too short.
+// token is set, or one is too short.
 func (s *Server) OffLoopback() error {
 	if s.opts.Token == "" && len(s.opts.Tokens) == 0 {
 		return fmt.Errorf("%w: serve 127.0.0.1, or require a token", ErrNoToken)
 	}
 	if token := s.opts.tooShort(); token != nil {
-		return fmt.Errorf("http.tokens.%s has %d characters: use at least %d, such as those of `openssl rand -hex 32`", token.Name, len(token.Value), minToken)
+		which := "the token of http.token_env"
+		if token.Name != "" {
+			which = "http.tokens." + token.Name
+		}
+		return fmt.Errorf("%s has %d characters: use at least %d, such as those of `openssl rand -hex 32`", which, len(token.Value), minToken)
 	}
 	return nil
 }

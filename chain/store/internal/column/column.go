@@ -51,6 +51,14 @@ func Map[V int | string](m map[string]V) string {
 	return string(plainjson.Must(m))
 }
 
+// Labels returns the labels of a query as JSON, or "" if there are none.
+func Labels(m map[string]string) string {
+	if len(m) == 0 {
+		return ""
+	}
+	return Map(m)
+}
+
 // ReadMap reads what Map returned.
 func ReadMap[V int | string](raw []byte, m *map[string]V) error {
 	if len(raw) == 0 {
