@@ -31,11 +31,12 @@ type unit struct {
 // dispatch launches what can start, the most urgent first, within the limits.
 //
 // A run that was started from inside a task always has one free unit: the task
-// holds permits already, and would wait for itself.
+// holds permits already, and would wait for itself. If the task has given its
+// permits back, the run has none.
 func (x *run) dispatch() {
 	blocked := false
-	for !x.closing && x.pool.inFlight < x.row.MaxParallel {
-		free := x.nested && x.pool.inFlight == 0
+	for !x.closing && x.pool.active() < x.row.MaxParallel {
+		free := x.nested && !x.gaveBack && x.pool.inFlight == x.pool.waiting
 		task, each, from := x.backlog.next(x.plan, free)
 		if from == nowhere {
 			break

@@ -125,7 +125,7 @@ func (r *Engine) transitions(ctx context.Context, row *store.Run, after int64, m
 		}
 		return []store.Transition{{Seq: 1, State: string(chain.InProgress), Attempt: 1, At: row.CreatedAt}}, nil
 	}
-	if row.Status == string(chain.Queued) {
+	if row.Status == string(chain.Queued) && row.Seq == 0 { // it is new
 		return nil, nil
 	}
 	list, err := r.opts.Store.Transitions(ctx, row.ID, after, most)

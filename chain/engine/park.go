@@ -34,8 +34,7 @@ func (x *run) park() {
 // for an answer, and a process that may continue the run looks for it.
 func (x *run) parkable() bool {
 	switch {
-	case len(x.asked) == 0, x.nested, x.closing, x.ending, x.halted != nil, x.recorder.final > 0, x.recorder.broken != nil,
-		x.pool.inFlight > 0, len(x.ends) > 0, len(x.waiters) > 0, !x.engine.adopts():
+	case len(x.asked) == 0, x.pool.inFlight > 0, !x.waits(), x.nested, x.closing, x.halted != nil, len(x.waiters) > 0, !x.engine.adopts():
 		return false
 	}
 	for _, q := range x.asked {
@@ -43,8 +42,7 @@ func (x *run) parkable() bool {
 			return false
 		}
 	}
-	_, _, from := x.backlog.next(x.plan, true)
-	return from == nowhere && x.engine.adopt.may(x.row)
+	return x.engine.adopt.may(x.row)
 }
 
 // look has an engine that adopts runs look for some at once.

@@ -11,7 +11,15 @@ type pool struct {
 	idle     []*worker
 	launched []launch // not sent yet
 	inFlight int      // units that have not ended, launched ones included
+	waiting  int      // of them, those that have given back their permits
 }
+
+// mostWaiting is how many units of a run may wait for a person at once without
+// counting as in flight: each has a run of its own, which takes memory.
+const mostWaiting = 1000
+
+// active returns how many units count as in flight.
+func (p *pool) active() int { return p.inFlight - min(p.waiting, mostWaiting) }
 
 type launch struct {
 	worker *worker
@@ -30,7 +38,7 @@ func (p *pool) launch(x *run, u unit) {
 		go w.work()
 	}
 	if w.ctx == nil || w.ctx.Err() != nil {
-		w.ctx, w.cancel = context.WithCancelCause(x.base)
+		w.ctx, w.cancel = context.WithCancelCause(context.WithValue(x.base, lends{}, w.lend))
 	}
 	w.unit, w.busy = u, true
 	w.turn++
@@ -54,6 +62,10 @@ func (p *pool) free(w *worker) bool {
 	if w.lost {
 		return false
 	}
+	if w.gave {
+		w.gave = false
+		p.waiting--
+	}
 	p.idle = append(p.idle, w)
 	p.inFlight--
 	return true
@@ -63,6 +75,9 @@ func (p *pool) free(w *worker) bool {
 func (p *pool) lose(w *worker) {
 	w.lost = true
 	p.inFlight--
+	if w.gave {
+		p.waiting--
+	}
 }
 
 // cancel cancels the units of the given tasks, and returns their workers with

@@ -225,11 +225,16 @@ func (p *preparedRun) enqueue(ctx context.Context) (*chain.Run, error) {
 		unqueue()
 		return sameKey(existing, row)
 	}
+	r.line(row.ID, row.Principal, len(p.tree.Tasks))
+	return &chain.Run{ID: row.ID}, nil
+}
+
+// line adds a run to the queue that is recorded as queued.
+func (r *Engine) line(id, principal string, tasks int) {
 	r.mu.Lock()
-	r.queue.add(&queuedRun{id: row.ID, principal: row.Principal, tasks: len(p.tree.Tasks), begun: make(chan struct{})})
+	r.queue.add(&queuedRun{id: id, principal: principal, tasks: tasks, begun: make(chan struct{})})
 	r.mu.Unlock()
 	r.beginQueued()
-	return &chain.Run{ID: row.ID}, nil
 }
 
 // beginQueued begins queued runs while there is room.

@@ -253,3 +253,65 @@ func TestTenClientsQueueAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// A person's retry waits in the queue like a new run, and counts in its bounds. It
+// keeps what completed, and goes on in another process if this one ends.
+func TestRetryIsQueued(t *testing.T) {
+	t.Parallel()
+	tree := `[{"id":"done","executor":"probe","inputs":{"mark":"done"}},{"id":"bad","executor":"probe","dependencies":["done"],"inputs":{"mark":"bad","fail":"no"}},
+		{"id":"after","executor":"probe","dependencies":["bad"],"inputs":{"mark":"after"}}]`
+	for name, open := range stores {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			first := newBench(t, keepOpen{s}, engine.Options{Owner: "first", Lease: shortLease}, oneLive(2, 0))
+			var failed []string
+			for range 3 {
+				id := first.begin(t, tree, "a")
+				if v, err := first.Wait(t.Context(), id, "a"); err != nil || v.Status != chain.Failed {
+					t.Fatalf("%+v, %v", v, err)
+				}
+				failed = append(failed, id)
+			}
+			first.begin(t, `[{"id":"t","executor":"probe","inputs":{"sleep":3600,"mark":"long"}}]`, "a")
+			first.Probes.Await(t, "long")
+			for _, id := range failed[:2] {
+				if _, err := chain.Retry(t.Context(), first.engine, id, nil, "a"); err != nil {
+					t.Fatal(err)
+				}
+				v, err := first.Get(t.Context(), id, "a")
+				if err != nil || v.Status != chain.Queued || v.ErrorType != "" || v.Tasks[0].Status != chain.Completed || v.Tasks[1].Status != chain.Pending || v.Tasks[2].Status != chain.Pending {
+					t.Errorf("queued: %+v, %v", v, err)
+				}
+			}
+			if _, err := chain.Retry(t.Context(), first.engine, failed[0], nil, "a"); err == nil || !strings.Contains(err.Error(), "is queued") {
+				t.Errorf("retried twice: %v", err)
+			}
+			before, err := s.Run(t.Context(), failed[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := chain.Retry(t.Context(), first.engine, failed[2], nil, "a"); executors.AsError(err).Code != "rate_limited" {
+				t.Errorf("over the bound: %v", err)
+			}
+			if row, err := s.Run(t.Context(), failed[2]); err != nil || row.Seq != before.Seq || row.Epoch != before.Epoch || row.Status != before.Status {
+				t.Errorf("a retry that was refused changed the run: %+v, %v", row, err)
+			}
+			if v, err := first.Cancel(t.Context(), failed[1], "", "a"); err != nil || v.Status != chain.Cancelled || v.Tasks[0].Status != chain.Completed || v.Tasks[1].Status != chain.Cancelled {
+				t.Errorf("cancelled: %+v, %v", v, err)
+			}
+			if err := first.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			second := newBench(t, s, engine.Options{Owner: "second", Lease: shortLease}, oneLive(0, 0))
+			second.engine.Adopt(func(*store.Run) bool { return true })
+			v, err := second.Wait(t.Context(), failed[0], "a")
+			if err != nil || v.Status != chain.Failed || v.Tasks[0].Attempts != 1 || v.Tasks[1].Attempts != 2 {
+				t.Errorf("after the retry: %+v, %v", v, err)
+			}
+			if seen := times(second.Probes.Seen()); seen["done"] != 0 || seen["bad"] != 1 {
+				t.Errorf("run again: %v", seen)
+			}
+		})
+	}
+}

@@ -35,6 +35,7 @@ type recorder struct {
 	final   int64 // the number of the run's last transition here; 0: not recorded yet
 	release bool  // it leaves the run without an owner, until wake
 	wake    time.Time
+	queued  bool // it is queued then
 	status  chain.State
 	problem *store.Problem
 }
@@ -67,6 +68,12 @@ func (r *recorder) conclude(status chain.State, problem *store.Problem, outputs 
 func (r *recorder) leave(wake, at time.Time) {
 	r.release, r.wake, r.urgent = true, wake, true
 	r.final = r.add(store.Transition{Task: -1, State: string(chain.InProgress), At: at})
+}
+
+// enqueue leaves the run to the queue.
+func (r *recorder) enqueue(at time.Time) {
+	r.queued = true
+	r.leave(time.Time{}, at)
 }
 
 // concluded reports whether the end of the run, or its release, is stored.
@@ -102,6 +109,9 @@ func (r *recorder) flushNow(now time.Time) {
 	switch {
 	case r.release:
 		b.Release, b.Wake = true, r.wake
+		if r.queued {
+			b.Status = string(chain.Queued)
+		}
 	case r.final > 0:
 		b.Status, b.CompletedAt, b.Problem = string(r.status), now, r.problem
 	}

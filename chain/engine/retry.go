@@ -33,6 +33,10 @@ func (r *Engine) PrepareRetry(ctx context.Context, runID string, tasks []string,
 		<-x.done
 		return r.PrepareRetry(ctx, runID, tasks, principal)
 	}
+	if r.queuedHere(runID) != nil {
+		return nil, executors.Errorf(executors.ValidationError, "run %s is queued", runID).WithField("run_id").
+			WithHint("it begins by itself when others have ended; cancel_run takes it out of the queue")
+	}
 	if here || !chain.State(row.Status).Ended() && row.Owner != "" && r.fate(row) == nil && !r.orphan(row, here) {
 		return nil, stillGoing(runID)
 	}
@@ -74,20 +78,54 @@ func (p *preparedRetry) Target() (*chain.Tree, map[string]any, []int) {
 }
 
 // Start implements chain.PreparedRun. Another process may have retried the run
-// since it was prepared, so the claim has to find the run as it was.
+// since it was prepared, so the claim has to find the run as it was. A run that a
+// person retries waits in the queue like a new one.
 func (p *preparedRetry) Start(ctx context.Context) (*chain.Run, error) {
 	runID := p.left.row.ID
 	if problem := p.engine.allUnchanged(p.left.defs); problem != nil {
 		return nil, problem
 	}
 	p.left.asked = true
-	if err := p.engine.takeOver(ctx, p.left, func(x *run) {
-		p.left.recordLost(x)
-		p.left.reopen(x)
-	}); err != nil {
+	tasks := len(p.left.tree.Tasks)
+	_, _, nested := enclose(ctx, "")
+	if !nested {
+		begin, err := p.engine.admit(p.left.row.Principal, tasks)
+		if err != nil {
+			return nil, err
+		}
+		if !begin {
+			return p.enqueue(ctx)
+		}
+		p.left.counted = &tasks
+	}
+	if err := p.engine.takeOver(ctx, p.left, p.left.again); err != nil {
+		p.engine.giveUpSlot(!nested, tasks)
 		return nil, retryError(runID, err)
 	}
 	return &chain.Run{ID: runID}, nil
+}
+
+// enqueue records that the run is open again, and queued.
+func (p *preparedRetry) enqueue(ctx context.Context) (*chain.Run, error) {
+	r, row := p.engine, p.left.row
+	x := p.left.run(r)
+	_, err := r.claim(ctx, p.left)
+	if err == nil {
+		p.left.again(x)
+		x.recorder.enqueue(x.now)
+		x.recorder.flushNow(x.now)
+		if err = x.recorder.acks.await(x.recorder.final); err != nil {
+			err = storeError(err)
+		}
+	}
+	if err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.queue.leave(row.Principal)
+		return nil, retryError(row.ID, err)
+	}
+	r.line(row.ID, row.Principal, len(p.left.tree.Tasks))
+	return &chain.Run{ID: row.ID}, nil
 }
 
 func retryError(runID string, err error) error {
@@ -150,15 +188,37 @@ func (r *Engine) restore(ctx context.Context, row *store.Run) (*abandoned, error
 	return a, nil
 }
 
-// takeOver makes this process drive a run that no process drives. first is
-// called in the run's first turn.
-func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run)) error {
+// run returns the run as it continues.
+func (a *abandoned) run(r *Engine) *run {
 	x := newRun(r, a.row, a.tree, a.inputs, a.states)
 	for i, n := range a.attempts {
 		x.tasks[i].attempts = n
 	}
 	x.notePast(a)
-	x.adopted = !a.resumed.IsZero()
+	x.adopted = !a.resumed.IsZero() && a.row.Status != string(chain.Queued) // else it is new, or a person retries it
+	return x
+}
+
+// again records that a person retries the run.
+func (a *abandoned) again(x *run) {
+	a.recordLost(x)
+	a.reopen(x)
+}
+
+// claim gives the run to this process, and returns when it asked.
+func (r *Engine) claim(ctx context.Context, a *abandoned) (begun time.Time, err error) {
+	begun = time.Now()
+	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: begun.Add(-r.lease.length), Seq: a.row.Seq, Crashes: a.crashes, Within: withinOf(ctx)})
+	if err == nil {
+		a.row.Owner, a.row.Epoch = claimed.Owner, claimed.Epoch
+	}
+	return begun, err
+}
+
+// takeOver makes this process drive a run that no process drives. first is
+// called in the run's first turn.
+func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run)) error {
+	x := a.run(r)
 	x.noteQuestions(a.transitions, a.states)
 	x.noteOutcome(a.transitions, a.states)
 	if a.counted != nil {
@@ -173,15 +233,13 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 	if err := r.enter(ctx, x); err != nil {
 		return err
 	}
-	begun := time.Now()
-	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: begun.Add(-r.lease.length), Seq: a.row.Seq, Crashes: a.crashes, Within: withinOf(ctx)})
+	begun, err := r.claim(ctx, a)
 	if err != nil {
 		x.counted = x.counted && a.counted == nil // the caller gives it back
 		r.ended(x)
 		close(x.done)
 		return err
 	}
-	a.row.Owner, a.row.Epoch = claimed.Owner, claimed.Epoch
 	r.own(x, begun)
 	if now := r.opts.Registry.Policy().Digest(); a.row.Policy != "" && a.row.Policy != now {
 		r.opts.Log.Warn().Str("run_id", a.row.ID).Str("before", a.row.Policy).Str("now", now).

@@ -43,6 +43,8 @@ type run struct {
 	tasks    []taskRun
 	base     context.Context // of the calls
 	nested   bool            // it was started from inside a task
+	outer    func()          // has that task give back its permits; nil: it holds none
+	gaveBack bool            // it was called
 	counted  bool            // runQueue counts it as in progress; guarded by Engine.mu
 	weight   int             // for how many tasks
 	// outermost is the id of this run, or of the run whose task started it,

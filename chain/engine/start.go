@@ -166,6 +166,9 @@ func (r *Engine) newRow(ctx context.Context, tree *chain.Tree, inputs map[string
 // enter adds a run to the live runs.
 func (r *Engine) enter(ctx context.Context, x *run) error {
 	x.base, x.outermost, x.nested = enclose(context.WithoutCancel(ctx), x.row.ID)
+	if lend, ok := ctx.Value(lends{}).(func() func()); ok && x.nested {
+		x.outer = lend()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closing {

@@ -65,6 +65,7 @@ func (x *run) turn() (over bool) {
 			if x.recorder.urgent {
 				x.recorder.flush(x.now)
 			}
+			x.lendBack()
 		}
 		x.pool.send()
 		if x.recorder.broken != nil && x.pool.inFlight == 0 || x.recorder.concluded() {
@@ -112,7 +113,7 @@ func (x *run) handle() {
 	}
 	for i := range m.reports {
 		r := &m.reports[i]
-		x.shares.release(&r.unit)
+		x.giveBack(r.worker, &r.unit)
 		if x.pool.free(r.worker) {
 			x.unitEnded(r)
 		}
@@ -171,7 +172,7 @@ func (x *run) close() {
 		s.ReturnSpare()
 	}
 	for i := range rest.reports {
-		x.shares.release(&rest.reports[i].unit)
+		x.giveBack(rest.reports[i].worker, &rest.reports[i].unit)
 	}
 	x.pool.close()
 	x.engine.ended(x)

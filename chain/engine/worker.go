@@ -44,6 +44,7 @@ type worker struct {
 	busy bool
 	lost bool // it did not stop in time, and is not used again
 	turn int  // the number of its units
+	gave bool // its unit has given back its permits: the run that it has started waits for a person
 }
 
 // report is the result of a unit.
@@ -83,7 +84,7 @@ func (w *worker) work() {
 		if w.run.inbox.report(r) {
 			w.run.help()
 		} else {
-			w.run.shares.release(&u)
+			w.run.giveBack(w, &u)
 		}
 	}
 }

@@ -3,9 +3,11 @@ package nested_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -13,13 +15,19 @@ import (
 	"github.com/chainwright/chainwright/chain/parse"
 	trees "github.com/chainwright/chainwright/chain/saved"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/executortest"
 	"github.com/chainwright/chainwright/executors/policy"
 )
 
 // newSaved returns a bench with saved trees.
 func newSaved(t *testing.T, texts map[string]string) *bench {
 	t.Helper()
-	b := newBench(t, t.TempDir(), policy.Config{})
+	return newSavedLimited(t, policy.Config{}, texts)
+}
+
+func newSavedLimited(t *testing.T, cfg policy.Config, texts map[string]string) *bench {
+	t.Helper()
+	b := newBench(t, t.TempDir(), cfg)
 	files := fstest.MapFS{}
 	for name, text := range texts {
 		files[name+".yaml"] = &fstest.MapFile{Data: []byte(text)}
@@ -190,5 +198,81 @@ tasks:
 	b.end(view.RunID)
 	if n := len(b.children(view.RunID)); n != 3 {
 		t.Errorf("%d runs of saved trees after a completed task was run again", n)
+	}
+}
+
+// A task whose tree waits for a person holds no permits meanwhile. Afterwards the
+// limits hold as before.
+func TestWaitingTreeHoldsNoPermits(t *testing.T) {
+	t.Parallel()
+	const asks = `
+outputs: {said: "${{ tasks.after.result.result }}"}
+tasks:
+  - {id: before, executor: data_processor, inputs: {data: [1], operation: count}}
+  - {id: ask, approval: {message: "go on?"}, dependencies: [before]}
+  - {id: after, executor: data_processor, inputs: {data: "${{ tasks.ask.result.approved }}", operation: jq, program: "."}}`
+	for name, limits := range map[string]policy.Limits{
+		"process":   {MaxParallel: 1},
+		"principal": {Principal: policy.PrincipalLimits{MaxParallel: 1}},
+		"executor":  {Executors: map[string]policy.ExecutorLimits{"data_processor": {MaxParallel: 1}, "tree/asks": {MaxParallel: 1}, "tree/outer": {MaxParallel: 1}}},
+		"run":       {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newSavedLimited(t, policy.Config{Limits: limits}, map[string]string{"asks": asks, "outer": `
+outputs: {said: "${{ tasks.inner.result.said }}"}
+tasks: [{id: inner, executor: tree/asks}]`})
+			var runs []string
+			for _, each := range []string{"asks", "outer"} { // the second has a run between
+				tree, report := b.parse(fmt.Sprintf(`[{"id":"x","executor":"tree/%s"},{"id":"other","executor":"data_processor","inputs":{"data":[1],"operation":"count"},"priority":3}]`, each))
+				if tree == nil {
+					t.Fatal(report.Problems)
+				}
+				run, err := chain.Start(t.Context(), b.runner, tree, chain.RunOptions{Principal: "somebody", MaxParallel: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				runs = append(runs, run.ID)
+			}
+			var waiting []chain.WaitingTask
+			for end := time.Now().Add(executortest.Patience); len(waiting) < 2; time.Sleep(10 * time.Millisecond) {
+				var err error
+				if waiting, err = b.runner.Approvals(t.Context(), chain.ApprovalOptions{Principal: "somebody"}); err != nil || time.Now().After(end) {
+					t.Fatal(waiting, err)
+				}
+			}
+			// Everything else runs, in the same runs, in others and as calls.
+			if v := b.run(`[{"id":"a","for_each":[1,2,3],"executor":"data_processor","inputs":{"data":[1],"operation":"count"}}]`, nil); v.Status != chain.Completed {
+				t.Errorf("another run is %+v", v)
+			}
+			if r := b.call("data_processor", `{"data":[1],"operation":"count"}`); r.Err != nil {
+				t.Error(r.Err)
+			}
+			for _, each := range waiting {
+				if _, err := b.runner.Answer(t.Context(), each.RunID, each.Task, chain.Answer{Decision: chain.Approved, Way: chain.WayTerminal}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, id := range runs {
+				if v := b.end(id); v.Status != chain.Completed || len(v.Tasks) != 2 {
+					t.Errorf("the run is %+v", v)
+				}
+			}
+			if name == "run" {
+				return
+			}
+			// A permit that was returned twice would let two tasks run at once.
+			var many []string
+			for i := range 50 {
+				many = append(many, fmt.Sprintf(`{"id":"t%d","executor":"data_processor","inputs":{"data":[1],"operation":"count"}}`, i))
+			}
+			v := b.run("["+strings.Join(many, ",")+"]", nil)
+			slices.SortFunc(v.Tasks, func(x, y chain.TaskView) int { return x.StartedAt.Compare(*y.StartedAt) })
+			for i := 1; i < len(v.Tasks); i++ {
+				if v.Tasks[i].StartedAt.Before(*v.Tasks[i-1].CompletedAt) {
+					t.Fatalf("two tasks ran at once: %+v, %+v", v.Tasks[i-1], v.Tasks[i])
+				}
+			}
+		})
 	}
 }

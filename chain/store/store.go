@@ -290,8 +290,8 @@ type Batch struct {
 	Shared bool
 	// Behind means that nothing waits for the batch, so it may be delayed.
 	Behind bool
-	// Release leaves the run in progress, without an owner. It may be claimed
-	// from Wake on; zero: at once.
+	// Release leaves the run without an owner: queued if Status says so, else in
+	// progress. It may be claimed from Wake on; zero: at once.
 	Release bool
 	Wake    time.Time
 }

@@ -124,6 +124,19 @@ func release(t *testing.T, s store.Store) {
 		t.Fatal(err)
 	}
 	isFree("released at once", "r1")
+	if _, err := s.Claim(ctx, store.Claim{RunID: "r1", Owner: "you", UnseenSince: longAgo, Seq: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(s, &store.Batch{RunID: "r1", Owner: "you", Epoch: 2, Release: true, Status: "queued", Transitions: []store.Transition{{Seq: 2, Task: 0, State: "pending", At: at}}}); err != nil {
+		t.Fatal(err)
+	}
+	isFree("released to the queue")
+	if list, err := s.Queued(ctx, 10); err != nil || len(list) != 1 || list[0] != "r1" {
+		t.Errorf("queued: %v, %v", list, err)
+	}
+	if r := get(t, s, "r1"); r.Status != "queued" || r.Owner != "" || !r.CompletedAt.IsZero() || r.Seq != 2 {
+		t.Errorf("released to the queue: %+v", r)
+	}
 	if err := s.Wake(ctx, "no"); err != nil {
 		t.Errorf("waking what is not there: %v", err)
 	}

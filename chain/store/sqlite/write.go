@@ -52,7 +52,7 @@ func newStatements(ctx context.Context, conn *sql.Conn) (*statements, error) {
 		{&s.transition, insertTransition},
 		{&s.touch, `update runs set seq = max(seq, ?), counts = coalesce(?, counts) where key = ? and owner = ? and epoch = ?`},
 		{&s.finish, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), status = ?, problem = ?, completed_at = ? where key = ? and owner = ? and epoch = ?`},
-		{&s.release, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), owner = '', wake_at = ? where key = ? and owner = ? and epoch = ?`},
+		{&s.release, `update runs set seq = max(seq, ?), counts = coalesce(?, counts), status = coalesce(?, status), owner = '', wake_at = ? where key = ? and owner = ? and epoch = ?`},
 		{&s.key, `select key from runs where id = ?`},
 		{&s.beat, beatSQL},
 		{&s.byKey, `select id from runs where principal = ? and idem_key = ?`},
@@ -221,7 +221,7 @@ func (w *writer) append(batch *store.Batch) error {
 	var result sql.Result
 	switch {
 	case batch.Release:
-		result, err = w.stmt.release.Exec(seq, text(column.Map(batch.Counts)), column.Nanos(batch.Wake), run, batch.Owner, batch.Epoch)
+		result, err = w.stmt.release.Exec(seq, text(column.Map(batch.Counts)), text(batch.Status), column.Nanos(batch.Wake), run, batch.Owner, batch.Epoch)
 	case batch.Status == "":
 		result, err = w.stmt.touch.Exec(seq, text(column.Map(batch.Counts)), run, batch.Owner, batch.Epoch)
 	default:
