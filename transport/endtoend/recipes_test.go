@@ -226,8 +226,13 @@ func (c *cooking) run(t *testing.T, inputs string, wantExit int) string {
 	}
 	out, exit := c.command(t, "run", path, "--json", "--inputs", c.at.translate(inputs))
 	require.Equal(t, wantExit, exit, out)
+	return compacted(t, out)
+}
+
+func compacted(t *testing.T, record string) string {
+	t.Helper()
 	var text bytes.Buffer
-	require.NoError(t, json.Compact(&text, []byte(out)), out)
+	require.NoError(t, json.Compact(&text, []byte(record)), record)
 	return text.String()
 }
 
