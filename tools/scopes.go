@@ -30,6 +30,9 @@ var plainScopes = []string{
 	ScopeToolsRead, ScopeToolsCall, ScopeRunsRead, ScopeRunsWrite, ScopeTreesWrite, ScopeSchedulesWrite, ScopeApprove, ScopeMetrics,
 }
 
+// PlainScopes returns the scopes that name no tool and no toolset.
+func PlainScopes() []string { return slices.Clone(plainScopes) }
+
 // Scopes are what a caller may do. Nil allows everything.
 type Scopes []string
 

@@ -250,11 +250,12 @@ type Parts struct {
 	Folder *external.Folder // nil: no folder of executors
 	// Permit returns an error if a principal may not run a tree on a schedule.
 	Permit func(principal string, tree *chain.Tree) error
+	app    *App
 }
 
 // Parts returns the parts that only the command line needs.
 func (a *App) Parts() Parts {
-	return Parts{Tools: a.tools, Models: a.models, Store: a.store, Folder: a.folder, Permit: a.permit}
+	return Parts{Tools: a.tools, Models: a.models, Store: a.store, Folder: a.folder, Permit: a.permit, app: a}
 }
 
 // Close ends the sessions, stops what runs within 1.5 seconds, and releases

@@ -105,6 +105,9 @@ func (o *options) trusted() []policy.Trusted {
 	for i := range o.http.Tokens {
 		list = append(list, o.http.Tokens[i].trusted())
 	}
+	if o.http.OAuth != nil {
+		list = append(list, o.http.OAuth.trusted())
+	}
 	list = slices.DeleteFunc(list, func(t policy.Trusted) bool { return t.Path == "" })
 	for i := range list {
 		if abs, err := filepath.Abs(list[i].Path); err == nil {
@@ -227,6 +230,32 @@ type HTTP struct {
 	Hosts []string
 	// Stateless keeps no sessions, for replicas behind a load balancer.
 	Stateless bool
+	// PublicURL is the address at which clients reach the server, without /mcp:
+	// https://tools.example.com. Requests may be addressed to its host name. OAuth
+	// needs it.
+	PublicURL string
+	// OAuth, when set, accepts the access tokens of OAuth servers too.
+	OAuth *OAuth
+}
+
+// OAuth is about the access tokens of OAuth servers: JWTs for this server. See
+// docs/oauth.md. Its settings are checked when HTTP is first served.
+type OAuth struct {
+	// Issuers are the servers whose tokens are accepted.
+	Issuers []string
+	// Audiences are the accepted audiences (PublicURL with /mcp).
+	Audiences []string
+	// Algorithms are the accepted algorithms of signatures (all asymmetric ones of
+	// RFC 7518).
+	Algorithms []string
+	// RolesClaim names the claim that holds the scopes, instead of scope and scp:
+	// "realm_access.roles".
+	RolesClaim string
+	// Scopes are the scopes that a value of these claims stands for.
+	Scopes map[string][]string
+	// CAFile holds the certificates that issuers are verified with, instead of
+	// those of the system. Callers must not be able to write it.
+	CAFile string
 }
 
 // WithHTTP configures HTTP. The default serves this machine only.

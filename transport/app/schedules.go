@@ -32,6 +32,9 @@ func (a *App) permit(principal string, tree *chain.Tree) error {
 	if principal == "" || principal == serverToken && a.options.http.Token != "" {
 		return nil
 	}
+	if a.options.http.OAuth.issued(principal) {
+		return nil // its token is not kept: its scopes were checked when it enabled this tree
+	}
 	refused := executors.Errorf(executors.PermissionDenied, "there is no token of the principal %q any more", principal).
 		WithHint("the operator gives it one in http.tokens, or enables the schedule for another principal")
 	for i := range a.options.http.Tokens {

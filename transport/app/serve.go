@@ -123,8 +123,12 @@ func (a *App) webServer() (*http.Server, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.web == nil {
+		hosts, err := a.hosts()
+		if err != nil {
+			return nil, err
+		}
 		opts := http.Options{
-			Log: a.options.log, Origins: edge.Origins, Hosts: edge.Hosts, Stateless: edge.Stateless,
+			Log: a.options.log, Origins: edge.Origins, Hosts: hosts, Stateless: edge.Stateless,
 			Drain: a.runner.Close, Link: a.options.loginLink, Listening: a.options.listening, PageOnly: a.options.pageOnly,
 			Page: web.New(web.Options{Set: a.tools, Runner: a.runner, Log: a.options.log, Version: a.options.version}),
 			Ready: func(ctx context.Context) error {
@@ -140,6 +144,9 @@ func (a *App) webServer() (*http.Server, error) {
 				return nil, &SettingError{"HTTP tokens", err}
 			}
 			opts.Token, opts.Tokens, opts.Reload = edge.Token, named, files.reload
+			if opts.OAuth, err = a.verifier(); err != nil {
+				return nil, err
+			}
 		}
 		a.web = http.New(srv, opts)
 	}

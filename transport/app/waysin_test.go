@@ -66,6 +66,8 @@ var waysIn = map[string][]string{
 	"route GET /healthz": nil,
 	"route GET /readyz":  nil,
 	"route /":            nil, // the page's files, or 404
+	"route GET /.well-known/oauth-protected-resource":  nil, // about the server
+	"route GET /.well-known/oauth-protected-resource/": nil,
 
 	// The API of the page. Its writes are calls of the tools: TestWrites, TestScopes
 	// and TestAnswers in transport/web.

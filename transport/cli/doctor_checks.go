@@ -62,6 +62,7 @@ func (c *doctorCmd) checks(p *program) []check {
 		{"executors", func(ctx context.Context) func(*checkup) { return p.checkExecutors(ctx) }},
 		{"store", func(ctx context.Context) func(*checkup) { return p.checkStore(ctx) }},
 		{"engine", func(ctx context.Context) func(*checkup) { return p.checkEngine(ctx, c.Engine) }},
+		{"oauth", func(ctx context.Context) func(*checkup) { return p.checkOAuth(ctx) }},
 		{"schedules", func(ctx context.Context) func(*checkup) { return p.checkSchedules(ctx) }},
 	}
 }

@@ -25,6 +25,7 @@ type checkup struct {
 	Configuration *configuration   `json:"configuration,omitempty"`
 	Policy        []policy.Setting `json:"policy,omitempty"`
 	Tokens        []shownToken     `json:"tokens,omitempty"`
+	OAuth         *oauthState      `json:"oauth,omitempty"`
 	Limits        *sharedLimits    `json:"limits,omitempty"`
 	Databases     []string         `json:"databases,omitempty"`
 	// Postgres says that one of the databases is PostgreSQL.

@@ -94,6 +94,9 @@ func (f *checkup) writePolicy(out io.Writer) error {
 // writeParts prints what executors, models and the store are, and what they
 // answered.
 func (f *checkup) writeParts(out io.Writer) {
+	if f.OAuth != nil {
+		f.OAuth.write(out)
+	}
 	if len(f.Databases) > 0 { // an unapproved file may name them, and the server may be away
 		fmt.Fprintf(out, "\ndatabases: %s\n  doctor does not connect. In read mode, the first call on a connection checks the account and refuses one\n"+
 			"  that can do more than a read-only transaction prevents: see Databases in docs/security.md\n", listed(f.Databases))

@@ -56,6 +56,7 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 		app.WithSelection(selection(cfg)),
 		app.WithHTTP(app.HTTP{
 			Token: os.Getenv(cfg.HTTP.TokenEnv), Tokens: tokens(cfg), Origins: cfg.HTTP.Origins, Hosts: cfg.HTTP.Hosts, Stateless: cfg.HTTP.Stateless,
+			PublicURL: cfg.HTTP.PublicURL, OAuth: oauthOf(cfg),
 		}),
 		app.WithGrace(cfg.Grace), app.WithLogger(log), app.WithVersion(version()), app.WithConfigDigest(cfg.Digest()),
 		app.WithConfigFile(cfg.File, cfg.Approved),
@@ -86,6 +87,15 @@ func tokens(cfg *config.Loaded) []app.Token {
 		list = append(list, token)
 	}
 	return list
+}
+
+// oauthOf returns the settings of OAuth; nil: it is off.
+func oauthOf(cfg *config.Loaded) *app.OAuth {
+	o := &cfg.OAuth
+	if !o.IsSet() {
+		return nil
+	}
+	return &app.OAuth{Issuers: o.Issuers, Audiences: o.Audiences, Algorithms: o.Algorithms, RolesClaim: o.RolesClaim, Scopes: o.Scopes, CAFile: o.CAFile}
 }
 
 func selection(cfg *config.Loaded) app.Selection {

@@ -126,11 +126,13 @@ type serveCmd struct {
 	LoginLink bool
 	Engine    string
 	JSON      bool
+	PublicURL string
 }
 
 func (c *serveCmd) takes() []*param {
 	return []*param{
 		flag("addr", &c.Addr, "HOST:PORT", "The address to listen on (127.0.0.1:8080)."),
+		flag("public-url", &c.PublicURL, "URL", "The address at which clients reach the server, without /mcp: https://tools.example.com. OAuth needs it."),
 		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a load balancer."),
 		flag("login-link", &c.LoginLink, "", "Print a link to the page that logs in whoever opens it, once, within five minutes. Only at a terminal, and only on loopback."),
 		engineFlag(&c.Engine),
@@ -153,6 +155,9 @@ func (c *serveCmd) Run(s *session) error {
 	p, err := s.servingWith(edge, func(cfg *config.Loaded) {
 		if c.Addr != "" {
 			cfg.HTTP.Addr = c.Addr
+		}
+		if c.PublicURL != "" {
+			cfg.HTTP.PublicURL = c.PublicURL
 		}
 		cfg.HTTP.Stateless = cfg.HTTP.Stateless || c.Stateless
 	})

@@ -39,6 +39,9 @@ func (l *Loaded) complete() {
 			l.HTTP.Tokens[name] = t
 		}
 	}
+	if l.OAuth.CAFile != "" {
+		l.OAuth.CAFile = l.absolute("oauth.ca_file", l.OAuth.CAFile)
+	}
 	l.completeExecutorsDir()
 	switch path, sqlite := strings.CutPrefix(l.Store, "sqlite:"); {
 	case l.Store == "":

@@ -46,6 +46,7 @@ type Config struct {
 	Records Records       `yaml:"records"`
 	Memory  Memory        `yaml:"memory"`
 	HTTP    HTTP          `yaml:"http"`
+	OAuth   OAuth         `yaml:"oauth"`
 	// LLM sets the language models and their limits.
 	LLM     llm.Settings  `yaml:"llm"`
 	Planner Planner       `yaml:"planner"`
@@ -87,6 +88,29 @@ type HTTP struct {
 	Hosts   []string `yaml:"hosts"`
 	// Stateless keeps no sessions, for replicas behind a load balancer.
 	Stateless bool `yaml:"stateless"`
+	// PublicURL is the address at which clients reach the server, without /mcp.
+	PublicURL string `yaml:"public_url"`
+}
+
+// OAuth is about the access tokens of OAuth servers that `serve` accepts.
+type OAuth struct {
+	// Issuers are the servers whose tokens are accepted; none: no tokens.
+	Issuers []string `yaml:"issuers"`
+	// Audiences are the accepted audiences; none: the public address with /mcp.
+	Audiences []string `yaml:"audiences"`
+	// Algorithms are the accepted algorithms; none: all asymmetric ones.
+	Algorithms []string `yaml:"algorithms"`
+	// RolesClaim is the claim with the scopes, instead of scope and scp.
+	RolesClaim string `yaml:"roles_claim"`
+	// Scopes are the scopes that a value of these claims stands for.
+	Scopes map[string][]string `yaml:"scopes"`
+	// CAFile holds the certificates that issuers are verified with.
+	CAFile string `yaml:"ca_file"`
+}
+
+// IsSet reports whether anything is set.
+func (o *OAuth) IsSet() bool {
+	return len(o.Issuers)+len(o.Audiences)+len(o.Algorithms)+len(o.Scopes) > 0 || o.RolesClaim != "" || o.CAFile != ""
 }
 
 // Planner holds the settings of task_tree_generator.

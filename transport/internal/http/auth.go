@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/internal/oauth"
 )
 
 // Token is a named bearer token.
@@ -30,11 +32,18 @@ const minToken = 32
 type identity struct {
 	principal string
 	scopes    tools.Scopes
+	expires   time.Time // of a token of an OAuth issuer
 }
 
-// authenticator returns the caller of a request. The text of a refusal is the
-// value of the header WWW-Authenticate.
-type authenticator func(r *http.Request) (caller identity, refusal error)
+// refusal is the answer to a request whose caller is not known.
+type refusal struct {
+	status    int
+	challenge string // the header WWW-Authenticate; empty: none
+	text      string
+}
+
+// authenticator returns the caller of a request.
+type authenticator func(r *http.Request) (identity, *refusal)
 
 // known is a token and its caller.
 type known struct {
@@ -74,24 +83,56 @@ func (k *keys) of(hash [sha256.Size]byte) (caller identity, ok bool) {
 	return caller, ok
 }
 
-// open reports whether no token is set, so that everyone may call.
-func (o *Options) open() bool { return o.Token == "" && len(o.Tokens) == 0 }
+// open reports whether nothing identifies callers, so that everyone may call.
+func (o *Options) open() bool { return o.Token == "" && len(o.Tokens) == 0 && o.OAuth == nil }
 
 // authenticate accepts everyone if no token is set at the start, and otherwise
-// the callers that send one. A session id never identifies a caller.
-func (k *keys) authenticate(r *http.Request) (caller identity, refusal error) {
+// the callers that send one. A session id never identifies a caller, and neither
+// does a token in the address.
+func (k *keys) authenticate(r *http.Request) (identity, *refusal) {
 	if k.opts.open() {
 		return identity{}, nil
 	}
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	sent := r.Header.Values("Authorization")
+	if len(sent) > 1 {
+		return identity{}, &refusal{status: http.StatusBadRequest, text: "the request has more than one Authorization header"}
+	}
+	scheme, given, _ := strings.Cut(strings.Join(sent, ""), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return identity{}, errors.New(`Bearer realm="chainwright"`)
+		return identity{}, k.opts.unauthorized("")
 	}
-	caller, ok := k.of(sha256.Sum256([]byte(strings.TrimSpace(given))))
-	if !ok {
-		return identity{}, errors.New(`Bearer realm="chainwright", error="invalid_token"`)
+	given = strings.TrimSpace(given)
+	if caller, ok := k.of(sha256.Sum256([]byte(given))); ok {
+		return caller, nil
 	}
-	return caller, nil
+	if k.opts.OAuth == nil || !oauth.Looks(given) {
+		return identity{}, k.opts.unauthorized("it is not known")
+	}
+	caller, err := k.opts.OAuth.Verify(r.Context(), given)
+	var unavailable *oauth.UnavailableError
+	switch {
+	case errors.As(err, &unavailable):
+		return identity{}, &refusal{status: http.StatusServiceUnavailable, text: "the token can't be verified now, because the keys of its issuer can't be read; try again"}
+	case err != nil:
+		return identity{}, k.opts.unauthorized(err.Error())
+	}
+	return identity{caller.Principal, caller.Scopes, caller.Expires}, nil
+}
+
+// unauthorized refuses a request without a valid token. The reason is empty if it
+// has none.
+func (o *Options) unauthorized(reason string) *refusal {
+	no := &refusal{status: http.StatusUnauthorized, challenge: `Bearer realm="chainwright"`, text: "a valid bearer token is required"}
+	switch {
+	case o.OAuth != nil:
+		no.challenge = o.OAuth.Challenge(reason)
+		if reason != "" {
+			no.text = "the token is refused: " + reason
+		}
+	case reason != "":
+		no.challenge += `, error="invalid_token"`
+	}
+	return no
 }
 
 // hashes returns the own token and these, as they are compared.
@@ -101,7 +142,7 @@ func (o *Options) hashes(named []Token) *[]known {
 		all = append(all, known{sha256.Sum256([]byte(o.Token)), identity{principal: ownPrincipal}})
 	}
 	for _, t := range named {
-		all = append(all, known{sha256.Sum256([]byte(t.Value)), identity{t.Principal, t.Scopes}})
+		all = append(all, known{sha256.Sum256([]byte(t.Value)), identity{principal: t.Principal, scopes: t.Scopes}})
 	}
 	return &all
 }
@@ -124,21 +165,42 @@ func (o *Options) tooShort() *Token {
 // context.
 func (s *Server) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		known, refusal := s.auth(r)
-		if refusal != nil {
+		known, no := s.auth(r)
+		if no != nil {
 			if !s.refused.Allow() {
 				tooMany(w, time.Second, "too many requests without a valid token in a second")
 				return
 			}
-			w.Header().Set("WWW-Authenticate", refusal.Error())
-			http.Error(w, "a valid bearer token is required", http.StatusUnauthorized)
+			if no.challenge != "" {
+				w.Header().Set("WWW-Authenticate", no.challenge)
+			}
+			if no.status == http.StatusServiceUnavailable {
+				w.Header().Set("Retry-After", retryIssuer)
+			}
+			http.Error(w, no.text, no.status)
 			return
 		}
 		caller := &tools.Caller{
 			Principal: known.principal, Scopes: known.scopes, Narrow: narrow(r.Header, known.scopes.Selection()), Stream: r.Context(),
 		}
-		next.ServeHTTP(w, r.WithContext(tools.WithCaller(r.Context(), caller)))
+		ctx := tools.WithCaller(r.Context(), caller)
+		if !known.expires.IsZero() {
+			ctx = context.WithValue(ctx, expiryKey{}, known.expires)
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// retryIssuer is when to try again if an issuer can't be reached, in seconds.
+const retryIssuer = "5"
+
+type expiryKey struct{}
+
+// expiry returns when the token of a request expires. It reports false if the
+// caller has no token of an OAuth issuer.
+func expiry(ctx context.Context) (time.Time, bool) {
+	at, ok := ctx.Value(expiryKey{}).(time.Time)
+	return at, ok
 }
 
 // scoped refuses messages that need more scopes than the caller has.
@@ -152,7 +214,11 @@ func (s *Server) scoped(next http.Handler) http.Handler {
 		needed := s.srv.Needs(scopes, m.Message, m.call)
 		if !scopes.Allow(needed...) {
 			all := strings.Join(needed, " ")
-			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="chainwright", error="insufficient_scope", scope=%q`, all))
+			challenge := fmt.Sprintf(`Bearer realm="chainwright", error="insufficient_scope", scope=%q`, all)
+			if _, ok := expiry(r.Context()); ok {
+				challenge = s.opts.OAuth.Insufficient(scopes, needed)
+			}
+			w.Header().Set("WWW-Authenticate", challenge)
 			http.Error(w, "the token's scopes do not allow this; it needs: "+all, http.StatusForbidden)
 			return
 		}

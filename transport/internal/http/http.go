@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
+	"github.com/chainwright/chainwright/transport/internal/oauth"
 	"github.com/chainwright/chainwright/transport/mcp"
 	"github.com/chainwright/chainwright/transport/web"
 )
@@ -31,6 +32,9 @@ type Options struct {
 	// tokens to use instead of Tokens from now on, if they have changed. Those
 	// with fewer than least bytes must be left out.
 	Reload func(least int) (tokens []Token, changed bool)
+	// OAuth, when set, verifies the tokens that are none of these. The server
+	// closes it.
+	OAuth *oauth.Verifier
 	// Origins are the web origins that may call, in addition to the server's own
 	// and those of Inspector.
 	Origins []string
@@ -131,6 +135,10 @@ func (s *Server) routes(last http.Handler) http.Handler {
 	mux.Handle(Path, chain(last, s.authenticated, s.limited, s.read, s.scoped, s.replied, s.admitted, s.streamed, s.called, s.tasked))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	if s.opts.OAuth != nil {
+		mux.Handle("GET /.well-known/oauth-protected-resource", s.opts.OAuth)
+		mux.Handle("GET /.well-known/oauth-protected-resource/", s.opts.OAuth)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "nothing is here; MCP is at "+Path, http.StatusNotFound)
 	})
@@ -164,5 +172,8 @@ func (s *Server) Close(ctx context.Context) error {
 		s.opts.Page.Close()
 	}
 	s.feeds.Close()
+	if s.opts.OAuth != nil {
+		s.opts.OAuth.Close()
+	}
 	return s.sdk.Shutdown(ctx)
 }

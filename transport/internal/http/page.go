@@ -3,8 +3,10 @@ package http
 import (
 	"crypto/sha256"
 	"net/http"
+	"strings"
 
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/internal/oauth"
 	"github.com/chainwright/chainwright/transport/web"
 )
 
@@ -20,8 +22,8 @@ func (s *Server) withPage() http.Handler {
 		return page
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case Path, "/healthz", "/readyz":
+		switch path := r.URL.Path; {
+		case path == Path, path == "/healthz", path == "/readyz", strings.HasPrefix(path, oauth.WellKnown):
 			s.handler.ServeHTTP(w, r)
 		default:
 			page.ServeHTTP(w, r)

@@ -1,7 +1,6 @@
 package http
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,10 +18,10 @@ import (
 )
 
 // byName uses the token as the name of the principal.
-func byName(r *http.Request) (caller identity, refusal error) {
+func byName(r *http.Request) (identity, *refusal) {
 	name, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
-		return identity{}, errors.New("Bearer")
+		return identity{}, &refusal{status: http.StatusUnauthorized, challenge: "Bearer"}
 	}
 	return identity{principal: name}, nil
 }

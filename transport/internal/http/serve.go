@@ -112,6 +112,9 @@ func (s *Server) shutdown(srv *http.Server) error {
 		s.opts.Page.Close()
 	}
 	s.feeds.Close()
+	if s.opts.OAuth != nil {
+		s.opts.OAuth.Close()
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = srv.Close() // closed streams end the remaining calls
 	}
@@ -147,7 +150,7 @@ func (s *Server) checkAddress(addr string) error {
 // OffLoopback returns an error if other machines must not reach the server: no
 // token is set, or one is too short.
 func (s *Server) OffLoopback() error {
-	if s.opts.Token == "" && len(s.opts.Tokens) == 0 {
+	if s.opts.open() {
 		return fmt.Errorf("%w: serve 127.0.0.1, or require a token", ErrNoToken)
 	}
 	if token := s.opts.tooShort(); token != nil {

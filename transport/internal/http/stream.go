@@ -27,6 +27,11 @@ func (s *Server) streamed(next http.Handler) http.Handler {
 			ctx, cancel = context.WithCancelCause(ctx)
 			defer cancel(nil)
 			defer context.AfterFunc(s.streams, func() { cancel(mcp.ErrServerEnds) })()
+			if until, ok := expiry(ctx); ok { // the client opens the stream again with a new token
+				var done context.CancelFunc
+				ctx, done = context.WithDeadline(ctx, until)
+				defer done()
+			}
 		}
 		if m == nil || !m.IsRequest() {
 			next.ServeHTTP(&timed{w, http.NewResponseController(w)}, r.WithContext(ctx))
