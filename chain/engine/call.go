@@ -174,9 +174,12 @@ func (c *call) do(job *step.Call) (out executors.Outcome, attempts int) {
 		}
 	}()
 	c.deadline.Store(time.Now().Add(job.Timeout).UnixNano())
+	ctx, span := c.engine.beginTask(c.ctx, job.Call, c.executor)
+	defer func() { endTask(span, out, attempts) }()
 	if job.Retry.MaxAttempts > 1 {
 		made := 1
-		job.Failed = func(attempt int, _ *executors.Error, pause time.Duration) {
+		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) {
+			retried(span, attempt, err)
 			c.deadline.Store(time.Now().Add(pause + job.Timeout).UnixNano())
 			made = attempt + 1
 			c.says(pausing(pause, made, job.Retry.MaxAttempts))
@@ -186,7 +189,7 @@ func (c *call) do(job *step.Call) (out executors.Outcome, attempts int) {
 			c.says(trying(c.executor, made, job.Retry.MaxAttempts))
 		}
 	}
-	return job.Do(c.ctx, c.engine.opts.Registry)
+	return job.Do(ctx, c.engine.opts.Registry)
 }
 
 // reporter passes progress on until the call has ended.

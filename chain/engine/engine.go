@@ -15,6 +15,7 @@ import (
 	"github.com/chainwright/chainwright/chain/limit"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/telemetry"
 )
 
 // defaultParallel is the default number of tasks in flight.
@@ -39,6 +40,8 @@ type Options struct {
 	// Config is the digest of the configuration file, or empty. It is recorded
 	// with every run, together with the digest of the policy.
 	Config string
+	// Telemetry creates the spans of runs and tasks. Nil: there are none.
+	Telemetry *telemetry.Telemetry
 }
 
 // Engine runs task trees and direct calls in this process. The store has their

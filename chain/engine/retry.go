@@ -247,6 +247,7 @@ func (r *Engine) takeOver(ctx context.Context, a *abandoned, first func(x *run))
 	}
 	r.reap(a)
 	x.first = func() { first(x) }
+	x.beginSpan(ctx)
 	r.drive(context.WithoutCancel(ctx), x)
 	return nil
 }

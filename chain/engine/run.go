@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
@@ -42,6 +44,7 @@ type run struct {
 	pool     pool
 	tasks    []taskRun
 	base     context.Context // of the calls
+	span     trace.Span      // nil: telemetry is off
 	nested   bool            // it was started from inside a task
 	outer    func()          // has that task give back its permits; nil: it holds none
 	gaveBack bool            // it was called

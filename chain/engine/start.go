@@ -102,6 +102,7 @@ func (p *preparedRun) Start(ctx context.Context) (*chain.Run, error) {
 		return nil, storeError(err)
 	case existing == nil:
 		r.own(x, begun)
+		x.beginSpan(ctx)
 		r.drive(ctx, x)
 		return &chain.Run{ID: row.ID}, nil
 	}

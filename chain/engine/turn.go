@@ -180,5 +180,6 @@ func (x *run) close() {
 		w.unstopped = x.unstopped
 		close(w.done)
 	}
+	x.endSpan()
 	close(x.done)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/telemetry"
 )
 
 // request is one HTTP request of a chain of redirects. The body is in memory,
@@ -120,6 +121,7 @@ func (r *request) send(ctx context.Context, transport http.RoundTripper) (*http.
 		hop.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
 		hop.Body, _ = hop.GetBody()
 	}
+	telemetry.InjectHeader(ctx, hop.Header)
 	return transport.RoundTrip(hop.WithContext(ctx))
 }
 

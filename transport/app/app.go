@@ -59,6 +59,7 @@ type App struct {
 	folder   *external.Folder // nil: no folder of executors
 	tools    *tools.Set
 	book     *schedule.Book // nil: no folder of saved trees
+	traces   *traces        // nil: telemetry is off
 
 	mu  sync.Mutex // guards the two below, which are created on first use
 	mcp *mcp.Server
@@ -121,8 +122,14 @@ func (a *App) build(ctx context.Context) error {
 	}); err != nil {
 		return &SettingError{"store", err}
 	}
+	if o.telemetry.Traces {
+		if a.traces, err = openTraces(ctx, o); err != nil {
+			return &SettingError{"telemetry", err}
+		}
+	}
 	a.engine = engine.New(engine.Options{
-		Registry: a.registry, Store: a.store, Log: o.log, MaxParallel: o.policy.Limits.MaxParallel, Grace: o.grace,
+		Telemetry: a.telemetry(),
+		Registry:  a.registry, Store: a.store, Log: o.log, MaxParallel: o.policy.Limits.MaxParallel, Grace: o.grace,
 		Config: o.configDigest,
 	})
 	a.runner = a.engine
@@ -284,6 +291,9 @@ func (a *App) Close(ctx context.Context) error {
 	}
 	if a.policy != nil {
 		errs = append(errs, a.policy.Close())
+	}
+	if a.traces != nil {
+		a.traces.close(ctx)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("stopping: %w", err)

@@ -42,6 +42,7 @@ type options struct {
 	listening    func(url string)
 	pageOnly     bool
 	grace        time.Duration
+	telemetry    Telemetry
 	log          zerolog.Logger
 	version      string
 	in           io.Reader

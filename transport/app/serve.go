@@ -102,7 +102,7 @@ func (a *App) mcpServer() *mcp.Server {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.mcp == nil {
-		a.mcp = mcp.New(a.tools, mcp.Options{Version: a.options.version, Notes: a.store})
+		a.mcp = mcp.New(a.tools, mcp.Options{Version: a.options.version, Notes: a.store, Telemetry: a.telemetry()})
 		if a.folder != nil {
 			a.folder.Watch()
 		}
@@ -129,7 +129,8 @@ func (a *App) webServer() (*http.Server, error) {
 		}
 		opts := http.Options{
 			Log: a.options.log, Origins: edge.Origins, Hosts: hosts, Stateless: edge.Stateless,
-			Drain: a.runner.Close, Link: a.options.loginLink, Listening: a.options.listening, PageOnly: a.options.pageOnly,
+			Telemetry: a.telemetry(),
+			Drain:     a.runner.Close, Link: a.options.loginLink, Listening: a.options.listening, PageOnly: a.options.pageOnly,
 			Page: web.New(web.Options{Set: a.tools, Runner: a.runner, Log: a.options.log, Version: a.options.version}),
 			Ready: func(ctx context.Context) error {
 				_, _, err := a.runner.List(ctx, chain.ListOptions{Limit: 1})

@@ -48,7 +48,12 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 	if executorsDir == config.NoExecutors {
 		executorsDir = ""
 	}
+	measured, err := app.TelemetryFromEnv(os.Getenv)
+	if err != nil {
+		log.Warn().Err(err).Msg("telemetry is off")
+	}
 	a, err := app.New(ctx, append([]app.Option{
+		app.WithTelemetry(measured),
 		app.WithoutBuiltin(), app.WithExecutors(execs...), app.WithExecutorsDir(executorsDir),
 		app.WithPolicy(cfg.Policy), app.WithModels(cfg.LLM), app.WithDataDir(cfg.DataDir),
 		app.WithStore(cfg.Store), app.WithRecords(cfg.Records.Keep, int64(cfg.Records.MaxBytes)), app.WithTrees(treesFolder(cfg)),

@@ -54,7 +54,13 @@ func PeerFrom(ctx context.Context) *Peer {
 // SDK. It returns nil if there is no reply. For givenUp, which may be nil, see
 // Call.GivenUp.
 func (s *Server) Handle(ctx context.Context, m *jsonrpc.Message, givenUp func(reply []byte)) []byte {
+	if s.telemetry != nil {
+		inside, end := s.Observe(ctx, m)
+		defer func() { end(nil) }()
+		ctx = inside
+	}
 	if reply, refusal, ok := s.own(ctx, m, givenUp); refusal != nil {
+		operationOf(ctx).refused(refusal.Code)
 		return refusal.Reply(m.ID)
 	} else if ok {
 		return reply
@@ -63,6 +69,9 @@ func (s *Server) Handle(ctx context.Context, m *jsonrpc.Message, givenUp func(re
 	answer := s.sdk.HandleMessage(ctx, m.Raw)
 	if refusal.Code != 0 {
 		return refusal.Reply(m.ID)
+	}
+	if failed, ok := answer.(mcp.JSONRPCError); ok {
+		operationOf(ctx).refused(failed.Error.Code)
 	}
 	return encodeMessage(m.ID, answer)
 }
@@ -94,9 +103,19 @@ func (s *Server) own(ctx context.Context, m *jsonrpc.Message, givenUp func(reply
 // requires it, and then exactly the checked call is started. The error is for
 // calls that reach no tool.
 func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *jsonrpc.Error) {
-	if s.set == nil {
+	switch {
+	case s.set == nil:
 		return s.callFor(ctx, c)
+	case s.telemetry == nil:
+		return s.call(ctx, c)
 	}
+	ctx, op := s.beginCall(ctx, c)
+	reply, refusal = s.call(ctx, c)
+	op.end(refusal)
+	return reply, refusal
+}
+
+func (s *Server) call(ctx context.Context, c *Call) (reply []byte, refusal *jsonrpc.Error) {
 	if c.task != nil {
 		if refusal := s.asksForTask(ctx, c); refusal != nil {
 			return nil, refusal
@@ -155,6 +174,7 @@ func (s *Server) Call(ctx context.Context, c *Call) (reply []byte, refusal *json
 // encode is the only encoder of results. The text and the structured content
 // are the same bytes.
 func (s *Server) encode(c *Call, res *tools.Result) []byte {
+	c.noted(res)
 	raw := res.Encode()
 	b := appendEncoded(begin(make([]byte, 0, len(raw)*5/2+len(c.ID)+256), c.ID), raw, res.IsError())
 	if c.repeated == nil || res.RunID != "" {

@@ -32,6 +32,8 @@ type Call struct {
 	state        string          // the requestState that the client sends back
 	responses    json.RawMessage // the inputResponses that it sends with it
 	trace        string          // the trace context (traceparent); empty: none
+	traceState   string          // its tracestate
+	operation    *operation      // nil: telemetry is off
 	task         json.RawMessage // the wish for a task, of 2025-11-25; nil: none
 	repeated     json.RawMessage // arguments that the reply has too; nil: none
 }
@@ -110,6 +112,8 @@ func (c *Call) readMeta(raw json.RawMessage, problems []string) []string {
 			if trace := strictjson.Text(value); traceparent.MatchString(trace) {
 				c.trace = trace
 			}
+		case "tracestate":
+			c.traceState = strictjson.Text(value)
 		}
 	}
 	return problems

@@ -20,6 +20,7 @@ import (
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/chain/store/memory"
 	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/telemetry"
 	"github.com/chainwright/chainwright/tools"
 )
 
@@ -36,6 +37,8 @@ type Options struct {
 	// TaskAfter is how long a call may take before it is answered with a task,
 	// if the client takes tasks (2 s).
 	TaskAfter time.Duration
+	// Telemetry creates a span for each request. Nil: there are none.
+	Telemetry *telemetry.Telemetry
 }
 
 // listTTL is how long a client may reuse a list, in milliseconds. Changes are
@@ -55,6 +58,7 @@ type Server struct {
 	// issued with questions of modern revisions.
 	answerWithin time.Duration
 	states       *stateKeeper
+	telemetry    *telemetry.Telemetry // nil: off
 	// identity returns the _meta that revision 2026-07-28 has in every result,
 	// and capabilities what the server declares there.
 	identity     func() json.RawMessage
@@ -107,6 +111,7 @@ func New(set *tools.Set, opts Options) *Server {
 	set.OnChange(publish)
 	kept := &keptResults{opts.Notes}
 	s := Wrap(sdk, &setTasks{set, kept})
+	s.telemetry = opts.Telemetry
 	s.ui, s.set, s.kept, s.taskAfter, s.answerWithin, s.states = drawn, set, kept, opts.TaskAfter, opts.AnswerWithin, newStateKeeper(opts.Notes, opts.AnswerWithin)
 	return s
 }
@@ -241,6 +246,7 @@ func narrowing(set *tools.Set, drawn *ui) server.ToolFilterFunc {
 // does. The SDK has no filter for them.
 func hooks(set *tools.Set) *server.Hooks {
 	hooks := &server.Hooks{}
+	hooks.AddOnError(func(ctx context.Context, _ any, _ mcp.MCPMethod, _ any, err error) { observed(ctx, err) })
 	hooks.AddAfterInitialize(func(ctx context.Context, _ any, _ *mcp.InitializeRequest, result *mcp.InitializeResult) {
 		result.Instructions = instructions(ctx, set)
 		if result.ProtocolVersion == taskRevision {

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/time/rate"
 
+	"github.com/chainwright/chainwright/executors/telemetry"
 	"github.com/chainwright/chainwright/transport/internal/oauth"
 	"github.com/chainwright/chainwright/transport/mcp"
 	"github.com/chainwright/chainwright/transport/web"
@@ -65,6 +66,8 @@ type Options struct {
 	// Listening, when set, is called with the address of the server, without a path,
 	// when Serve listens.
 	Listening func(url string)
+	// Telemetry, when set, has the trace context of requests noted.
+	Telemetry *telemetry.Telemetry
 }
 
 // Server serves one MCP server over HTTP.
@@ -132,7 +135,7 @@ func New(srv *mcp.Server, opts Options) *Server {
 // routes returns the chain of guards, in their order.
 func (s *Server) routes(last http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(Path, chain(last, s.authenticated, s.limited, s.read, s.scoped, s.replied, s.admitted, s.streamed, s.called, s.tasked))
+	mux.Handle(Path, chain(last, s.authenticated, s.limited, s.read, s.observed, s.scoped, s.replied, s.admitted, s.streamed, s.called, s.tasked))
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	if s.opts.OAuth != nil {

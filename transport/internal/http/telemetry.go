@@ -1,0 +1,26 @@
+package http
+
+import (
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/chainwright/chainwright/executors/telemetry"
+)
+
+// observed has a span created for each request but calls of tools, whose span the
+// call creates, and notes the trace context of the HTTP request.
+func (s *Server) observed(next http.Handler) http.Handler {
+	if s.opts.Telemetry == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		if around := telemetry.Parse(r.Header.Get("Traceparent"), r.Header.Get("Tracestate")); around.IsValid() {
+			ctx = trace.ContextWithRemoteSpanContext(ctx, around)
+		}
+		ctx, end := s.srv.Observe(ctx, messageOf(ctx).plain())
+		defer end(nil)
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
