@@ -19,3 +19,9 @@ func FillAddress(def *executors.Definition, template, value string) (filled stri
 	})
 	return filled, true, err
 }
+
+// ReadWith reads the names in the folder with a function of the test.
+func (o *Options) ReadWith(list func(dir string) ([]string, error)) { o.list = list }
+
+// ListFolder is how the folder is read.
+var ListFolder = list

@@ -39,6 +39,8 @@ type Options struct {
 	// Watch or Await registers the tools that arrive later. 0: Open waits for
 	// every server.
 	Wait time.Duration
+
+	list func(dir string) ([]string, error) // of a test; nil: list
 }
 
 // Problem is an error in one file of the folder.
@@ -51,7 +53,10 @@ type Problem struct {
 type Folder struct {
 	opts Options
 
-	mu      sync.Mutex // held during a scan
+	scanning sync.Mutex   // held during a scan
+	reading  chan reading // the folder is being read; nil: it is not
+
+	mu      sync.Mutex // held while files are read
 	sources map[string]*source
 	missing error // why the folder itself can't be read; nil: it can
 

@@ -179,3 +179,31 @@ func TestOnDemand(t *testing.T) {
 		t.Errorf("%v; %d connections", err, peers.open.Load())
 	}
 }
+
+// TestAFolderThatDoesNotAnswer checks that a folder on a file system that has gone
+// blocks neither the start nor the end, and is read when it answers.
+func TestAFolderThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	answers := make(chan struct{})
+	var asked atomic.Int32
+	b := newBench(t, map[string]string{"d.yaml": runs(t, "d", "echo")}, func(o *external.Options) {
+		o.ReadWith(func(dir string) ([]string, error) {
+			asked.Add(1)
+			<-answers
+			return external.ListFolder(dir)
+		})
+	})
+	if b.ids() != "" || !strings.Contains(b.problems(), "does not answer") {
+		t.Fatalf("%s; %s", b.ids(), b.problems())
+	}
+	b.folder.Reload()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("it was asked %d times while it did not answer", n)
+	}
+	await := b.watch()
+	close(answers)
+	await("d")
+	if b.problems() != "" {
+		t.Error(b.problems())
+	}
+}

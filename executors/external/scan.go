@@ -63,9 +63,11 @@ type source struct {
 // folder can't be read. With atOnce, files that changed since the last scan
 // are read, too.
 func (f *Folder) scan(atOnce bool) bool {
+	f.scanning.Lock()
+	defer f.scanning.Unlock()
+	names, err := f.list()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	names, err := list(f.opts.Dir)
 	if err != nil {
 		f.folderFailed(err)
 		return false
@@ -125,6 +127,48 @@ func (f *Folder) folderFailed(err error) {
 		f.opts.Log.Warn().Err(err).Msg("reading the executors folder failed")
 	}
 	f.missing = err
+}
+
+// answerWithin is how long a scan waits for the folder itself.
+const answerWithin = time.Second
+
+// reading is the names in the folder, or why it can't be read.
+type reading struct {
+	names []string
+	err   error
+}
+
+// list reads the folder. A folder on a network file system that has gone may block
+// for ever, and nothing can interrupt that. Then this is an error, and the next scan
+// looks whether it has answered.
+func (f *Folder) list() ([]string, error) {
+	if f.reading == nil {
+		answer := make(chan reading, 1)
+		f.reading = answer
+		read := f.opts.list
+		if read == nil {
+			read = list
+		}
+		go func() { // blocked in the system, it ends with the process
+			names, err := read(f.opts.Dir)
+			answer <- reading{names, err}
+		}()
+		timer := time.NewTimer(answerWithin)
+		defer timer.Stop()
+		select {
+		case got := <-answer:
+			f.reading = nil
+			return got.names, got.err
+		case <-timer.C:
+		}
+	}
+	select {
+	case got := <-f.reading:
+		f.reading = nil
+		return got.names, got.err
+	default:
+	}
+	return nil, fmt.Errorf("%s does not answer: its file system may have gone", f.opts.Dir)
 }
 
 // list returns the definitions in a folder: NAME.yaml, NAME.yml and

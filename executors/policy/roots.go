@@ -34,6 +34,10 @@ func newRoots(configured map[string]Root, bad *problems) []root {
 			continue
 		}
 		path, err := absolute(configured[name].Path)
+		if err != nil && configured[name].Path != "" && !filepath.IsAbs(configured[name].Path) {
+			bad.add(key+".path", "must be absolute or begin with ~/; got %q. A relative path is read only in a chainwright.yaml that was found in the working folder and is approved", configured[name].Path)
+			continue
+		}
 		if err != nil {
 			bad.add(key+".path", "%v", err)
 			continue

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/policy"
@@ -25,6 +26,18 @@ func (l *Loaded) restrictExecutors() {
 	if contains(filepath.Dir(resolved(l.File)), l.ExecutorsDir) {
 		l.problem(where, "executors_dir is inside the working folder, where an assistant may be able to write executors and run anything; "+
 			"use another folder, or name it with --executors-dir "+l.ExecutorsDir)
+	}
+}
+
+// resolveRoots lets the roots in a project's own file be relative to it. The approval
+// covers the place of the file and its content, so the paths are known. In other
+// files a relative path would open whatever folder they are used for.
+func (l *Loaded) resolveRoots() {
+	for name, root := range l.Policy.Files.Roots {
+		if root.Path != "" && !filepath.IsAbs(root.Path) && !strings.HasPrefix(root.Path, "~") {
+			root.Path = filepath.Join(filepath.Dir(l.File), root.Path)
+			l.Policy.Files.Roots[name] = root
+		}
 	}
 }
 

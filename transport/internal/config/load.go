@@ -165,6 +165,7 @@ func (l *Loaded) with(path string, data []byte) *Loaded {
 		return l
 	}
 	found.Found = path
+	found.resolveRoots()
 	found.complete()
 	found.restrictExecutors()
 	return found
