@@ -120,6 +120,9 @@ func AsError(err error) *Error {
 	case errors.Is(err, context.Canceled):
 		return &Error{Type: Cancelled, Message: err.Error(), cause: err}
 	}
+	if errors.As(err, new(*policy.Unavailable)) {
+		return &Error{Type: NetworkError, Message: err.Error(), Retryable: true, cause: err}
+	}
 	return &Error{Type: ExecutionError, Message: err.Error(), cause: err}
 }
 

@@ -90,8 +90,8 @@ type Call struct {
 
 // Secret returns a secret that an operator's own definition names, for the
 // destination of the call. Secrets in inputs are resolved before Execute.
-func (c *Call) Secret(name, executor, host string) (string, error) {
-	value, err := c.Policy.Secret(name, executor, host)
+func (c *Call) Secret(ctx context.Context, name, executor, host string) (string, error) {
+	value, err := c.Policy.Secret(ctx, name, executor, host)
 	if err == nil && c.attempt != nil {
 		c.attempt.note(name)
 	}

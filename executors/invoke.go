@@ -62,7 +62,7 @@ type attempt struct {
 }
 
 func (a *attempt) run(parent context.Context) Outcome {
-	if err := a.prepare(policy.RestrictionOf(parent)); err != nil {
+	if err := a.prepare(parent, policy.RestrictionOf(parent)); err != nil {
 		return Outcome{Err: a.clean(err)}
 	}
 	a.call.Policy, a.call.attempt = a.registry.policy, a
@@ -88,7 +88,7 @@ func (a *attempt) run(parent context.Context) Outcome {
 // prepare checks the policy again, because it may have changed since the run
 // was checked, and resolves the secrets, because the effect of a call may
 // depend on them. within is the restriction of the request.
-func (a *attempt) prepare(within *policy.Restriction) *Error {
+func (a *attempt) prepare(ctx context.Context, within *policy.Restriction) *Error {
 	def := a.entry.def
 	if excluded := a.registry.excluded.Load(); excluded != nil && (*excluded)[def.ID] {
 		return Errorf(PermissionDenied, "%s is excluded on this server", def.ID).WithHint("the operator excludes it with exclude_tools")
@@ -99,7 +99,7 @@ func (a *attempt) prepare(within *policy.Restriction) *Error {
 	if setting, closed := a.registry.closed(a.entry); closed {
 		return Errorf(PermissionDenied, "%s is closed by policy", def.ID).WithHint("the operator opens it with " + setting)
 	}
-	if err := a.putSecrets(); err != nil {
+	if err := a.putSecrets(ctx); err != nil {
 		return err
 	}
 	if len(a.secrets) > 0 {

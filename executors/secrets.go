@@ -1,6 +1,7 @@
 package executors
 
 import (
+	"context"
 	"maps"
 	"regexp"
 	"slices"
@@ -47,7 +48,7 @@ func (a *attempt) destination(inputs map[string]any) policy.Destination {
 // putSecrets replaces the placeholders in a copy of the call's inputs. An input
 // that decides about the destination can't contain one, because secrets are
 // bound to destinations.
-func (a *attempt) putSecrets() *Error {
+func (a *attempt) putSecrets(ctx context.Context) *Error {
 	if !hasOpening(a.call.Inputs) {
 		return nil
 	}
@@ -57,7 +58,7 @@ func (a *attempt) putSecrets() *Error {
 			WithField(def.Destination).WithHint("name the place itself, and put the secret into another input")
 	}
 	to := a.destination(a.call.Inputs)
-	filled, err := a.fill(a.call.Inputs, to)
+	filled, err := a.fill(ctx, a.call.Inputs, to)
 	if err != nil {
 		return err
 	}
@@ -99,11 +100,11 @@ func (a *attempt) named(text string) string {
 }
 
 // fill returns v with its placeholders replaced. It copies what it changes.
-func (a *attempt) fill(v any, to policy.Destination) (any, *Error) {
+func (a *attempt) fill(ctx context.Context, v any, to policy.Destination) (any, *Error) {
 	switch v := v.(type) {
 	case string:
 		if strings.Contains(v, opening) {
-			return a.fillText(v, to)
+			return a.fillText(ctx, v, to)
 		}
 	case []any:
 		if !hasOpening(v) {
@@ -111,7 +112,7 @@ func (a *attempt) fill(v any, to policy.Destination) (any, *Error) {
 		}
 		copied := slices.Clone(v)
 		for i, each := range copied {
-			filled, err := a.fill(each, to)
+			filled, err := a.fill(ctx, each, to)
 			if err != nil {
 				return nil, err
 			}
@@ -124,7 +125,7 @@ func (a *attempt) fill(v any, to policy.Destination) (any, *Error) {
 		}
 		copied := maps.Clone(v)
 		for key, each := range v {
-			filled, err := a.fill(each, to)
+			filled, err := a.fill(ctx, each, to)
 			if err != nil {
 				return nil, err.within(key)
 			}
@@ -143,14 +144,14 @@ func (e *Error) within(key string) *Error {
 	return e.WithField(key + "." + e.Field)
 }
 
-func (a *attempt) fillText(text string, to policy.Destination) (any, *Error) {
+func (a *attempt) fillText(ctx context.Context, text string, to policy.Destination) (any, *Error) {
 	var failed error
 	filled := placeholders.ReplaceAllStringFunc(text, func(found string) string {
 		if strings.HasPrefix(found, "$$") {
 			return found[1:]
 		}
 		name := placeholders.FindStringSubmatch(found)[1]
-		value, err := a.registry.policy.SecretFor(name, a.entry.def.ID, to)
+		value, err := a.registry.policy.SecretFor(ctx, name, a.entry.def.ID, to)
 		if err != nil {
 			failed = err
 			return ""

@@ -109,17 +109,22 @@ func newPeer(l *loading) ([]executors.Executor, error) {
 	return nil, nil
 }
 
+// tokenWithin is how long a file waits for the token of an OAuth client.
+const tokenWithin = 2 * time.Second
+
 func (l *loading) peerSpec(section peerSection) (PeerSpec, error) {
 	if (len(section.Command) == 0) == (section.URL == "") {
 		return PeerSpec{}, l.section.Errorf(nil, "run needs either command (to start a server) or url (of a running server)")
 	}
 	if section.URL != "" {
+		ctx, stop := context.WithTimeout(context.Background(), tokenWithin)
+		defer stop()
 		headers := make(map[string]string, len(section.Headers))
 		for name, value := range section.Headers {
 			parsed, err := parseText(&executors.Definition{Input: noInputs()}, value)
 			if err == nil {
 				headers[name], err = parsed.write(&filler{secret: func(secret string) (string, error) {
-					return l.folder.opts.Registry.Policy().Secret(secret, section.Prefix, section.URL)
+					return l.folder.opts.Registry.Policy().Secret(ctx, secret, section.Prefix, section.URL)
 				}}, nil)
 			}
 			if err != nil {

@@ -82,7 +82,7 @@ func (r *request) Close() error { return r.endpoint.Close() }
 
 // Execute sends the request once.
 func (r *request) Execute(ctx context.Context, call *executors.Call) (any, error) {
-	inputs, err := r.fill(call)
+	inputs, err := r.fill(ctx, call)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +101,9 @@ func (r *request) Execute(ctx context.Context, call *executors.Call) (any, error
 }
 
 // fill returns the inputs of rest_executor for one call.
-func (r *request) fill(call *executors.Call) (map[string]any, error) {
+func (r *request) fill(ctx context.Context, call *executors.Call) (map[string]any, error) {
 	f := &filler{inputs: call.Inputs, secret: func(name string) (string, error) {
-		return call.Secret(name, r.def.ID, r.address.prefix)
+		return call.Secret(ctx, name, r.def.ID, r.address.prefix)
 	}}
 	target, err := r.address.fill(f)
 	if err != nil {

@@ -72,7 +72,7 @@ func (e *Executor) call(ctx context.Context, call *executors.Call, in input) (*o
 	if err != nil {
 		return nil, err
 	}
-	own, err := connectionMetadata(call.Policy, to)
+	own, err := connectionMetadata(ctx, call.Policy, to)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"context"
 	"encoding/base64"
 	"strings"
 
@@ -48,11 +49,11 @@ func readMetadata(given map[string]string) (metadata.MD, error) {
 
 // connectionMetadata returns the metadata of an operator's connection; nil for
 // a server from a caller.
-func connectionMetadata(pol *policy.Policy, to target) (metadata.MD, error) {
+func connectionMetadata(ctx context.Context, pol *policy.Policy, to target) (metadata.MD, error) {
 	if to.connection == "" {
 		return nil, nil
 	}
-	headers, err := pol.Headers(to.connection)
+	headers, err := pol.Headers(ctx, to.connection)
 	if err != nil {
 		return nil, err
 	}

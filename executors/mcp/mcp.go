@@ -76,7 +76,7 @@ func (e *Executor) run(ctx context.Context, call *executors.Call, in Input) (*Ou
 	if err := check(in); err != nil {
 		return nil, err
 	}
-	to, err := aim(call, in)
+	to, err := aim(ctx, call, in)
 	if err != nil {
 		return nil, err
 	}

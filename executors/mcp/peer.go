@@ -70,7 +70,7 @@ func connectNewest(ctx context.Context, t *target) (*peer, error) {
 		through := t.transport()
 		p.direct = t.direct(through)
 		over, err := transport.NewStreamableHTTP(t.url, transport.WithHTTPHeaders(t.header), transport.WithHTTPLogger(slog.New(slog.DiscardHandler)),
-			transport.WithHTTPBasicClient(&http.Client{Transport: bounded{through}}))
+			transport.WithHTTPBasicClient(&http.Client{Transport: bounded{renewing{through, t.policy}}}))
 		if err != nil {
 			return nil, invalid("url", "is not usable: %v", err)
 		}

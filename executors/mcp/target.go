@@ -68,7 +68,7 @@ func trusted(pol *policy.Policy, authority string) *http.Transport {
 
 // aim checks the inputs against policy. Principals do not share connections,
 // because a session may keep what one of them sent.
-func aim(call *executors.Call, in Input) (*target, error) {
+func aim(ctx context.Context, call *executors.Call, in Input) (*target, error) {
 	t := &target{policy: call.Policy}
 	sum := sha256.New()
 	add := func(parts ...string) {
@@ -82,7 +82,7 @@ func aim(call *executors.Call, in Input) (*target, error) {
 	case in.Transport != "http":
 		err = t.aimAtProgram(in, add)
 	case slices.Contains(t.policy.Connections("mcp"), in.URL):
-		err = t.aimAtConnection(in, add)
+		err = t.aimAtConnection(ctx, in, add)
 	default:
 		err = t.aimAtURL(in, add)
 	}
@@ -107,12 +107,12 @@ func (t *target) aimAtURL(in Input, add func(...string)) error {
 
 // aimAtConnection prepares a connection of the operator. Callers can't replace
 // its headers.
-func (t *target) aimAtConnection(in Input, add func(...string)) error {
+func (t *target) aimAtConnection(ctx context.Context, in Input, add func(...string)) error {
 	c, err := t.policy.Connection(in.URL)
 	if err != nil {
 		return err
 	}
-	own, err := t.policy.Headers(in.URL)
+	own, err := t.policy.Headers(ctx, in.URL)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/plainjson"
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
 )
 
@@ -201,6 +202,34 @@ func (l *lines) Read(b []byte) (int, error) {
 		err = io.EOF
 	}
 	return n, err
+}
+
+// renewing sends a request again, once, with a new token of an OAuth client if the
+// server refuses the one that it has.
+type renewing struct {
+	http.RoundTripper
+	policy *policy.Policy
+}
+
+// RoundTrip sends the request.
+func (r renewing) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := r.RoundTripper.RoundTrip(request)
+	if err != nil || response.StatusCode != http.StatusUnauthorized || request.Body != nil && request.GetBody == nil {
+		return response, err
+	}
+	header, changed, err := r.policy.RenewedHeader(request.Context(), request.Header)
+	if err != nil || !changed {
+		return response, nil //nolint:nilerr // the refusal says more
+	}
+	again := request.Clone(request.Context())
+	again.Header = header
+	if request.GetBody != nil {
+		if again.Body, err = request.GetBody(); err != nil {
+			return response, nil //nolint:nilerr // the refusal says more
+		}
+	}
+	_ = response.Body.Close()
+	return r.RoundTripper.RoundTrip(again)
 }
 
 // bounded is an http.RoundTripper that limits the size of responses.

@@ -23,9 +23,11 @@ type Config struct {
 	Databases   Databases             `yaml:"databases,omitempty"`
 	Connections map[string]Connection `yaml:"connections,omitempty"`
 	Secrets     map[string]Secret     `yaml:"secrets,omitempty"`
-	Limits      Limits                `yaml:"limits,omitempty"`
-	Breaker     Breaker               `yaml:"breaker,omitempty"`
-	Audit       Audit                 `yaml:"audit,omitempty"`
+	// OAuthClients get the tokens of secrets and connections that name them.
+	OAuthClients map[string]OAuthClient `yaml:"oauth_clients,omitempty"`
+	Limits       Limits                 `yaml:"limits,omitempty"`
+	Breaker      Breaker                `yaml:"breaker,omitempty"`
+	Audit        Audit                  `yaml:"audit,omitempty"`
 }
 
 // Approvals open further ways to answer the questions of tasks.
@@ -134,6 +136,9 @@ type Connection struct {
 	// TokenFile the file.
 	TokenEnv  string `yaml:"token_env,omitempty"`
 	TokenFile string `yaml:"token_file,omitempty"`
+	// OAuth names the client of OAuthClients that gets the bearer token for grpc and
+	// mcp.
+	OAuth string `yaml:"oauth,omitempty"`
 	// HeadersEnv maps headers (metadata) of grpc and mcp to the variables that
 	// hold their values.
 	HeadersEnv map[string]string `yaml:"headers_env,omitempty"`
@@ -148,6 +153,8 @@ type Secret struct {
 	// Env names the variable that holds the value, File the file.
 	Env  string `yaml:"env,omitempty"`
 	File string `yaml:"file,omitempty"`
+	// OAuth names the client of OAuthClients whose token is the value.
+	OAuth string `yaml:"oauth,omitempty"`
 	// Hosts lists where it may be sent, such as "api.github.com",
 	// "*.example.com" and "127.0.0.1:8081". An entry allows encrypted connections
 	// to hosts that prove their name. Without encryption it must name a port of

@@ -77,7 +77,7 @@ func (p *Policy) knowConnection(name string, c Connection) {
 		}
 	}
 	if slices.Contains(peerKinds, c.Kind) {
-		_, _ = p.Headers(name) // a missing value is reported when it is used
+		_, _ = p.ownHeaders(name) // a missing value is reported when it is used
 	}
 }
 

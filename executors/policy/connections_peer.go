@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -23,8 +24,8 @@ var peerKinds = []string{"grpc", "mcp"}
 // connections don't have them.
 func (p *Policy) checkPeer(key string, c Connection, bad *problems) {
 	if !slices.Contains(peerKinds, c.Kind) {
-		if c.URL != "" || c.CAFile != "" || c.TokenEnv != "" || c.TokenFile != "" || len(c.HeadersEnv) > 0 {
-			bad.add(key, "has url, ca_file, token_env, token_file or headers_env, which connections of kind %s don't have", c.Kind)
+		if c.URL != "" || c.CAFile != "" || c.TokenEnv != "" || c.TokenFile != "" || c.OAuth != "" || len(c.HeadersEnv) > 0 {
+			bad.add(key, "has url, ca_file, token_env, token_file, oauth or headers_env, which connections of kind %s don't have", c.Kind)
 		}
 		return
 	}
@@ -42,8 +43,13 @@ func (p *Policy) checkPeer(key string, c Connection, bad *problems) {
 			bad.add(key, "has host, port or tls; for mcp, set only url")
 		}
 	}
-	if c.TokenEnv != "" && c.TokenFile != "" {
+	switch {
+	case c.TokenEnv != "" && c.TokenFile != "":
 		bad.add(key, "has both token_env and token_file; set only one")
+	case c.OAuth != "" && c.TokenEnv+c.TokenFile != "":
+		bad.add(key, "has oauth and a token of its own; set only one")
+	case c.OAuth != "":
+		p.useOAuth(key, strings.TrimPrefix(key, "connections."), c.OAuth, c.URL, bad)
 	}
 	if c.TLS == "starttls" {
 		bad.add(key+".tls", "must be tls or none for grpc")
@@ -52,7 +58,7 @@ func (p *Policy) checkPeer(key string, c Connection, bad *problems) {
 		switch {
 		case !httpguts.ValidHeaderFieldName(name):
 			bad.add(key+".headers_env", "%q is not a header name", name)
-		case strings.EqualFold(name, "authorization") && c.TokenEnv+c.TokenFile != "":
+		case strings.EqualFold(name, "authorization") && c.TokenEnv+c.TokenFile+c.OAuth != "":
 			bad.add(key+".headers_env", "has %s in addition to a token, which is sent in this header; set only one", name)
 		case c.HeadersEnv[name] == "":
 			bad.add(key+".headers_env."+name, "must name a variable")
@@ -62,8 +68,22 @@ func (p *Policy) checkPeer(key string, c Connection, bad *problems) {
 
 // Headers returns the headers of every call to a connection of kind grpc or mcp:
 // its token and its own headers. They are read again each time, and redacted
-// from then on.
-func (p *Policy) Headers(name string) (http.Header, error) {
+// from then on. The token of an OAuth client is asked for when there is no valid one.
+func (p *Policy) Headers(ctx context.Context, name string) (http.Header, error) {
+	headers, err := p.ownHeaders(name)
+	if err != nil || p.connections[name].OAuth == "" {
+		return headers, err
+	}
+	token, err := p.accessToken(ctx, "connections."+name, "the connection "+name)
+	if err != nil {
+		return nil, err
+	}
+	headers.Set("Authorization", "Bearer "+token)
+	return headers, nil
+}
+
+// ownHeaders returns the headers of a connection that need not be asked for.
+func (p *Policy) ownHeaders(name string) (http.Header, error) {
 	c, err := p.Connection(name)
 	if err != nil {
 		return nil, err
@@ -105,7 +125,16 @@ func (p *Policy) Authority(name string) (string, error) {
 	if err != nil || c.CAFile == "" {
 		return "", err
 	}
-	file, err := p.OpenTrusted(Trusted{Setting: "policy.connections." + name + ".ca_file", Path: c.CAFile})
+	pem, err := p.authorityIn("policy.connections."+name+".ca_file", c.CAFile)
+	if err != nil {
+		return "", fmt.Errorf("ca_file of the connection %s: %w", name, err)
+	}
+	return pem, nil
+}
+
+// authorityIn returns the CA certificates in a file that a setting names.
+func (p *Policy) authorityIn(setting, path string) (string, error) {
+	file, err := p.OpenTrusted(Trusted{Setting: setting, Path: path})
 	if err != nil {
 		return "", err
 	}
@@ -114,8 +143,5 @@ func (p *Policy) Authority(name string) (string, error) {
 	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
 		err = errors.New("it contains no certificate")
 	}
-	if err != nil {
-		return "", fmt.Errorf("ca_file of the connection %s: %w", name, err)
-	}
-	return string(pem), nil
+	return string(pem), err
 }

@@ -33,13 +33,13 @@ func TestHeadersOfConnections(t *testing.T) {
 		t.Errorf("not redacted: %s", text)
 	}
 	for name, want := range map[string][2]string{"shop": {"Bearer the-token", "the-api-key"}, "file": {"Bearer from-a-file", ""}, "plain": {}} {
-		got, err := p.Headers(name)
+		got, err := p.Headers(t.Context(), name)
 		if err != nil || got.Get("Authorization") != want[0] || got.Get("X-Api-Key") != want[1] {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
 	for name, says := range map[string]string{"unset": "UNSET is not set", "short": "fewer than 8", "injects": "can't be sent", "none": "no connection"} {
-		if _, err := p.Headers(name); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "abc") {
+		if _, err := p.Headers(t.Context(), name); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "abc") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

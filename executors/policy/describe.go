@@ -68,6 +68,7 @@ func (p *Policy) Describe() []Setting {
 		{"policy.databases.caller_dsn", yesNo(p.config.Databases.CallerDSN), "any database that a caller names"},
 		{"policy.connections", list(p.describeConnections()), "databases, hosts and servers by name"},
 		{"policy.secrets", list(p.describeSecrets()), "secrets that callers may name"},
+		{"policy.oauth_clients", list(sortedKeys(p.config.OAuthClients)), "clients that get the tokens of secrets and connections"},
 		{"policy.limits", p.describeLimits(), ""},
 		{"policy.breaker", p.describeBreaker(), "when calls to an unreachable address are paused"},
 		{"policy.audit", p.describeAudit(), ""},
@@ -130,7 +131,9 @@ func (p *Policy) describeSecrets() []string {
 	for _, name := range p.SecretNames() {
 		s := p.config.Secrets[name]
 		state := ""
-		if value, err := p.readValue(s.Env, s.File); err != nil || value == "" {
+		if s.OAuth != "" {
+			state = ", a token of " + s.OAuth
+		} else if value, err := p.readValue(s.Env, s.File); err != nil || value == "" {
 			state = ", not set"
 		}
 		bound := strings.Join(append(slices.Clone(s.Hosts), s.Executors...), ", ")

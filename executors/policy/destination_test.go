@@ -74,7 +74,7 @@ func TestBindings(t *testing.T) {
 	} {
 		p := open(t, policy.Config{Secrets: map[string]policy.Secret{"KEY": {Env: "KEY", Hosts: []string{entry}}}}, environment(map[string]string{"KEY": "tok-123456"}))
 		for _, to := range c.yes {
-			if got, err := p.SecretFor("KEY", "x", to); err != nil || got != "tok-123456" {
+			if got, err := p.SecretFor(t.Context(), "KEY", "x", to); err != nil || got != "tok-123456" {
 				t.Errorf("%s to %+v: %q, %v", entry, to, got, err)
 			}
 			if err := p.MaySend(to, "a=tok-123456"); err != nil {
@@ -82,7 +82,7 @@ func TestBindings(t *testing.T) {
 			}
 		}
 		for _, to := range c.no {
-			got, err := p.SecretFor("KEY", "x", to)
+			got, err := p.SecretFor(t.Context(), "KEY", "x", to)
 			if d := denied(t, err); got != "" || strings.Contains(d.Message+d.Hint, "tok-123456") {
 				t.Errorf("%s to %+v: %q, %+v", entry, to, got, d)
 			}
@@ -125,7 +125,7 @@ func TestShortSecrets(t *testing.T) {
 			later := map[string]string{}
 			p = open(t, cfg, environment(later))
 			later["PIN"] = value
-			if got, err := p.SecretFor("PIN", "x", policy.DestinationOf("https://h")); (err == nil) != want || want != (got == value) {
+			if got, err := p.SecretFor(t.Context(), "PIN", "x", policy.DestinationOf("https://h")); (err == nil) != want || want != (got == value) {
 				t.Errorf("%s, allow_short %v, set later: %q, %v", value, allow, got, err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/chainwright/chainwright/executors/policy/breaker"
+	"github.com/chainwright/chainwright/executors/policy/oauth"
 )
 
 // The needs that an executor's definition can name.
@@ -48,7 +49,8 @@ type Policy struct {
 	breaker     *breaker.Breaker // nil: off
 	programs    []program
 	roots       []root
-	connections map[string]Connection // with ~ expanded
+	connections map[string]Connection    // with ~ expanded
+	oauth       map[string]*oauth.Client // by the keys of the secrets and connections that use them
 	redactor    redactor
 	trail       *trail // nil: no audit trail
 	kept        *trail // its notable lines
@@ -95,7 +97,7 @@ func WithProtected(paths ...string) Option {
 // New checks the whole configuration and opens its files. The error lists all
 // problems, each with its key.
 func New(cfg Config, opts ...Option) (*Policy, error) {
-	p := &Policy{config: cfg, connections: map[string]Connection{}, lookup: os.LookupEnv}
+	p := &Policy{config: cfg, connections: map[string]Connection{}, oauth: map[string]*oauth.Client{}, lookup: os.LookupEnv}
 	for _, opt := range opts {
 		opt(p)
 	}
@@ -103,6 +105,7 @@ func New(cfg Config, opts ...Option) (*Policy, error) {
 	p.guard = newGuard(cfg.Network.Allow, &bad)
 	p.programs = newPrograms(cfg.Command.Programs, &bad)
 	p.roots = newRoots(cfg.Files.Roots, &bad)
+	p.checkOAuth(&bad)
 	p.checkConnections(&bad)
 	p.checkSecrets(&bad)
 	p.checkNames(&bad)
@@ -131,6 +134,9 @@ func New(cfg Config, opts ...Option) (*Policy, error) {
 // calls return the same error and do nothing.
 func (p *Policy) Close() error {
 	p.closing.Do(func() {
+		for _, client := range p.oauth {
+			client.Close()
+		}
 		p.verified.CloseIdleConnections()
 		p.unverified.CloseIdleConnections()
 		var errs []error

@@ -18,6 +18,10 @@ func (p *Policy) secretFiles() map[string]string {
 	for name, s := range p.config.Secrets {
 		add("secrets."+name+".file", s.File)
 	}
+	for name, c := range p.config.OAuthClients {
+		add("oauth_clients."+name+".client_secret_file", c.ClientSecretFile)
+		add("oauth_clients."+name+".key_file", c.KeyFile)
+	}
 	for name, c := range p.connections {
 		add("connections."+name+".password_file", c.PasswordFile)
 		add("connections."+name+".token_file", c.TokenFile)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,12 +37,17 @@ func (p *Policy) checkSecrets(bad *problems) {
 			bad.add(key, "a secret's name consists of letters, digits and underscores")
 		}
 		switch {
-		case s.Env == "" && s.File == "":
-			bad.add(key, "needs env (a variable) or file")
+		case s.Env+s.File+s.OAuth == "":
+			bad.add(key, "needs env (a variable), file or oauth (a client of policy.oauth_clients)")
 			continue
 		case s.Env != "" && s.File != "":
 			bad.add(key, "has both env and file; set only one")
 			continue
+		case s.OAuth != "" && s.Env+s.File != "":
+			bad.add(key, "has oauth and a value of its own; set only one")
+			continue
+		case s.OAuth != "" && len(s.Hosts) == 0:
+			bad.add(key, "must be bound to the hosts that its tokens are for: set hosts")
 		}
 		if len(s.Hosts) == 0 && len(s.Executors) == 0 {
 			bad.add(key, "must be bound: set hosts, executors or both")
@@ -56,6 +62,10 @@ func (p *Policy) checkSecrets(bad *problems) {
 				bad.add(key+".file", "%v", err)
 				continue
 			}
+		}
+		if s.OAuth != "" {
+			p.useOAuth(key, name, s.OAuth, "", bad)
+			continue
 		}
 		// A value that is set is redacted from the start. A missing value is
 		// reported when it is used.
@@ -112,14 +122,15 @@ func (p *Policy) SecretNames() []string { return sortedKeys(p.config.Secrets) }
 
 // Secret is SecretFor for the destination of a URL, host:port or host, or "" if
 // the call goes to no host.
-func (p *Policy) Secret(name, executor, host string) (string, error) {
-	return p.SecretFor(name, executor, DestinationOf(host))
+func (p *Policy) Secret(ctx context.Context, name, executor, host string) (string, error) {
+	return p.SecretFor(ctx, name, executor, DestinationOf(host))
 }
 
 // SecretFor returns a secret's value for an executor's call to a destination. The
 // value is read each time, so that a new one is used, and redacted from then on.
-// If the call may not use the secret, the error is a *Denied.
-func (p *Policy) SecretFor(name, executor string, to Destination) (string, error) {
+// That of an OAuth client is asked for when there is no valid one. If the call may
+// not use the secret, the error is a *Denied.
+func (p *Policy) SecretFor(ctx context.Context, name, executor string, to Destination) (string, error) {
 	s, ok := p.config.Secrets[name]
 	if !ok {
 		known := "no secrets are configured"
@@ -139,6 +150,9 @@ func (p *Policy) SecretFor(name, executor string, to Destination) (string, error
 	}
 	if err := s.allows(name, to); err != nil {
 		return "", err
+	}
+	if s.OAuth != "" {
+		return p.accessToken(ctx, "secrets."+name, "the secret "+name)
 	}
 	value, err := p.readValue(s.Env, s.File)
 	if err != nil {

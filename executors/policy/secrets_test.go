@@ -58,7 +58,7 @@ func TestSecretsAreBound(t *testing.T) {
 		{"NOT_FILE", "x", "h", "", "token.none"},
 		{"UNKNOWN", "x", "h", "", "policy.secrets: {UNKNOWN"},
 	} {
-		got, err := p.Secret(c.name, c.executor, c.host)
+		got, err := p.Secret(t.Context(), c.name, c.executor, c.host)
 		if c.want != "" {
 			if err != nil || got != c.want {
 				t.Errorf("%s for %s to %q: %q, %v", c.name, c.executor, c.host, got, err)
@@ -141,21 +141,21 @@ func TestRotatedValuesAreRedactedToo(t *testing.T) {
 	put(t, file, "old-value")
 	p := open(t, policy.Config{Secrets: map[string]policy.Secret{"KEY": {File: file, Hosts: []string{"h"}}}})
 	put(t, file, "new-value")
-	if got, err := p.Secret("KEY", "x", "h"); err != nil || got != "new-value" {
+	if got, err := p.Secret(t.Context(), "KEY", "x", "h"); err != nil || got != "new-value" {
 		t.Fatalf("%q, %v", got, err)
 	}
 	if got := p.RedactString("old-value new-value"); got != "[secret] [secret]" {
 		t.Error(got)
 	}
 	put(t, file, "abc")
-	_, err := p.Secret("KEY", "x", "h")
+	_, err := p.Secret(t.Context(), "KEY", "x", "h")
 	if d := denied(t, err); strings.Contains(d.Message, "abc") {
 		t.Error("the refusal contains the value")
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	_, err = p.Secret("KEY", "x", "h")
+	_, err = p.Secret(t.Context(), "KEY", "x", "h")
 	denied(t, err)
 }
 

@@ -269,6 +269,13 @@ func (p *Policy) named() []Trusted {
 	for _, name := range p.SecretNames() {
 		list = append(list, Trusted{Setting: "policy.secrets." + name + ".file", Path: p.config.Secrets[name].File})
 	}
+	for _, name := range sortedKeys(p.config.OAuthClients) {
+		c, key := p.config.OAuthClients[name], "policy.oauth_clients."+name
+		list = append(list,
+			Trusted{Setting: key + ".client_secret_file", Path: c.ClientSecretFile},
+			Trusted{Setting: key + ".key_file", Path: c.KeyFile},
+			Trusted{Setting: key + ".ca_file", Path: c.CAFile})
+	}
 	if !p.config.Audit.Off && p.config.Audit.Path != "" {
 		for _, path := range []string{p.config.Audit.Path, keptPath(p.config.Audit.Path)} { // rotated files are in the same folder
 			list = append(list, Trusted{Setting: "policy.audit.path", Path: path, Private: true})

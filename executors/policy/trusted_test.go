@@ -261,9 +261,9 @@ func TestTrustedFilesAreCheckedAtUse(t *testing.T) {
 	}
 	uses := map[string]func() error{
 		"program":  func() error { _, err := p.Program("program", nil); return err },
-		"secret":   func() error { _, err := p.Secret("s", "x", "https://a.example"); return err },
+		"secret":   func() error { _, err := p.Secret(t.Context(), "s", "x", "https://a.example"); return err },
 		"password": func() error { _, err := p.Password("ssh"); return err },
-		"token":    func() error { _, err := p.Headers("mcp"); return err },
+		"token":    func() error { _, err := p.Headers(t.Context(), "mcp"); return err },
 		"ca":       func() error { _, err := p.Authority("mcp"); return err },
 	}
 	for name, use := range uses {

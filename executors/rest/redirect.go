@@ -24,10 +24,20 @@ type hops struct {
 // error.
 func (c *client) send(ctx context.Context, req *request) (hops, error) {
 	reply := hops{last: req}
+	renewed := false
 	for {
 		resp, err := reply.last.send(ctx, c.transport)
 		if err != nil {
 			return reply, err
+		}
+		if resp.StatusCode == http.StatusUnauthorized && !renewed {
+			header, changed, err := c.policy.RenewedHeader(ctx, reply.last.header)
+			if renewed = changed; err == nil && changed { // the server has refused an old token of an OAuth client
+				discard(resp)
+				again := *reply.last
+				again.header, reply.last = header, &again
+				continue
+			}
 		}
 		reply.Response = resp
 		location := resp.Header.Get("Location")

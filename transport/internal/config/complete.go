@@ -165,6 +165,9 @@ func (l *Loaded) Missing() []Problem {
 	for _, name := range slices.Sorted(maps.Keys(l.Policy.Secrets)) {
 		need("policy.secrets."+name, l.Policy.Secrets[name].Env)
 	}
+	for _, name := range slices.Sorted(maps.Keys(l.Policy.OAuthClients)) {
+		need("policy.oauth_clients."+name, l.Policy.OAuthClients[name].ClientSecretEnv)
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.Policy.Connections)) {
 		c := l.Policy.Connections[name]
 		for _, variable := range []string{c.DSNEnv, c.PasswordEnv, c.TokenEnv} {

@@ -304,6 +304,9 @@ func (l *Loaded) holders() []string {
 	for _, c := range l.Policy.Connections {
 		names = append(names, c.DSNEnv, c.PasswordEnv)
 	}
+	for _, c := range l.Policy.OAuthClients {
+		names = append(names, c.ClientSecretEnv)
+	}
 	return names
 }
 

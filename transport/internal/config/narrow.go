@@ -85,6 +85,7 @@ var rules = map[string]rule{
 	"policy.databases.caller_dsn":          off,
 	"policy.connections":                   ignored,
 	"policy.secrets":                       ignored, // a secret that is not named is not redacted
+	"policy.oauth_clients":                 ignored,
 	"policy.limits.output_bytes":           lower(10 << 20),
 	"policy.limits.file_bytes":             lower(10 << 20),
 	"policy.limits.max_parallel":           lower(64),

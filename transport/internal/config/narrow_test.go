@@ -43,6 +43,7 @@ var wider = map[string]string{
 	"exclude_tools": `exclude_tools: []`,
 	"discovery":     `discovery: false`,
 	"log_level":     `log_level: disabled`,
+	"log_format":    `log_format: json`,
 	"grace":         `grace: 1h`,
 
 	"records.keep":      `records: {keep: 1s}`,
@@ -88,6 +89,7 @@ var wider = map[string]string{
 	"policy.command.shell":                 `policy: {command: {shell: true}}`,
 	"policy.command.programs":              `policy: {command: {programs: [{path: /bin/true}, {path: /bin/false}, {path: /bin/sh}]}}`,
 	"policy.files.roots":                   `policy: {files: {roots: {docs: {path: /srv/docs, write: true}, all: {path: /}}}}`,
+	"policy.oauth_clients":                 "policy: {oauth_clients: {c: {client_id: x, client_secret_env: HOME}}}",
 	"policy.network.allow":                 `policy: {network: {allow: ["10.0.0.1", "10.0.0.2", "127.0.0.1"]}}`,
 	"policy.ssh.hosts":                     `policy: {ssh: {hosts: [a, b, c]}}`,
 	"policy.docker.images":                 `policy: {docker: {images: [b, a, c]}}`,
