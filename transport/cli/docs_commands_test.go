@@ -72,3 +72,33 @@ func block(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte("set -e\n"+strings.Join(found, "\n")+"\n"), 0o600))
 }
+
+// header writes the commands at the head of an example to a file, to be run where
+// docs/examples is: header EXAMPLE FILE. Trees are not run, only looked at, and no
+// server is started.
+func header(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: header EXAMPLE FILE")
+	}
+	examples := filepath.Join(ts.Getenv("ROOT"), "docs", "examples")
+	ts.Check(os.CopyFS(ts.MkAbs("docs/examples"), os.DirFS(examples)))
+	text, err := os.ReadFile(filepath.Join(examples, args[0]))
+	ts.Check(err)
+	commands := []string{"set -e"}
+	for line := range strings.Lines(string(text)) {
+		command, indented := strings.CutPrefix(strings.TrimRight(line, "\n"), "#   ")
+		switch {
+		case !strings.HasPrefix(line, "#") || !indented:
+			continue
+		case strings.HasPrefix(command, "chainwright run "):
+			command += " --dry-run"
+		case command == "chainwright serve":
+			continue
+		}
+		commands = append(commands, command)
+	}
+	if len(commands) == 1 {
+		ts.Fatalf("%s begins with no command", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(commands, "\n")+"\n"), 0o600))
+}

@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"appears": appears, "arrived": arrived, "asked": asked, "block": block, "exits": exits, "fill": fill, "grab": grab, "start": start,
+			"appears": appears, "arrived": arrived, "asked": asked, "block": block, "exits": exits, "fill": fill, "grab": grab, "header": header, "start": start,
 			"pane": pane, "seen": seen, "keys": keys,
 		},
 	})

@@ -130,3 +130,38 @@ func TestProgramsOfThePages(t *testing.T) {
 		})
 	}
 }
+
+// TestCommandsOfInspectorsPage runs the commands on Inspector's page that end by
+// themselves, over stdio and HTTP.
+func TestCommandsOfInspectorsPage(t *testing.T) {
+	folder := installed(t, "inspector")
+	launcher := filepath.Join(folder, "node_modules", "@modelcontextprotocol", "inspector", "clients", "launcher", "build", "index.js")
+	list, err := os.ReadFile("testdata/interop/clients.txt")
+	require.NoError(t, err)
+	programs := t.TempDir()
+	require.NoError(t, os.Symlink(peers.Chainwright(t), filepath.Join(programs, "chainwright")))
+	h := newHome(t, map[string]any{"executors_dir": "none"})
+	url := h.serve(t)
+	ran := 0
+	for _, each := range snippets(t, "docs/clients/inspector.md") {
+		for line := range strings.Lines(each.text) {
+			npx, rest, ok := strings.Cut(line, " --cli ")
+			if each.language != "sh" || !ok {
+				continue
+			}
+			ran++
+			require.Contains(t, string(list), strings.TrimPrefix(npx, "npx -y "), "the page has the version of make interop")
+			rest = strings.ReplaceAll(rest, "http://127.0.0.1:8080/mcp", url)
+			cmd := exec.CommandContext(t.Context(), "sh", "-c", node(t)+" "+launcher+" --cli "+rest)
+			cmd.Env = append(h.environment(), "PATH="+programs+":"+os.Getenv("PATH"), "MCP_AUTO_OPEN_ENABLED=false")
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s\n%s", line, out)
+			if strings.Contains(rest, "tools/list") {
+				require.Contains(t, string(out), "run_task_tree", line)
+			} else {
+				require.Contains(t, string(out), `"status": "completed"`, line)
+			}
+		}
+	}
+	require.Greater(t, ran, 4)
+}
