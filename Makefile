@@ -19,7 +19,7 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # The packages with golden files.
 GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: help build build-temporal test test-postgres18 test-page test-app test-deploy test-model test-apflow test-kills test-temporal soak interop nightly update bench lint audit cross fuzz clean
+.PHONY: help build build-temporal test test-postgres18 test-page test-app test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop nightly update bench lint audit cross fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
@@ -57,13 +57,16 @@ soak: ## keep three servers at half load for 30 minutes, with kills; memory and 
 test-temporal: ## run the engine on Temporal with a real server, which it builds into .cache in some minutes
 	@.ci/temporal
 
+test-keycloak: ## use tokens of a real Keycloak, which it installs into .cache; needs Java 17
+	@.ci/keycloak
+
 interop: ## let real MCP clients use the server: SDKs, frameworks, Inspector and Claude Code, which it installs into .cache
 	@.ci/interop
 
 test-postgres18: ## run the tests of the PostgreSQL store with PostgreSQL 18, which it installs into .cache
 	@.ci/postgres18
 
-nightly: test-postgres18 test-page test-app test-deploy test-model test-apflow test-kills test-temporal soak interop ## run the tests that are too slow for make test
+nightly: test-postgres18 test-page test-app test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop ## run the tests that are too slow for make test
 
 update: ## write all golden files and generated pages again
 	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update
