@@ -29,7 +29,7 @@ func (a *App) verifier() (*oauth.Verifier, error) {
 	}
 	settings := oauth.Settings{
 		PublicURL: a.options.http.PublicURL, Path: http.Path, Issuers: o.Issuers, Audiences: o.Audiences, Algorithms: o.Algorithms,
-		RolesClaim: o.RolesClaim, Scopes: o.Scopes, CheckNames: a.tools.CheckNames, Log: a.options.log,
+		RolesClaim: o.RolesClaim, Scopes: o.Scopes, PageClientID: o.PageClientID, CheckNames: a.tools.CheckNames, Log: a.options.log,
 	}
 	if o.CAFile != "" {
 		settings.CA = func() (io.ReadCloser, error) { return a.policy.OpenTrusted(o.trusted()) }

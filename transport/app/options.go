@@ -254,6 +254,9 @@ type OAuth struct {
 	RolesClaim string
 	// Scopes are the scopes that a value of these claims stands for.
 	Scopes map[string][]string
+	// PageClientID is the id of the page at the first issuer, as a public client.
+	// People then log in to the page with their accounts.
+	PageClientID string
 	// CAFile holds the certificates that issuers are verified with, instead of
 	// those of the system. Callers must not be able to write it.
 	CAFile string

@@ -73,6 +73,8 @@ var waysIn = map[string][]string{
 	// and TestAnswers in transport/web.
 	"route GET /api/session":                         nil,
 	"route POST /api/login":                          nil,
+	"route GET /api/login/account":                   nil,
+	"route GET /api/login/callback":                  nil,
 	"route POST /api/logout":                         nil,
 	"route GET /api/runs":                            nil,
 	"route GET /api/runs/{id}":                       nil,

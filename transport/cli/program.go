@@ -100,7 +100,7 @@ func oauthOf(cfg *config.Loaded) *app.OAuth {
 	if !o.IsSet() {
 		return nil
 	}
-	return &app.OAuth{Issuers: o.Issuers, Audiences: o.Audiences, Algorithms: o.Algorithms, RolesClaim: o.RolesClaim, Scopes: o.Scopes, CAFile: o.CAFile}
+	return &app.OAuth{Issuers: o.Issuers, Audiences: o.Audiences, Algorithms: o.Algorithms, RolesClaim: o.RolesClaim, Scopes: o.Scopes, CAFile: o.CAFile, PageClientID: o.PageClientID}
 }
 
 func selection(cfg *config.Loaded) app.Selection {

@@ -144,6 +144,11 @@ func (p *Page) stream(scope string, serve http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		defer give()
+		if one, ok := p.loggedIn(r); ok && !one.expires.IsZero() {
+			ctx, done := context.WithTimeout(r.Context(), one.expires.Sub(p.opts.Now()))
+			defer done()
+			r = r.WithContext(ctx)
+		}
 		if allowed(w, r, scope) {
 			serve(w, r)
 		}

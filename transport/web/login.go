@@ -25,8 +25,9 @@ const (
 
 // The ways to log in.
 const (
-	byLink  = "link"
-	byToken = "token"
+	byLink    = "link"
+	byToken   = "token"
+	byAccount = "account"
 )
 
 type digest = [sha256.Size]byte
@@ -37,7 +38,8 @@ type login struct {
 	token     digest // of a login by token
 	principal string
 	scopes    tools.Scopes
-	host      string // HOST:PORT that the browser has logged in to
+	expires   time.Time // of a login with an account
+	host      string    // HOST:PORT that the browser has logged in to
 	made      time.Time
 	used      time.Time
 }
@@ -49,6 +51,7 @@ type logins struct {
 
 	mu    sync.Mutex
 	codes map[digest]time.Time // until when each is valid
+	begun map[digest]begun     // logins with an account, by their state
 	all   map[digest]*login    // by cookie
 }
 
@@ -119,7 +122,7 @@ func (l *logins) find(value, host string) (login, bool) {
 		return login{}, false
 	}
 	now := l.now()
-	if now.Sub(one.used) > loginIdle || now.Sub(one.made) > loginLife {
+	if !one.expires.IsZero() && !now.Before(one.expires) || now.Sub(one.used) > loginIdle || now.Sub(one.made) > loginLife {
 		delete(l.all, hash)
 		return login{}, false
 	}

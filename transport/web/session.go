@@ -59,7 +59,9 @@ func (p *Page) loggedIn(r *http.Request) (login, bool) {
 // sessionInfo is what the page has to know about the one who looks at it.
 type sessionInfo struct {
 	// Open means that no login is needed. Way is how the person has logged in.
-	Open      bool   `json:"open"`
+	Open bool `json:"open"`
+	// Accounts says that people can log in with an account.
+	Accounts  bool   `json:"accounts,omitempty"`
 	Way       string `json:"way,omitempty"`
 	Principal string `json:"principal,omitempty"`
 	Version   string `json:"version,omitempty"`
@@ -76,7 +78,7 @@ func (p *Page) session(w http.ResponseWriter, r *http.Request) {
 	}
 	one, ok := p.loggedIn(r)
 	if !ok && !p.edge.Open {
-		reply(w, http.StatusOK, sessionInfo{})
+		reply(w, http.StatusOK, sessionInfo{Accounts: p.edge.Authorize != nil})
 		return
 	}
 	ctx := p.callerOf(r, one).Context()

@@ -45,8 +45,21 @@ type Edge struct {
 	// Take takes a slot for a request or a stream of a principal. It reports
 	// false if the principal has none left, or sends too many requests.
 	Take func(principal string, stream bool) (give func(), ok bool)
+	// Authorize returns where a person logs in with an account, and Exchange whom
+	// the code is for that comes back. Nil: there are no accounts.
+	Authorize func(ctx context.Context, state, verifier string) (url string, err error)
+	// TLS says that browsers come back over TLS.
+	TLS      bool
+	Exchange func(ctx context.Context, code, verifier, issuer string) (Account, error)
 	// Ends is done when the server closes. It ends the streams.
 	Ends context.Context
+}
+
+// Account is who has logged in with an account, until it expires.
+type Account struct {
+	Principal string
+	Scopes    tools.Scopes
+	Expires   time.Time
 }
 
 // Page serves the page and its API. It is safe for concurrent use.
@@ -79,6 +92,8 @@ func (p *Page) Handler(edge Edge) http.Handler {
 	mux.HandleFunc("GET /api/session", p.session)
 	mux.HandleFunc("POST /api/login", p.login)
 	mux.HandleFunc("POST /api/logout", p.logout)
+	mux.HandleFunc("GET /api/login/account", p.toAccount)
+	mux.HandleFunc("GET /api/login/callback", p.fromAccount)
 	mux.HandleFunc("GET /api/runs", p.read(tools.ScopeRunsRead, p.listRuns))
 	mux.HandleFunc("GET /api/runs/{id}", p.read(tools.ScopeRunsRead, p.seen((*View).run)))
 	mux.HandleFunc("GET /api/runs/{id}/layout", p.read(tools.ScopeRunsRead, p.seen((*View).layout)))

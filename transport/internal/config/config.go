@@ -106,11 +106,13 @@ type OAuth struct {
 	Scopes map[string][]string `yaml:"scopes"`
 	// CAFile holds the certificates that issuers are verified with.
 	CAFile string `yaml:"ca_file"`
+	// PageClientID is the id of the page at the first issuer.
+	PageClientID string `yaml:"page_client_id"`
 }
 
 // IsSet reports whether anything is set.
 func (o *OAuth) IsSet() bool {
-	return len(o.Issuers)+len(o.Audiences)+len(o.Algorithms)+len(o.Scopes) > 0 || o.RolesClaim != "" || o.CAFile != ""
+	return len(o.Issuers)+len(o.Audiences)+len(o.Algorithms)+len(o.Scopes) > 0 || o.RolesClaim+o.CAFile+o.PageClientID != ""
 }
 
 // Planner holds the settings of task_tree_generator.

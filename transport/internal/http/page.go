@@ -1,6 +1,7 @@
 package http
 
 import (
+	"context"
 	"crypto/sha256"
 	"net/http"
 	"strings"
@@ -14,10 +15,18 @@ import (
 // served. The page has stricter rules for origins than MCP, which other pages may
 // be allowed to call.
 func (s *Server) withPage() http.Handler {
-	page := s.opts.Page.Handler(web.Edge{
+	edge := web.Edge{
 		Knows: s.knows, Open: s.opts.open() && !s.opts.PageOnly, Caller: s.callerWith, LinkPrincipal: s.linkPrincipal(),
 		MayGuess: s.refused.Allow, Take: s.take, Ends: s.streams,
-	})
+	}
+	if v := s.opts.OAuth; v != nil && v.LogsIn() {
+		edge.Authorize, edge.TLS = v.Authorize, v.TLS()
+		edge.Exchange = func(ctx context.Context, code, verifier, issuer string) (web.Account, error) {
+			caller, err := v.Exchange(ctx, code, verifier, issuer)
+			return web.Account{Principal: caller.Principal, Scopes: caller.Scopes, Expires: caller.Expires}, err
+		}
+	}
+	page := s.opts.Page.Handler(edge)
 	if s.opts.PageOnly {
 		return page
 	}

@@ -140,6 +140,17 @@ func (i *issuer) begin() {
 	i.flight = done
 }
 
+// discovered returns what the issuer says of itself, and reads it if it is not
+// known or old.
+func (i *issuer) discovered(ctx context.Context) (Discovered, error) {
+	if i.known() != nil {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		return i.state, nil
+	}
+	return i.refresh(ctx)
+}
+
 // refresh reads the keys, or waits for those that are being read. It does not
 // read them again right after an attempt.
 func (i *issuer) refresh(ctx context.Context) (Discovered, error) {

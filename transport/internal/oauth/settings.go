@@ -42,6 +42,9 @@ type Settings struct {
 	// Scopes are the scopes that a value of these claims stands for. A value that
 	// is a scope itself needs no entry.
 	Scopes map[string][]string
+	// PageClientID is the id of the page at the first issuer, as a public client.
+	// Empty: people do not log in to the page with their accounts.
+	PageClientID string
 	// CA reads the certificates that issuers are verified with. Nil: those of the
 	// system.
 	CA func() (io.ReadCloser, error)
@@ -199,6 +202,9 @@ func (s *Settings) now() time.Time {
 	}
 	return time.Now()
 }
+
+// pageURL returns the address of the page, without a slash at its end.
+func (s *Settings) pageURL() string { return strings.TrimRight(s.PublicURL, "/") }
 
 // claimName returns the claims that hold scopes, in words.
 func (s *Settings) claimName() string { return cmp.Or(s.RolesClaim, "scope or scp") }

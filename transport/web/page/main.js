@@ -89,7 +89,7 @@ function askForToken(problem) {
   };
   token.addEventListener('keydown', (event) => { if (event.key === 'Enter') enter(); });
   fill(document.body, h('main.login', h('div.card', h('h1', 'Chainwright'), h('label', {for: 'token'}, 'Token'), token,
-    h('p.muted', {id: 'token-about'}, 'The bearer token of this server. On the server\'s own machine, chainwright ui opens the page with a link instead.'), h('div.buttons', button('Log in', enter, {class: 'primary'})), errors)));
+    h('p.muted', {id: 'token-about'}, 'The bearer token of this server. On the server\'s own machine, chainwright ui opens the page with a link instead.'), h('div.buttons', button('Log in', enter, {class: 'primary'}), session.accounts && h('a.button', {href: 'api/login/account'}, 'Log in with your account')), errors)));
   document.title = 'Log in · Chainwright';
   token.focus();
 }
@@ -106,6 +106,10 @@ async function begin() {
     } catch (err) {
       problem = err;
     }
+  }
+  if (location.hash.startsWith('#account=')) {
+    problem = {message: location.hash === '#account=unavailable' ? 'The login server can\'t be reached.' : 'The login with your account was refused.', hint: 'Try again, or ask the operator, whose log says why.'};
+    history.replaceState(null, '', location.pathname);
   }
   try {
     session = await get('session');

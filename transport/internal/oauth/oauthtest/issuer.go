@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -33,6 +34,37 @@ type Issuer struct {
 	named  string // the issuer in the metadata
 	answer http.HandlerFunc
 	reads  int
+	codes  map[string]code
+}
+
+// code is what a code is exchanged for.
+type code struct{ challenge, token string }
+
+// Code returns a code for a login with this challenge of PKCE. It is exchanged for
+// the token, once.
+func (i *Issuer) Code(challenge, token string) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	text := rand.Text()
+	if i.codes == nil {
+		i.codes = map[string]code{}
+	}
+	i.codes[text] = code{challenge, token}
+	return text
+}
+
+// exchange answers at the token endpoint.
+func (i *Issuer) exchange(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	one, ok := i.codes[r.FormValue("code")]
+	delete(i.codes, r.FormValue("code"))
+	i.mu.Unlock()
+	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
+	if !ok || base64.RawURLEncoding.EncodeToString(sum[:]) != one.challenge || r.FormValue("grant_type") != "authorization_code" || r.FormValue("client_id") == "" {
+		http.Error(w, `{"error":"invalid_grant"}`, http.StatusBadRequest)
+		return
+	}
+	i.write(w, map[string]any{"access_token": one.token, "token_type": "Bearer", "expires_in": 600})
 }
 
 // Key is a private key with its id.
@@ -85,6 +117,8 @@ func (i *Issuer) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case answer != nil && r.URL.Path == "/keys":
 		answer(w, r)
+	case r.URL.Path == "/token":
+		i.exchange(w, r)
 	case r.URL.Path == "/keys":
 		i.write(w, map[string]any{"keys": Public(keys...)})
 	case r.URL.Path == i.Path:
