@@ -354,6 +354,9 @@ func indexIn(tasks []store.Task, ref string) (int, bool) {
 
 // Events implements chain.Engine.
 func (r *Engine) Events(ctx context.Context, runID, principal string, after int64) ([]chain.Event, error) {
+	if events, ok := r.recent(ctx, runID, principal, after); ok {
+		return events, nil
+	}
 	row, _, _, err := r.row(ctx, runID, principal)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ type recorder struct {
 	row      *store.Run
 	progress *progress
 	acks     acks
+	tail     tail
 
 	seq       int64
 	sent      int64 // the number of the last transition that was appended
@@ -118,6 +120,7 @@ func (r *recorder) flushNow(now time.Time) {
 	r.batch, r.bytes, r.urgent = make([]store.Transition, 0, len(r.batch)), 0, false
 	seq := r.seq
 	r.sent = seq
+	r.tail.add(b.Transitions, now)
 	r.acks.expected.Store(true)
 	r.store.Append(b, func(err error) { r.acks.add(seq, err) })
 	r.acks.expected.Store(false)
@@ -181,11 +184,22 @@ func (a *acks) has(seq int64) bool {
 }
 
 // await waits until a transition is stored.
-func (a *acks) await(seq int64) error {
+func (a *acks) await(seq int64) error { return a.awaitFor(context.Background(), seq) }
+
+// awaitFor is await until ctx ends.
+func (a *acks) awaitFor(ctx context.Context, seq int64) error {
+	defer context.AfterFunc(ctx, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.changed.Broadcast()
+	})()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for a.durable < seq && a.broken == nil {
+	for a.durable < seq && a.broken == nil && ctx.Err() == nil {
 		a.changed.Wait()
+	}
+	if a.broken == nil && a.durable < seq {
+		return ctx.Err()
 	}
 	return a.broken
 }
