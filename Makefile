@@ -19,7 +19,7 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # The packages with golden files.
 GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: help build build-temporal test test-postgres18 test-page test-app test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop nightly update bench lint audit cross fuzz clean
+.PHONY: help build build-temporal test test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop nightly update bench lint audit cross fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
@@ -48,6 +48,9 @@ test-app: ## use the MCP App in Inspector, in Chromium, and write docs/images/ap
 test-deploy: ## check docs/deploy against the schemas of Kubernetes, which it installs into .cache, and by systemd
 	@.ci/deploy
 
+test-graph: ## let Graphviz and Mermaid read the diagrams of chainwright graph
+	@.ci/graph
+
 test-kills: ## kill three servers over one store 200 times, SQLite and PostgreSQL
 	PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr " " :)" CHAINWRIGHT_TEST_KILLS=200 $(GO) test ./transport/endtoend -run '^TestKills$$' -count=1 -v -timeout 30m
 
@@ -66,7 +69,7 @@ interop: ## let real MCP clients use the server: SDKs, frameworks, Inspector and
 test-postgres18: ## run the tests of the PostgreSQL store with PostgreSQL 18, which it installs into .cache
 	@.ci/postgres18
 
-nightly: test-postgres18 test-page test-app test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop ## run the tests that are too slow for make test
+nightly: test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop ## run the tests that are too slow for make test
 
 update: ## write all golden files and generated pages again
 	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update

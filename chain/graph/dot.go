@@ -13,7 +13,7 @@ func (p *Picture) Dot() string {
 	var b strings.Builder
 	b.WriteString("digraph tasks {\n  rankdir=LR;\n")
 	if p.Name != "" {
-		fmt.Fprintf(&b, "  label=%s;\n  labelloc=t;\n", dotText(plain(p.Name)))
+		fmt.Fprintf(&b, "  label=%s;\n  labelloc=t;\n", dotText(shorten.Runes(plain(p.Name), mostLine)))
 	}
 	b.WriteString("  fontname=\"Helvetica,Arial,sans-serif\";\n")
 	b.WriteString("  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica,Arial,sans-serif\", fontsize=11];\n")
@@ -92,10 +92,6 @@ func (p *Picture) dotList(b *strings.Builder, list string) {
 
 func (p *Picture) dotNode(b *strings.Builder, i int, indent string) {
 	n := &p.Nodes[i]
-	lines := []string{n.title()}
-	if about := n.about(); about != "" {
-		lines = append(lines, about)
-	}
 	var style []string
 	switch {
 	case n.When:
@@ -107,15 +103,13 @@ func (p *Picture) dotNode(b *strings.Builder, i int, indent string) {
 	}
 	if p.Run != nil {
 		st := &p.Run.States[i]
-		lines[0] = Mark(st.Status) + " " + lines[0]
-		lines = append(lines, st.fate())
 		look := lookOf(st.Status).Light
 		style = append(style, fmt.Sprintf("color=%q, fillcolor=%q, fontcolor=%q", look.Line, look.Fill, look.Text))
 		if st.Critical {
 			style = append(style, "penwidth=2.5")
 		}
 	}
-	label := fmt.Sprintf("label=%s", dotText(lines...))
+	label := fmt.Sprintf("label=%s", dotText(p.lines(i)...))
 	fmt.Fprintf(b, "%sn%d [%s];\n", indent, i, strings.Join(append([]string{label}, style...), ", "))
 }
 
@@ -124,7 +118,7 @@ func (p *Picture) dotNode(b *strings.Builder, i int, indent string) {
 func dotText(lines ...string) string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "&", "&amp;")
 	for i := range lines {
-		lines[i] = escape.Replace(shorten.Runes(lines[i], mostLine))
+		lines[i] = escape.Replace(lines[i])
 	}
 	return `"` + strings.Join(lines, `\n`) + `"`
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"slices"
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
@@ -65,6 +66,8 @@ type Changes struct {
 	Outcome chain.State `json:"outcome,omitempty"`
 	// Counts are the numbers of tasks by state, without handlers.
 	Counts chain.Counts `json:"counts"`
+	// More means that more has changed.
+	More bool `json:"more,omitempty"`
 }
 
 // mostError is the length in bytes of an error.
@@ -83,6 +86,9 @@ func NewLive(tasks []chain.Outline) *Live {
 	}
 	return l
 }
+
+// Status returns the state of the run.
+func (l *Live) Status() chain.State { return l.status }
 
 // Seq returns the number of the latest event.
 func (l *Live) Seq() int64 { return l.seq }
@@ -164,15 +170,29 @@ func (l *Live) path() {
 	}
 }
 
-// Since returns what has changed after an event.
-func (l *Live) Since(after int64) *Changes {
+// Since returns what has changed after an event. If that is more than most tasks, it
+// returns those that changed first, and the number of the event up to which that is
+// all; 0: there is no limit.
+func (l *Live) Since(after int64, most int) *Changes {
 	c := &Changes{Seq: max(l.seq, after), Counts: l.Counts()}
-	for i, seq := range l.changed {
+	var at []int64
+	for _, seq := range l.changed {
 		if seq > after {
+			at = append(at, seq)
+		}
+	}
+	if most > 0 && len(at) > most {
+		slices.Sort(at)
+		c.Seq = at[most-1] // with others that the same event has changed
+		c.More = c.Seq < l.seq
+	}
+	c.Tasks = make([]TaskState, 0, len(at))
+	for i, seq := range l.changed {
+		if seq > after && seq <= c.Seq {
 			c.Tasks = append(c.Tasks, l.states[i])
 		}
 	}
-	if l.runAt > after {
+	if l.runAt > after && l.runAt <= c.Seq {
 		c.Status, c.Outcome = l.status, l.outcome
 	}
 	return c

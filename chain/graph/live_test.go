@@ -93,7 +93,7 @@ func TestChangesAreWhole(t *testing.T) {
 		live := graph.NewLive(tasks)
 		known, seq, status := map[string]string{}, int64(0), chain.Pending
 		told := func() {
-			c := live.Since(seq)
+			c := live.Since(seq, round%4)
 			for _, task := range c.Tasks {
 				text, err := json.Marshal(task)
 				if err != nil {
@@ -103,6 +103,9 @@ func TestChangesAreWhole(t *testing.T) {
 			}
 			if c.Status != "" {
 				status = c.Status
+			}
+			if c.Seq < seq || c.More != (c.Seq < live.Seq()) {
+				t.Fatalf("round %d: at %d of %d, more: %v", round, c.Seq, live.Seq(), c.More)
 			}
 			seq = c.Seq
 		}
@@ -114,7 +117,9 @@ func TestChangesAreWhole(t *testing.T) {
 				told()
 			}
 		}
-		told()
+		for seq < live.Seq() {
+			told()
+		}
 		for _, task := range live.States() {
 			text, _ := json.Marshal(task)
 			if got := known[task.ID]; got != string(text) && (got != "" || task.Status != chain.Pending) {

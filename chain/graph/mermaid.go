@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-
-	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 // The limits of Mermaid, beyond which it draws nothing but an error. A program that
@@ -95,25 +93,22 @@ func (p *Picture) mermaid(warning string) string {
 
 // mermaidLabel returns the text of a node.
 func (p *Picture) mermaidLabel(i int) string {
-	n := &p.Nodes[i]
-	lines := []string{n.title()}
-	if about := n.about(); about != "" {
-		lines = append(lines, about)
-	}
-	if p.Run != nil {
-		st := &p.Run.States[i]
-		lines[0] = Mark(st.Status) + " " + lines[0]
-		lines = append(lines, st.fate())
-	}
+	lines := p.lines(i)
 	for k := range lines {
-		lines[k] = mermaidEscape(shorten.Runes(lines[k], mostLine))
+		lines[k] = mermaidEscape(lines[k])
 	}
 	return strings.Join(lines, "<br/>")
 }
 
 // mermaidEscape writes what Mermaid, Markdown or HTML could read as markup as numbers
-// of characters.
+// of characters. It finds formulas, icons and line breaks (\n) there as well, but not
+// across a space without width.
 func mermaidEscape(text string) string {
+	const nothing = "\u200b"
+	if strings.Contains(text, "$$") {
+		text = strings.ReplaceAll(text, "$", "$"+nothing)
+	}
+	text = strings.NewReplacer(":fa-", ":"+nothing+"fa-", `\n`, `\`+nothing+"n").Replace(text)
 	var b strings.Builder
 	for _, r := range text {
 		if r < unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" ,.:()/+-_", r) {

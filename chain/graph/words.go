@@ -53,6 +53,24 @@ func (n *Node) about() string {
 	return strings.Join(parts, " · ")
 }
 
+// lines returns what diagrams of other programs show in a node.
+func (p *Picture) lines(i int) []string {
+	n := &p.Nodes[i]
+	lines := []string{n.title()}
+	if about := n.about(); about != "" {
+		lines = append(lines, about)
+	}
+	if p.Run != nil {
+		st := &p.Run.States[i]
+		lines[0] = Mark(st.Status) + " " + lines[0]
+		lines = append(lines, st.fate())
+	}
+	for k := range lines {
+		lines[k] = shorten.Runes(lines[k], mostLine)
+	}
+	return lines
+}
+
 // kinds says what is special about a node.
 func (n *Node) kinds() (list []string) {
 	if n.ForEach {
