@@ -158,7 +158,7 @@ func (d *demo) runTree(plan *tasktree.Output) error {
 		return err
 	}
 	d.run = view
-	if err := draw(d.out, view, dependencies(tree)); err != nil {
+	if err := draw(d.out, view, order{after: dependencies(tree)}); err != nil {
 		return err
 	}
 	if view.Status != chain.Completed {

@@ -24,13 +24,14 @@ type pictured struct {
 }
 
 // draw writes a run as a tree of its tasks with box characters: the state, the
-// duration and the dependencies of each.
-func draw(w io.Writer, view *chain.RunView, after map[string][]string) error {
+// duration and the dependencies of each. Tasks with the same parent are in the order
+// of the layout.
+func draw(w io.Writer, view *chain.RunView, by order) error {
 	byID := map[string]*pictured{}
 	var roots []*pictured
 	for i := range view.Tasks {
 		task := &view.Tasks[i]
-		byID[task.ID] = &pictured{task: task, after: after[task.ID]}
+		byID[task.ID] = &pictured{task: task, after: by.after[task.ID]}
 	}
 	hidden := 0
 	for i := range view.Tasks {
@@ -50,7 +51,8 @@ func draw(w io.Writer, view *chain.RunView, after map[string][]string) error {
 		roots = append(roots, byID[task.ID])
 	}
 	p := painter{w: w, limit: width(w)}
-	lists := handlerLists(view, after)
+	lists := handlerLists(view, by)
+	by.sort(roots)
 	p.columns(roots, 1)
 	for _, list := range lists {
 		p.columns(list.nodes, 1)
@@ -73,11 +75,11 @@ type handlerList struct {
 }
 
 // handlerLists returns the handlers by list, without the lists of other outcomes.
-func handlerLists(view *chain.RunView, after map[string][]string) (lists []handlerList) {
+func handlerLists(view *chain.RunView, by order) (lists []handlerList) {
 	byID := map[string]*pictured{}
 	for i := range view.Handlers {
 		task := &view.Handlers[i]
-		byID[task.ID] = &pictured{task: task, after: after[task.ID]}
+		byID[task.ID] = &pictured{task: task, after: by.after[task.ID]}
 		if task.Reason == chain.ReasonOutcome {
 			continue
 		}
@@ -90,6 +92,9 @@ func handlerLists(view *chain.RunView, after map[string][]string) (lists []handl
 		}
 		last := &lists[len(lists)-1]
 		last.nodes = append(last.nodes, byID[task.ID])
+	}
+	for i := range lists {
+		by.sort(lists[i].nodes)
 	}
 	return lists
 }

@@ -1,18 +1,55 @@
 package cli
 
-import "github.com/chainwright/chainwright/chain"
+import (
+	"cmp"
+	"slices"
 
-// order returns the dependencies of each task of a recorded run. It returns nil if
-// they are not known, or if there are too many tasks to draw.
-func (p *program) order(view *chain.RunView) map[string][]string {
-	if len(view.Tasks) > maxPicture {
-		return nil
-	}
+	"github.com/chainwright/chainwright/chain"
+	"github.com/chainwright/chainwright/chain/graph"
+)
+
+// order is in which order the tasks of a run are drawn, and after what. The zero
+// value is the order of the tree.
+type order struct {
+	after map[string][]string // by task: the ids of its dependencies
+	place map[string]int      // by task: its place in the layout
+}
+
+// order returns the order of a recorded run. Dependencies are left out if they are
+// not known, or if there are too many tasks to draw.
+func (p *program) order(view *chain.RunView) order {
 	tasks, whole := p.tools.OutlineOf(view)
-	if !whole {
-		return nil
+	switch {
+	case !whole:
+		return order{}
+	case len(view.Tasks) > maxPicture:
+		return order{place: places(tasks)}
 	}
-	return awaited(tasks)
+	return orderOf(tasks)
+}
+
+// orderOf returns the order of a tree.
+func orderOf(tasks []chain.Outline) order {
+	return order{after: awaited(tasks), place: places(tasks)}
+}
+
+// places returns the place of each task in the layout, by its id: as on the page,
+// from left to right, and each layer from the top.
+func places(tasks []chain.Outline) map[string]int {
+	layout := graph.Of(tasks, graph.Options{})
+	at := make(map[string]int, len(tasks))
+	for place, node := range layout.Order() {
+		at[layout.Nodes[node].ID] = place
+	}
+	return at
+}
+
+// sort puts tasks in order.
+func (o *order) sort(nodes []*pictured) {
+	slices.SortStableFunc(nodes, func(a, b *pictured) int { return cmp.Compare(o.place[a.task.ID], o.place[b.task.ID]) })
+	for _, node := range nodes {
+		o.sort(node.under)
+	}
 }
 
 // awaited returns the ids of the dependencies of each task, by its id. One that is

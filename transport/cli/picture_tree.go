@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,21 +16,29 @@ import (
 func drawTree(w io.Writer, tree *chain.Tree) error {
 	p := painter{w: w, limit: width(w)}
 	tasks, executor := tree.Outline(), 0
-	for i := range tree.Tasks {
-		p.name = max(p.name, min(utf8.RuneCountInString(tree.Tasks[i].ID), 36))
-		executor = max(executor, len(tree.Tasks[i].Executor))
+	for i := range tasks {
+		p.name = max(p.name, min(utf8.RuneCountInString(tasks[i].ID), 36))
+		executor = max(executor, len(tasks[i].Executor))
 	}
-	for i := range tree.Tasks {
-		if i == maxPicture {
-			p.line("   … and " + plural(len(tree.Tasks)-i, "more task"))
+	place, sequence := places(tasks), make([]int, len(tasks))
+	for i := range sequence {
+		sequence[i] = i
+	}
+	list := func(i int) int { return slices.Index(chain.HandlerLists, tasks[i].Handler) } // -1: none
+	slices.SortStableFunc(sequence, func(a, b int) int {
+		return cmp.Or(cmp.Compare(list(a), list(b)), cmp.Compare(place[tasks[a].ID], place[tasks[b].ID]))
+	})
+	for k, i := range sequence {
+		if k == maxPicture {
+			p.line("   … and " + plural(len(tasks)-k, "more task"))
 			break
 		}
-		task := &tree.Tasks[i]
-		if i > 0 && task.Handler != tree.Tasks[i-1].Handler || i == 0 && task.Handler != "" {
+		task := &tasks[i]
+		if k > 0 && task.Handler != tasks[sequence[k-1]].Handler || k == 0 && task.Handler != "" {
 			p.line(task.Handler)
 		}
 		lead := "├─ "
-		if i == len(tree.Tasks)-1 || tree.Tasks[i+1].Handler != task.Handler {
+		if k == len(sequence)-1 || tasks[sequence[k+1]].Handler != task.Handler {
 			lead = "└─ "
 		}
 		p.plain(lead + padded(shorten.Line(task.ID, p.name), p.name) + "  " + padded(task.Executor, executor) + manner(tasks, i))

@@ -141,7 +141,7 @@ func TestAPictureOfALargeRunShowsWhatDidNotComplete(t *testing.T) {
 	}
 	view.Tasks = append(view.Tasks, chain.TaskView{ID: "bad", Name: "the bad one", Status: chain.Failed})
 	var picture bytes.Buffer
-	require.NoError(t, draw(&picture, view, nil))
+	require.NoError(t, draw(&picture, view, order{}))
 	require.Contains(t, picture.String(), "└─ ✗ bad  the bad one")
 	require.Contains(t, picture.String(), "and 800 more tasks that completed")
 	require.Less(t, strings.Count(picture.String(), "\n"), 210)
@@ -158,7 +158,7 @@ func TestAPictureNestsTasksUnderTheirParents(t *testing.T) {
 		{ID: "last", Status: chain.Completed, StartedAt: &start, CompletedAt: &end, Attempts: 2},
 	}}
 	var picture bytes.Buffer
-	require.NoError(t, draw(&picture, view, map[string][]string{"last": {"root"}}))
+	require.NoError(t, draw(&picture, view, order{after: map[string][]string{"last": {"root"}}}))
 	require.Equal(t, strings.Join([]string{
 		"├─ ✓ root      completed    1.0 s",
 		"│  ├─ – child  skipped (its condition is false)",
