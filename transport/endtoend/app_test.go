@@ -34,7 +34,7 @@ func TestApp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, err := json.Marshal(map[string]string{"server": origin + "/mcp", "home": home, "images": images, "modules": modules, "chromium": os.Getenv("CHAINWRIGHT_TEST_CHROMIUM")})
+	asked, err := json.Marshal(map[string]string{"server": origin + "/mcp", "large": served.large(t), "home": home, "images": images, "modules": modules, "chromium": os.Getenv("CHAINWRIGHT_TEST_CHROMIUM")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,20 @@ type Peer struct {
 
 type peerKey struct{}
 
+type pageKey struct{}
+
+// WithPage returns a context that carries the address of the page which the same
+// server serves, with a slash at its end.
+func WithPage(ctx context.Context, address string) context.Context {
+	return context.WithValue(ctx, pageKey{}, address)
+}
+
+// pageFrom returns the address of the page; "": there is none.
+func pageFrom(ctx context.Context) string {
+	address, _ := ctx.Value(pageKey{}).(string)
+	return address
+}
+
 // WithPeer returns a context that carries the peer.
 func WithPeer(ctx context.Context, peer *Peer) context.Context {
 	return context.WithValue(ctx, peerKey{}, peer)

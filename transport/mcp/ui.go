@@ -225,7 +225,13 @@ func (u *ui) read(ctx context.Context, s *Server, c *Call) []byte {
 	var err error
 	switch {
 	case part == "may":
-		view = map[string]bool{"run": u.may(ctx, tools.RunTaskTree), "retry": u.may(ctx, tools.RetryRun), "cancel": u.may(ctx, tools.CancelRun)}
+		view = struct {
+			Run    bool `json:"run"`
+			Retry  bool `json:"retry"`
+			Cancel bool `json:"cancel"`
+			// Page is the address of the page.
+			Page string `json:"page,omitempty"`
+		}{u.may(ctx, tools.RunTaskTree), u.may(ctx, tools.RetryRun), u.may(ctx, tools.CancelRun), pageFrom(ctx)}
 	case !u.may(ctx, needed):
 		err = executors.Errorf(executors.PermissionDenied, "%s is not published for this caller", needed)
 	default:
@@ -246,7 +252,7 @@ func askOf(args map[string]any, raw json.RawMessage) *web.Ask {
 	ask := &web.Ask{Values: url.Values{}, Plan: member(raw, "plan")}
 	ask.Run, _ = args["run_id"].(string)
 	ask.Task, _ = args["task"].(string)
-	for _, name := range []string{"after", "offset", "element"} {
+	for _, name := range []string{"after", "offset", "limit", "element"} {
 		if n, ok := args[name].(json.Number); ok {
 			if whole, err := n.Float64(); err == nil {
 				ask.Values.Set(name, strconv.FormatInt(int64(whole), 10))

@@ -99,7 +99,7 @@ func (f *feed) end() {
 func (f *feed) run(ctx context.Context, p *Page, last int64) {
 	defer f.stop()
 	read := func() bool {
-		u, err := p.view.since(ctx, f.key, last)
+		u, err := p.view.since(ctx, f.key, last, 0)
 		if err != nil || u.Seq == last {
 			return false
 		}

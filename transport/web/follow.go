@@ -38,7 +38,7 @@ func (p *Page) follow(w http.ResponseWriter, r *http.Request) {
 		sub := p.feeds.join(p, key, after)
 		defer sub.leave()
 		var missed *update
-		if missed, err = p.view.since(ctx, key, after); err == nil {
+		if missed, err = p.view.since(ctx, key, after, 0); err == nil {
 			s := &sender{page: p, key: key, w: w, control: http.NewResponseController(w), last: after}
 			s.begin()
 			if s.send(messageOf(missed, after)) {
@@ -85,7 +85,7 @@ func (s *sender) serve(ctx context.Context, r *http.Request, sub *subscriber) {
 		case <-sub.wake:
 			latest, ended, ok := sub.take()
 			if latest != nil && latest.from > s.last { // it was too slow for those before
-				missed, err := s.page.view.since(ctx, s.key, s.last)
+				missed, err := s.page.view.since(ctx, s.key, s.last, 0)
 				if err != nil {
 					return
 				}
@@ -142,7 +142,10 @@ func (p *Page) ended(ctx context.Context, id, principal string, poke func()) (ch
 		if err != nil || ctx.Err() != nil {
 			return "", false
 		}
-		view, err := p.opts.Runner.Get(ctx, id, principal, chain.ResultsUpTo(1))
+		if status, err := p.view.statusOf(ctx, followed{id, principal}); err == nil && status.Ended() {
+			return status, true
+		}
+		view, err := p.opts.Runner.Get(ctx, id, principal, chain.ResultsUpTo(1)) // it also knows of runs without an end on record
 		if err != nil {
 			return "", false
 		}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -65,9 +66,10 @@ type update struct {
 	Now time.Time `json:"now"`
 }
 
-// since returns what has changed in a run after an event. Everyone who follows the
+// since returns what has changed in a run after an event, with at most about as many
+// tasks as most says; 0: with all. Everyone who follows the
 // run reads it here.
-func (v *View) since(ctx context.Context, key followed, after int64) (*update, error) {
+func (v *View) since(ctx context.Context, key followed, after int64, most int) (*update, error) {
 	kept := v.lives.of(key)
 	kept.mu.Lock()
 	defer kept.mu.Unlock()
@@ -75,7 +77,35 @@ func (v *View) since(ctx context.Context, key followed, after int64) (*update, e
 		v.lives.drop(key)
 		return nil, err
 	}
-	return &update{kept.live.Since(after), v.now().UTC()}, nil
+	return &update{kept.live.Since(after, most), v.now().UTC()}, nil
+}
+
+// statusOf returns the state of a run, as its events say.
+func (v *View) statusOf(ctx context.Context, key followed) (chain.State, error) {
+	kept := v.lives.of(key)
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	if err := v.advance(ctx, key, kept); err != nil {
+		v.lives.drop(key)
+		return "", err
+	}
+	return kept.live.Status(), nil
+}
+
+// get returns a run for its drawing. Readers that come while it is being read get
+// the same answer, because several pages read a run when it starts or ends.
+func (v *View) get(ctx context.Context, key followed) (*chain.RunView, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	name := strconv.Quote(key.run) + key.principal
+	view, err, _ := v.reading.Do(name, func() (any, error) {
+		return v.runner.Get(context.WithoutCancel(ctx), key.run, key.principal, chain.ResultsUpTo(maxOutputs))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return view.(*chain.RunView), nil
 }
 
 // advance reads the events that a run has had since. The lock is held.

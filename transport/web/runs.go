@@ -113,7 +113,10 @@ type runAnswer struct {
 	Owner        *chain.Owner               `json:"owner,omitempty"`
 	Inputs       json.RawMessage            `json:"inputs,omitempty"`
 	Tasks        []shownTask                `json:"tasks"`
-	Layout       *graph.Layout              `json:"layout"`
+	// Next is the index of the first task that is not in the answer, which the
+	// reader limited.
+	Next   *int          `json:"next_offset,omitempty"`
+	Layout *graph.Layout `json:"layout,omitempty"`
 	// Seq is the number of the latest transition in the answer, after which
 	// events go on.
 	Seq int64     `json:"seq"`
@@ -136,15 +139,24 @@ const maxOutputs = 64 << 10
 
 // run returns a run with its layout.
 func (v *View) run(ctx context.Context, ask *Ask) (any, error) {
-	principal := tools.CallerFrom(ctx).Principal
-	view, err := v.runner.Get(ctx, ask.Run, principal, chain.ResultsUpTo(maxOutputs))
+	view, err := v.get(ctx, followed{ask.Run, tools.CallerFrom(ctx).Principal})
+	if err != nil {
+		return nil, err
+	}
+	from, err := whole(ask.Values, "offset")
+	if err != nil {
+		return nil, err
+	}
+	limit, err := whole(ask.Values, "limit")
 	if err != nil {
 		return nil, err
 	}
 	shape := v.shapeOf(view)
-	layout, err := layoutOf(shape, ask.Values)
-	if err != nil {
-		return nil, err
+	var layout *graph.Layout
+	if from == 0 {
+		if layout, err = layoutOf(shape, ask.Values); err != nil {
+			return nil, err
+		}
 	}
 	a := &runAnswer{
 		RunID: view.RunID, ParentRun: view.ParentRun, Name: view.Name, Kind: kindOf(view), Status: view.Status, Outcome: view.Outcome, Counts: view.Counts,
@@ -165,7 +177,12 @@ func (v *View) run(ctx context.Context, ask *Ask) (any, error) {
 		}
 	}
 	graph.SetCritical(states, shape.outline, all)
-	for i := range all {
+	begin, end := int(min(from, int64(len(all)))), len(all)
+	if limit > 0 && limit < int64(end-begin) {
+		end = begin + int(limit)
+		a.Next = &end
+	}
+	for i := begin; i < end; i++ {
 		t := &all[i]
 		a.Tasks = append(a.Tasks, shownTask{states[i], t.Name, t.Executor, t.ParentID, t.Handler, shape.needs(i)})
 	}

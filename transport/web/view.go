@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/graph"
 	"github.com/chainwright/chainwright/executors"
@@ -23,6 +25,8 @@ type View struct {
 	now    func() time.Time
 	shapes shapes
 	lives  lives
+
+	reading singleflight.Group
 }
 
 // NewView returns a view of the runs of a set of tools.
@@ -73,13 +77,17 @@ func (v *View) Read(ctx context.Context, part string, ask *Ask) (any, error) {
 	return nil, executors.Errorf(executors.ValidationError, "there is no part %q of a run", shorten.Bytes(part, 100)).WithField("part")
 }
 
+// mostChanges is the number of tasks in one answer with changes, which is a message
+// to a client.
+const mostChanges = 2000
+
 // changes returns what has changed in a run after an event.
 func (v *View) changes(ctx context.Context, ask *Ask) (any, error) {
 	after, err := whole(ask.Values, "after")
 	if err != nil {
 		return nil, err
 	}
-	u, err := v.since(ctx, followed{ask.Run, tools.CallerFrom(ctx).Principal}, after)
+	u, err := v.since(ctx, followed{ask.Run, tools.CallerFrom(ctx).Principal}, after, mostChanges)
 	if err != nil {
 		return nil, err
 	}

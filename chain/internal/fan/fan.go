@@ -6,8 +6,9 @@ import "github.com/chainwright/chainwright/chain"
 // Tally holds the latest state of each element of one for_each. The zero value has
 // none.
 type Tally struct {
-	of   int
-	last []chain.State // by index; empty: nothing is on record
+	of    int
+	last  []chain.State // by index; empty: nothing is on record
+	count [len(chain.States)]int
 }
 
 // Start sets how many elements there are; 0: it is not known.
@@ -22,7 +23,12 @@ func (t *Tally) Set(index int, state chain.State) {
 	for len(t.last) <= index {
 		t.last = append(t.last, "")
 	}
-	t.last[index] = state
+	if before := t.last[index]; before != "" {
+		t.count[before.Index()]--
+	}
+	if t.last[index] = state; state != "" {
+		t.count[state.Index()]++
+	}
 }
 
 // Reopen prepares for a retry: elements that did not complete run again. If anew is
@@ -33,20 +39,17 @@ func (t *Tally) Reopen(anew bool) {
 	}
 	for i, state := range t.last {
 		if state != chain.Completed {
-			t.last[i] = ""
+			t.Set(i, "")
 		}
 	}
 }
 
 // Counts returns how many elements have ended; nil: nothing is known of any.
 func (t *Tally) Counts() *chain.ElementCounts {
-	c := chain.ElementCounts{Of: t.of}
-	for _, state := range t.last {
+	c := chain.ElementCounts{Of: t.of, Failed: t.count[chain.Failed.Index()]}
+	for i, state := range chain.States {
 		if state.Ended() {
-			c.Done++
-			if state == chain.Failed {
-				c.Failed++
-			}
+			c.Done += t.count[i]
 		}
 	}
 	if c == (chain.ElementCounts{}) {
@@ -59,12 +62,12 @@ func (t *Tally) Counts() *chain.ElementCounts {
 // any.
 func (t *Tally) ByState() map[chain.State]int {
 	var counts map[chain.State]int
-	for _, state := range t.last {
-		if state != "" {
+	for i, state := range chain.States {
+		if n := t.count[i]; n > 0 {
 			if counts == nil {
 				counts = map[chain.State]int{}
 			}
-			counts[state]++
+			counts[state] = n
 		}
 	}
 	return counts

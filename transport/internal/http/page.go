@@ -8,6 +8,7 @@ import (
 
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/transport/internal/oauth"
+	"github.com/chainwright/chainwright/transport/mcp"
 	"github.com/chainwright/chainwright/transport/web"
 )
 
@@ -32,12 +33,24 @@ func (s *Server) withPage() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
-		case path == Path, path == "/healthz", path == "/readyz", strings.HasPrefix(path, oauth.WellKnown):
+		case path == Path:
+			s.handler.ServeHTTP(w, r.WithContext(mcp.WithPage(r.Context(), addressOf(r))))
+		case path == "/healthz", path == "/readyz", strings.HasPrefix(path, oauth.WellKnown):
 			s.handler.ServeHTTP(w, r)
 		default:
 			page.ServeHTTP(w, r)
 		}
 	})
+}
+
+// addressOf returns the address of the page as the client of a request reaches the
+// server.
+func addressOf(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + "/"
 }
 
 func (s *Server) callerWith(token [sha256.Size]byte) (string, tools.Scopes, bool) {

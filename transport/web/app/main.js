@@ -1,4 +1,4 @@
-import {h, fill, button, problemBox} from './dom.js';
+import {h, fill, button, problemBox, say} from './dom.js';
 import {drawRun, drawFailure} from './run.js';
 import {connectHost, requestHost, on, dataOf, readView} from './host.js';
 import {appSource, whileSeen} from './source.js';
@@ -30,6 +30,7 @@ const showText = (...children) => replaceBy(async (root) => { fill(root, ...chil
 
 function showRun(id, select) {
   endLooking();
+  runNow = id;
   return replaceBy(async (root) => {
     const source = appSource(id, rights);
     const drawn = await drawRun(root, source, {select});
@@ -120,12 +121,30 @@ async function wholeResult(id) {
   return JSON.parse(text);
 }
 
-const lookChanged = (look) => {
-  fill(appBar, look.full && button('Full screen', () => requestHost('ui/request-display-mode', {mode: 'fullscreen'}).catch(() => {}), {class: 'plain'}));
-  if (redraw && look.dark !== wasDark) replaceBy(redraw);
-  wasDark = look.dark;
-};
-let wasDark = null;
+let lookNow = {dark: null, full: false}, runNow = '';
+
+// openPage asks the client to open the page of the server, with the run.
+async function openPage() {
+  const url = rights.page + (runNow ? '#/runs/' + encodeURIComponent(runNow) : '');
+  try {
+    const answer = await requestHost('ui/open-link', {url});
+    if (answer.isError) throw new Error('refused');
+  } catch {
+    say('The client does not open links. The page is at ' + url, 'bad');
+  }
+}
+
+function drawBar() {
+  fill(appBar, rights.page && button('Open the page', openPage, {class: 'plain'}),
+    lookNow.full && button('Full screen', () => requestHost('ui/request-display-mode', {mode: 'fullscreen'}).catch(() => {}), {class: 'plain'}));
+}
+
+function lookChanged(look) {
+  const other = look.dark !== lookNow.dark;
+  lookNow = look;
+  drawBar();
+  if (redraw && other) replaceBy(redraw);
+}
 
 async function startApp() {
   fill(appRoot, appBar, stageRoot);
@@ -137,10 +156,9 @@ async function startApp() {
   on('ui/resource-teardown', () => { endLooking(); if (shownNow) shownNow.end(); shownNow = null; return {}; });
   showText(h('p.muted', {role: 'status'}, 'Waiting for the call…'));
   try {
-    const look = await connectHost(lookChanged);
-    wasDark = look.dark;
-    lookChanged(look);
+    lookNow = await connectHost(lookChanged);
     rights = await readView('may', {}).catch(() => ({}));
+    drawBar();
   } catch (err) {
     showText(problemBox(err));
   }

@@ -2,6 +2,7 @@ import {h, button, say, hasEnded} from './dom.js';
 import {callTool, readView} from './host.js';
 
 const quickest = 1000, slowest = 5000; // between two reads of a run, in ms
+const tasksAtOnce = 2000;
 
 // Whether the document is seen: not in a hidden tab, and not scrolled away.
 const sight = {inView: true, listeners: new Set()};
@@ -41,7 +42,16 @@ export function appSource(id, may) {
   const of = (part, args) => readView(part, {run_id: id, ...args});
   const source = {
     may,
-    load: () => of('run'),
+    // The messages are bounded: the tasks of a large run come in several.
+    async load() {
+      const run = await of('run', {limit: tasksAtOnce});
+      for (let next = run.next_offset; next !== undefined;) {
+        const more = await of('run', {offset: next, limit: tasksAtOnce});
+        run.tasks.push(...more.tasks);
+        next = more.next_offset;
+      }
+      return run;
+    },
     layout: (open) => of('layout', {open}),
     task: (task) => of('task', {task}),
     result: (task, offset) => of('result', {task, offset}),
@@ -68,7 +78,7 @@ export function appSource(id, may) {
         }
         ask.disabled = false;
       }, {class: 'primary'});
-      return [h('span.buttons', ask), 'The client shows the question, if it can ask. Otherwise open the page with chainwright ui, or answer at a terminal: chainwright approve ' + id];
+      return [h('span.buttons', ask), 'The client shows the question, if it can ask. Otherwise open the page' + (may.page ? '' : ' with chainwright ui') + ', or answer at a terminal: chainwright approve ' + id];
     },
     changed() {},
     follow(seq, onUpdate, onEnd) {
@@ -87,6 +97,7 @@ export function appSource(id, may) {
         } else {
           pause = Math.min(slowest, pause * 1.4);
         }
+        if (update.more) return 0;
         if (!update.status || !hasEnded(update.status)) return pause;
         setTimeout(onEnd, 0);
         return null;

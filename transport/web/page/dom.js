@@ -46,7 +46,9 @@ export const stateName = (state) => lookOf(state).word;
 
 export const hasEnded = (state) => !!lookOf(state).ended;
 
-export const mark = (state) => h('span.mark.s-' + state, {'aria-hidden': 'true'}, lookOf(state).mark);
+export const markOf = (state) => lookOf(state).mark;
+
+export const mark = (state) => h('span.mark.s-' + state, {'aria-hidden': 'true'}, markOf(state));
 
 // badge is a state with its mark and its word.
 export const badge = (state, ...more) => h('span.badge.s-' + state, mark(state), h('span', stateName(state)), ...more);

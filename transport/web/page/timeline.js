@@ -1,4 +1,4 @@
-import {h, fill, mark, stateName, byFrame, took} from './dom.js';
+import {h, fill, markOf, stateName, byFrame, took} from './dom.js';
 
 const rowHeight = 28;
 
@@ -63,9 +63,12 @@ export function drawTimeline(model) {
     gapsBehind.style.height = list.length * rowHeight + 'px';
     if (!tall) return;
     const from = Math.max(0, Math.floor(view.scrollTop / rowHeight) - 8), to = Math.min(list.length, Math.ceil((view.scrollTop + tall) / rowHeight) + 8);
-    const keep = new Set();
-    for (let i = from; i < to; i++) { keep.add(list[i].id); place(list[i], i); }
-    for (const [id, one] of shown) if (!keep.has(id)) { one.el.remove(); shown.delete(id); }
+    // Rows that have left the view are used again for those that come into it.
+    const keep = new Set(), spare = [];
+    for (let i = from; i < to; i++) keep.add(list[i].id);
+    for (const [id, one] of shown) if (!keep.has(id)) { spare.push(one); shown.delete(id); }
+    for (let i = from; i < to; i++) place(list[i], i, spare);
+    for (const one of spare) one.el.remove();
     let next = space.firstElementChild; // read aloud in the order in which they are seen
     for (let i = from; i < to; i++) {
       const el = shown.get(list[i].id).el;
@@ -76,40 +79,47 @@ export function drawTimeline(model) {
     for (const one of shown.values()) one.el.tabIndex = one === target ? 0 : -1;
   }
 
-  function place(t, row) {
+  // newRow adds a row to the document, which shows nothing yet.
+  function newRow() {
+    const one = {sign: '', symbol: h('span.mark', {'aria-hidden': 'true'}), label: h('span.label'), bar: h('span.bar'), note: h('span.note')};
+    one.el = h('button.row', {type: 'button', onclick: () => { active = one.el.dataset.id; model.select(active, 'timeline'); }},
+      h('span.name', one.symbol, one.label), h('span.ruler', one.bar, one.note));
+    space.append(one.el);
+    return one;
+  }
+
+  // place shows a task in its row, or brings the row up to date.
+  function place(t, row, spare) {
     const critical = t.critical, chosen = t.id === model.selected;
     const now = model.now(), end = t.end || (t.begin ? now : 0);
     const x = t.begin ? scale.at(t.begin) : 0, w = t.begin ? Math.max(0, scale.at(end) - x) : 0;
-    const had = shown.get(t.id);
-    const sign = [t.status, critical, chosen, row, x.toFixed(4), w.toFixed(4), t.attempts].join();
-    if (had && had.sign === sign) return;
-    const text = t.begin ? took(end - t.begin) + (t.attempts > 1 ? ', ' + t.attempts + ' attempts' : '') : '';
-    let el, bar;
-    if (had && had.status === t.status) {
-      el = had.el;
-      bar = had.bar;
-      had.note.textContent = text;
-    } else {
-      el = had ? had.el : h('button.row', {type: 'button', 'data-id': t.id, onclick: () => { active = t.id; model.select(t.id, 'timeline'); }});
-      bar = h('span.bar');
-      const note = h('span.note', text);
-      fill(el, h('span.name', mark(t.status), h('span.label', t.name && t.name !== t.executor ? t.name : t.id)), h('span.ruler', bar, note));
-      if (!had) space.append(el);
-      shown.set(t.id, {el, bar, note, status: t.status});
+    const sign = [t.id, t.status, critical, chosen, row, x.toFixed(4), w.toFixed(4), t.attempts].join();
+    let one = shown.get(t.id);
+    if (!one) {
+      const free = spare.findIndex((other) => other.el !== document.activeElement);
+      one = free < 0 ? newRow() : spare.splice(free, 1)[0];
+      shown.set(t.id, one);
     }
-    const one = shown.get(t.id);
+    if (one.sign === sign) return;
     one.sign = sign;
+    const text = t.begin ? took(end - t.begin) + (t.attempts > 1 ? ', ' + t.attempts + ' attempts' : '') : '';
+    const {el, bar, note} = one;
+    el.dataset.id = t.id;
     el.className = 'row s-' + t.status + (critical ? ' critical' : '') + (chosen ? ' chosen' : '');
     el.style.top = row * rowHeight + 'px';
     el.setAttribute('aria-label', `${t.name || t.id}, ${stateName(t.status)}${text ? ', ' + text : ''}${critical ? ', on the critical path' : ''}`);
     el.setAttribute('aria-pressed', chosen);
     el.title = (t.name || t.id) + (t.error ? '\n' + t.error : '');
+    one.symbol.className = 'mark s-' + t.status;
+    one.symbol.textContent = markOf(t.status);
+    one.label.textContent = t.name && t.name !== t.executor ? t.name : t.id;
+    bar.hidden = !t.begin;
     bar.style.left = x * 100 + '%';
     bar.style.width = w * 100 + '%';
-    bar.hidden = !t.begin;
-    one.note.style.left = Math.min(x + w, 0.99) * 100 + '%';
-    one.note.classList.toggle('inside', x + w > 0.72);
-    if (x + w > 0.72) one.note.style.left = x * 100 + '%';
+    const inside = x + w > 0.72;
+    note.textContent = text;
+    note.classList.toggle('inside', inside);
+    note.style.left = (inside ? x : Math.min(x + w, 0.99)) * 100 + '%';
   }
 
   function show(id, focus) {

@@ -48,6 +48,7 @@ async function openApp(tool, args, options = {}) {
   const context = await browser.newContext({viewport: {width: 1280, height: 860}, colorScheme: 'light', ...options});
   await context.exposeBinding('violated', (_, text) => problems.push(text));
   await context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => window.violated(`CSP: ${e.violatedDirective} ${e.blockedURI}`)));
+  await context.addInitScript(() => window.addEventListener('message', (e) => { window.longest = Math.max(window.longest || 0, (JSON.stringify(e.data) || '').length); }));
   const page = await context.newPage();
   page.setDefaultTimeout(30000);
   page.on('pageerror', (err) => problems.push('error: ' + err.stack));
@@ -139,6 +140,31 @@ await asks.page.getByRole('button', {name: 'Submit', exact: true}).click();
 await asks.app.locator('header.run .badge.s-completed').waitFor();
 quiet('an approval is answered in the form of the client');
 await asks.context.close();
+
+// A run of 10,000 tasks, in messages of less than 1 MB.
+const big = await openApp('get_run', {run_id: asked.large});
+await big.app.getByText('10,000 of 10,000 tasks').waitFor();
+await big.app.locator('.row').first().waitFor();
+await big.app.getByRole('tab', {name: 'Graph', exact: true}).click();
+await big.app.locator('.node').first().waitFor();
+assert.ok(await big.app.locator('.node, .row').count() < 600, 'more is in the document than in view');
+const longest = await big.app.evaluate(() => window.longest);
+assert.ok(longest < 1e6, `a message has ${longest} characters`);
+console.log('10,000 tasks: the longest message has', longest, 'characters');
+quiet('a run of 10,000 tasks');
+await big.context.close();
+
+// The client is asked to open the page of the server.
+const linked = await openApp('run_task_tree', {tasks: [task('one', 0)], wait_seconds: 5});
+await linked.app.locator('header.run .badge.s-completed').waitFor();
+const [popup] = await Promise.all([
+  linked.context.waitForEvent('page', {timeout: 10000}),
+  linked.app.getByRole('button', {name: 'Open the page'}).click(),
+]);
+await popup.waitForURL(/#\/runs\//);
+assert.equal(new URL(popup.url()).origin, new URL(asked.server).origin);
+await linked.context.close();
+console.log('done: the page is opened by the client');
 
 // Dark, as Inspector is.
 const dark = await openApp('run_task_tree', {tasks: [task('one', 0)], wait_seconds: 5}, {colorScheme: 'dark'});

@@ -206,25 +206,32 @@ await big.evaluate((id) => { location.hash = '#/runs/' + id; }, asked.large);
 await big.locator('.row').first().waitFor();
 await big.waitForFunction(() => window.marks.paint);
 console.log('10,000 tasks: first paint ms after the data:', await big.evaluate(() => Math.round(window.marks.paint - window.marks.data)));
-const frames = await big.evaluate(async () => {
-  const result = {};
-  for (const [name, selector] of [['timeline', '.timeline .scroll'], ['graph', '.graph .scroll']]) {
-    const el = document.querySelector(selector);
-    const times = [];
-    let last = performance.now();
-    for (let i = 0; i < 120; i++) {
-      el.scrollTop += name === 'graph' ? 60 : 700;
-      el.scrollLeft += name === 'graph' ? 30 : 0;
-      await new Promise(requestAnimationFrame);
-      const now = performance.now();
-      times.push(now - last);
-      last = now;
+// The CPU time of the main thread between two frames does not depend on what else
+// the machine does. Five times from the top to far down.
+const meter = await big.context().newCDPSession(big);
+await meter.send('Performance.enable', {timeDomain: 'threadTicks'});
+const spent = async () => (await meter.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value * 1000;
+const longest = {};
+for (const [name, selector, down, right] of [['timeline', '.timeline .scroll', 700, 0], ['graph', '.graph .scroll', 60, 30]]) {
+  longest[name] = [];
+  for (let round = 0; round < 5; round++) {
+    await big.evaluate((selector) => document.querySelector(selector).scrollTo(0, 0), selector);
+    let most = 0, before = await spent();
+    for (let i = 0; i < 40; i++) {
+      await big.evaluate(async ([selector, down, right]) => {
+        document.querySelector(selector).scrollBy(right, down);
+        await new Promise(requestAnimationFrame); // the frame of the scrolling
+        await new Promise(requestAnimationFrame);
+      }, [selector, down, right]);
+      const now = await spent();
+      most = Math.max(most, now - before);
+      before = now;
     }
-    result[name] = {longest: Math.round(Math.max(...times)), over100: times.filter((t) => t > 100).length};
+    longest[name].push(Math.round(most));
   }
-  return result;
-});
-console.log('10,000 tasks: frames while scrolling:', JSON.stringify(frames));
+}
+console.log('10,000 tasks: CPU ms of the longest frame in each of five rounds of scrolling:', JSON.stringify(longest));
+for (const [name, list] of Object.entries(longest)) assert.ok(Math.max(...list) < 100, `a frame of the ${name} takes ${Math.max(...list)} ms of CPU time`);
 await big.getByRole('button', {name: /opens the tasks/}).first().click();
 await big.getByRole('button', {name: 'Fold groups'}).waitFor();
 await big.getByRole('button', {name: 'Fit'}).click();
