@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"runtime/debug"
 	"time"
 
+	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/transport/app"
 	"github.com/chainwright/chainwright/transport/internal/config"
 )
@@ -49,10 +51,18 @@ func (s *session) servingWith(more []app.Option, change ...func(*config.Loaded))
 	return p, nil
 }
 
-type stdioCmd struct{ JSON bool }
+type stdioCmd struct {
+	Folders repeated
+	Write   bool
+	JSON    bool
+}
 
 func (c *stdioCmd) takes() []*param {
-	return []*param{flag("json", &c.JSON, "", "Print a line of JSON to stderr when it serves, or the error as JSON. Stdout is for MCP.")}
+	return []*param{
+		args("folder", &c.Folders, "Folders whose files may be read, in addition to those of the configuration.").optional().offering(folders),
+		flag("write", &c.Write, "", "The files in these folders may also be created, changed and deleted."),
+		flag("json", &c.JSON, "", "Print a line of JSON to stderr when it serves, or the error as JSON. Stdout is for MCP."),
+	}
 }
 
 // servingLine is the line of JSON that commands print when they serve.
@@ -81,8 +91,12 @@ func (c *stdioCmd) Run(s *session) error {
 	if isTerminal(s.in) {
 		fmt.Fprintln(s.err, "this command serves MCP on stdin and stdout, and MCP clients start it; press Ctrl-D to end it, or try `chainwright demo`")
 	}
+	roots, err := c.roots()
+	if err != nil {
+		return err
+	}
 	defer s.poll()()
-	p, err := s.serving()
+	p, err := s.serving(func(cfg *config.Loaded) { addRoots(cfg, roots) })
 	if err != nil {
 		return err
 	}
@@ -90,6 +104,40 @@ func (c *stdioCmd) Run(s *session) error {
 		err = p.app.ServeStdio(s.ctx)
 	}
 	return stopped(s, p, err)
+}
+
+// roots checks the folders that the command names.
+func (c *stdioCmd) roots() ([]openedRoot, error) {
+	var what opened
+	for _, folder := range c.Folders {
+		if err := what.addRoot(folder, c.Write); err != nil {
+			refused := usage("folder %q: %w", folder, err)
+			if errors.Is(err, errNoFolder) {
+				refused.hint = "create it first, or name an existing folder"
+			}
+			return nil, refused
+		}
+	}
+	return what.Roots, nil
+}
+
+// addRoots opens folders under their base names. A name that is taken gets a number.
+func addRoots(cfg *config.Loaded, roots []openedRoot) {
+	all := maps.Clone(cfg.Policy.Files.Roots)
+	if all == nil {
+		all = map[string]policy.Root{}
+	}
+	for _, root := range roots {
+		name := root.Name
+		for n := 2; ; n++ {
+			if _, taken := all[name]; !taken {
+				break
+			}
+			name = fmt.Sprintf("%s-%d", root.Name, n)
+		}
+		all[name] = policy.Root{Path: root.Path, Write: root.Write}
+	}
+	cfg.Policy.Files.Roots = all
 }
 
 // poll makes stdin and stdout pollable, which allows a tenth more calls a second.
