@@ -7,6 +7,7 @@ BENCH    ?= .
 FUZZTIME ?= 30s
 GOVULNDB ?= https://vuln.go.dev
 VULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # The tag leaves out grpc's trace page. Nothing serves it, and it makes the
@@ -19,7 +20,7 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # The packages with golden files.
 GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: help build build-temporal test test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop nightly update bench lint audit cross fuzz clean
+.PHONY: help build build-temporal test test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop test-packages release-snapshot release nightly update bench lint audit cross fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
@@ -69,7 +70,16 @@ interop: ## let real MCP clients use the server: SDKs, frameworks, Inspector and
 test-postgres18: ## run the tests of the PostgreSQL store with PostgreSQL 18, which it installs into .cache
 	@.ci/postgres18
 
-nightly: test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop ## run the tests that are too slow for make test
+test-packages: ## make all packages, install each in an empty folder, and use it
+	@.ci/packages
+
+release-snapshot: ## make everything that a release has into dist/, and publish nothing; ONLY=linux/amd64 for one platform
+	@.ci/release snapshot
+
+release: ## publish the tag of this commit; the workflow release calls it
+	@.ci/release publish
+
+nightly: test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop test-packages ## run the tests that are too slow for make test
 
 update: ## write all golden files and generated pages again
 	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update
@@ -77,10 +87,11 @@ update: ## write all golden files and generated pages again
 bench: build ## run the benchmarks that docs/performance.md quotes; BENCH selects by name
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
-lint: ## run gofmt, go vet and golangci-lint
+lint: ## run gofmt, go vet, actionlint and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags temporal ./chain/temporal ./transport/app ./transport/cli ./transport/endtoend
+	$(GO) run $(ACTIONLINT) -shellcheck= -pyflakes=
 	@if said=$$($(GO) run $(LINTER) version 2>&1); then $(GO) run $(LINTER) run ./...; \
 	else echo "$$said"; echo "lint: golangci-lint is not available here, for the reason above; gofmt and go vet passed"; fi
 
