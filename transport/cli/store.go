@@ -304,6 +304,12 @@ func (c *importCmd) Run(s *session) error {
 		if done.Interrupted > 0 {
 			fmt.Fprintf(s.out, "%s in progress when the file was written: an added one is interrupted; no server goes on with it before you retry it\n", plural(int(done.Interrupted), "run"))
 		}
+		if n := done.SchedulesAdded; n > 0 {
+			fmt.Fprintf(s.out, "%s added: one that was enabled is paused, and `chainwright schedules resume TREE` has it fire here\n", plural(int(n), "schedule"))
+		}
+		if n := done.Schedules - done.SchedulesAdded; n > 0 {
+			fmt.Fprintf(s.out, "%s left as they are here\n", plural(int(n), "schedule"))
+		}
 		if done.KeysLeft > 0 {
 			fmt.Fprintf(s.out, "%s without the idempotency key, which another run has\n", plural(int(done.KeysLeft), "run"))
 		}

@@ -15,7 +15,8 @@ import (
 	"github.com/chainwright/chainwright/executors/plainjson"
 )
 
-// Export writes all runs of a store as they are at one moment.
+// Export writes all runs of a store as they are at one moment, and its schedules as
+// they were right before: what they have started since is told by the keys of runs.
 func Export(ctx context.Context, from store.Durable, to io.Writer) (*Written, error) {
 	about, err := from.About(ctx)
 	if err != nil {
@@ -51,6 +52,16 @@ func Export(ctx context.Context, from store.Durable, to io.Writer) (*Written, er
 	if err := put("file", &header{Format: format, Version: Version, Exported: time.Now().UTC(), From: about.Kind}); err != nil {
 		return nil, fmt.Errorf("writing the export: %w", err)
 	}
+	schedules, err := from.Schedules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range schedules {
+		if err := put("schedule", &schedule{schedules[i].Tree, schedules[i]}); err != nil {
+			return nil, fmt.Errorf("writing the export: %w", err)
+		}
+		done.Schedules++
+	}
 	err = from.Snapshot(ctx, func(run *store.Run, transitions iter.Seq2[*store.Transition, error]) error {
 		if run.CompletedAt.IsZero() {
 			done.InProgress++
@@ -75,7 +86,7 @@ func Export(ctx context.Context, from store.Durable, to io.Writer) (*Written, er
 		return nil, err
 	}
 	done.SHA256 = hex.EncodeToString(hash.Sum(nil))
-	if err := put("end", &trailer{Runs: done.Runs, Transitions: done.Transitions, SHA256: done.SHA256}); err != nil {
+	if err := put("end", &trailer{Runs: done.Runs, Transitions: done.Transitions, Schedules: done.Schedules, SHA256: done.SHA256}); err != nil {
 		return nil, fmt.Errorf("writing the export: %w", err)
 	}
 	if err := out.Flush(); err != nil {

@@ -27,7 +27,8 @@ const (
 // Import writes the runs of a file into a store. It checks the whole file before
 // it writes anything. What is there already and is not older stays as it is, so
 // the same file can be imported again after an interruption. A run that was in
-// progress has ended as interrupted: it is retried, or not, by a person.
+// progress has ended as interrupted, and a schedule that was enabled is paused: a
+// person retries the one, and resumes the other.
 func Import(ctx context.Context, from io.ReaderAt, size int64, to store.Durable) (*Read, error) {
 	about, done, err := check(io.NewSectionReader(from, 0, size))
 	if err != nil {
@@ -50,6 +51,19 @@ func Import(ctx context.Context, from io.ReaderAt, size int64, to store.Durable)
 			return done, &Error{in.number, err}
 		case what == "transition":
 			im.bytes += int64(len(line))
+			continue
+		case what == "schedule":
+			s, err := readSchedule(raw)
+			if err != nil {
+				return done, &Error{in.number, err}
+			}
+			added, err := addSchedule(ctx, to, s)
+			if err != nil {
+				return done, err
+			}
+			if added {
+				done.SchedulesAdded++
+			}
 			continue
 		case what != "run":
 			continue
@@ -187,14 +201,19 @@ func check(from io.Reader) (*header, *Read, error) {
 			}
 			last = t.Seq
 			done.Transitions++
+		case what == "schedule" && done.Runs == 0:
+			if _, err := readSchedule(raw); err != nil {
+				return nil, nil, &Error{in.number, err}
+			}
+			done.Schedules++
 		case what == "end":
 			var end trailer
 			if err := json.Unmarshal(raw, &end); err != nil {
 				return nil, nil, &Error{in.number, err}
 			}
-			if end.SHA256 != hash || end.Runs != done.Runs || end.Transitions != done.Transitions {
-				return nil, nil, fmt.Errorf("%w: it has %d runs and %d transitions, and its last line says %d and %d, or a line was changed: export again, or copy the file again",
-					ErrPart, done.Runs, done.Transitions, end.Runs, end.Transitions)
+			if end.SHA256 != hash || end.Runs != done.Runs || end.Transitions != done.Transitions || end.Schedules != done.Schedules {
+				return nil, nil, fmt.Errorf("%w: it has %d runs, %d transitions and %d schedules, and its last line says %d, %d and %d, or a line was changed: export again, or copy the file again",
+					ErrPart, done.Runs, done.Transitions, done.Schedules, end.Runs, end.Transitions, end.Schedules)
 			}
 			if _, err := in.next(); !errors.Is(err, io.EOF) {
 				return nil, nil, &Error{in.number, errors.New("there is more after the last line")}

@@ -17,7 +17,7 @@ import (
 )
 
 // left are the fields that belong to a process, or follow from others.
-var left = []string{"Owner", "OwnerSince", "OwnerSeen", "OwnerPID", "OwnerHost", "Epoch", "Crashes", "Wake", "Within", "Size", "After"}
+var left = []string{"Owner", "OwnerSince", "OwnerSeen", "OwnerPID", "OwnerHost", "Epoch", "Crashes", "Wake", "Size", "After"}
 
 const encoded = "_base64"
 

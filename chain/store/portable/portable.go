@@ -1,7 +1,7 @@
 // Package portable exports and imports the runs of a store as lines of JSON. It is not a stable API.
 //
-// The first line says what the file is. Then each run is a line, followed by the
-// lines of its transitions. The last line has their numbers and a hash of
+// The first line says what the file is. Then each schedule is a line, and each run,
+// followed by the lines of its transitions. The last line has their numbers and a hash of
 // everything before it, so that a part of a file is recognised. Names are those
 // of the fields in chain/store, in small letters. A result or another text of
 // bytes is JSON if it is compact JSON, and else base64 under NAME_base64.
@@ -16,8 +16,8 @@ import (
 )
 
 // Version is the version of the format. A program reads the versions up to its
-// own.
-const Version = 1
+// own. Version 2 has schedules, and what the request of a run forbids.
+const Version = 2
 
 // header is the first line.
 type header struct {
@@ -33,6 +33,7 @@ const format = "chainwright runs"
 type trailer struct {
 	Runs        int64  `json:"runs"`
 	Transitions int64  `json:"transitions"`
+	Schedules   int64  `json:"schedules,omitempty"`
 	SHA256      string `json:"sha256"`
 }
 
@@ -54,6 +55,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type Written struct {
 	Runs        int64  `json:"runs"`
 	Transitions int64  `json:"transitions"`
+	Schedules   int64  `json:"schedules"`
 	InProgress  int64  `json:"in_progress"`
 	Bytes       int64  `json:"bytes"`
 	SHA256      string `json:"sha256"`
@@ -74,6 +76,10 @@ type Read struct {
 	Interrupted int64 `json:"interrupted"`
 	// KeysLeft are the runs written without their idempotency key.
 	KeysLeft int64 `json:"keys_left"`
+	// Schedules are those of the file. SchedulesAdded were not there, the others
+	// stay as they are.
+	Schedules      int64 `json:"schedules"`
+	SchedulesAdded int64 `json:"schedules_added"`
 }
 
 func (r *Read) count(res store.Restored) {

@@ -62,7 +62,7 @@ func tree(id string) *store.Run {
 		Counts: map[string]int{"pending": 2}, Tree: []byte(`[{"id": 1}]`), Inputs: []byte(`{"a":1.50,"a":2}`),
 		Tasks:       []store.Task{{ID: "a", Name: "first", Executor: "x", Parent: -1}, {ID: "b", Executor: "y", UserID: "u1"}},
 		MaxParallel: 4, OnFailure: "stop", CreatedAt: at,
-		Policy: "p1", Config: "c1", Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Labels: map[string]string{"team": "a"}, Parent: "r0",
+		Policy: "p1", Config: "c1", Trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Labels: map[string]string{"team": "a"}, Parent: "r0", Within: `{"read_only":true}`,
 	}
 }
 
@@ -122,6 +122,14 @@ func fill(t *testing.T, s store.Store) {
 	bare := &store.Run{ID: "r2", Kind: store.KindTree, Owner: "me", Status: "in_progress", CreatedAt: at, MaxParallel: 1, OnFailure: "continue"}
 	if _, err := s.Create(t.Context(), bare); err != nil {
 		t.Fatal(err)
+	}
+	for i, state := range []string{store.ScheduleEnabled, store.SchedulePaused, store.ScheduleDisabled} {
+		put := &store.Schedule{Tree: fmt.Sprint("tree", i), State: state, Reason: map[string]string{store.SchedulePaused: "a person paused it"}[state], Principal: "ann", Digest: "d", EnabledAt: at,
+			Cron: "0 7 * * *", Zone: "Europe/Berlin", Overlap: "queue", Jitter: time.Minute, Last: at, Queue: []time.Time{at}, CatchUp: 1, Run: "r1", RunFor: at, Note: "n", NoteAt: at,
+			Problem: &store.Problem{Type: "timeout_error", Message: "m"}, ProblemAt: at}
+		if err := s.PutSchedule(t.Context(), put); err != nil {
+			t.Fatal(err)
+		}
 	}
 	append1(t, s, &store.Batch{RunID: "r2", Owner: "me", Status: "failed", CompletedAt: at.Add(time.Second), Problem: &store.Problem{Type: "timeout_error", Message: "m"}})
 }
@@ -188,16 +196,29 @@ func TestThereAndBack(t *testing.T) {
 	first, middle, last := newSQLite(t), newPostgres(t, server), newSQLite(t)
 	fill(t, first)
 	one := export(t, first)
-	same(t, "to PostgreSQL", imported(t, middle, one), portable.Read{Runs: 42, Transitions: 7, Added: 42})
+	same(t, "to PostgreSQL", imported(t, middle, one), portable.Read{Runs: 42, Transitions: 7, Added: 42, Schedules: 3, SchedulesAdded: 3})
 	two := export(t, middle)
-	same(t, "the export of PostgreSQL", lines(two), lines(one))
-	same(t, "to SQLite", imported(t, last, two), portable.Read{Runs: 42, Transitions: 7, Added: 42})
-	same(t, "the second export of SQLite", lines(export(t, last)), lines(one))
+	same(t, "the export of PostgreSQL", lines(two)[1:], lines(one)[1:])
+	if paused := lines(two)[0]; !strings.Contains(paused, `"state":"paused","reason":"it was enabled in the store`) {
+		t.Errorf("a schedule that was enabled is %s", paused)
+	}
+	same(t, "to SQLite", imported(t, last, two), portable.Read{Runs: 42, Transitions: 7, Added: 42, Schedules: 3, SchedulesAdded: 3})
+	same(t, "the second export of SQLite", lines(export(t, last)), lines(two))
+	was, err := first.Schedules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := last.Schedules(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	was[0].State, was[0].Reason, was[0].Queue, was[0].CatchUp = is[0].State, is[0].Reason, nil, 0
+	same(t, "the schedules", is, was)
 	want := everything(t, first)
 	same(t, "PostgreSQL", everything(t, middle), want)
 	same(t, "SQLite", everything(t, last), want)
 	for name, s := range map[string]store.Durable{"PostgreSQL": middle, "SQLite": last} {
-		same(t, name+" again", imported(t, s, two), portable.Read{Runs: 42, Transitions: 7, Same: 42})
+		same(t, name+" again", imported(t, s, two), portable.Read{Runs: 42, Transitions: 7, Same: 42, Schedules: 3})
 		same(t, name+" is unchanged", everything(t, s), want)
 	}
 }
@@ -209,10 +230,10 @@ func TestEveryField(t *testing.T) {
 	s := newSQLite(t)
 	fill(t, s)
 	file := string(export(t, s))
-	for _, record := range []reflect.Type{reflect.TypeFor[store.Run](), reflect.TypeFor[store.Transition]()} {
+	for _, record := range []reflect.Type{reflect.TypeFor[store.Run](), reflect.TypeFor[store.Transition](), reflect.TypeFor[store.Schedule]()} {
 		for i := range record.NumField() {
 			name := record.Field(i).Name
-			if !strings.Contains(file, `"`+portable.Name(name)+`":`) && !strings.Contains(file, `"`+portable.Name(name)+`_base64":`) && !portable.Left(name) {
+			if !strings.Contains(file, `"`+portable.Name(name)+`":`) && !strings.Contains(file, `"`+portable.Name(name)+`_base64":`) && !portable.Left(name) && record.Field(i).Tag.Get("json") != "-" {
 				t.Errorf("%s.%s is in no run of this test: set it in fill, and add it to the statements that restore runs, or to the fields that are left out", record.Name(), name)
 			}
 		}
@@ -308,11 +329,13 @@ func TestRefused(t *testing.T) {
 	refused("a changed letter", change(`"refused"`, `"refusEd"`), true, "a line was changed")
 	refused("a changed number", change(`"runs":42`, `"runs":41`), true, "42 runs")
 	refused("more after the end", append(bytes.Clone(whole), "{}\n"...), false, "more after")
-	refused("another version", change(`"version":1`, `"version":2`), false, "versions 1 to 1: use a newer program")
+	refused("another version", change(`"version":2`, `"version":3`), false, "versions 1 to 2: use a newer program")
 	refused("another file", []byte("{\"a\":1}\n"), false, "not an export")
 	refused("no JSON", []byte("hello\n"), false, "line 1")
 	refused("an unknown field", change(`{"run":{`, `{"run":{"new":1,`), false, `unknown field "new"`)
-	refused("an unknown line", change(`{"run":{`, `{"schedule":{`), false, `"schedule" is not expected`)
+	refused("an unknown line", change(`{"run":{`, `{"bush":{`), false, `"bush" is not expected`)
+	refused("an unknown field of a schedule", change(`{"schedule":{`, `{"schedule":{"new":1,`), false, `unknown field "new"`)
+	refused("a schedule without a tree", change(`"tree":"tree0"`, `"tree":""`), false, "no tree")
 	refused("a run without an id", change(`"id":"r1",`, ``), false, "no id")
 	refused("another kind", change(`"kind":"tree"`, `"kind":"bush"`), false, `"tree" or "call"`)
 	refused("an order that is wrong", change(`"seq":3`, `"seq":2`), false, "must grow")
@@ -326,6 +349,8 @@ type many struct {
 	store.Durable
 	runs, size int
 }
+
+func (*many) Schedules(context.Context) ([]store.Schedule, error) { return nil, nil }
 
 func (m *many) About(_ context.Context) (*store.Content, error) {
 	return &store.Content{Kind: "many"}, nil

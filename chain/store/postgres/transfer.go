@@ -191,8 +191,8 @@ func (r *restorer) restore(each *store.Restoring) (done store.Restored, err erro
 			return done, err
 		}
 		attempts, problem, result := outcome(&run)
-		r.queue(len(result), `update chainwright.runs set seq = $2, status = $3, counts = $4, problem = $5, completed_at = $6, attempts = $7, result = $8::bytea where id = $1`,
-			run.ID, run.Seq, run.Status, column.Map(run.Counts), problem, column.Nanos(run.CompletedAt), attempts, result)
+		r.queue(len(result), `update chainwright.runs set seq = $2, status = $3, counts = $4, problem = $5, completed_at = $6, attempts = $7, result = $8::bytea, within = $9 where id = $1`,
+			run.ID, run.Seq, run.Status, column.Map(run.Counts), problem, column.Nanos(run.CompletedAt), attempts, result, run.Within)
 		return done, r.transitions(each, f.run.Seq)
 	}
 	done.Fate = store.Added
@@ -213,7 +213,7 @@ func (r *restorer) restore(each *store.Restoring) (done store.Restored, err erro
 	}
 	r.queue(len(run.Tree)+len(run.Inputs)+len(tasks)+len(result), restoreSQL, run.ID, run.Kind, run.Principal, run.Name, run.UserID, run.Key, run.Digest, run.Status, column.Map(run.Counts),
 		problem, blob(arguments), run.MaxParallel, run.OnFailure, run.Seq, column.Nanos(run.CreatedAt), column.Nanos(run.CompletedAt),
-		run.Policy, run.Config, run.Trace, column.Map(run.Labels), attempts, result, blob(run.Tree), blob(inputs), blob(tasks), run.Parent)
+		run.Policy, run.Config, run.Trace, column.Map(run.Labels), attempts, result, blob(run.Tree), blob(inputs), blob(tasks), run.Parent, run.Within)
 	return done, r.transitions(each, 0)
 }
 

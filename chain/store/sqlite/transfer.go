@@ -247,8 +247,8 @@ func (r *restorer) restore(each *store.Restoring) (done store.Restored, err erro
 	}
 	run := each.Run
 	attempts, problem, result := outcome(run)
-	_, err = r.conn.ExecContext(r.ctx, `update runs set seq = ?, status = ?, counts = ?, problem = ?, completed_at = ?, attempts = ?, result = ? where key = ?`,
-		run.Seq, run.Status, text(column.Map(run.Counts)), problem, column.Nanos(run.CompletedAt), attempts, result, key)
+	_, err = r.conn.ExecContext(r.ctx, `update runs set seq = ?, status = ?, counts = ?, problem = ?, completed_at = ?, attempts = ?, result = ?, within = ? where key = ?`,
+		run.Seq, run.Status, text(column.Map(run.Counts)), problem, column.Nanos(run.CompletedAt), attempts, result, text(run.Within), key)
 	if err != nil {
 		return done, err
 	}
