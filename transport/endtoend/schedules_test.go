@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A client of another project enables a schedule only if its person agrees, in
+// With policy.confirm, a client of another project enables a schedule only if its person agrees, in
 // every revision that supports questions and on both wires. Pausing, resuming and
 // disabling it need no question. What a client can't do is told.
 func TestAPersonEnablesASchedule(t *testing.T) {
@@ -25,7 +25,7 @@ func TestAPersonEnablesASchedule(t *testing.T) {
 				t.Run(strings.Join([]string{revision, wire, says}, " "), func(t *testing.T) {
 					t.Parallel()
 					p := &person{says: says}
-					c := newHome(t, map[string]any{"trees": trees, "toolsets": []string{"schedules"}}).with(t, p, revision, overHTTP)
+					c := newHome(t, map[string]any{"trees": trees, "toolsets": []string{"schedules"}, "policy": map[string]any{"confirm": "destructive"}}).with(t, p, revision, overHTTP)
 					set := func(tree, action string) map[string]any {
 						return call(t.Context(), t, c, "set_schedule", map[string]any{"tree": tree, "action": action})
 					}
