@@ -20,7 +20,7 @@ TARGETS  := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 wind
 # The packages with golden files.
 GOLDEN   := grep -rl --include='*_test.go' 'executortest\.Golden(' . | xargs -n 1 dirname | sort -u
 
-.PHONY: help build build-temporal test test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop test-packages release-snapshot release nightly update bench lint audit cross fuzz clean
+.PHONY: help build build-temporal test test-postgres18 test-page test-app test-graph test-deploy test-metrics test-model test-apflow test-kills test-temporal test-keycloak soak interop test-packages release-snapshot release nightly update bench lint audit cross fuzz clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
@@ -33,6 +33,9 @@ build-temporal: ## build ./chainwright-temporal, which has the engine on Tempora
 
 test: ## run all tests, with the race detector if there is a C compiler
 	@.ci/test
+
+test-metrics: ## check the metrics with promtool, which it installs where it can
+	@.ci/metrics
 
 test-model: ## run the tests with a real language model of 98 MB, which it installs into .cache
 	@.ci/model
@@ -79,7 +82,7 @@ release-snapshot: ## make everything that a release has into dist/, and publish 
 release: ## publish the tag of this commit; the workflow release calls it
 	@.ci/release publish
 
-nightly: test-postgres18 test-page test-app test-graph test-deploy test-model test-apflow test-kills test-temporal test-keycloak soak interop test-packages ## run the tests that are too slow for make test
+nightly: test-postgres18 test-page test-app test-graph test-deploy test-metrics test-model test-apflow test-kills test-temporal test-keycloak soak interop test-packages ## run the tests that are too slow for make test
 
 update: ## write all golden files and generated pages again
 	$(GO) test $$($(GOLDEN)) -run '^TestGolden' -count=1 -update

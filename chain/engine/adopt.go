@@ -245,6 +245,7 @@ func (r *Engine) resume(ctx context.Context, left *abandoned) error {
 	err := r.takeOver(ctx, left, left.setBack)
 	if err == nil && left.row.Status != string(chain.Queued) {
 		r.opts.Log.Info().Str("run_id", left.row.ID).Str("before", left.row.Owner).Msg("continuing a run that no process drove")
+		r.opts.Telemetry.RunAdopted()
 	}
 	return err
 }

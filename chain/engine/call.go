@@ -174,12 +174,12 @@ func (c *call) do(job *step.Call) (out executors.Outcome, attempts int) {
 		}
 	}()
 	c.deadline.Store(time.Now().Add(job.Timeout).UnixNano())
-	ctx, span := c.engine.beginTask(c.ctx, job.Call, c.executor)
-	defer func() { endTask(span, out, attempts) }()
+	ctx, measured := c.engine.beginTask(c.ctx, job.Call, c.executor)
+	defer func() { measured.end(out, attempts) }()
 	if job.Retry.MaxAttempts > 1 {
 		made := 1
 		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) {
-			retried(span, attempt, err)
+			measured.retried(attempt, err)
 			c.deadline.Store(time.Now().Add(pause + job.Timeout).UnixNano())
 			made = attempt + 1
 			c.says(pausing(pause, made, job.Retry.MaxAttempts))

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -55,6 +56,7 @@ type Engine struct {
 	principals *limit.Principals         // nil: principals have no limits
 	treesWith  chain.Engine              // runs the saved trees of tasks; nil: this engine
 	logs       *logs
+	tasks      atomic.Int64       // calls of executors in flight, if telemetry is on
 	answered   func(store.Answer) // receives answers to runs that are driven elsewhere; may be nil
 
 	mu       sync.Mutex

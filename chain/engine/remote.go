@@ -277,8 +277,10 @@ func (s *Step) Attempt(ctx context.Context, a Attempt) Report {
 		if instead != nil {
 			return *instead
 		}
+		inside, measured := s.x.engine.beginTask(s.inTrace(inside), job.Call, job.Definition.ID)
 		var out executors.Outcome
 		out, pause, again = job.Once(inside, s.x.engine.opts.Registry, a.Number)
+		measured.end(out, before+a.Number)
 		return called(&s.x.tree.Tasks[task], out, before+a.Number, repeatable)
 	})
 	if r.state == chain.Failed && !again {
@@ -326,6 +328,7 @@ func (s *Step) End(ctx context.Context, cancelled bool) *store.Batch {
 		x.recordEnd(x.outputs())
 	}
 	r := &x.recorder
+	s.traceRun()
 	return &store.Batch{RunID: x.row.ID, Owner: x.row.Owner, Epoch: x.row.Epoch, Shared: true, Transitions: r.batch, Counts: x.progress.stored(),
 		Status: string(r.status), Problem: r.problem, CompletedAt: x.now}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -19,7 +20,7 @@ import (
 // task's.
 func (x *run) beginSpan(ctx context.Context) {
 	t := x.engine.opts.Telemetry
-	if t == nil {
+	if !t.Traces() {
 		return
 	}
 	x.base, x.span = startRun(x.base, t, x.row, x.nested, trace.SpanContextFromContext(ctx))
@@ -27,7 +28,7 @@ func (x *run) beginSpan(ctx context.Context) {
 
 // startRun begins the span of a run. call is the span of the call that starts or
 // retries it, if there is one.
-func startRun(ctx context.Context, t *telemetry.Telemetry, row *store.Run, nested bool, call trace.SpanContext) (context.Context, trace.Span) {
+func startRun(ctx context.Context, t *telemetry.Telemetry, row *store.Run, nested bool, call trace.SpanContext, more ...trace.SpanStartOption) (context.Context, trace.Span) {
 	name, list := telemetry.InvokeWorkflow, []attribute.KeyValue{telemetry.Operation.String(telemetry.InvokeWorkflow), telemetry.RunID.String(row.ID)}
 	if row.Name != "" {
 		name += " " + row.Name
@@ -41,11 +42,15 @@ func startRun(ctx context.Context, t *telemetry.Telemetry, row *store.Run, neste
 	if row.Seq > 0 && row.Epoch > 0 { // it was driven before
 		links = append(links, telemetry.RunContext(row.ID, row.Epoch-1))
 	}
-	return t.StartRun(ctx, telemetry.RunContext(row.ID, row.Epoch), name, attributes, trace.WithLinks(telemetry.Links(links...)...))
+	return t.StartRun(ctx, telemetry.RunContext(row.ID, row.Epoch), name, append(more, attributes, trace.WithLinks(telemetry.Links(links...)...))...)
 }
 
-// endSpan ends the span of a run. A run that is left to another process has no status.
+// endSpan counts the end of a run, and ends its span. A run that is left to another
+// process has no status.
 func (x *run) endSpan() {
+	if status := x.recorder.status; status != "" && x.recorder.broken == nil {
+		x.engine.opts.Telemetry.RunEnded(string(status))
+	}
 	if x.span == nil {
 		return
 	}
@@ -69,12 +74,26 @@ func endRunSpan(span trace.Span, status chain.State, problem *store.Problem) {
 	}
 }
 
-// beginTask begins the span of the call of a task, or of an element. It returns a nil
-// span if telemetry is off.
-func (r *Engine) beginTask(ctx context.Context, call *executors.Call, executor string) (context.Context, trace.Span) {
+// measured is the telemetry of the call of a task, or of an element. The zero value is
+// that of a call that is not measured.
+type measured struct {
+	engine   *Engine
+	executor string
+	began    time.Time
+	span     trace.Span // nil: there is none
+}
+
+// beginTask begins the telemetry of a call.
+func (r *Engine) beginTask(ctx context.Context, call *executors.Call, executor string) (context.Context, measured) {
 	t := r.opts.Telemetry
 	if t == nil {
-		return ctx, nil
+		return ctx, measured{}
+	}
+	m := measured{engine: r, executor: executor, began: time.Now()}
+	r.tasks.Add(1)
+	ctx = telemetry.With(ctx, t)
+	if !t.Traces() {
+		return ctx, m
 	}
 	attributes := []attribute.KeyValue{
 		telemetry.Operation.String(telemetry.ExecuteTool), telemetry.ToolName.String(executor),
@@ -83,24 +102,38 @@ func (r *Engine) beginTask(ctx context.Context, call *executors.Call, executor s
 	if call.Element > 0 {
 		attributes = append(attributes, telemetry.Element.Int(call.Element))
 	}
-	return t.Start(telemetry.With(ctx, t), telemetry.ExecuteTool+" "+executor, trace.WithAttributes(attributes...))
+	ctx, m.span = t.Start(ctx, telemetry.ExecuteTool+" "+executor, trace.WithAttributes(attributes...))
+	return ctx, m
 }
 
-// retried adds an attempt that failed and is repeated to a span, which may be nil.
-func retried(span trace.Span, attempt int, err *executors.Error) {
-	if span != nil {
-		span.AddEvent(telemetry.Retried, trace.WithAttributes(telemetry.Attempt.Int(attempt), telemetry.ErrorType.String(string(err.Type))))
+// retried notes an attempt that failed and is repeated.
+func (m measured) retried(attempt int, err *executors.Error) {
+	if m.span != nil {
+		m.span.AddEvent(telemetry.Retried, trace.WithAttributes(telemetry.Attempt.Int(attempt), telemetry.ErrorType.String(string(err.Type))))
 	}
 }
 
-// endTask ends a span of beginTask, which may be nil.
-func endTask(span trace.Span, out executors.Outcome, attempts int) {
-	if span == nil {
+// end notes how the call has ended.
+func (m measured) end(out executors.Outcome, attempts int) {
+	if m.engine == nil {
 		return
 	}
-	span.SetAttributes(telemetry.Attempts.Int(attempts))
-	if out.Err != nil {
-		telemetry.Fail(span, string(out.Err.Type))
+	m.engine.tasks.Add(-1)
+	outcome := chain.Completed
+	switch {
+	case out.Err == nil:
+	case out.Err.Type == executors.Cancelled:
+		outcome = chain.Cancelled
+	default:
+		outcome = chain.Failed
 	}
-	span.End()
+	m.engine.opts.Telemetry.Task(m.executor, string(outcome), time.Since(m.began))
+	if m.span == nil {
+		return
+	}
+	m.span.SetAttributes(telemetry.Attempts.Int(attempts))
+	if out.Err != nil {
+		telemetry.Fail(m.span, string(out.Err.Type))
+	}
+	m.span.End()
 }

@@ -162,17 +162,17 @@ func (w *worker) call(ctx context.Context, u unit) report {
 	if instead != nil {
 		return *instead
 	}
-	ctx, span := x.engine.beginTask(ctx, job.Call, job.Definition.ID)
+	ctx, measured := x.engine.beginTask(ctx, job.Call, job.Definition.ID)
 	if job.Retry.MaxAttempts > 1 {
 		job.Failed = func(attempt int, err *executors.Error, pause time.Duration) {
-			retried(span, attempt, err)
+			measured.retried(attempt, err)
 			x.progress.say(u.task, pausing(pause, attempt-u.attempts+1, job.Retry.MaxAttempts))
 			w.failed(u, attempt, err, pause)
 		}
 	}
 	w.deadline.Store(u.at.Add(job.Timeout).UnixNano())
 	out, attempts := job.Do(ctx, x.engine.opts.Registry)
-	endTask(span, out, attempts)
+	measured.end(out, attempts)
 	return called(&x.tree.Tasks[u.task], out, attempts, repeatable)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/strictjson"
+	"github.com/chainwright/chainwright/executors/telemetry"
 )
 
 // exchange is one call in flight.
@@ -30,6 +31,11 @@ type exchange struct {
 // run sends the requests and receives the responses at the same time, for every
 // kind of method.
 func (x *exchange) run(ctx context.Context, conn *rpc.ClientConn, sent metadata.MD) error {
+	telemetry.Inject(ctx, func(key, value string) {
+		if len(sent[key]) == 0 {
+			sent.Set(key, value)
+		}
+	})
 	ctx, cancel := context.WithCancel(metadata.NewOutgoingContext(ctx, sent))
 	defer cancel()
 	desc := &rpc.StreamDesc{ClientStreams: x.method.IsStreamingClient(), ServerStreams: x.method.IsStreamingServer()}

@@ -41,6 +41,7 @@ func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.
 	}
 	limited, cancel := context.WithTimeout(ctx, c.settings.Timeout)
 	defer cancel()
+	limited, measured := begin(limited, e.name, req.Model)
 	reply, err := e.provider.Complete(limited, req)
 	failed := executors.AsError(err)
 	e.leave(ctx, done, failed)
@@ -51,6 +52,7 @@ func (c *Client) send(ctx context.Context, e *endpoint, meter *Meter, req model.
 	if priced {
 		reply.Usage.CostUSD = price.of(reply.Usage)
 	}
+	measured.end(&reply, failed)
 	meter.Add(reply.Usage)
 	c.total.Add(reply.Usage)
 	if over := reply.Usage.Tokens() - estimate; over > 0 && c.tokens != nil {

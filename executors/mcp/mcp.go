@@ -15,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/telemetry"
 )
 
 //go:embed definition.yaml
@@ -204,6 +205,12 @@ func (p *peer) callTool(ctx context.Context, call *executors.Call, in Input, out
 		request.Params.Arguments = map[string]any{}
 	}
 	request.Params.Meta = &mcp.Meta{ProgressToken: token}
+	telemetry.Inject(ctx, func(key, value string) {
+		if request.Params.Meta.AdditionalFields == nil {
+			request.Params.Meta.AdditionalFields = map[string]any{}
+		}
+		request.Params.Meta.AdditionalFields[key] = value
+	})
 	result, err := p.client.CallTool(ctx, request)
 	out.Result = got.last
 	if err != nil {

@@ -22,19 +22,29 @@ import (
 // scope is the name of the instrumentation.
 const scope = "github.com/chainwright/chainwright"
 
-// Telemetry creates spans. Nil: off.
-type Telemetry struct{ tracer trace.Tracer }
-
-// New returns a Telemetry that creates spans with a provider. The provider must use
-// IDs as its generator of ids.
-func New(traces trace.TracerProvider) *Telemetry {
-	return &Telemetry{tracer: traces.Tracer(scope)}
+// Telemetry creates spans, and counts. Nil: off.
+type Telemetry struct {
+	tracer  trace.Tracer // nil: there are no spans
+	metrics *Metrics     // nil: nothing is counted
 }
+
+// New returns a Telemetry that creates spans with a provider, and counts in metrics.
+// Either may be nil. The provider must use IDs as its generator of ids.
+func New(traces trace.TracerProvider, metrics *Metrics) *Telemetry {
+	t := &Telemetry{metrics: metrics}
+	if traces != nil {
+		t.tracer = traces.Tracer(scope)
+	}
+	return t
+}
+
+// Traces reports whether there are spans.
+func (t *Telemetry) Traces() bool { return t != nil && t.tracer != nil }
 
 // Start begins a span. Off, it returns the context as it is, and a span that does
 // nothing.
 func (t *Telemetry) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
-	if t == nil {
+	if !t.Traces() {
 		return ctx, noop.Span{}
 	}
 	return t.tracer.Start(ctx, name, options...)
@@ -127,7 +137,7 @@ func RunContext(run string, epoch int64) trace.SpanContext {
 // StartRun begins the span of a run: the root of a trace of its own, with the ids of
 // RunContext.
 func (t *Telemetry) StartRun(ctx context.Context, own trace.SpanContext, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
-	if t == nil {
+	if !t.Traces() {
 		return ctx, noop.Span{}
 	}
 	return t.tracer.Start(context.WithValue(ctx, idsKey{}, own), name, append(options, trace.WithNewRoot())...)

@@ -13,6 +13,7 @@ import (
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/internal/web"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/telemetry"
 )
 
 // closing is the time for a server to answer a close frame.
@@ -27,6 +28,8 @@ type conn struct {
 // dial opens a WebSocket through the policy's guard. It follows no redirects: a
 // redirect is a failed handshake.
 func dial(ctx context.Context, pol *policy.Policy, p *plan) (*conn, error) {
+	header := p.header.Clone()
+	telemetry.InjectHeader(ctx, header)
 	opened := &conn{}
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(got httptrace.GotConnInfo) { opened.below = got.Conn },
@@ -36,7 +39,7 @@ func dial(ctx context.Context, pol *policy.Policy, p *plan) (*conn, error) {
 			Transport:     pol.Transport(policy.TransportOptions{InsecureSkipVerify: p.insecure}),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		HTTPHeader:   p.header,
+		HTTPHeader:   header,
 		Subprotocols: p.subprotocols,
 	})
 	if err == nil {

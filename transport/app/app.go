@@ -38,6 +38,7 @@ import (
 	"github.com/chainwright/chainwright/executors/llm"
 	peers "github.com/chainwright/chainwright/executors/mcp"
 	"github.com/chainwright/chainwright/executors/policy"
+	"github.com/chainwright/chainwright/executors/telemetry"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/promptchain"
 	"github.com/chainwright/chainwright/tools/sequential"
@@ -48,18 +49,20 @@ import (
 
 // App is one server with all its parts. It is safe for concurrent use.
 type App struct {
-	options  options
-	policy   *policy.Policy
-	models   *llm.Client
-	registry *executors.Registry
-	store    store.Store
-	runner   chain.Engine
-	engine   *engine.Engine   // the runner, to have it adopt runs; nil: runs are driven elsewhere
-	work     func() error     // begins to do tasks of runs that are driven elsewhere; nil: they are driven here
-	folder   *external.Folder // nil: no folder of executors
-	tools    *tools.Set
-	book     *schedule.Book // nil: no folder of saved trees
-	traces   *traces        // nil: telemetry is off
+	options   options
+	policy    *policy.Policy
+	models    *llm.Client
+	registry  *executors.Registry
+	store     store.Store
+	runner    chain.Engine
+	engine    *engine.Engine   // the runner, to have it adopt runs; nil: runs are driven elsewhere
+	work      func() error     // begins to do tasks of runs that are driven elsewhere; nil: they are driven here
+	folder    *external.Folder // nil: no folder of executors
+	tools     *tools.Set
+	book      *schedule.Book       // nil: no folder of saved trees
+	traces    *traces              // nil: there are none
+	metrics   *telemetry.Metrics   // nil: nothing is counted
+	telemetry *telemetry.Telemetry // nil: both are off
 
 	mu  sync.Mutex // guards the two below, which are created on first use
 	mcp *mcp.Server
@@ -122,16 +125,17 @@ func (a *App) build(ctx context.Context) error {
 	}); err != nil {
 		return &SettingError{"store", err}
 	}
-	if o.telemetry.Traces {
-		if a.traces, err = openTraces(ctx, o); err != nil {
-			return &SettingError{"telemetry", err}
-		}
+	if err = a.measure(ctx); err != nil {
+		return &SettingError{"telemetry", err}
 	}
 	a.engine = engine.New(engine.Options{
-		Telemetry: a.telemetry(),
+		Telemetry: a.telemetry,
 		Registry:  a.registry, Store: a.store, Log: o.log, MaxParallel: o.policy.Limits.MaxParallel, Grace: o.grace,
 		Config: o.configDigest,
 	})
+	if a.metrics != nil {
+		gauges(a.metrics, a.engine.Load)
+	}
 	a.runner = a.engine
 	if o.engine != "" {
 		if err := a.runElsewhere(ctx); err != nil {

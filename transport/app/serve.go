@@ -56,6 +56,11 @@ func (a *App) Serve(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
+	stopMetrics, err := a.serveMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	firing, stop := context.WithCancel(ctx)
 	var fired sync.WaitGroup
 	if !a.options.pageOnly {
@@ -102,7 +107,7 @@ func (a *App) mcpServer() *mcp.Server {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.mcp == nil {
-		a.mcp = mcp.New(a.tools, mcp.Options{Version: a.options.version, Notes: a.store, Telemetry: a.telemetry()})
+		a.mcp = mcp.New(a.tools, mcp.Options{Version: a.options.version, Notes: a.store, Telemetry: a.telemetry})
 		if a.folder != nil {
 			a.folder.Watch()
 		}
@@ -129,13 +134,16 @@ func (a *App) webServer() (*http.Server, error) {
 		}
 		opts := http.Options{
 			Log: a.options.log, Origins: edge.Origins, Hosts: hosts, Stateless: edge.Stateless,
-			Telemetry: a.telemetry(),
+			Telemetry: a.telemetry,
 			Drain:     a.runner.Close, Link: a.options.loginLink, Listening: a.options.listening, PageOnly: a.options.pageOnly,
 			Page: web.New(web.Options{Set: a.tools, Runner: a.runner, Log: a.options.log, Version: a.options.version}),
 			Ready: func(ctx context.Context) error {
 				_, _, err := a.runner.List(ctx, chain.ListOptions{Limit: 1})
 				return err
 			},
+		}
+		if a.options.telemetry.Metrics && !a.options.pageOnly {
+			opts.Metrics = a.metrics
 		}
 		if !a.options.pageOnly { // there only the link logs in
 			files := tokenFiles{app: a}

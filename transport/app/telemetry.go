@@ -1,8 +1,10 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,11 @@ type Telemetry struct {
 	// Endpoint is the base URL of the collector; empty: as the variables say, else
 	// http://localhost:4318.
 	Endpoint string
+	// Metrics has HTTP serve /metrics for Prometheus, to callers that send a token, if
+	// one is set, whose scopes allow it.
+	Metrics bool
+	// MetricsAddr is HOST:PORT, where Serve serves /metrics to everyone who reaches it.
+	MetricsAddr string
 }
 
 // WithTelemetry sets what is sent to a collector. The default is nothing.
@@ -37,7 +44,6 @@ const flushWithin = 500 * time.Millisecond
 
 // traces is the SDK of OpenTelemetry, set up.
 type traces struct {
-	*telemetry.Telemetry
 	provider *sdk.TracerProvider
 	exporter *exporter
 }
@@ -63,15 +69,27 @@ func openTraces(ctx context.Context, o *options) (*traces, error) {
 	e := &exporter{SpanExporter: client, log: log}
 	e.sending, e.stop = context.WithCancel(context.Background())
 	provider := sdk.NewTracerProvider(sdk.WithBatcher(e), sdk.WithResource(about), sdk.WithIDGenerator(telemetry.IDs{}))
-	return &traces{Telemetry: telemetry.New(provider), provider: provider, exporter: e}, nil
+	return &traces{provider: provider, exporter: e}, nil
 }
 
-// telemetry returns what the layers create spans with; nil: off.
-func (a *App) telemetry() *telemetry.Telemetry {
-	if a.traces == nil {
-		return nil
+// measure sets up what the options turn on.
+func (a *App) measure(ctx context.Context) (err error) {
+	o := &a.options
+	if o.telemetry.Traces {
+		if a.traces, err = openTraces(ctx, o); err != nil {
+			return err
+		}
 	}
-	return a.traces.Telemetry
+	if o.telemetry.Metrics || o.telemetry.MetricsAddr != "" {
+		a.metrics = telemetry.NewMetrics()
+	}
+	switch {
+	case a.traces != nil:
+		a.telemetry = telemetry.New(a.traces.provider, a.metrics)
+	case a.metrics != nil:
+		a.telemetry = telemetry.New(nil, a.metrics)
+	}
+	return nil
 }
 
 // close sends the last spans, within flushWithin.
@@ -138,6 +156,16 @@ func TelemetryFromEnv(getenv func(string) string) (Telemetry, error) {
 		t.Traces = getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 	default:
 		return Telemetry{}, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; allowed are otlp and none", kind)
+	}
+	switch kind := getenv("OTEL_METRICS_EXPORTER"); kind {
+	case "", "none":
+	case "prometheus":
+		t.Metrics = true
+		if port := getenv("OTEL_EXPORTER_PROMETHEUS_PORT"); port != "" {
+			t.MetricsAddr = net.JoinHostPort(cmp.Or(getenv("OTEL_EXPORTER_PROMETHEUS_HOST"), "localhost"), port)
+		}
+	default:
+		return Telemetry{}, fmt.Errorf("OTEL_METRICS_EXPORTER is %q; metrics are read from /metrics and not sent: allowed are prometheus and none", kind)
 	}
 	if t.Traces {
 		for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {

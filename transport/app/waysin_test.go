@@ -65,6 +65,7 @@ var waysIn = map[string][]string{
 	"route /mcp":         {"tool", "tree of a call", "retry of a call's tree"},
 	"route GET /healthz": nil,
 	"route GET /readyz":  nil,
+	"route GET /metrics": nil,
 	"route /":            nil, // the page's files, or 404
 	"route GET /.well-known/oauth-protected-resource":  nil, // about the server
 	"route GET /.well-known/oauth-protected-resource/": nil,

@@ -70,6 +70,7 @@ func (c *doctorCmd) examine(s *session, found *checkup) *program {
 	found.policy(p)
 	found.run(s.ctx, c.checks(p))
 	found.configured(p)
+	found.measured(p)
 	found.Clients = clients()
 	return p
 }
@@ -83,7 +84,7 @@ const (
 // problem is one problem of the setup.
 type problem struct {
 	// Part is what is wrong: configuration, start, policy, limits, model, executors,
-	// store, engine, schedules or tools.
+	// store, engine, schedules, telemetry or tools.
 	Part string `json:"part"`
 	// Where is a file and line, a variable or a flag.
 	Where   string `json:"where,omitempty"`

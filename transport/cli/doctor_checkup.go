@@ -37,6 +37,7 @@ type checkup struct {
 	Store     *storeState     `json:"store,omitempty"`
 	Engine    *engineState    `json:"engine,omitempty"`
 	Schedules *scheduleStates `json:"schedules,omitempty"`
+	Telemetry *measuring      `json:"telemetry,omitempty"`
 	Published *publishedTools `json:"published,omitempty"`
 	Clients   *clientSetup    `json:"clients,omitempty"`
 }

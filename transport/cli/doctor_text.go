@@ -131,6 +131,7 @@ func (f *checkup) writeParts(out io.Writer) {
 		}
 		fmt.Fprintln(out)
 	}
+	f.writeTelemetry(out)
 	if f.Published != nil {
 		fmt.Fprintf(out, "published: %s, about %s tokens in all (see chainwright tools)\n", plural(f.Published.Tools, "tool"), thousands(f.Published.Tokens))
 	}

@@ -48,9 +48,9 @@ func assemble(ctx context.Context, cfg *config.Loaded, log zerolog.Logger, execs
 	if executorsDir == config.NoExecutors {
 		executorsDir = ""
 	}
-	measured, err := app.TelemetryFromEnv(os.Getenv)
+	measured, err := measure(cfg)
 	if err != nil {
-		log.Warn().Err(err).Msg("telemetry is off")
+		log.Warn().Err(err).Msg("the OTEL_ variables are not used")
 	}
 	a, err := app.New(ctx, append([]app.Option{
 		app.WithTelemetry(measured),

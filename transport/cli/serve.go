@@ -172,6 +172,7 @@ type serveCmd struct {
 	Addr      string
 	Stateless bool
 	LoginLink bool
+	Metrics   string
 	Engine    string
 	JSON      bool
 	PublicURL string
@@ -183,6 +184,7 @@ func (c *serveCmd) takes() []*param {
 		flag("public-url", &c.PublicURL, "URL", "The address at which clients reach the server, without /mcp: https://tools.example.com. OAuth needs it."),
 		flag("stateless", &c.Stateless, "", "Keep no sessions, for replicas behind a load balancer."),
 		flag("login-link", &c.LoginLink, "", "Print a link to the page that logs in whoever opens it, once, within five minutes. Only at a terminal, and only on loopback."),
+		flag("metrics-addr", &c.Metrics, "HOST:PORT", "Serve /metrics for Prometheus at this address too, without a token."),
 		engineFlag(&c.Engine),
 		startAsJSON(&c.JSON),
 	}
@@ -206,6 +208,9 @@ func (c *serveCmd) Run(s *session) error {
 		}
 		if c.PublicURL != "" {
 			cfg.HTTP.PublicURL = c.PublicURL
+		}
+		if c.Metrics != "" {
+			cfg.Telemetry.MetricsAddr = c.Metrics
 		}
 		cfg.HTTP.Stateless = cfg.HTTP.Stateless || c.Stateless
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -36,6 +37,7 @@ type operation struct {
 	server *Server
 	span   trace.Span
 	method string
+	began  time.Time
 	tool   string // of a call; empty: none, or not one of this server's
 
 	mu     sync.Mutex // a call that is given up is answered on another goroutine
@@ -116,7 +118,7 @@ func (s *Server) beginCall(ctx context.Context, c *Call) (context.Context, *oper
 // begin begins a span. Its parent is the trace context of the message, with a link to
 // that of the HTTP request, or else the latter.
 func (s *Server) begin(ctx context.Context, method, tool string, id json.RawMessage, version string, caller trace.SpanContext) (context.Context, *operation) {
-	op := &operation{server: s, method: method, tool: tool}
+	op := &operation{server: s, method: method, tool: tool, began: time.Now()}
 	if version == "" {
 		version = versionOf(ctx)
 	}
@@ -159,6 +161,7 @@ func (op *operation) end(refusal *jsonrpc.Error) {
 		telemetry.Fail(op.span, op.failed)
 	}
 	op.span.End()
+	op.server.telemetry.Request(op.method, op.tool, op.failed, time.Since(op.began))
 }
 
 // observed notes an error that the SDK answers with.

@@ -48,9 +48,11 @@ type Config struct {
 	HTTP    HTTP          `yaml:"http"`
 	OAuth   OAuth         `yaml:"oauth"`
 	// LLM sets the language models and their limits.
-	LLM     llm.Settings  `yaml:"llm"`
-	Planner Planner       `yaml:"planner"`
-	Policy  policy.Config `yaml:"policy"`
+	LLM     llm.Settings `yaml:"llm"`
+	Planner Planner      `yaml:"planner"`
+	// Telemetry sets what is measured, in addition to the OTEL_ variables.
+	Telemetry Telemetry     `yaml:"telemetry"`
+	Policy    policy.Config `yaml:"policy"`
 }
 
 // The formats of the log. LogAuto is text on a terminal, and JSON elsewhere.
@@ -119,6 +121,15 @@ func (o *OAuth) IsSet() bool {
 type Planner struct {
 	// ShareNames lets briefs name connections, folders, programs and secrets.
 	ShareNames bool `yaml:"share_names"`
+}
+
+// Telemetry holds the settings of traces and metrics.
+type Telemetry struct {
+	// Endpoint is the base URL of a collector for traces, over OTLP/HTTP.
+	Endpoint string `yaml:"endpoint"`
+	// Metrics serves /metrics with MCP. MetricsAddr serves it at an address of its own.
+	Metrics     bool   `yaml:"metrics"`
+	MetricsAddr string `yaml:"metrics_addr"`
 }
 
 // Token is a named bearer token, read from a variable or a file.

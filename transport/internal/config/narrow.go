@@ -71,6 +71,10 @@ var rules = map[string]rule{
 
 	"planner.share_names": off,
 
+	"telemetry.endpoint":     ignored,
+	"telemetry.metrics":      ignored,
+	"telemetry.metrics_addr": ignored,
+
 	"policy.read_only":                     on,
 	"policy.retry_unsafe":                  off,
 	"policy.approvals.tool":                off,

@@ -83,6 +83,10 @@ var wider = map[string]string{
 
 	"planner.share_names": `planner: {share_names: true}`,
 
+	"telemetry.endpoint":     `telemetry: {endpoint: "http://127.0.0.1:4318"}`,
+	"telemetry.metrics":      `telemetry: {metrics: true}`,
+	"telemetry.metrics_addr": `telemetry: {metrics_addr: "127.0.0.1:9464"}`,
+
 	"policy.read_only":                     `policy: {read_only: false}`,
 	"policy.retry_unsafe":                  `policy: {retry_unsafe: true}`,
 	"policy.approvals.tool":                `policy: {approvals: {tool: true}}`,

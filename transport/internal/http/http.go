@@ -68,6 +68,8 @@ type Options struct {
 	Listening func(url string)
 	// Telemetry, when set, has the trace context of requests noted.
 	Telemetry *telemetry.Telemetry
+	// Metrics, when set, are served at /metrics, to callers with the scope metrics.
+	Metrics http.Handler
 }
 
 // Server serves one MCP server over HTTP.
@@ -141,6 +143,9 @@ func (s *Server) routes(last http.Handler) http.Handler {
 	if s.opts.OAuth != nil {
 		mux.Handle("GET /.well-known/oauth-protected-resource", s.opts.OAuth)
 		mux.Handle("GET /.well-known/oauth-protected-resource/", s.opts.OAuth)
+	}
+	if s.opts.Metrics != nil {
+		mux.Handle("GET /metrics", chain(s.opts.Metrics, s.authenticated, s.limited, s.measuring))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "nothing is here; MCP is at "+Path, http.StatusNotFound)

@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/chainwright/chainwright/executors/telemetry"
+	"github.com/chainwright/chainwright/tools"
 )
 
 // observed has a span created for each request but calls of tools, whose span the
@@ -22,5 +23,17 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		ctx, end := s.srv.Observe(ctx, messageOf(ctx).plain())
 		defer end(nil)
 		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// measuring refuses callers that may not read metrics.
+func (s *Server) measuring(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !tools.CallerFrom(r.Context()).Scopes.Allow(tools.ScopeMetrics) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="chainwright", error="insufficient_scope", scope="`+tools.ScopeMetrics+`"`)
+			http.Error(w, "the token's scopes do not allow this; it needs: "+tools.ScopeMetrics, http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
