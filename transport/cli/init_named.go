@@ -37,6 +37,8 @@ func (o *opened) reads(variable string) error {
 	return nil
 }
 
+var errNoDatabase = errors.New("there is no file")
+
 // addSQLite opens a database in a file: FILE or FILE:write. Its name is that of the
 // file, without the ending.
 func (o *opened) addSQLite(value string) error {
@@ -51,8 +53,8 @@ func (o *opened) addSQLite(value string) error {
 	if err != nil {
 		return fmt.Errorf("finding the file: %w", err)
 	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !write {
-		return fmt.Errorf("there is no file %s to read; with :write it is created when it is first used", path)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w %s", errNoDatabase, path) // calls create no database
 	}
 	name := rootName(strings.TrimSuffix(path, filepath.Ext(path)))
 	return o.named(&o.Connections, openedEntry{

@@ -118,8 +118,11 @@ func parseOpen(entries []string) (opened, error) {
 		}
 		if err := what.add(kind, value); err != nil {
 			refused := usage("--open %s: %w", entry, err)
-			if errors.Is(err, errNoFolder) {
+			switch {
+			case errors.Is(err, errNoFolder):
 				refused.hint = "create it first, or name an existing folder"
+			case errors.Is(err, errNoDatabase):
+				refused.hint = "create it first; an empty file is an empty database"
 			}
 			return what, refused
 		}

@@ -42,6 +42,7 @@ func TestInitOpensWhatWorks(t *testing.T) {
 	first := h
 	first.config = ""
 	port := mails.settings["policy"].(map[string]any)["connections"].(map[string]any)["mail"].(map[string]any)["port"].(int)
+	write(t, filepath.Join(h.dir, "notes.db"), "")
 	out, exit := first.command(t, "init", "--user", "--json", "--open", "postgres:shelves", "--open", "mysql:customers=CUSTOMERS", "--open", "sqlite:notes.db:write",
 		"--open", "secret:API_KEY@"+at, "--open", "network:"+at, "--open", "email:ops@127.0.0.1:"+strconv.Itoa(port), "--open", "model:openai:gpt-4.1-mini")
 	require.Zero(t, exit)
