@@ -57,7 +57,7 @@ func TestInitOpensWhatWorks(t *testing.T) {
 	for _, each := range []struct{ tool, inputs, want string }{
 		{"db_query", `{"connection": "shelves", "query": "select item from shelves"}`, "pen"},
 		{"db_query", `{"connection": "customers", "query": "select name from customers"}`, "Ada"},
-		{"db_query", `{"connection": "notes", "query": "create table n (x)"}`, "completed"},
+		{"db_query", `{"connection": "notes", "mode": "write", "query": "create table n (x)"}`, "completed"},
 		{"rest_executor", `{"url": "` + api.URL + `", "auth": {"type": "bearer", "token": "${{ secrets.API_KEY }}"}}`, "welcome"},
 		{"send_email_executor", `{"to": ["ann@example.com"], "from_email": "ops@example.com", "subject": "from init", "body": "x"}`, "completed"},
 		{"llm_executor", `{"prompt": "Name the capital of France."}`, "Paris"},
