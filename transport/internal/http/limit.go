@@ -29,12 +29,17 @@ const (
 	defaultRate       = 1000
 	defaultConcurrent = 256
 	defaultStreams    = 64
+
+	// maxCallers is the number of callers above which those that do nothing are
+	// forgotten. An OAuth issuer may have any number of users.
+	maxCallers = 10_000
 )
 
 // limiter holds each caller's allowance.
 type limiter struct {
 	limits  Limits
 	callers sync.Map // principal → *allowance
+	known   atomic.Int64
 }
 
 type allowance struct {
@@ -85,8 +90,25 @@ func (l *limiter) of(principal string) *allowance {
 	if l.limits.Streams > 0 {
 		a.streams.limit = int64(l.limits.Streams)
 	}
-	kept, _ := l.callers.LoadOrStore(principal, a)
+	kept, loaded := l.callers.LoadOrStore(principal, a)
+	if !loaded && l.known.Add(1) > maxCallers {
+		l.forget(principal)
+	}
 	return kept.(*allowance)
+}
+
+// forget removes the callers that do nothing and have all of their allowance, so
+// that a new one is no gain. It keeps one of them.
+func (l *limiter) forget(keep string) {
+	l.callers.Range(func(key, value any) bool {
+		a := value.(*allowance)
+		busy := a.calls.used.Load() > 0 || a.streams.used.Load() > 0 || a.rate != nil && a.rate.Tokens() < float64(a.rate.Burst())
+		if !busy && key != any(keep) {
+			l.callers.Delete(key)
+			l.known.Add(-1)
+		}
+		return true
+	})
 }
 
 // limited rejects callers that exceed their rate.
