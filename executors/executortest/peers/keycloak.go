@@ -46,7 +46,11 @@ func StartKeycloak(t testing.TB, name string, realm []byte) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // kc.sh replaces itself with Java
+		// kc.sh passes the signal on to Java, and waits for it. A killed one leaves
+		// Java behind.
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			_ = cmd.Process.Kill()
+		}
 		_ = cmd.Wait()
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
