@@ -159,7 +159,7 @@ func (s *sequential) runReady(ctx context.Context, r *seqRun, plan *chain.Plan) 
 		v := &r.view.Tasks[task]
 		now := time.Now()
 		v.StartedAt, v.Error, v.ErrorType = &now, "", ""
-		state, out, failures, attempts := s.do(ctx, r, &r.tree.Tasks[task], v.Attempts)
+		state, out, failures, attempts := s.do(ctx, r, &r.tree.Tasks[task], v)
 		if state != chain.Skipped {
 			plan.Start(task)
 		}
@@ -192,7 +192,8 @@ func (r *seqRun) ids(tasks []int) (ids []string) {
 }
 
 // do runs one task, or each element of it.
-func (s *sequential) do(ctx context.Context, r *seqRun, t *chain.Task, before int) (chain.State, executors.Outcome, []chain.ElementError, int) {
+func (s *sequential) do(ctx context.Context, r *seqRun, t *chain.Task, v *chain.TaskView) (chain.State, executors.Outcome, []chain.ElementError, int) {
+	before := v.Attempts
 	env := &expr.Env{Inputs: r.inputs, Task: r.read, Run: r.facts}
 	if t.ForEach == nil {
 		state, out, attempts := s.call(ctx, r, t, env, before)
@@ -202,11 +203,16 @@ func (s *sequential) do(ctx context.Context, r *seqRun, t *chain.Task, before in
 	if err != nil {
 		return chain.Failed, executors.Outcome{Err: err}, nil, before
 	}
+	counts := &chain.ElementCounts{Of: len(elements)}
+	v.Elements = counts
 	results, most := make([]json.RawMessage, len(elements)), max(before, 1)
 	var failures []chain.ElementError
 	for i, item := range elements {
 		env.Item, env.Index = item, i
 		state, out, attempts := s.call(ctx, r, t, env, before)
+		if counts.Done++; state == chain.Failed {
+			counts.Failed++
+		}
 		if most = max(most, attempts); state == chain.Completed {
 			results[i] = out.Result
 		} else if out.Err != nil {

@@ -74,9 +74,9 @@ func (p *Provider) stream(ctx context.Context, body *request, take func(string),
 
 	var text, reasoning, refusal strings.Builder
 	var reason string
-	list := events{from: from}
+	list := model.NewEvents(from)
 	for {
-		data, failed, err := list.next()
+		data, failed, err := list.Next()
 		reply.Text, reply.Reasoning = text.String(), reasoning.String()
 		switch {
 		case err != nil && reason != "" && ctx.Err() == nil:
@@ -100,7 +100,7 @@ func (p *Provider) stream(ctx context.Context, body *request, take func(string),
 		if up, ok := reported(data, piece); ok {
 			return reply, p.Refused(up, x)
 		}
-		if broken != nil && list.ended {
+		if broken != nil && list.Ended() {
 			return reply, p.Cut(model.CutStream)
 		}
 		if broken != nil {
