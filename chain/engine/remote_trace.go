@@ -11,10 +11,7 @@ import (
 // inTrace puts a step into the trace of its run, which the process that ends the run
 // sends.
 func (s *Step) inTrace(ctx context.Context) context.Context {
-	if !s.x.engine.opts.Telemetry.Traces() {
-		return ctx
-	}
-	return trace.ContextWithRemoteSpanContext(ctx, telemetry.RunContext(s.x.row.ID, s.x.row.Epoch))
+	return s.x.engine.opts.Telemetry.InRun(ctx, telemetry.RunContext(s.x.row.ID, s.x.row.Epoch))
 }
 
 // traceRun counts a run that ends, and sends its span.

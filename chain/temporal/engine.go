@@ -22,6 +22,7 @@ import (
 	"github.com/chainwright/chainwright/chain/engine"
 	"github.com/chainwright/chainwright/chain/store"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/telemetry"
 )
 
 // Options are the parts and settings of an Engine. Address, Registry and Store are
@@ -37,6 +38,8 @@ type Options struct {
 	MaxParallel int
 	// Grace is how long a cancelled task may take to stop. 0: 5 s.
 	Grace time.Duration
+	// Telemetry creates spans and counts. Nil: off.
+	Telemetry *telemetry.Telemetry
 	// Config is the digest of the configuration file, or empty.
 	Config string
 	// Queue begins the names of the task queues. Empty: chainwright.
@@ -101,13 +104,16 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, owner: ownerOf(opts.Address), client: c,
 		local: engine.New(engine.Options{Registry: opts.Registry, Store: opts.Store, Log: opts.Log, MaxParallel: opts.MaxParallel, Grace: opts.Grace,
-			Config: opts.Config}),
+			Config: opts.Config, Telemetry: opts.Telemetry}),
 		sessions: sessions{open: map[Target]*opening{}},
 	}
 	e.local.Serve(e, e.tellAnswer)
 	e.closing, e.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return e, nil
 }
+
+// Load returns what this process has to do now.
+func (e *Engine) Load() engine.Load { return e.local.Load() }
 
 // dial connects to the server. A server that comes back must be found again before
 // it counts the tasks of this process as lost.

@@ -143,6 +143,16 @@ func (t *Telemetry) StartRun(ctx context.Context, own trace.SpanContext, name st
 	return t.tracer.Start(context.WithValue(ctx, idsKey{}, own), name, append(options, trace.WithNewRoot())...)
 }
 
+// InRun returns a context whose spans are children of the span of a run, which
+// another process may send with StartRun. They are sampled if it is.
+func (t *Telemetry) InRun(ctx context.Context, own trace.SpanContext) context.Context {
+	if !t.Traces() {
+		return ctx
+	}
+	_, same := t.StartRun(ctx, own, InvokeWorkflow) // asks the sampler; a span that does not end is not sent
+	return trace.ContextWithRemoteSpanContext(ctx, same.SpanContext())
+}
+
 type idsKey struct{}
 
 // IDs is the generator of ids for an SDK's provider: those of RunContext for the

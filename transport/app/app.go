@@ -133,14 +133,14 @@ func (a *App) build(ctx context.Context) error {
 		Registry:  a.registry, Store: a.store, Log: o.log, MaxParallel: o.policy.Limits.MaxParallel, Grace: o.grace,
 		Config: o.configDigest,
 	})
-	if a.metrics != nil {
-		gauges(a.metrics, a.engine.Load)
-	}
 	a.runner = a.engine
 	if o.engine != "" {
 		if err := a.runElsewhere(ctx); err != nil {
 			return &SettingError{"engine", err}
 		}
+	}
+	if engine, ok := a.runner.(interface{ Load() engine.Load }); ok && a.metrics != nil {
+		gauges(a.metrics, engine.Load)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ func openTemporal(ctx context.Context, a *App, address temporal.Address) (chain.
 	o := &a.options
 	e, err := temporal.Open(ctx, temporal.Options{
 		Address: address, Registry: a.registry, Store: a.store, Log: o.log, MaxParallel: o.policy.Limits.MaxParallel, Grace: o.grace,
-		Config: o.configDigest,
+		Config: o.configDigest, Telemetry: a.telemetry,
 	})
 	if err != nil {
 		return nil, nil, err
