@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,4 +230,91 @@ func BenchmarkCallTelemetryTraces(b *testing.B) {
 	sink := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer sink.Close()
 	benchmarked(b, app.Telemetry{Traces: true, Endpoint: sink.URL})
+}
+
+// An address for metrics serves metrics to everyone and nothing else, and MCP's address
+// does not serve them then. It is free again when the server has stopped.
+func TestMetricsAddress(t *testing.T) {
+	t.Parallel()
+	addr := freeAddress(t)
+	links := make(chan string, 1)
+	server := open(t, append(slices.Clone(unrecorded), app.WithTelemetry(app.Telemetry{MetricsAddr: addr}), app.WithHTTP(app.HTTP{Token: strings.Repeat("t", 32)}),
+		app.WithListening(func(url string) { links <- url }))...)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, "127.0.0.1:0") }()
+	var main string
+	select {
+	case main = <-links:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, each := range []struct {
+		method, url string
+		status      int
+	}{
+		{http.MethodGet, "http://" + addr + "/metrics", http.StatusOK},
+		{http.MethodHead, "http://" + addr + "/metrics", http.StatusOK},
+		{http.MethodPost, "http://" + addr + "/metrics", http.StatusMethodNotAllowed},
+		{http.MethodGet, "http://" + addr + "/", http.StatusNotFound},
+		{http.MethodPost, "http://" + addr + "/mcp", http.StatusNotFound},
+		{http.MethodGet, "http://" + addr + "/api/session", http.StatusNotFound},
+		{http.MethodGet, "http://" + addr + "/debug/pprof/", http.StatusNotFound},
+		{http.MethodGet, strings.TrimSuffix(main, "/") + "/metrics", http.StatusNotFound},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), each.method, each.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+strings.Repeat("t", 32))
+		if strings.Contains(each.url, addr) {
+			r.Header.Del("Authorization")
+		}
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != each.status || each.status == http.StatusOK && each.method == http.MethodGet && !strings.Contains(string(text), "chainwright_runs_in_progress 0\n") {
+			t.Errorf("%s %s: %s, not %d; %v\n%s", each.method, each.url, res.Status, each.status, err, text)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatalf("the address is not free again: %v", err)
+	}
+	_ = listener.Close()
+}
+
+// A server that can't have its address for metrics does not start, and says why.
+func TestMetricsAddressInUse(t *testing.T) {
+	t.Parallel()
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	addr := taken.Addr().String()
+	err = open(t, append(slices.Clone(unrecorded), app.WithTelemetry(app.Telemetry{MetricsAddr: addr}))...).Serve(t.Context(), "127.0.0.1:0")
+	if err == nil || !strings.Contains(err.Error(), addr+" for metrics") {
+		t.Errorf("%v", err)
+	}
+}
+
+// freeAddress returns an address at which nothing listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }

@@ -2,6 +2,7 @@
 package telemetrytest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/hex"
 	"fmt"
@@ -28,6 +29,7 @@ type Collector struct {
 	spans    []Span
 	services map[string]bool
 	requests int
+	raw      bytes.Buffer
 }
 
 // Span is a span as a test reads it. Ids are in hexadecimal.
@@ -82,6 +84,7 @@ func (c *Collector) receive(r *http.Request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests++
+	_, _ = c.raw.Write(raw)
 	for _, resource := range request.GetResourceSpans() {
 		c.services[texts(resource.GetResource().GetAttributes())["service.name"]] = true
 		for _, scope := range resource.GetScopeSpans() {
@@ -146,6 +149,13 @@ func (c *Collector) Requests() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.requests
+}
+
+// Raw returns the bodies of the requests as they were before their compression.
+func (c *Collector) Raw() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Clone(c.raw.Bytes())
 }
 
 // One returns the only span for which is is true.
