@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,10 +13,12 @@ import (
 	"github.com/chainwright/chainwright/executors/executortest/peers"
 )
 
-// Many processes may meet a new database at once.
+// Many processes may meet a new database at once. None causes an error in the log of
+// the server.
 func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	dsn := peers.StartPostgres(t).NewDatabase(t)
+	server := peers.StartPostgres(t)
+	dsn := server.NewDatabase(t)
 	var all sync.WaitGroup
 	for range 8 {
 		s := open(t, dsn, Options{})
@@ -26,6 +30,10 @@ func TestMigrateAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+	log, err := os.ReadFile(filepath.Join(filepath.Dir(server.Dir), "log"))
+	if err != nil || strings.Contains(string(log), "ERROR:") {
+		t.Errorf("the log of the server: %s, %v", log, err)
+	}
 }
 
 // A schema of a later program is refused, and left as it is.
