@@ -180,6 +180,9 @@ func (p *Pending) Answer(said Decision, err error) *Result {
 
 // unasked applies the policy to a call about which no person can be asked.
 func (p *Pending) unasked(cannot *CannotAskError) *Result {
+	if why := p.Question.personOnly; why != "" {
+		return p.refuse(NotConfirmed(why + ", and no person can be asked: " + cannot.Reason).WithHint(p.Question.otherwise))
+	}
 	if p.set.opts.Registry.Policy().Confirm() == policy.ConfirmWherePossible {
 		p.agreed, p.warning = true, "no person was asked before this call: "+cannot.Reason
 		p.note("unasked", nil)

@@ -28,6 +28,9 @@ type Question struct {
 	Form json.RawMessage
 
 	executors []string // each once
+	// personOnly is set if the call is refused where no person can be asked,
+	// whatever policy says. It is the reason, and otherwise is what to do then.
+	personOnly, otherwise string
 }
 
 const (

@@ -85,7 +85,7 @@ func (r *runs) prepareSchedule(ctx context.Context, req *Request) (work, *Questi
 	}
 	return r.set.prepareChange(ctx, schedule.Change{
 		Tree: text(args, "tree"), Action: text(args, "action"), Principal: req.Principal, Local: req.Principal == "",
-	})
+	}, true)
 }
 
 // change is a change of a schedule that was checked.
@@ -131,8 +131,10 @@ func upcomingOf(tree *chain.Tree) *upcoming {
 }
 
 // prepareChange checks a change of a schedule. Enabling one is a question,
-// because nobody is asked before its runs.
-func (s *Set) prepareChange(ctx context.Context, c schedule.Change) (work, *Question) {
+// because nobody is asked before its runs. The question of a tool is asked
+// whatever policy says: an assistant can write a tree, and must not make it run by
+// itself without a person.
+func (s *Set) prepareChange(ctx context.Context, c schedule.Change, tool bool) (work, *Question) {
 	if c.Action != schedule.Enable {
 		return &change{s.opts.Schedules, c}, nil
 	}
@@ -143,12 +145,16 @@ func (s *Set) prepareChange(ctx context.Context, c schedule.Change) (work, *Ques
 	if err := s.runs.refuseExcluded(ctx, tree); err != nil {
 		return refused(err), nil
 	}
-	if !s.Confirms() {
+	if !tool && !s.Confirms() {
 		return &change{s.opts.Schedules, c}, nil
 	}
 	q := &Question{
 		Message: fmt.Sprintf("Let the saved tree %s run by itself, at the times of the cron expression %s? Nobody is asked before each run.", line(c.Tree), line(tree.Schedule.String())),
 		Subject: tree.Hash(), executors: []string{SetSchedule},
+	}
+	if tool {
+		q.personOnly = "enabling a schedule needs a person's agreement"
+		q.otherwise = fmt.Sprintf("the person runs `chainwright schedules enable %s` where the server runs, or enables it on its page; or use a client that can ask the person (MCP elicitation)", line(c.Tree))
 	}
 	if acts := s.aboutTasks(ctx, tree, tree.Schedule.Inputs, all(tree), "it"); acts != nil {
 		q.Message += "\n" + acts.Message
@@ -163,6 +169,6 @@ func (s *Set) prepareChange(ctx context.Context, c schedule.Change) (work, *Ques
 func (s *Set) PrepareSchedule(ctx context.Context, c schedule.Change) *Pending {
 	arguments := plainjson.Must(map[string]string{"tree": c.Tree, "action": c.Action})
 	p := &Pending{set: s, tool: SetSchedule, req: &Request{Arguments: arguments, Principal: CallerFrom(ctx).Principal}, began: time.Now()}
-	p.work, p.Question = s.prepareChange(ctx, c)
+	p.work, p.Question = s.prepareChange(ctx, c, false)
 	return p
 }

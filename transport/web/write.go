@@ -118,12 +118,17 @@ func (p *Page) setSchedule(ctx context.Context, given *wish) (any, error) {
 		return nil, executors.Errorf(executors.PermissionDenied, "only a person who has logged in may change schedules here").
 			WithHint("open the page with chainwright ui, or with the link of chainwright serve --login-link")
 	}
-	if !isPerson(ctx) {
-		return p.call(ctx, tools.SetSchedule, given)
-	}
 	var change struct{ Tree, Action string }
 	if err := json.Unmarshal(given.Arguments, &change); err != nil {
 		return nil, executors.Errorf(executors.ValidationError, "arguments must be an object with tree and action: %w", err).WithField("arguments")
+	}
+	switch {
+	case isPerson(ctx):
+	case change.Action == schedule.Enable:
+		return nil, executors.Errorf(executors.PermissionDenied, "only a person who has logged in may enable a schedule: without a token, anybody on this machine could").
+			WithHint("open the page with chainwright ui, or with the link of chainwright serve --login-link; or run chainwright schedules enable TREE")
+	default:
+		return p.call(ctx, tools.SetSchedule, given)
 	}
 	switch change.Action {
 	case schedule.Enable, schedule.Pause, schedule.Resume, schedule.Disable:
