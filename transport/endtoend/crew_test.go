@@ -59,6 +59,7 @@ type crew struct {
 	settings  string
 	more      []string // arguments of each server
 	addresses []string
+	folders   []string // the home of each server, which its next process has too
 	mu        sync.Mutex
 	running   []*exec.Cmd
 }
@@ -83,7 +84,7 @@ func newCrewOf(t *testing.T, n int, settings map[string]any, program string, mor
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(c.settings, text, 0o600))
 	for i := range n {
-		c.addresses = append(c.addresses, freeAddress(t))
+		c.addresses, c.folders = append(c.addresses, freeAddress(t)), append(c.folders, t.TempDir())
 		c.start(i)
 	}
 	for _, address := range c.addresses {
@@ -103,9 +104,9 @@ func newCrewOf(t *testing.T, n int, settings map[string]any, program string, mor
 	return c
 }
 
-// start starts a server, with a data folder of its own.
+// start starts a server. Each one has a data folder of its own.
 func (c *crew) start(i int) {
-	h := home{dir: c.t.TempDir(), config: c.settings}
+	h := home{dir: c.folders[i], config: c.settings}
 	cmd := exec.Command(c.program, append([]string{"serve", "--stateless", "--addr", c.addresses[i]}, c.more...)...)
 	cmd.Env, cmd.Dir, cmd.Stderr = h.environment(), h.dir, &logged{t: c.t, name: strconv.Itoa(i)}
 	require.NoError(c.t, cmd.Start())

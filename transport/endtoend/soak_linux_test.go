@@ -25,12 +25,33 @@ import (
 // soakVariable is the environment variable with the duration of the soak test.
 const soakVariable = "CHAINWRIGHT_TEST_SOAK"
 
-// sample is what a server and its files take at one time.
-type sample struct{ memory, files int64 }
+// sample is what a server takes at one time: bytes of memory, and bytes of each
+// kind of its files.
+type sample struct {
+	memory int64
+	files  map[string]int64
+}
+
+// The kinds of files. All but the kept trail are bounded by settings.
+const (
+	recordFiles = "records"    // the stores of runs with their logs of writes
+	trailFiles  = "audit"      // audit.jsonl, which is rotated
+	keptFiles   = "kept audit" // a line for each call that changes something, for seven days
+	otherFiles  = "batches and settings"
+)
+
+const (
+	soakRecords = 32 << 20 // records.max_bytes, of each of two stores
+	soakTrail   = 1 << 20  // policy.audit.max_bytes: four files in each of four homes
+	// keptChange is more than the bytes of a line of the audit trail here. Nested
+	// trees that change something have a line as well.
+	keptChange = 400
+)
 
 // TestSoak keeps three servers over one store at about half load with calls, trees
 // and batches, and kills two of them from time to time. The memory of the third
-// one and the files stay as they are.
+// one and the bounded files stay as they are, and the kept audit trail grows with
+// the calls that change something only.
 func TestSoak(t *testing.T) {
 	text := os.Getenv(soakVariable)
 	if text == "" {
@@ -46,10 +67,13 @@ func TestSoak(t *testing.T) {
 		return llmtest.Step{Text: `{"subsequent_task": "after", "composition_task": "both"}`, Delay: 5 * time.Millisecond}
 	}})
 	c := newCrew(t, 3, map[string]any{
-		"store": "sqlite:" + filepath.Join(folder, "runs.db"), "records": map[string]any{"max_bytes": "32MiB"},
-		"policy": map[string]any{"network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}}},
+		"store": "sqlite:" + filepath.Join(folder, "runs.db"), "records": map[string]any{"max_bytes": soakRecords},
+		"policy": map[string]any{"audit": map[string]any{"max_bytes": soakTrail}, "network": map[string]any{"allow": []string{strings.TrimPrefix(peer.URL, "http://")}}},
 	})
-	h := newHome(t, map[string]any{"llm": map[string]any{"provider": "openai", "model": "m", "max_tokens_total": 0}, "records": map[string]any{"max_bytes": "32MiB"}})
+	h := newHome(t, map[string]any{
+		"llm":     map[string]any{"provider": "openai", "model": "m", "max_tokens_total": 0},
+		"records": map[string]any{"max_bytes": soakRecords}, "policy": map[string]any{"audit": map[string]any{"max_bytes": soakTrail}},
+	})
 	h.variables = []string{"OPENAI_API_KEY=" + llmtest.Key, "OPENAI_BASE_URL=" + model.URL + "/v1"}
 
 	end := time.Now().Add(lasts)
@@ -131,6 +155,7 @@ func TestSoak(t *testing.T) {
 		for n := 0; going(); n++ {
 			in, out := filepath.Join(h.dir, "in.jsonl"), filepath.Join(h.dir, fmt.Sprint("out", n%4, ".jsonl"))
 			_ = os.Remove(out)
+			_ = os.Remove(out + ".journal") // it keeps every reply, of earlier batches too
 			var table strings.Builder
 			for i := range 500 {
 				fmt.Fprintf(&table, `{"q": "task %d of %d"}`+"\n", i, n)
@@ -159,25 +184,26 @@ func TestSoak(t *testing.T) {
 	var samples []sample
 	for going() {
 		time.Sleep(min(lasts/60, 30*time.Second))
-		s := sample{memoryOf(t, c.running[0].Process.Pid), sizeOf(t, folder) + sizeOf(t, h.dir)}
+		s := sample{memoryOf(t, c.running[0].Process.Pid), filesOf(t, append(slices.Clone(c.folders), folder, h.dir)...)}
 		samples = append(samples, s)
-		t.Logf("%s left: %d MB, files %d MB; %d calls, %d batches, %d kills, %d runs ended", time.Until(end).Round(time.Second), s.memory>>20, s.files>>20,
+		t.Logf("%s left: %d MB; files in KB: %v; %d calls, %d batches, %d kills, %d runs ended", time.Until(end).Round(time.Second), s.memory>>20, inKB(s.files),
 			calls.Load(), batches.Load(), kills.Load(), judged.Load())
 	}
 	all.Wait()
-	middle := func(list []sample, of func(sample) int64) int64 {
-		var values []int64
-		for _, s := range list {
-			values = append(values, of(s))
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
 	third := len(samples) / 3
-	for what, of := range map[string]func(sample) int64{"memory": func(s sample) int64 { return s.memory }, "files": func(s sample) int64 { return s.files }} {
-		before, after := middle(samples[third:2*third], of), middle(samples[2*third:], of)
+	bounds := map[string]int64{recordFiles: 2 * soakRecords, trailFiles: 4 * 4 * soakTrail} // below them, files may grow
+	for _, what := range []string{"memory", recordFiles, trailFiles, otherFiles, keptFiles} {
+		middle := func(list []sample) int64 {
+			var values []int64
+			for _, s := range list {
+				values = append(values, s.of(what))
+			}
+			slices.Sort(values)
+			return values[len(values)/2]
+		}
+		before, after := middle(samples[third:2*third]), middle(samples[2*third:])
 		t.Logf("%s: %.1f MB in the second third, %.1f MB in the last", what, float64(before)/(1<<20), float64(after)/(1<<20))
-		if after > before+before/4 {
+		if what != keptFiles && after > before+before/4 && after > bounds[what] {
 			t.Errorf("%s grows", what)
 		}
 	}
@@ -187,6 +213,17 @@ func TestSoak(t *testing.T) {
 		if strings.HasPrefix(call, "POST") && n > 1 {
 			t.Errorf("%s was called %d times", call, n)
 		}
+	}
+	changes := int64(0)
+	for call, n := range peer.calls {
+		if strings.HasPrefix(call, "POST") {
+			changes += int64(n)
+		}
+	}
+	kept := samples[len(samples)-1].files[keptFiles]
+	t.Logf("kept audit: %d bytes for %d POSTs: %d each", kept, changes, kept/max(changes, 1))
+	if kept > changes*keptChange {
+		t.Errorf("the kept audit trail has %d bytes for %d POSTs", kept, changes)
 	}
 }
 
@@ -201,17 +238,48 @@ func memoryOf(t *testing.T, pid int) int64 {
 	return kib << 10
 }
 
-// sizeOf returns the sizes of the files in a folder, together.
-func sizeOf(t *testing.T, folder string) (n int64) {
-	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return nil // it has just been removed
-		}
-		if info, err := entry.Info(); err == nil {
-			n += info.Size()
-		}
-		return nil
-	})
-	require.NoError(t, err)
-	return n
+// of returns the bytes of memory, or of a kind of files.
+func (s sample) of(what string) int64 {
+	if what == "memory" {
+		return s.memory
+	}
+	return s.files[what]
+}
+
+// inKB returns sizes in units that a log shows well.
+func inKB(sizes map[string]int64) map[string]int64 {
+	out := map[string]int64{}
+	for kind, n := range sizes {
+		out[kind] = n >> 10
+	}
+	return out
+}
+
+// filesOf returns the sizes of the files in some folders, by kind.
+func filesOf(t *testing.T, folders ...string) map[string]int64 {
+	sizes := map[string]int64{}
+	for _, folder := range folders {
+		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return nil // it has just been removed
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return nil
+			}
+			kind := otherFiles
+			switch name := filepath.Base(path); {
+			case strings.HasPrefix(name, "runs.db"):
+				kind = recordFiles
+			case strings.HasPrefix(name, "audit.kept"):
+				kind = keptFiles
+			case strings.HasPrefix(name, "audit"):
+				kind = trailFiles
+			}
+			sizes[kind] += info.Size()
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	return sizes
 }
