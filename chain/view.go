@@ -11,6 +11,17 @@ import (
 // Counts are the numbers of tasks by state. States without tasks are left out.
 type Counts map[State]int
 
+// Done returns how many tasks have ended, and how many there are.
+func (c Counts) Done() (done, of int) {
+	for state, n := range c {
+		of += n
+		if state.Ended() {
+			done += n
+		}
+	}
+	return done, of
+}
+
 // RunView is what readers see of a run.
 type RunView struct {
 	RunID     string `json:"run_id"`
@@ -22,6 +33,8 @@ type RunView struct {
 	Outcome State `json:"outcome,omitempty"`
 	// Counts are those of the tasks that are no handlers.
 	Counts Counts `json:"counts"`
+	// Progress is how many of those tasks have ended; nil: the run has ended.
+	Progress *Progress `json:"progress,omitempty"`
 	// Outputs are those of the tree that could be evaluated, and OutputErrors
 	// the others; both only when the run has ended.
 	Outputs      map[string]json.RawMessage `json:"outputs,omitempty"`
@@ -49,6 +62,26 @@ type RunView struct {
 	Labels map[string]string `json:"-"`
 	// Owner drives the run; nil: it has ended, or no process does.
 	Owner *Owner `json:"-"`
+}
+
+// Count sets Counts and Progress from the states of the tasks.
+func (v *RunView) Count() {
+	v.Counts, v.Progress = Counts{}, nil
+	for i := range v.Tasks {
+		if v.Tasks[i].Handler == "" {
+			v.Counts[v.Tasks[i].Status]++
+		}
+	}
+	if !v.Status.Ended() {
+		done, of := v.Counts.Done()
+		v.Progress = &Progress{done, of}
+	}
+}
+
+// Progress is how many tasks of a run have ended, without handlers.
+type Progress struct {
+	Done int `json:"done"`
+	Of   int `json:"of"`
 }
 
 // Owner is the process that drives a run.
@@ -101,17 +134,24 @@ type TaskView struct {
 	StartedAt   *time.Time          `json:"started_at,omitempty"`
 	CompletedAt *time.Time          `json:"completed_at,omitempty"`
 
-	Size int `json:"-"`
 	// Elements are those of a for_each that has started.
-	Elements *ElementCounts `json:"-"`
+	Elements *ElementCounts `json:"elements,omitempty"`
+
+	Size int `json:"-"`
 	// Head is the beginning of a result that was left out, if the reader asked
 	// for it: see Heads.
 	Head string `json:"-"`
 }
 
-// ElementCounts are how many elements of a for_each have ended, how many of those
-// failed, and how many there are. Of is 0 in records of older programs.
-type ElementCounts struct{ Done, Failed, Of int }
+// ElementCounts are how far a for_each is.
+type ElementCounts struct {
+	// Done is the number of elements that have ended, and Failed of those that
+	// failed.
+	Done   int `json:"done"`
+	Failed int `json:"failed,omitempty"`
+	// Of is the number of elements. It is 0 in records of older programs.
+	Of int `json:"of,omitempty"`
+}
 
 // ElementError is the failure of one element of a for_each.
 type ElementError struct {

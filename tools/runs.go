@@ -324,13 +324,6 @@ func (r *runs) wait(ctx context.Context, id string, wait time.Duration, req *Req
 }
 
 func progressOf(counts chain.Counts, message string) executors.Progress {
-	var p executors.Progress
-	for state, n := range counts {
-		p.Total += float64(n)
-		if state.Ended() {
-			p.Done += float64(n)
-		}
-	}
-	p.Message = message
-	return p
+	done, of := counts.Done()
+	return executors.Progress{Done: float64(done), Total: float64(of), Message: message}
 }

@@ -265,14 +265,8 @@ func watchHere(ctx context.Context, x *run, tell func(chain.Counts, []string, st
 
 // progressText returns a run's progress as one line of text.
 func progressText(c chain.Counts, names []string, note string) string {
-	total, done := 0, 0
-	for s, n := range c {
-		total += n
-		if s.Ended() {
-			done += n
-		}
-	}
-	text := fmt.Sprintf("%d of %d tasks done", done, total)
+	done, of := c.Done()
+	text := fmt.Sprintf("%d of %d tasks done", done, of)
 	if n := c[chain.Failed]; n > 0 {
 		text += fmt.Sprintf(", %d failed", n)
 	}

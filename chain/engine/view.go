@@ -49,7 +49,7 @@ func newView(row *store.Run, list []store.Transition) *chain.RunView {
 		v.Outputs, v.OutputErrors, v.OutputsSize = nil, nil, 0
 	}
 	v.Warnings = append(handlerWarnings(v), told.list()...)
-	count(v)
+	v.Count()
 	return v
 }
 
@@ -197,15 +197,6 @@ func failRun(v *chain.RunView, p *store.Problem) {
 	}
 }
 
-func count(v *chain.RunView) {
-	v.Counts = chain.Counts{}
-	for i := range v.Tasks {
-		if v.Tasks[i].Handler == "" {
-			v.Counts[v.Tasks[i].Status]++
-		}
-	}
-}
-
 // settle corrects the view of a run that no process drives any more: its tasks in
 // progress were interrupted.
 func settle(v *chain.RunView, problem *store.Problem) {
@@ -222,7 +213,7 @@ func settle(v *chain.RunView, problem *store.Problem) {
 			failTask(t, &store.Problem{Type: string(executors.Interrupted), Message: "it was in progress when its run was interrupted"})
 		}
 	}
-	count(v)
+	v.Count()
 }
 
 func idsOf(row *store.Run, tasks []int) []string {

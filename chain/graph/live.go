@@ -38,21 +38,11 @@ type TaskState struct {
 	ErrorType string      `json:"error_type,omitempty"`
 	Reason    string      `json:"reason,omitempty"`
 	// Elements count the elements of a for_each that has started.
-	Elements *FanState `json:"elements,omitempty"`
+	Elements *chain.ElementCounts `json:"elements,omitempty"`
 	// Critical means that the task is on the critical path as it is now, and After
 	// is the task before it on that path.
 	Critical bool   `json:"critical,omitempty"`
 	After    string `json:"critical_after,omitempty"`
-}
-
-// FanState is how far a for_each is.
-type FanState struct {
-	// Done is the number of elements that have ended, and Failed of those that
-	// failed.
-	Done   int `json:"done"`
-	Failed int `json:"failed,omitempty"`
-	// Of is the number of elements; 0: it is not on record.
-	Of int `json:"of,omitempty"`
 }
 
 // Changes are what has changed in a run after an event. Tasks are whole: nothing
@@ -113,10 +103,7 @@ func (l *Live) Apply(events []chain.Event) {
 		}
 		l.changed[task] = e.Seq
 		if tally := l.fans.apply(e); tally != nil {
-			l.states[task].Elements = nil
-			if n := tally.Counts(); n != nil {
-				l.states[task].Elements = &FanState{n.Done, n.Failed, n.Of}
-			}
+			l.states[task].Elements = tally.Counts()
 		}
 		if e.Element == nil {
 			l.take(task, e)

@@ -52,16 +52,16 @@ func TestLive(t *testing.T) {
 	for _, step := range []struct {
 		upTo     int
 		counts   chain.Counts
-		b        *graph.FanState
+		b        *chain.ElementCounts
 		critical string
 	}{
 		{1, chain.Counts{chain.Pending: 4}, nil, ""},
 		{4, chain.Counts{chain.Pending: 3, chain.Completed: 1}, nil, "a"},
-		{5, chain.Counts{chain.Pending: 2, chain.InProgress: 1, chain.Completed: 1}, &graph.FanState{Of: 3}, "ab"},
-		{8, chain.Counts{chain.Pending: 1, chain.InProgress: 2, chain.Completed: 1}, &graph.FanState{Done: 2, Failed: 1, Of: 3}, "ab"},
-		{12, chain.Counts{chain.Completed: 2, chain.Failed: 1, chain.Skipped: 1}, &graph.FanState{Done: 2, Failed: 1, Of: 3}, "ab"},
-		{16, chain.Counts{chain.Completed: 2, chain.InProgress: 1, chain.Pending: 1}, &graph.FanState{Done: 1, Of: 3}, "ab"},
-		{20, chain.Counts{chain.Completed: 3, chain.InProgress: 1}, &graph.FanState{Done: 3, Of: 3}, "abd"},
+		{5, chain.Counts{chain.Pending: 2, chain.InProgress: 1, chain.Completed: 1}, &chain.ElementCounts{Of: 3}, "ab"},
+		{8, chain.Counts{chain.Pending: 1, chain.InProgress: 2, chain.Completed: 1}, &chain.ElementCounts{Done: 2, Failed: 1, Of: 3}, "ab"},
+		{12, chain.Counts{chain.Completed: 2, chain.Failed: 1, chain.Skipped: 1}, &chain.ElementCounts{Done: 2, Failed: 1, Of: 3}, "ab"},
+		{16, chain.Counts{chain.Completed: 2, chain.InProgress: 1, chain.Pending: 1}, &chain.ElementCounts{Done: 1, Of: 3}, "ab"},
+		{20, chain.Counts{chain.Completed: 3, chain.InProgress: 1}, &chain.ElementCounts{Done: 3, Of: 3}, "abd"},
 	} {
 		live := graph.NewLive(tasks)
 		live.Apply(events[:step.upTo])

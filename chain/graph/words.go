@@ -110,13 +110,7 @@ func (st *State) counted() string {
 	if len(counts) == 0 {
 		return ""
 	}
-	total, ended := 0, 0
-	for state, n := range counts {
-		total += n
-		if state.Ended() {
-			ended += n
-		}
-	}
+	ended, total := counts.Done()
 	text := fmt.Sprintf("%d of %d", ended, max(total, st.ElementsOf))
 	if len(st.Counts) == 0 && !st.Status.Ended() && st.ElementsOf == 0 {
 		text = fmt.Sprintf("%d done", ended) // the record does not say how many there will be

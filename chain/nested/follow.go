@@ -16,14 +16,8 @@ func Follow(ctx context.Context, runner chain.Engine, runID string, call *execut
 		defer close(watched)
 		// Its error is that of Wait below.
 		_ = runner.Watch(reading, runID, call.Principal, func(counts chain.Counts, message string) {
-			progress := executors.Progress{Message: message}
-			for state, n := range counts {
-				progress.Total += float64(n)
-				if state.Ended() {
-					progress.Done += float64(n)
-				}
-			}
-			call.Progress(progress)
+			done, of := counts.Done()
+			call.Progress(executors.Progress{Done: float64(done), Total: float64(of), Message: message})
 		})
 	}()
 	view, err := runner.Wait(ctx, runID, call.Principal, opts...)

@@ -71,13 +71,7 @@ func (s *session) follow(p *program, id string) (*chain.RunView, error) {
 // running returns the names of the tasks that are running, each with how much of it
 // is done, if that is known.
 func running(ctx context.Context, p *program, id string, counts chain.Counts) []string {
-	total, ended := 0, 0
-	for state, n := range counts {
-		total += n
-		if state.Ended() {
-			ended += n
-		}
-	}
+	ended, total := counts.Done()
 	if total > named || counts[chain.InProgress] == 0 && ended < total { // else handlers may run
 		return nil
 	}

@@ -85,13 +85,7 @@ func (p *progress) loop(tick <-chan time.Time) {
 
 // counts sets the latest counts of a run.
 func (p *progress) counts(c chain.Counts) {
-	done, total := 0, 0
-	for state, n := range c {
-		total += n
-		if state.Ended() {
-			done += n
-		}
-	}
+	done, total := c.Done()
 	p.set(done, total, inWords(c))
 }
 

@@ -173,7 +173,7 @@ func (v *View) run(ctx context.Context, ask *Ask) (any, error) {
 		t := &all[i]
 		states[i] = graph.TaskState{
 			ID: t.ID, Status: t.Status, Attempts: t.Attempts, Started: t.StartedAt, Completed: t.CompletedAt,
-			Error: shorten.Bytes(t.Error, maxShown), ErrorType: string(t.ErrorType), Reason: t.Reason, Elements: fanOf(t),
+			Error: shorten.Bytes(t.Error, maxShown), ErrorType: string(t.ErrorType), Reason: t.Reason, Elements: t.Elements,
 		}
 	}
 	graph.SetCritical(states, shape.outline, all)
@@ -194,14 +194,6 @@ func kindOf(view *chain.RunView) string {
 		return "call"
 	}
 	return "tree"
-}
-
-// fanOf returns how far the elements of a task are; nil: it has none.
-func fanOf(t *chain.TaskView) *graph.FanState {
-	if t.Elements == nil {
-		return nil
-	}
-	return &graph.FanState{Done: t.Elements.Done, Failed: t.Elements.Failed, Of: t.Elements.Of}
 }
 
 // getTree returns the tree of a run as it was started.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/chainwright/chainwright/chain"
-	"github.com/chainwright/chainwright/chain/graph"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/tools"
@@ -25,9 +24,8 @@ type taskAnswer struct {
 	Needs []string `json:"needs,omitempty"`
 	// History are the changes of state of the task itself, the latest ones of a
 	// long one.
-	History  []chain.Event   `json:"history"`
-	Elements *graph.FanState `json:"elements,omitempty"`
-	Now      time.Time       `json:"now"`
+	History []chain.Event `json:"history"`
+	Now     time.Time     `json:"now"`
 }
 
 // maxHistory is the largest number of changes of state that are shown.
@@ -46,7 +44,7 @@ func (v *View) task(ctx context.Context, ask *Ask) (any, error) {
 	if i < 0 {
 		return nil, noTask(id, ref)
 	}
-	a := &taskAnswer{TaskView: all[i], Elements: fanOf(&all[i]), Size: all[i].Size, Source: v.set.Redact(sourceOf(view, i)), Needs: v.shapeOf(view).needs(i), Now: v.now().UTC()}
+	a := &taskAnswer{TaskView: all[i], Size: all[i].Size, Source: v.set.Redact(sourceOf(view, i)), Needs: v.shapeOf(view).needs(i), Now: v.now().UTC()}
 	a.Result, a.Errors = nil, nil // each has an address of its own
 	events, err := v.runner.Events(ctx, id, principal, 0)
 	if err != nil {

@@ -165,6 +165,10 @@ func (s *sequential) runReady(ctx context.Context, r *seqRun, plan *chain.Plan) 
 		}
 		end := time.Now()
 		v.Result, v.Size, v.Errors, v.Attempts, v.CompletedAt = out.Result, len(out.Result), failures, attempts, &end
+		var results []json.RawMessage
+		if r.tree.Tasks[task].ForEach != nil && json.Unmarshal(out.Result, &results) == nil {
+			v.Elements = &chain.ElementCounts{Done: len(results), Failed: len(failures), Of: len(results)}
+		}
 		if e := out.Err; e != nil {
 			v.Error, v.ErrorType, v.ErrorCode, v.Field, v.Hint, v.Retryable = e.Message, e.Type, e.Code, e.Field, e.Hint, e.Retryable
 		}
