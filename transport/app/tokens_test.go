@@ -27,6 +27,7 @@ func TestTokenErrors(t *testing.T) {
 	}
 	roots := policy.Config{Audit: policy.Audit{Off: true}}
 	roots.Files.Roots = map[string]policy.Root{"all": {Path: dir}}
+	own := strings.Repeat("own.", 8)
 	for want, c := range map[string]struct {
 		atNew  bool
 		tokens []app.Token
@@ -47,10 +48,10 @@ func TestTokenErrors(t *testing.T) {
 		"longer than 4096":           {false, []app.Token{{Name: "a", File: file("long", strings.Repeat("x", 4097))}}, nil},
 		"missing":                    {false, []app.Token{{Name: "a", File: filepath.Join(dir, "missing")}}, nil},
 		"the same as http.tokens.a":  {false, []app.Token{{Name: "a", Value: "x"}, {Name: "b", File: file("same", "x\n")}}, nil},
-		"the same as the server's":   {false, []app.Token{{Name: "a", Value: "own"}}, nil},
+		"the same as the server's":   {false, []app.Token{{Name: "a", Value: own}}, nil},
 		"http.tokens.short has 1 ch": {false, []app.Token{{Name: "short", Value: "x"}}, nil},
 	} {
-		opts := slices.Concat(unrecorded, []app.Option{app.WithHTTP(app.HTTP{Token: "own", Tokens: c.tokens})}, c.more)
+		opts := slices.Concat(unrecorded, []app.Option{app.WithHTTP(app.HTTP{Token: own, Tokens: c.tokens})}, c.more)
 		if c.atNew {
 			if _, err := app.New(t.Context(), opts...); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v", want, err)

@@ -66,6 +66,7 @@ var waysIn = map[string][]string{
 	"route GET /healthz": nil,
 	"route GET /readyz":  nil,
 	"route GET /metrics": nil,
+	"route /metrics":     nil, // the same, at an address of its own
 	"route /":            nil, // the page's files, or 404
 	"route GET /.well-known/oauth-protected-resource":  nil, // about the server
 	"route GET /.well-known/oauth-protected-resource/": nil,

@@ -1,6 +1,8 @@
-// Package oauth gets access tokens for the program itself: OAuth 2 client
-// credentials. It is not a stable API. The token endpoint is configured, or found by
-// the metadata of an authorization server (RFC 8414) or of an MCP server (RFC 9728).
+// Package oauth gets access tokens for this program. It is not a stable API.
+//
+// It is a client of OAuth 2 with client credentials. The token endpoint is
+// configured, or found by the metadata of an authorization server (RFC 8414) or of
+// an MCP server (RFC 9728).
 package oauth
 
 import (
