@@ -11,6 +11,7 @@ const (
 	RequestID          = attribute.Key("jsonrpc.request.id")
 	StatusCode         = attribute.Key("rpc.response.status_code")
 	ErrorType          = attribute.Key("error.type")
+	NetworkTransport   = attribute.Key("network.transport")
 
 	Operation     = attribute.Key("gen_ai.operation.name")
 	ToolName      = attribute.Key("gen_ai.tool.name")
@@ -23,14 +24,17 @@ const (
 	TokenType     = attribute.Key("gen_ai.token.type")
 )
 
-// Values of Operation and ErrorType.
+// Values of Operation, ErrorType and NetworkTransport.
 const (
 	ExecuteTool    = "execute_tool"
 	InvokeWorkflow = "invoke_workflow"
-	Plan           = "plan"
+	Plan           = "plan" // not in 1.41.0, but in the conventions for GenAI that followed it
 	Chat           = "chat"
 
 	ToolError = "tool_error" // the result of a call says that it failed
+
+	Pipe = "pipe" // stdio
+	TCP  = "tcp"  // HTTP
 )
 
 // Attributes of our own.

@@ -17,7 +17,7 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	for ours, theirs := range map[attribute.Key]attribute.Key{
 		telemetry.MCPMethod: semconv.McpMethodNameKey, telemetry.MCPProtocolVersion: semconv.McpProtocolVersionKey, telemetry.RequestID: semconv.JSONRPCRequestIDKey,
-		telemetry.StatusCode: semconv.RPCResponseStatusCodeKey, telemetry.ErrorType: semconv.ErrorTypeKey, telemetry.Operation: semconv.GenAIOperationNameKey,
+		telemetry.StatusCode: semconv.RPCResponseStatusCodeKey, telemetry.ErrorType: semconv.ErrorTypeKey, telemetry.NetworkTransport: semconv.NetworkTransportKey, telemetry.Operation: semconv.GenAIOperationNameKey,
 		telemetry.ToolName: semconv.GenAIToolNameKey, telemetry.WorkflowName: semconv.GenAIWorkflowNameKey, telemetry.Provider: semconv.GenAIProviderNameKey,
 		telemetry.RequestModel: semconv.GenAIRequestModelKey, telemetry.ResponseModel: semconv.GenAIResponseModelKey,
 		telemetry.InputTokens: semconv.GenAIUsageInputTokensKey, telemetry.OutputTokens: semconv.GenAIUsageOutputTokensKey, telemetry.TokenType: semconv.GenAITokenTypeKey,
@@ -28,6 +28,7 @@ func TestNames(t *testing.T) {
 	}
 	for ours, theirs := range map[string]attribute.KeyValue{
 		telemetry.ExecuteTool: semconv.GenAIOperationNameExecuteTool, telemetry.InvokeWorkflow: semconv.GenAIOperationNameInvokeWorkflow, telemetry.Chat: semconv.GenAIOperationNameChat,
+		telemetry.Pipe: semconv.NetworkTransportPipe, telemetry.TCP: semconv.NetworkTransportTCP,
 	} {
 		if ours != theirs.Value.AsString() {
 			t.Errorf("%s is %s in the conventions", ours, theirs.Value.AsString())

@@ -16,11 +16,14 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors"
 	"github.com/chainwright/chainwright/executors/llm"
 	"github.com/chainwright/chainwright/executors/policy"
 	"github.com/chainwright/chainwright/executors/strictjson"
+	"github.com/chainwright/chainwright/executors/telemetry"
 	"github.com/chainwright/chainwright/tools"
 	"github.com/chainwright/chainwright/tools/tasktree/brief"
 	"github.com/chainwright/chainwright/tools/tasktree/internal/planner"
@@ -142,16 +145,11 @@ func (g *Generator) generate(ctx context.Context, call *executors.Call, in Input
 	if err := g.checkAllowed(in.Allowed, exclude); err != nil {
 		return nil, err
 	}
-	var p *plan
-	var err error
-	switch provider := g.provider(ctx, in.Provider); provider {
-	case Caller:
+	provider := g.provider(ctx, in.Provider)
+	if provider == Caller {
 		return g.handOff(ctx, in, exclude), nil
-	case Builtin:
-		p, err = g.byRules(in, exclude)
-	default:
-		p, err = g.byModel(ctx, call, in, exclude)
 	}
+	p, err := g.plan(ctx, call, in, exclude, provider)
 	if err != nil {
 		return nil, err
 	}
@@ -224,6 +222,21 @@ func (g *Generator) handOff(ctx context.Context, in Input, exclude []string) *Ou
 		Status: statusHandedOff, Tasks: []any{}, Provider: Caller, Warnings: []string{},
 		Brief: g.brief(ctx, in, exclude).Text(), ReplySchema: brief.ReplySchema(), Next: brief.HandOff(),
 	}
+}
+
+// plan plans by rules or with a model, in a span of its own.
+func (g *Generator) plan(ctx context.Context, call *executors.Call, in Input, exclude []string, provider string) (p *plan, err error) {
+	ctx, span := telemetry.From(ctx).Start(ctx, telemetry.Plan, trace.WithAttributes(telemetry.Operation.String(telemetry.Plan)))
+	defer span.End()
+	if provider == Builtin {
+		p, err = g.byRules(in, exclude)
+	} else {
+		p, err = g.byModel(ctx, call, in, exclude)
+	}
+	if err != nil {
+		telemetry.Fail(span, string(executors.AsError(err).Type))
+	}
+	return p, err
 }
 
 // draftWarning is the first warning of every plan by rules.

@@ -123,7 +123,7 @@ func TestTraceOfARun(t *testing.T) {
 	run := collector.Named(t, "invoke_workflow")
 	call := collector.One(t, "the call", func(s *telemetrytest.Span) bool { return slices.Contains(run.Links, s.Own()) })
 	if call.Name != "tools/call run_task_tree" || call.Trace != callersTrace || call.Parent != callersSpan || call.Kind != "server" || !slices.Equal(call.Links, []string{aroundTrace + "-" + aroundSpan}) ||
-		call.Attributes["mcp.method.name"] != "tools/call" || call.Attributes["gen_ai.tool.name"] != "run_task_tree" ||
+		call.Attributes["mcp.method.name"] != "tools/call" || call.Attributes["network.transport"] != "tcp" || call.Attributes["gen_ai.tool.name"] != "run_task_tree" ||
 		call.Attributes["gen_ai.operation.name"] != "execute_tool" || call.Attributes["mcp.protocol.version"] != "2026-07-28" ||
 		call.Attributes["jsonrpc.request.id"] != "request-7" {
 		t.Errorf("the call: %+v", call)

@@ -164,3 +164,45 @@ func TestTraceIsPassedOn(t *testing.T) {
 		}
 	}
 }
+
+// A plan has a span in the call that asks for it, and the requests to the model are in the
+// plan's. A plan that fails has the type of its error, and no text of the model.
+func TestSpansOfPlans(t *testing.T) {
+	t.Parallel()
+	for provider, want := range map[string]struct {
+		chats bool
+		kind  string
+	}{"builtin": {}, "openai": {chats: true, kind: "execution_error"}} {
+		t.Run(provider, func(t *testing.T) {
+			t.Parallel()
+			collector, model := telemetrytest.New(t), llmtest.New(t, llmtest.Text("no tree, but "+marker))
+			server, err := app.New(t.Context(), app.WithStore("memory"), app.WithTelemetry(app.Telemetry{Traces: true, Endpoint: collector.URL}),
+				app.WithPolicy(policy.Config{Audit: policy.Audit{Off: true}}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			llm.Connect(model.Client(llm.Settings{Provider: llm.OpenAI, Model: "small"}), server.Registry().All()...)
+			reply := ask(t, server, "tools/call", "task_tree_generator", `"name":"task_tree_generator","arguments":{"llm_provider":"`+provider+`",
+				"requirement":"Get https://example.com/`+marker+` and save it as a file"}`)
+			if err := server.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+			plan, call := collector.Named(t, "plan"), collector.Named(t, "execute_tool task_tree_generator")
+			if plan.Parent != call.ID || plan.Attributes["gen_ai.operation.name"] != "plan" || plan.Failed != (want.kind != "") || plan.Attributes["error.type"] != want.kind {
+				t.Errorf("the plan: %+v\n%s", plan, reply)
+			}
+			chats := 0
+			for _, s := range collector.Spans() {
+				if s.Attributes["gen_ai.operation.name"] == "chat" {
+					chats++
+					if s.Parent != plan.ID {
+						t.Errorf("a request that is not in the plan: %+v", s)
+					}
+				}
+			}
+			if chats > 0 != want.chats || bytes.Contains(collector.Raw(), []byte(marker)) || !want.chats && !strings.Contains(reply, marker) {
+				t.Errorf("%d requests to the model\n%s\n%s", chats, telemetrytest.Tree(collector.Spans()), reply)
+			}
+		})
+	}
+}

@@ -66,7 +66,7 @@ func officialTrace(t *testing.T, node *peers.Program, revision, env string) {
 	}
 	call, run := collector.Named(t, "tools/call run_task_tree"), collector.Named(t, "invoke_workflow")
 	task := collector.Named(t, "execute_tool rest_executor")
-	if call.Trace != trace || call.Parent != span || call.Failed {
+	if call.Trace != trace || call.Parent != span || call.Failed || call.Attributes["network.transport"] != "pipe" {
 		t.Errorf("the call: %+v", call)
 	}
 	if run.Parent != "" || run.Trace == trace || !slices.Equal(run.Links, []string{call.Own()}) {

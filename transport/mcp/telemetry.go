@@ -46,6 +46,20 @@ type operation struct {
 
 type operationKey struct{}
 
+type httpKey struct{}
+
+// OverHTTP returns the context of requests that arrive over HTTP, for their telemetry.
+// Others arrive on stdio.
+func OverHTTP(ctx context.Context) context.Context { return context.WithValue(ctx, httpKey{}, true) }
+
+// networkOf returns the transport of a request's bytes.
+func networkOf(ctx context.Context) string {
+	if ctx.Value(httpKey{}) != nil {
+		return telemetry.TCP
+	}
+	return telemetry.Pipe
+}
+
 // operationOf returns the operation of a context, or nil.
 func operationOf(ctx context.Context) *operation {
 	op, _ := ctx.Value(operationKey{}).(*operation)
@@ -122,7 +136,7 @@ func (s *Server) begin(ctx context.Context, method, tool string, id json.RawMess
 	if version == "" {
 		version = versionOf(ctx)
 	}
-	name, attributes := method, append(make([]attribute.KeyValue, 0, 6), telemetry.MCPMethod.String(method))
+	name, attributes := method, append(make([]attribute.KeyValue, 0, 7), telemetry.MCPMethod.String(method), telemetry.NetworkTransport.String(networkOf(ctx)))
 	if tool != "" {
 		name += " " + tool
 		attributes = append(attributes, telemetry.Operation.String(telemetry.ExecuteTool), telemetry.ToolName.String(tool))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/chainwright/chainwright/executors/telemetry"
 	"github.com/chainwright/chainwright/tools"
+	"github.com/chainwright/chainwright/transport/mcp"
 )
 
 // observed has a span created for each request but calls of tools, whose span the
@@ -16,7 +17,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := r.Context()
+		ctx := mcp.OverHTTP(r.Context())
 		if around := telemetry.Parse(r.Header.Get("Traceparent"), r.Header.Get("Tracestate")); around.IsValid() {
 			ctx = trace.ContextWithRemoteSpanContext(ctx, around)
 		}
