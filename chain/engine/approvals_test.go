@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -241,4 +242,34 @@ func TestQuestionOutlivesAStop(t *testing.T) {
 	if v := second.End(t, run.ID); v.Status != chain.Completed || v.Tasks[0].Attempts != 1 {
 		t.Errorf("the run is %+v", v)
 	}
+}
+
+// A question outlives an upgrade. The file is of a program with an earlier schema,
+// which was killed while its run waited.
+func TestQuestionOutlivesAnUpgrade(t *testing.T) {
+	t.Parallel()
+	const id = "01a231f8-e863-7e92-82d4-e29318973ad4"
+	old, err := os.ReadFile(filepath.Join("testdata", "asked.v6.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "runs.db")
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, sqlite.Open(path, sqlite.Options{}), engine.Options{Lease: shortLease}, policy.Config{})
+	b.engine.Adopt(anything)
+	for _, each := range []struct{ task, message string }{{"ask", "Deploy v7?"}, {"sure", "Sure? You said true."}} {
+		asks := b.Asked(t, id, each.task)
+		if asks.Approval.Message != each.message {
+			t.Errorf("%s asks %q", each.task, asks.Approval.Message)
+		}
+		if _, err := b.Answer(t.Context(), id, each.task, chain.Answer{Decision: chain.Approved, Way: chain.WayTerminal, Shown: asks.Approval.Digest}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v := b.End(t, id); v.Status != chain.Completed || v.Tasks[0].Attempts != 1 || v.Tasks[1].Attempts != 1 {
+		t.Errorf("the run is %+v", v)
+	}
+	b.Consistent(t, id)
 }
