@@ -16,6 +16,13 @@ const (
 	// longest while it does not.
 	pollShortest = 150 * time.Millisecond
 	pollLongest  = time.Second
+	// restPerWork is how much longer a feed rests than an update took, so that
+	// updates of a large run take about a hundredth of the time.
+	restPerWork = 100
+	restLongest = 2 * time.Second
+	// sendRate is the number of bytes a second that streams are taken to send,
+	// which is part of what an update takes.
+	sendRate = 500 << 20
 )
 
 // message is an update of a run, encoded once for all streams.
@@ -56,12 +63,12 @@ type subscriber struct {
 }
 
 // join follows a run. The caller then reads what has changed after an event, and
-// leaves at the end.
-func (f *feeds) join(p *Page, key followed, after int64) *subscriber {
+// leaves at the end. first means that nobody followed the run before.
+func (f *feeds) join(p *Page, key followed, after int64) (sub *subscriber, first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := f.all[key]
-	if at == nil {
+	if first = at == nil; first {
 		ctx, stop := context.WithCancel(p.edge.Ends)
 		at = &feed{feeds: f, key: key, subs: map[*subscriber]struct{}{}, stop: stop, poke: make(chan struct{}, 1)}
 		if f.all == nil {
@@ -70,9 +77,9 @@ func (f *feeds) join(p *Page, key followed, after int64) *subscriber {
 		f.all[key] = at
 		p.following.Go(func() { at.run(ctx, p, after) })
 	}
-	sub := &subscriber{feed: at, wake: make(chan struct{}, 1)}
+	sub = &subscriber{feed: at, wake: make(chan struct{}, 1)}
 	at.subs[sub] = struct{}{}
-	return sub
+	return sub, first
 }
 
 // leave ends the subscription. The last one ends the feed.
@@ -98,23 +105,28 @@ func (f *feed) end() {
 // it.
 func (f *feed) run(ctx context.Context, p *Page, last int64) {
 	defer f.stop()
+	rest := pollShortest
 	read := func() bool {
-		u, err := p.view.since(ctx, f.key, last, 0)
-		if err != nil || u.Seq == last {
+		begin := time.Now()
+		m, err := p.view.news(ctx, f.key, last, true)
+		if err != nil || m.to == last {
 			return false
 		}
-		f.tell(messageOf(u, last))
-		last = u.Seq
+		took := time.Since(begin)
+		took += time.Duration(f.tell(m)) * time.Second / sendRate
+		rest = min(max(restPerWork*took, pollShortest), restLongest)
+		last = m.to
 		return true
 	}
-	status := make(chan chain.State, 1)
+	status, over := make(chan chain.State, 1), make(chan struct{})
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		defer close(status)
 		if end, ok := p.ended(ctx, f.key.run, f.key.principal, f.nudge); ok {
 			status <- end
 		}
+		close(status)
+		close(over)
 		f.nudge()
 	})
 	pause := pollShortest
@@ -131,7 +143,7 @@ func (f *feed) run(ctx context.Context, p *Page, last int64) {
 		} else {
 			pause = min(2*pause, pollLongest)
 		}
-		if !sleepOr(ctx, pollShortest, nil) { // no more than some updates a second
+		if !sleepOr(ctx, rest, over) { // pokes come more often
 			return
 		}
 	}
@@ -140,15 +152,16 @@ func (f *feed) run(ctx context.Context, p *Page, last int64) {
 // nudge has the events read soon.
 func (f *feed) nudge() { wake(f.poke) }
 
-// tell passes a message to all streams. One that was not there for the message
-// before reads what it missed by itself.
-func (f *feed) tell(m *message) {
+// tell passes a message to all streams, and returns how many bytes they send. A
+// stream that was not there for the message before reads what it missed by itself.
+func (f *feed) tell(m *message) int {
 	f.feeds.mu.Lock()
 	defer f.feeds.mu.Unlock()
 	f.latest = m
 	for sub := range f.subs {
 		wake(sub.wake)
 	}
+	return len(f.subs) * len(m.data)
 }
 
 // close tells all streams that the run has ended, or ends them if it is not known

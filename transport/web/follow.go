@@ -35,13 +35,13 @@ func (p *Page) follow(w http.ResponseWriter, r *http.Request) {
 	defer context.AfterFunc(p.edge.Ends, cancel)()
 	key := followed{r.PathValue("id"), tools.CallerFrom(ctx).Principal}
 	if err == nil {
-		sub := p.feeds.join(p, key, after)
+		sub, first := p.feeds.join(p, key, after)
 		defer sub.leave()
-		var missed *update
-		if missed, err = p.view.since(ctx, key, after, 0); err == nil {
+		var missed *message
+		if missed, err = p.view.news(ctx, key, after, first); err == nil {
 			s := &sender{page: p, key: key, w: w, control: http.NewResponseController(w), last: after}
 			s.begin()
-			if s.send(messageOf(missed, after)) {
+			if s.send(missed) {
 				s.serve(ctx, r, sub)
 			}
 			return
@@ -85,11 +85,11 @@ func (s *sender) serve(ctx context.Context, r *http.Request, sub *subscriber) {
 		case <-sub.wake:
 			latest, ended, ok := sub.take()
 			if latest != nil && latest.from > s.last { // it was too slow for those before
-				missed, err := s.page.view.since(ctx, s.key, s.last, 0)
+				missed, err := s.page.view.news(ctx, s.key, s.last, false)
 				if err != nil {
 					return
 				}
-				latest = messageOf(missed, s.last)
+				latest = missed
 			}
 			if !ok || !s.send(latest) {
 				return

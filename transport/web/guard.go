@@ -251,7 +251,11 @@ func refuse(w http.ResponseWriter, status int, text, hint string) {
 }
 
 func reply(w http.ResponseWriter, status int, value any) {
-	raw, err := plainjson.Marshal(value)
+	raw, done := value.(encoded)
+	var err error
+	if !done {
+		raw, err = plainjson.Marshal(value)
+	}
 	if err != nil {
 		status, raw = http.StatusInternalServerError, []byte(`{"error":"the answer can't be encoded"}`)
 	}

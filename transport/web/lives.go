@@ -11,11 +11,17 @@ import (
 	"github.com/chainwright/chainwright/chain/graph"
 )
 
-// keptLives is the number of runs whose states are kept in memory.
-const keptLives = 8
+const (
+	// keptLives is the number of runs whose states are kept in memory.
+	keptLives = 8
+	// keptMessages is the number of messages that streams of a run share.
+	keptMessages = 4
+)
 
 // followed is a run of a principal.
 type followed struct{ run, principal string }
+
+func (f followed) text() string { return strconv.Quote(f.run) + f.principal }
 
 // lives keeps the states of the runs that were read last, for all who follow them.
 type lives struct {
@@ -28,6 +34,9 @@ type lives struct {
 type life struct {
 	mu   sync.Mutex
 	live *graph.Live
+	// encoded are the messages about what has changed after an event, until
+	// something changes.
+	encoded map[int64]*message
 }
 
 // of returns the state of a run.
@@ -80,6 +89,32 @@ func (v *View) since(ctx context.Context, key followed, after int64, most int) (
 	return &update{kept.live.Since(after, most), v.now().UTC()}, nil
 }
 
+// news returns what has changed in a run after an event as a message of a stream.
+// Streams that ask for the same share it. Without reading, it is what was read
+// last, so that a stream whose feed reads costs nothing more.
+func (v *View) news(ctx context.Context, key followed, after int64, reading bool) (*message, error) {
+	kept := v.lives.of(key)
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
+	if reading || kept.live == nil {
+		if err := v.advance(ctx, key, kept); err != nil {
+			v.lives.drop(key)
+			return nil, err
+		}
+	}
+	if m := kept.encoded[after]; m != nil {
+		return m, nil
+	}
+	m := messageOf(&update{kept.live.Since(after, 0), v.now().UTC()}, after)
+	if kept.encoded == nil {
+		kept.encoded = map[int64]*message{}
+	}
+	if len(kept.encoded) < keptMessages {
+		kept.encoded[after] = m
+	}
+	return m, nil
+}
+
 // statusOf returns the state of a run, as its events say.
 func (v *View) statusOf(ctx context.Context, key followed) (chain.State, error) {
 	kept := v.lives.of(key)
@@ -98,8 +133,7 @@ func (v *View) get(ctx context.Context, key followed) (*chain.RunView, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	name := strconv.Quote(key.run) + key.principal
-	view, err, _ := v.reading.Do(name, func() (any, error) {
+	view, err, _ := v.reading.Do(key.text(), func() (any, error) {
 		return v.runner.Get(context.WithoutCancel(ctx), key.run, key.principal, chain.ResultsUpTo(maxOutputs))
 	})
 	if err != nil {
@@ -121,6 +155,8 @@ func (v *View) advance(ctx context.Context, key followed, kept *life) error {
 	if err != nil {
 		return err
 	}
-	kept.live.Apply(events)
+	if kept.live.Apply(events); len(events) > 0 {
+		kept.encoded = nil
+	}
 	return nil
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/chain/graph"
 	"github.com/chainwright/chainwright/executors"
+	"github.com/chainwright/chainwright/executors/plainjson"
 	"github.com/chainwright/chainwright/executors/shorten"
 	"github.com/chainwright/chainwright/tools"
 )
@@ -137,8 +139,38 @@ type shownTask struct {
 // maxOutputs is the length in bytes of the outputs that the answer of a run has.
 const maxOutputs = 64 << 10
 
-// run returns a run with its layout.
+// encoded is an answer as JSON.
+type encoded []byte
+
+// MarshalJSON implements json.Marshaler.
+func (e encoded) MarshalJSON() ([]byte, error) { return e, nil }
+
+// run returns a run with its layout. Pages that open a run at the same time share
+// one answer, because a large run takes longer to encode than to follow.
 func (v *View) run(ctx context.Context, ask *Ask) (any, error) {
+	if len(ask.Values) > 0 {
+		return v.runWith(ctx, ask)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	answer, err, _ := v.opening.Do(followed{ask.Run, tools.CallerFrom(ctx).Principal}.text(), func() (any, error) {
+		a, err := v.runWith(context.WithoutCancel(ctx), ask)
+		if err != nil {
+			return nil, err
+		}
+		raw, err := plainjson.Marshal(a)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the run: %w", err)
+		}
+		return encoded(raw), nil
+	})
+	return answer, err
+}
+
+// runWith returns a run, with the part of its tasks and the layout that the values
+// choose.
+func (v *View) runWith(ctx context.Context, ask *Ask) (any, error) {
 	view, err := v.get(ctx, followed{ask.Run, tools.CallerFrom(ctx).Principal})
 	if err != nil {
 		return nil, err

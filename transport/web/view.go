@@ -26,7 +26,7 @@ type View struct {
 	shapes shapes
 	lives  lives
 
-	reading singleflight.Group
+	reading, opening singleflight.Group
 }
 
 // NewView returns a view of the runs of a set of tools.
