@@ -215,6 +215,9 @@ func probe(t *testing.T, e era, url string, i, round int, headers []string) {
 			}
 			break
 		}
+		if strings.HasPrefix(ev.Params.Message, "running test_steps for ") && string(ev.Params.Token) == `"t`+id+`"` {
+			continue // a sign of life of a call that waits on a busy machine
+		}
 		if string(ev.Params.Token) != `"t`+id+`"` || ev.Params.Message != "of "+id || ev.Params.Progress <= last {
 			t.Errorf("call %s: got %+v after %v", id, ev, last)
 		}
