@@ -82,7 +82,7 @@ func newEcho(t *testing.T, seen *contexts) (url string) {
 		if err != nil {
 			return
 		}
-		defer conn.CloseNow() //nolint:errcheck // the test is over
+		defer conn.CloseNow()
 		for {
 			kind, data, err := conn.Read(r.Context())
 			if err != nil || conn.Write(r.Context(), kind, data) != nil {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/chainwright/chainwright/chain"
 	"github.com/chainwright/chainwright/executors/plainjson"
-	"github.com/chainwright/chainwright/executors/shorten"
 )
 
 const (
@@ -190,5 +189,3 @@ func wake(c chan<- struct{}) {
 	default:
 	}
 }
-
-func shortError(text string) string { return shorten.Bytes(text, maxShown) }

@@ -181,10 +181,12 @@ func TestBadAnswers(t *testing.T) {
 		want   string
 		code   string
 	}{
-		"a wrong secret":      {say(401, `{"error": "invalid_client", "error_description": "no\u001b[31m such client"}`), "status 401, invalid_client: no[31m such client", "invalid_client"},
-		"a wrong scope":       {say(400, `{"error": "invalid_scope"}`), "status 400, invalid_scope", "invalid_scope"},
-		"a failure":           {say(500, "<html>"), "status 500", ""},
-		"a redirect":          {func(w http.ResponseWriter, r *http.Request, _ int32) { http.Redirect(w, r, other.URL, 307) }, "it redirects", ""},
+		"a wrong secret": {say(401, `{"error": "invalid_client", "error_description": "no\u001b[31m such client"}`), "status 401, invalid_client: no[31m such client", "invalid_client"},
+		"a wrong scope":  {say(400, `{"error": "invalid_scope"}`), "status 400, invalid_scope", "invalid_scope"},
+		"a failure":      {say(500, "<html>"), "status 500", ""},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request, _ int32) {
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+		}, "it redirects", ""},
 		"no JSON":             {say(200, "<html>"), "asking", ""},
 		"no token":            {say(200, `{"token_type": "bearer"}`), "asking", ""},
 		"another type":        {say(200, `{"access_token": "0123456789", "token_type": "mac"}`), "only bearer tokens", ""},
