@@ -21,8 +21,8 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// nobody is the user of the image, as in the Dockerfile.
-const nobody = 65532
+// imageUser is the user ID in the image, as in the Dockerfile.
+const imageUser = 65532
 
 // writeImage writes the image for all platforms of Linux that were built, as the
 // OCI layout DIST/oci. It is the image of the Dockerfile, made without an engine.
@@ -85,7 +85,7 @@ func imageOf(program string, p platform, base v1.Layer, labels map[string]string
 		OS: p.os, Architecture: p.arch, Created: v1.Time{Time: created},
 		RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{
-			User: fmt.Sprintf("%d:%d", nobody, nobody), Env: []string{"CHAINWRIGHT_DATA_DIR=/data"},
+			User: fmt.Sprintf("%d:%d", imageUser, imageUser), Env: []string{"CHAINWRIGHT_DATA_DIR=/data"},
 			Entrypoint: []string{"/" + project}, Cmd: []string{"stdio"}, Labels: labels,
 			Volumes: map[string]struct{}{"/data": {}}, ExposedPorts: map[string]struct{}{"8080/tcp": {}},
 		},
@@ -148,7 +148,7 @@ func folders() []entry {
 		return entry{header: tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: mode, Uid: owner, Gid: owner}}
 	}
 	return []entry{
-		folder("data/", 0o700, nobody), folder("tmp/", 0o1777, nobody),
+		folder("data/", 0o700, imageUser), folder("tmp/", 0o1777, imageUser),
 		folder("etc/", 0o755, 0), folder("etc/ssl/", 0o755, 0), folder("etc/ssl/certs/", 0o755, 0),
 	}
 }

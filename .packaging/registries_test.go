@@ -130,7 +130,7 @@ func TestImage(t *testing.T) {
 	}
 	runs(t, docker("pull", "--quiet", at))
 	labels := runs(t, docker("inspect", "--format", `{{index .Config.Labels "io.modelcontextprotocol.server.name"}} {{.Config.User}}`, at))
-	if strings.TrimSpace(labels) != fmt.Sprintf("%s %d:%d", serverName, nobody, nobody) {
+	if strings.TrimSpace(labels) != fmt.Sprintf("%s %d:%d", serverName, imageUser, imageUser) {
 		t.Errorf("label and user: %s", labels)
 	}
 	works(t, version, func(args ...string) *exec.Cmd {

@@ -205,7 +205,8 @@ func (a *abandoned) again(x *run) {
 	a.reopen(x)
 }
 
-// claim gives the run to this process, and returns when it asked.
+// claim asks the store to make this process the owner of the run, and returns the
+// time of the request.
 func (r *Engine) claim(ctx context.Context, a *abandoned) (begun time.Time, err error) {
 	begun = time.Now()
 	claimed, err := r.opts.Store.Claim(ctx, store.Claim{RunID: a.row.ID, Owner: r.opts.Owner, UnseenSince: begun.Add(-r.lease.length), Seq: a.row.Seq, Crashes: a.crashes, Within: withinOf(ctx)})
