@@ -133,9 +133,9 @@ func upcomingOf(tree *chain.Tree) *upcoming {
 // prepareChange checks a change of a schedule. Enabling one is a question,
 // because nobody is asked before its runs. The question of a tool is asked
 // whatever policy says: an assistant can write a tree, and must not make it run by
-// itself without a person.
+// itself without a person. Nor may it resume what a person, or an import, paused.
 func (s *Set) prepareChange(ctx context.Context, c schedule.Change, tool bool) (work, *Question) {
-	if c.Action != schedule.Enable {
+	if c.Action != schedule.Enable && (!tool || c.Action != schedule.Resume) {
 		return &change{s.opts.Schedules, c}, nil
 	}
 	tree, err := s.opts.Schedules.Plan(c.Tree)
@@ -153,8 +153,8 @@ func (s *Set) prepareChange(ctx context.Context, c schedule.Change, tool bool) (
 		Subject: tree.Hash(), executors: []string{SetSchedule},
 	}
 	if tool {
-		q.personOnly = "enabling a schedule needs a person's agreement"
-		q.otherwise = fmt.Sprintf("the person runs `chainwright schedules enable %s` where the server runs, or enables it on its page; or use a client that can ask the person (MCP elicitation)", line(c.Tree))
+		q.personOnly = "a schedule needs a person's agreement to " + c.Action
+		q.otherwise = fmt.Sprintf("the person runs `chainwright schedules %s %s` where the server runs, or does it on its page; or use a client that can ask the person (MCP elicitation)", c.Action, line(c.Tree))
 	}
 	if acts := s.aboutTasks(ctx, tree, tree.Schedule.Inputs, all(tree), "it"); acts != nil {
 		q.Message += "\n" + acts.Message

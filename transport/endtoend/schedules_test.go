@@ -67,7 +67,7 @@ func TestAPersonEnablesASchedule(t *testing.T) {
 						is, _ := state()
 						assert.Equal(t, each.state, is)
 					}
-					assert.Len(t, p.heard, 1)
+					assert.Len(t, p.heard, 2, "one question to enable it, one to resume it")
 				})
 			}
 		}
@@ -97,6 +97,13 @@ func TestNobodyEnablesASchedule(t *testing.T) {
 				said, exit := h.command(t, append([]string{"schedules", "enable", "yearly"}, agrees...)...)
 				assert.Zero(t, exit)
 				assert.Contains(t, said, "yearly: enabled")
+				_, exit = h.command(t, "schedules", "pause", "yearly")
+				assert.Zero(t, exit)
+				refused = call(t.Context(), t, c, "set_schedule", map[string]any{"tree": "yearly", "action": "resume"})
+				assert.Equal(t, "permission_denied", refused["error_type"], "%v", refused)
+				assert.Contains(t, refused["hint"], "chainwright schedules resume yearly")
+				said, _ = h.command(t, "schedules", "show", "yearly")
+				assert.Contains(t, said, "yearly: paused")
 			})
 		}
 	}

@@ -18,8 +18,10 @@ func TestNobodyEnablesOnAnOpenServer(t *testing.T) {
 	s := serve(t, nil, toolstest.WithTools(func(o *tools.Options) {
 		o.Schedules, o.Selection.Toolsets = schedule.NewBook(memory.Open(memory.Options{}), nil), []string{"schedules"}
 	}))
-	a := s.send(http.MethodPost, "/api/tools/set_schedule", map[string]any{"arguments": map[string]string{"tree": "greet", "action": "enable"}, "agreed": "x"})
-	if a.status != http.StatusForbidden || !strings.Contains(string(a.body), "may enable a schedule") {
-		t.Errorf("%d %s", a.status, a.body)
+	for _, action := range []string{"enable", "resume"} {
+		a := s.send(http.MethodPost, "/api/tools/set_schedule", map[string]any{"arguments": map[string]string{"tree": "greet", "action": action}, "agreed": "x"})
+		if a.status != http.StatusForbidden || !strings.Contains(string(a.body), "may "+action+" a schedule") {
+			t.Errorf("%d %s", a.status, a.body)
+		}
 	}
 }

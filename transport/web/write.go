@@ -124,9 +124,9 @@ func (p *Page) setSchedule(ctx context.Context, given *wish) (any, error) {
 	}
 	switch {
 	case isPerson(ctx):
-	case change.Action == schedule.Enable:
-		return nil, executors.Errorf(executors.PermissionDenied, "only a person who has logged in may enable a schedule: without a token, anybody on this machine could").
-			WithHint("open the page with chainwright ui, or with the link of chainwright serve --login-link; or run chainwright schedules enable TREE")
+	case change.Action == schedule.Enable, change.Action == schedule.Resume:
+		return nil, executors.Errorf(executors.PermissionDenied, "only a person who has logged in may %s a schedule: without a token, anybody on this machine could", change.Action).
+			WithHint("open the page with chainwright ui, or with the link of chainwright serve --login-link; or run chainwright schedules " + change.Action + " TREE")
 	default:
 		return p.call(ctx, tools.SetSchedule, given)
 	}
